@@ -1,0 +1,39 @@
+/** The steps by which the app itself says whose customer it is, and which checkouts it made. */
+import type { AccessPolicy } from "./AccessPolicy.ts"
+import { make as makeLedger } from "./StoreLedger.ts"
+import type { CheckoutRow, LinkSource } from "./StoreRows.ts"
+import { noChanges, type Step } from "./StoreStep.ts"
+import type { CustomerId, UserId } from "./Subscription.ts"
+
+export interface LinkRequest {
+  readonly customerId: CustomerId
+  readonly userId: UserId
+  readonly linkedBy: LinkSource
+}
+
+export interface LinkAnswer {
+  /** The user to whom the customer is linked now. Another one than asked for when it was linked before. */
+  readonly userId: string
+  /** How many subscriptions found their user by this link. */
+  readonly notified: number
+}
+
+/** Links a customer to a user, unless it is linked already: nobody's customer is taken over. */
+export const linkCustomer = (request: LinkRequest, policy: AccessPolicy, now: number): Step<LinkAnswer> => ({
+  keys: { deliveryIds: [], customerIds: [request.customerId], subscriptionIds: [], userIds: [request.userId] },
+  decide: (facts) => {
+    const ledger = makeLedger(facts, policy, now)
+    ledger.linkCustomer(request.customerId, request.userId, request.linkedBy)
+    const answer = {
+      userId: ledger.link(request.customerId)?.userId ?? request.userId,
+      notified: ledger.queued()
+    }
+    return { changes: ledger.changes(), answer }
+  }
+})
+
+/** Remembers that a checkout was made for a user. */
+export const recordCheckout = (checkout: CheckoutRow): Step<void> => ({
+  keys: { deliveryIds: [], customerIds: [], subscriptionIds: [], userIds: [] },
+  decide: () => ({ changes: { ...noChanges, checkouts: [checkout] }, answer: undefined })
+})

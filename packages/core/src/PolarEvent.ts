@@ -1,0 +1,153 @@
+/** Polar's webhook events: what a body says happened. */
+import * as Either from "effect/Either"
+import * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+import { PolarCustomer, PolarSubscription, toSubscription } from "./PolarObjects.ts"
+import { type Subscription, UserId } from "./Subscription.ts"
+import { type EpochMicros, EpochMicrosFromString, toMillis } from "./Timestamp.ts"
+
+/** The key under which a checkout's metadata carries the app's user id; Polar copies it to the subscription. */
+export const userIdMetadataKey = "kavach_user_id"
+
+/** Event types whose `data` is a subscription (Polar docs: webhooks/events; `migrated` since Polar's SDK 1.0). */
+export const subscriptionEventTypes: ReadonlySet<string> = new Set([
+  "subscription.created",
+  "subscription.active",
+  "subscription.updated",
+  "subscription.canceled",
+  "subscription.uncanceled",
+  "subscription.cycled",
+  "subscription.past_due",
+  "subscription.paused",
+  "subscription.resumed",
+  "subscription.revoked",
+  "subscription.migrated"
+])
+
+/** Event types whose `data` is a customer, or starts with a customer's fields. */
+export const customerEventTypes: ReadonlySet<string> = new Set([
+  "customer.created",
+  "customer.updated",
+  "customer.deleted",
+  "customer.state_changed"
+])
+
+/** A subscription is now as the event says. */
+export interface SubscriptionEvent {
+  readonly _tag: "SubscriptionEvent"
+  readonly type: string
+  readonly at: EpochMicros
+  readonly subscription: Subscription
+  /** The user that the checkout's metadata names. A claim, not a proof: see `Identity`. */
+  readonly metadataUserId: UserId | null
+}
+
+/** A customer is now as the event says. */
+export interface CustomerEvent {
+  readonly _tag: "CustomerEvent"
+  readonly type: string
+  readonly at: EpochMicros
+  readonly customer: PolarCustomer
+}
+
+/** An event about something that is not kept here, or of a type that this version does not know. */
+export interface OtherEvent {
+  readonly _tag: "OtherEvent"
+  readonly type: string
+  readonly at: EpochMicros
+  readonly organizationId: string | null
+}
+
+export type PolarEvent = SubscriptionEvent | CustomerEvent | OtherEvent
+
+/** The body is no event, or one of a known type whose data cannot be read. `problem` names the place, not the values. */
+export interface UnreadableEvent {
+  readonly _tag: "UnreadableEvent"
+  /** Whether it is an event envelope at all. */
+  readonly isEnvelope: boolean
+  readonly type: string | null
+  readonly at: EpochMicros | null
+  readonly problem: string
+}
+
+const Envelope = Schema.Struct({
+  type: Schema.NonEmptyString.pipe(Schema.maxLength(255)),
+  timestamp: EpochMicrosFromString,
+  data: Schema.Record({ key: Schema.String, value: Schema.Unknown })
+})
+
+const decodeEnvelope = Schema.decodeUnknownEither(Envelope)
+const decodeSubscription = Schema.decodeUnknownEither(PolarSubscription)
+const decodeCustomer = Schema.decodeUnknownEither(PolarCustomer)
+const isUserId = Schema.is(UserId)
+
+/** Reads a body. Never throws, whatever the bytes. */
+export const parse = (body: Uint8Array): Either.Either<PolarEvent, UnreadableEvent> => {
+  let json: unknown
+  try {
+    json = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body))
+  } catch {
+    return Either.left(unreadable(false, "the body is not JSON in UTF-8"))
+  }
+  const envelope = decodeEnvelope(json)
+  if (Either.isLeft(envelope)) {
+    return Either.left(unreadable(false, describe(envelope.left)))
+  }
+  const { type, timestamp: at, data } = envelope.right
+  if (subscriptionEventTypes.has(type)) {
+    return Either.mapBoth(decodeSubscription(data), {
+      onLeft: (error) => unreadable(true, describe(error), type, at),
+      onRight: (polar): PolarEvent => ({
+        _tag: "SubscriptionEvent",
+        type,
+        at,
+        subscription: toSubscription(polar, type === "subscription.revoked" ? new Date(toMillis(at)) : null),
+        metadataUserId: userIdOf(polar.metadata?.[userIdMetadataKey])
+      })
+    })
+  }
+  if (customerEventTypes.has(type)) {
+    return Either.mapBoth(decodeCustomer(data), {
+      onLeft: (error) => unreadable(true, describe(error), type, at),
+      onRight: (customer): PolarEvent => ({ _tag: "CustomerEvent", type, at, customer })
+    })
+  }
+  return Either.right({ _tag: "OtherEvent", type, at, organizationId: organizationOf(data) })
+}
+
+/** The organization that an event belongs to, or `null` where it does not say. */
+export const organizationId = (event: PolarEvent): string | null => {
+  switch (event._tag) {
+    case "SubscriptionEvent":
+      return event.subscription.organizationId
+    case "CustomerEvent":
+      return event.customer.organization_id
+    case "OtherEvent":
+      return event.organizationId
+  }
+}
+
+const unreadable = (
+  isEnvelope: boolean,
+  problem: string,
+  type: string | null = null,
+  at: EpochMicros | null = null
+): UnreadableEvent => ({ _tag: "UnreadableEvent", isEnvelope, type, at, problem })
+
+const userIdOf = (value: unknown): UserId | null => (isUserId(value) ? value : null)
+
+const organizationOf = (data: Readonly<Record<string, unknown>>): string | null => {
+  for (const holder of [data, data["product"], data["customer"]]) {
+    if (typeof holder === "object" && holder !== null && "organization_id" in holder) {
+      if (typeof holder.organization_id === "string") return holder.organization_id
+    }
+  }
+  return null
+}
+
+/** Where and what, without the values: a body holds personal data that belongs in no log. */
+const describe = (error: ParseResult.ParseError): string => {
+  const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
+  const place = issue === undefined || issue.path.length === 0 ? "the body" : issue.path.join(".")
+  return issue?._tag === "Missing" ? `${place} is missing` : `${place} is not what Polar documents`
+}

@@ -1,0 +1,160 @@
+/**
+ * Polar's JSON objects, as far as they are read here, and what they are in the domain.
+ *
+ * A tolerant reader: only fields that are used are validated, and of these only the ones on which access and identity
+ * depend can refuse an object. Polar adds keys, statuses and types without notice (Polar docs: api-reference).
+ */
+import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
+import {
+  CheckoutId,
+  CustomerId,
+  Metadata,
+  ProductId,
+  Subscription,
+  SubscriptionId,
+  SubscriptionStatus
+} from "./Subscription.ts"
+import { DateFromTimestamp } from "./Timestamp.ts"
+
+/** Absent and `null` are the same; anything that is not an `A` refuses the object. */
+const nullable = <A, I>(schema: Schema.Schema<A, I>) =>
+  Schema.optionalWith(Schema.NullOr(schema), { default: () => null })
+
+/** For what is only shown to people: anything that is not an `A` reads as `null`. */
+const informative = <A, I>(schema: Schema.Schema<A, I>) =>
+  Schema.optionalWith(Schema.NullOr(schema).annotations({ decodingFallback: () => Either.right(null) }), {
+    default: () => null
+  })
+
+const flag = Schema.optionalWith(Schema.NullOr(Schema.Boolean), { default: () => null })
+
+const record = Schema.Record({ key: Schema.String, value: Schema.Unknown })
+
+/** Polar's customer. `external_id` is the app's user id, when somebody set it. */
+export const PolarCustomer = Schema.Struct({
+  id: CustomerId,
+  external_id: nullable(Schema.String),
+  email: informative(Schema.String),
+  name: informative(Schema.String),
+  organization_id: informative(Schema.String),
+  deleted_at: informative(DateFromTimestamp)
+})
+export type PolarCustomer = typeof PolarCustomer.Type
+
+const PolarProduct = Schema.Struct({
+  name: informative(Schema.String),
+  organization_id: informative(Schema.String)
+})
+
+const PolarPendingUpdate = Schema.Struct({
+  applies_at: DateFromTimestamp,
+  product_id: nullable(ProductId),
+  seats: informative(Schema.Number),
+  units: informative(Schema.Number)
+})
+
+/** Polar's subscription, as webhooks and the subscription endpoints send it. */
+export const PolarSubscription = Schema.Struct({
+  id: SubscriptionId,
+  status: SubscriptionStatus,
+  customer_id: CustomerId,
+  product_id: ProductId,
+  current_period_end: nullable(DateFromTimestamp),
+  cancel_at_period_end: flag,
+  ended_at: nullable(DateFromTimestamp),
+  past_due_at: nullable(DateFromTimestamp),
+
+  amount: informative(Schema.Number),
+  currency: informative(Schema.String),
+  recurring_interval: informative(Schema.String),
+  recurring_interval_count: informative(Schema.Number),
+  seats: informative(Schema.Number),
+  units: informative(Schema.Number),
+  discount_id: informative(Schema.String),
+  checkout_id: informative(CheckoutId),
+  created_at: informative(DateFromTimestamp),
+  modified_at: informative(DateFromTimestamp),
+  started_at: informative(DateFromTimestamp),
+  current_period_start: informative(DateFromTimestamp),
+  trial_start: informative(DateFromTimestamp),
+  trial_end: informative(DateFromTimestamp),
+  canceled_at: informative(DateFromTimestamp),
+  customer_cancellation_reason: informative(Schema.String),
+  customer_cancellation_comment: informative(Schema.String),
+  ends_at: informative(DateFromTimestamp),
+  pause_at_period_end: informative(Schema.Boolean),
+  paused_at: informative(DateFromTimestamp),
+  resumes_at: informative(DateFromTimestamp),
+  pending_update: informative(PolarPendingUpdate),
+  metadata: informative(record),
+  custom_field_data: informative(record),
+  customer: informative(PolarCustomer),
+  product: informative(PolarProduct)
+})
+export type PolarSubscription = typeof PolarSubscription.Type
+
+const isMetadataValue = Schema.is(Metadata.value)
+
+const metadataOf = (values: Readonly<Record<string, unknown>> | null): Metadata => {
+  const metadata: Record<string, string | number | boolean> = Object.create(null)
+  for (const [key, value] of Object.entries(values ?? {})) {
+    if (isMetadataValue(value)) metadata[key] = value
+  }
+  return { ...metadata }
+}
+
+/**
+ * The domain's subscription. `endedBy` is the time of an event that says by its own name that the subscription is
+ * over; it fills `endedAt` where Polar's object leaves it out, so that nothing that ended looks alive.
+ */
+export const toSubscription = (polar: PolarSubscription, endedBy: Date | null = null): Subscription =>
+  Subscription.make({
+    id: polar.id,
+    status: polar.status,
+    productId: polar.product_id,
+    productName: polar.product?.name ?? null,
+    organizationId: polar.product?.organization_id ?? polar.customer?.organization_id ?? null,
+    customer: {
+      id: polar.customer_id,
+      externalId: polar.customer?.external_id ?? null,
+      email: polar.customer?.email ?? null,
+      name: polar.customer?.name ?? null
+    },
+    amount: polar.amount,
+    currency: polar.currency,
+    recurringInterval: polar.recurring_interval,
+    recurringIntervalCount: polar.recurring_interval_count,
+    seats: polar.seats,
+    units: polar.units,
+    discountId: polar.discount_id,
+    checkoutId: polar.checkout_id,
+    createdAt: polar.created_at,
+    modifiedAt: polar.modified_at,
+    startedAt: polar.started_at,
+    currentPeriodStart: polar.current_period_start,
+    currentPeriodEnd: polar.current_period_end,
+    trialStart: polar.trial_start,
+    trialEnd: polar.trial_end,
+    cancelAtPeriodEnd: polar.cancel_at_period_end ?? false,
+    canceledAt: polar.canceled_at,
+    cancellationReason: polar.customer_cancellation_reason,
+    cancellationComment: polar.customer_cancellation_comment,
+    endsAt: polar.ends_at,
+    endedAt: polar.ended_at ?? endedBy,
+    pastDueAt: polar.past_due_at,
+    pauseAtPeriodEnd: polar.pause_at_period_end ?? false,
+    pausedAt: polar.paused_at,
+    resumesAt: polar.resumes_at,
+    pendingUpdate:
+      polar.pending_update === null
+        ? null
+        : {
+            appliesAt: polar.pending_update.applies_at,
+            productId: polar.pending_update.product_id,
+            seats: polar.pending_update.seats,
+            units: polar.pending_update.units
+          },
+    metadata: metadataOf(polar.metadata),
+    customFieldData: polar.custom_field_data ?? {}
+  })

@@ -1,0 +1,5 @@
+export * as AccessPolicy from "./AccessPolicy.ts"
+export * as PolarEvent from "./PolarEvent.ts"
+export * as PolarObjects from "./PolarObjects.ts"
+export * as Subscription from "./Subscription.ts"
+export * as Timestamp from "./Timestamp.ts"
