@@ -44,7 +44,6 @@ export type KnownStatus = (typeof knownStatuses)[number]
  * A subscription's status. Polar adds statuses over time; one that this version does not know is kept as its text and
  * grants nothing.
  */
-// biome-ignore lint/complexity/noBannedTypes: `string & {}` keeps the known statuses in an editor's completion
 export type SubscriptionStatus = KnownStatus | (string & {})
 export const SubscriptionStatus: Schema.Schema<SubscriptionStatus, string> = Schema.NonEmptyString.pipe(
   Schema.maxLength(64)

@@ -1,0 +1,166 @@
+/** The store's driver over maps: the reference for what a driver does, and the store of tests and trials. */
+import type { StoreDriver } from "./StoreDriver.ts"
+import type {
+  CheckoutRow,
+  ClaimedNotificationRow,
+  DeliveryRow,
+  LinkRow,
+  NotificationRow,
+  ProjectionRow,
+  SubscriptionRow,
+  UserRow
+} from "./StoreRows.ts"
+import type { Changes, Facts, Keys } from "./StoreStep.ts"
+
+interface QueuedNotification extends NotificationRow {
+  readonly state: "pending" | "done" | "dead"
+  readonly attempts: number
+  readonly availableAt: number
+  readonly leaseOwner: string | null
+  readonly leaseUntil: number | null
+  readonly lastError: string | null
+}
+
+export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDriver => {
+  const deliveries = new Map<string, DeliveryRow>()
+  const links = new Map<string, LinkRow>()
+  const subscriptions = new Map<string, SubscriptionRow>()
+  const checkouts = new Map<string, CheckoutRow>()
+  const notifications = new Map<string, QueuedNotification>()
+  const users = new Map(appUsers.map((user) => [user.id, user]))
+  const projections = new Map<string, ProjectionRow>()
+
+  const load = (keys: Keys): Facts => {
+    const customerIds = new Set(keys.customerIds)
+    const subscriptionIds = new Set(keys.subscriptionIds)
+    const named = keys.customerIds.flatMap((id) => links.get(id) ?? [])
+    const concerned = new Set([...keys.userIds, ...named.map((link) => link.userId)])
+    const isNamed = (row: SubscriptionRow) => subscriptionIds.has(row.id) || customerIds.has(row.customerId)
+    for (const row of subscriptions.values()) {
+      if (row.userId !== null && isNamed(row)) concerned.add(row.userId)
+    }
+    const owners = new Set([...values(links), ...values(checkouts)].map((row) => row.userId))
+    return {
+      deliveries: keys.deliveryIds.flatMap((id) => deliveries.get(id) ?? []),
+      links: named,
+      subscriptions: values(subscriptions).filter(
+        (row) => isNamed(row) || (row.live && row.userId !== null && concerned.has(row.userId))
+      ),
+      users: values(users)
+        .map(({ id }) => ({ id, polarCustomerId: projections.get(id)?.polarCustomerId ?? null }))
+        .filter(
+          ({ id, polarCustomerId }) =>
+            concerned.has(id) || (polarCustomerId !== null && customerIds.has(polarCustomerId))
+        ),
+      knownUserIds: keys.userIds.filter((id) => owners.has(id))
+    }
+  }
+
+  const write = (changes: Changes): void => {
+    for (const row of changes.deliveries) deliveries.set(row.id, row)
+    for (const row of changes.links) links.set(row.customerId, row)
+    for (const row of changes.subscriptions) subscriptions.set(row.id, row)
+    for (const { id, updatedAt, userId } of changes.adoptions) {
+      const row = subscriptions.get(id)
+      if (row !== undefined) subscriptions.set(id, { ...row, userId, updatedAt })
+    }
+    for (const { by, id, updatedAt, userId } of changes.releases) {
+      for (const row of values(deliveries)) {
+        if (row.state === "unlinked" && row[by] === id) {
+          deliveries.set(row.id, { ...row, state: "applied", userId, updatedAt })
+        }
+      }
+    }
+    for (const row of changes.projections) {
+      const polarCustomerId = row.polarCustomerId ?? projections.get(row.userId)?.polarCustomerId
+      projections.set(row.userId, { ...row, polarCustomerId })
+    }
+    for (const row of changes.notifications) {
+      if (notifications.has(row.id)) continue
+      notifications.set(row.id, {
+        ...row,
+        state: "pending",
+        attempts: 0,
+        availableAt: row.createdAt,
+        leaseOwner: null,
+        leaseUntil: null,
+        lastError: null
+      })
+    }
+    for (const row of changes.checkouts) {
+      if (!checkouts.has(row.id)) checkouts.set(row.id, row)
+    }
+  }
+
+  return {
+    name: "memory",
+    migrate: () => {},
+    // `decide` throws before anything is written, and nothing runs in between: that is all a transaction takes here.
+    atomically: (keys, decide) => write(decide(load(keys))),
+    subscriptionsOf: (userId, which) =>
+      values(subscriptions).filter((row) => row.userId === userId && (which === "all" || row.live)),
+    customerOf: (userId) =>
+      values(links)
+        .filter((link) => link.userId === userId && link.deletedAt === null)
+        .sort((a, b) => b.linkedAt - a.linkedAt || compare(a.customerId, b.customerId))[0]?.customerId,
+    findUser: (userId) => users.get(userId),
+    claimNotifications: ({ leaseUntil, limit, now, owner }) => {
+      const oldest = new Map<string, QueuedNotification>()
+      for (const row of notifications.values()) {
+        if (row.state !== "pending") continue
+        const other = oldest.get(row.subscriptionId)
+        if (other === undefined || isOlder(row, other)) oldest.set(row.subscriptionId, row)
+      }
+      const claimableAt = (row: QueuedNotification) => Math.max(row.availableAt, row.leaseUntil ?? 0)
+      const due = values(oldest).sort((a, b) => claimableAt(a) - claimableAt(b) || compare(a.id, b.id))
+      const rows = due.filter((row) => claimableAt(row) <= now).slice(0, limit)
+      for (const row of rows) {
+        notifications.set(row.id, { ...row, attempts: row.attempts + 1, leaseOwner: owner, leaseUntil })
+      }
+      const rest = due.find((row) => !rows.includes(row))
+      const nextDueAt = rest !== undefined ? Math.max(claimableAt(rest), now) : rows.length > 0 ? leaseUntil : null
+      return { rows: rows.map((row): ClaimedNotificationRow => ({ ...row, attempts: row.attempts + 1 })), nextDueAt }
+    },
+    settleNotification: ({ availableAt, error, id, now, owner, state }) => {
+      const row = notifications.get(id)
+      if (row === undefined || row.state !== "pending" || row.leaseOwner !== owner) return false
+      notifications.set(id, {
+        ...row,
+        state,
+        availableAt: availableAt ?? now,
+        leaseOwner: null,
+        leaseUntil: null,
+        lastError: error ?? row.lastError
+      })
+      return true
+    },
+    deliveries: (query) =>
+      values(deliveries)
+        .filter(
+          (row) =>
+            (query.ids === undefined || query.ids.includes(row.id)) &&
+            (query.states === undefined || query.states.includes(row.state)) &&
+            (query.types === undefined || query.types.includes(row.type)) &&
+            (query.receivedBefore === undefined || row.receivedAt < query.receivedBefore) &&
+            (query.receivedAfter === undefined || row.receivedAt >= query.receivedAfter)
+        )
+        .sort((a, b) => b.receivedAt - a.receivedAt || compare(a.id, b.id))
+        .slice(0, query.limit),
+    pruneDeliveryBodies: (before, limit) => {
+      const old = values(deliveries)
+        .filter((row) => row.body !== null && row.receivedAt < before)
+        .sort((a, b) => a.receivedAt - b.receivedAt || compare(a.id, b.id))
+        .slice(0, limit)
+      for (const row of old) deliveries.set(row.id, { ...row, body: null })
+      return old.length
+    },
+    explain: (error) => ({ reason: "unknown", detail: error instanceof Error ? error.message : "not an error" })
+  }
+}
+
+const values = <A>(map: ReadonlyMap<string, A>): Array<A> => [...map.values()]
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+const isOlder = (a: NotificationRow, b: NotificationRow): boolean =>
+  a.eventAt === b.eventAt ? a.precedence < b.precedence : a.eventAt < b.eventAt

@@ -1,0 +1,79 @@
+/** What an adapter supplies: plain functions over rows. `SubscriptionStore.make` turns them into the store. */
+import type { DeliveryState } from "./Delivery.ts"
+import type { StoreErrorReason } from "./StoreError.ts"
+import type { ClaimedNotificationRow, DeliveryRow, SubscriptionRow, UserRow } from "./StoreRows.ts"
+import type { Changes, Facts, Keys } from "./StoreStep.ts"
+
+/** A driver may be synchronous. */
+export type Awaitable<A> = A | Promise<A>
+
+export interface ClaimRequest {
+  readonly owner: string
+  readonly limit: number
+  /** Epoch milliseconds. */
+  readonly now: number
+  readonly leaseUntil: number
+}
+
+export interface Settlement {
+  readonly id: string
+  /** Who claimed it; nothing is settled for anybody else. */
+  readonly owner: string
+  readonly now: number
+  readonly state: "done" | "pending" | "dead"
+  readonly error?: string
+  /** For `pending`: not before this time, in epoch milliseconds. */
+  readonly availableAt?: number
+}
+
+export interface DeliveryRowQuery {
+  readonly ids: ReadonlyArray<string> | undefined
+  readonly states: ReadonlyArray<DeliveryState> | undefined
+  readonly types: ReadonlyArray<string> | undefined
+  readonly receivedBefore: number | undefined
+  readonly receivedAfter: number | undefined
+  readonly limit: number
+}
+
+export interface StoreDriver {
+  /** The database system, for spans: "sqlite", "postgresql", "mysql", "memory". */
+  readonly name: string
+
+  readonly migrate: () => Awaitable<void>
+
+  /**
+   * One transaction: load the facts of the keys, keep other writers away from them, call `decide` once, write the
+   * changes, commit. Whatever throws, nothing stays. A driver that retries after a conflict loads and decides anew.
+   */
+  readonly atomically: (keys: Keys, decide: (facts: Facts) => Changes) => Awaitable<void>
+
+  readonly subscriptionsOf: (userId: string, which: "all" | "live") => Awaitable<ReadonlyArray<SubscriptionRow>>
+
+  /** The customer linked last, deleted ones left out. */
+  readonly customerOf: (userId: string) => Awaitable<string | undefined>
+
+  /** The user's row in the app's own table; `undefined` without a row or a table. */
+  readonly findUser: (userId: string) => Awaitable<UserRow | undefined>
+
+  /**
+   * One transaction: of each subscription the oldest unfinished notification (by `eventAt`, then `precedence`), if it is
+   * due and nobody holds a lease on it; up to `limit`, the earliest due first. Each gets the lease and one attempt more,
+   * which the returned `attempts` counts. `nextDueAt`: the earliest time at which another one can become claimable, or
+   * `null` when nothing else is unfinished.
+   */
+  readonly claimNotifications: (
+    request: ClaimRequest
+  ) => Awaitable<{ readonly rows: ReadonlyArray<ClaimedNotificationRow>; readonly nextDueAt: number | null }>
+
+  /** Ends the lease with an outcome. `false`, and nothing written, unless `owner` holds it. */
+  readonly settleNotification: (settlement: Settlement) => Awaitable<boolean>
+
+  /** The newest received first, then by id. */
+  readonly deliveries: (query: DeliveryRowQuery) => Awaitable<ReadonlyArray<DeliveryRow>>
+
+  /** Sets up to `limit` bodies of deliveries received before this time to `null`; the oldest first. Returns how many. */
+  readonly pruneDeliveryBodies: (before: number, limit: number) => Awaitable<number>
+
+  /** What an error of the database means. `detail` holds no SQL and no values. */
+  readonly explain: (error: unknown) => { readonly reason: StoreErrorReason; readonly detail: string }
+}

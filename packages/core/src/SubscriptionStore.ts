@@ -1,0 +1,334 @@
+/**
+ * The port to storage: whole atomic steps, and the few reads that billing needs.
+ *
+ * `make` turns a driver, a handful of plain functions over rows, into the service: it owns encoding, errors and spans,
+ * so that an adapter has only its database to know.
+ */
+import type * as Arr from "effect/Array"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type { AccessPolicy } from "./AccessPolicy.ts"
+import * as ApplyDeliveries from "./ApplyDeliveries.ts"
+import type { Delivery, DeliveryOutcome, DeliveryState, RecordedDelivery } from "./Delivery.ts"
+import * as LinkSteps from "./LinkSteps.ts"
+import { makeMemoryDriver } from "./MemoryDriver.ts"
+import type { ClaimedNotification } from "./Notification.ts"
+import type { StoreDriver } from "./StoreDriver.ts"
+import { CustomerLinkedToAnotherUser, StoreError } from "./StoreError.ts"
+import type { ClaimedNotificationRow, DeliveryRow, SubscriptionRow } from "./StoreRows.ts"
+import type { Step } from "./StoreStep.ts"
+import {
+  type CheckoutId,
+  type CustomerId,
+  type ProductId,
+  Subscription,
+  SubscriptionId,
+  SubscriptionStatus,
+  type User,
+  UserId
+} from "./Subscription.ts"
+import { DateFromTimestamp, type EpochMicros } from "./Timestamp.ts"
+
+/** Which deliveries to read; the newest received first. `limit` defaults to 100. */
+export interface DeliveryQuery {
+  readonly ids?: ReadonlyArray<string> | undefined
+  readonly states?: ReadonlyArray<DeliveryState> | undefined
+  readonly types?: ReadonlyArray<string> | undefined
+  readonly receivedBefore?: Date | undefined
+  readonly receivedAfter?: Date | undefined
+  readonly limit?: number | undefined
+}
+
+export interface SubscriptionStoreService {
+  /** Creates or upgrades the tables. Safe to call at every start. */
+  readonly migrate: Effect.Effect<void, StoreError>
+
+  /**
+   * Records the deliveries and does what they say, in one atomic step: inbox, subscriptions, links, projection and
+   * notifications commit together or not at all. Succeeds with one outcome for each delivery, in the same order.
+   */
+  readonly applyDeliveries: (
+    deliveries: Arr.NonEmptyReadonlyArray<Delivery>,
+    policy: AccessPolicy
+  ) => Effect.Effect<Arr.NonEmptyReadonlyArray<DeliveryOutcome>, StoreError>
+
+  /**
+   * Links a customer to a user and gives the user what was kept for it, in one atomic step. Succeeds with the number of
+   * notifications queued; linking the same pair again does nothing.
+   */
+  readonly linkCustomer: (
+    request: LinkSteps.LinkRequest,
+    policy: AccessPolicy
+  ) => Effect.Effect<number, StoreError | CustomerLinkedToAnotherUser>
+
+  /** Remembers a checkout made for a user, so that what is bought there finds them. */
+  readonly recordCheckout: (checkout: {
+    readonly id: CheckoutId
+    readonly userId: UserId
+    readonly productId: ProductId
+  }) => Effect.Effect<void, StoreError>
+
+  /** The user's subscriptions, in no particular order: all, or only those that are live. */
+  readonly subscriptionsOf: (
+    userId: UserId,
+    which: "all" | "live"
+  ) => Effect.Effect<ReadonlyArray<Subscription>, StoreError>
+
+  /** The customer that the user was linked to last and that Polar has not deleted. */
+  readonly customerOf: (userId: UserId) => Effect.Effect<Option.Option<CustomerId>, StoreError>
+
+  /** The user in the app's own table. */
+  readonly findUser: (userId: UserId) => Effect.Effect<Option.Option<User>, StoreError>
+
+  /**
+   * Takes up to `limit` notifications that are due, for the length of the lease. Of one subscription only the oldest is
+   * ever taken, and none while another holds it. `nextDueAt` is the time in epoch milliseconds at which there may be
+   * more to take, if anything is queued.
+   */
+  readonly claimNotifications: (claim: {
+    readonly owner: string
+    readonly limit: number
+    readonly lease: Duration.Duration
+  }) => Effect.Effect<
+    { readonly claimed: ReadonlyArray<ClaimedNotification>; readonly nextDueAt: number | null },
+    StoreError
+  >
+
+  /** The callback took it. `false` when the lease was lost meanwhile. */
+  readonly completeNotification: (id: string, owner: string) => Effect.Effect<boolean, StoreError>
+
+  /** The callback failed; try again after `delay`. `false` when the lease was lost meanwhile. */
+  readonly retryNotification: (
+    id: string,
+    owner: string,
+    error: string,
+    delay: Duration.Duration
+  ) => Effect.Effect<boolean, StoreError>
+
+  /** The callback failed for the last time. It stays in the table, with its error. */
+  readonly buryNotification: (id: string, owner: string, error: string) => Effect.Effect<boolean, StoreError>
+
+  /** Reads the inbox. */
+  readonly deliveries: (query: DeliveryQuery) => Effect.Effect<ReadonlyArray<RecordedDelivery>, StoreError>
+
+  /** Forgets up to `limit` bodies received before the date; the deliveries stay known. Succeeds with how many. */
+  readonly pruneDeliveryBodies: (before: Date, limit: number) => Effect.Effect<number, StoreError>
+}
+
+export class SubscriptionStore extends Context.Tag("@kavach-polar/core/SubscriptionStore")<
+  SubscriptionStore,
+  SubscriptionStoreService
+>() {}
+
+/** The service on a driver. */
+export const make = (driver: StoreDriver): SubscriptionStoreService => {
+  const attempt = <A>(operation: string, call: () => Promise<A> | A): Effect.Effect<A, StoreError> =>
+    Effect.tryPromise({
+      try: async () => call(),
+      catch: (error) => new StoreError({ operation, ...driver.explain(error) })
+    })
+
+  const run = <A>(operation: string, step: Step<A>): Effect.Effect<A, StoreError> =>
+    Effect.suspend(() => {
+      let answer: Option.Option<A> = Option.none()
+      return attempt(operation, () =>
+        driver.atomically(step.keys, (facts) => {
+          const decision = step.decide(facts)
+          answer = Option.some(decision.answer)
+          return decision.changes
+        })
+      ).pipe(
+        Effect.flatMap(() => answer),
+        Effect.catchTag("NoSuchElementException", () =>
+          Effect.dieMessage(`The ${driver.name} driver ran a step without deciding it.`)
+        )
+      )
+    })
+
+  const span = (operation: string) => ({
+    kind: "client" as const,
+    captureStackTrace: false,
+    attributes: { "db.system": driver.name, "db.operation.name": operation }
+  })
+
+  return {
+    migrate: attempt("migrate", () => driver.migrate()).pipe(
+      Effect.withSpan("SubscriptionStore.migrate", span("migrate"))
+    ),
+
+    applyDeliveries: (deliveries, policy) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        run("applyDeliveries", ApplyDeliveries.applyDeliveries(deliveries, { policy, now }))
+      ).pipe(Effect.withSpan("SubscriptionStore.applyDeliveries", span("applyDeliveries"))),
+
+    linkCustomer: (request, policy) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        run("linkCustomer", LinkSteps.linkCustomer(request, policy, now))
+      ).pipe(
+        Effect.flatMap((answer) =>
+          answer.userId === request.userId
+            ? Effect.succeed(answer.notified)
+            : new CustomerLinkedToAnotherUser({ customerId: request.customerId })
+        ),
+        Effect.withSpan("SubscriptionStore.linkCustomer", span("linkCustomer"))
+      ),
+
+    recordCheckout: (checkout) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        run("recordCheckout", LinkSteps.recordCheckout({ ...checkout, createdAt: now }))
+      ).pipe(Effect.withSpan("SubscriptionStore.recordCheckout", span("recordCheckout"))),
+
+    subscriptionsOf: (userId, which) =>
+      attempt("subscriptionsOf", () => driver.subscriptionsOf(userId, which)).pipe(
+        Effect.flatMap(Effect.forEach(decodeSubscription("subscriptionsOf"))),
+        Effect.withSpan("SubscriptionStore.subscriptionsOf", span("subscriptionsOf"))
+      ),
+
+    customerOf: (userId) =>
+      attempt("customerOf", () => driver.customerOf(userId)).pipe(
+        Effect.map((customerId) => Option.fromNullable(customerId as CustomerId | undefined)),
+        Effect.withSpan("SubscriptionStore.customerOf", span("customerOf"))
+      ),
+
+    findUser: (userId) =>
+      attempt("findUser", () => driver.findUser(userId)).pipe(
+        Effect.map((row) =>
+          Option.map(
+            Option.fromNullable(row),
+            (found): User => ({
+              id: userId,
+              email: Option.fromNullable(found.email),
+              name: Option.fromNullable(found.name)
+            })
+          )
+        ),
+        Effect.withSpan("SubscriptionStore.findUser", span("findUser"))
+      ),
+
+    claimNotifications: ({ lease, limit, owner }) =>
+      Effect.gen(function* () {
+        const now = yield* Clock.currentTimeMillis
+        const { nextDueAt, rows } = yield* attempt("claimNotifications", () =>
+          driver.claimNotifications({ owner, limit, now, leaseUntil: now + Duration.toMillis(lease) })
+        )
+        const claimed = yield* Effect.forEach(rows, decodeNotification)
+        return { claimed, nextDueAt }
+      }),
+
+    completeNotification: (id, owner) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        attempt("completeNotification", () => driver.settleNotification({ id, owner, now, state: "done" }))
+      ),
+
+    retryNotification: (id, owner, error, delay) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        attempt("retryNotification", () =>
+          driver.settleNotification({
+            id,
+            owner,
+            now,
+            state: "pending",
+            error,
+            availableAt: now + Math.ceil(Duration.toMillis(delay))
+          })
+        )
+      ),
+
+    buryNotification: (id, owner, error) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        attempt("buryNotification", () => driver.settleNotification({ id, owner, now, state: "dead", error }))
+      ),
+
+    deliveries: (query) =>
+      attempt("deliveries", () =>
+        driver.deliveries({
+          ids: query.ids,
+          states: query.states,
+          types: query.types,
+          receivedBefore: query.receivedBefore?.getTime(),
+          receivedAfter: query.receivedAfter?.getTime(),
+          limit: query.limit ?? 100
+        })
+      ).pipe(
+        Effect.map((rows) => rows.map(recordedDelivery)),
+        Effect.withSpan("SubscriptionStore.deliveries", span("deliveries"))
+      ),
+
+    pruneDeliveryBodies: (before, limit) =>
+      attempt("pruneDeliveryBodies", () => driver.pruneDeliveryBodies(before.getTime(), limit)).pipe(
+        Effect.withSpan("SubscriptionStore.pruneDeliveryBodies", span("pruneDeliveryBodies"))
+      )
+  }
+}
+
+/** A store in this process's memory: for tests and trials. It passes through the same steps and encoding. */
+export const layerMemory: Layer.Layer<SubscriptionStore> = Layer.sync(SubscriptionStore, () => make(makeMemoryDriver()))
+
+/** As `layerMemory`, for an app with the given users. */
+export const layerMemoryWith = (users: ReadonlyArray<User>): Layer.Layer<SubscriptionStore> =>
+  Layer.sync(SubscriptionStore, () =>
+    make(
+      makeMemoryDriver(
+        users.map((user) => ({
+          id: user.id,
+          email: Option.getOrNull(user.email),
+          name: Option.getOrNull(user.name)
+        }))
+      )
+    )
+  )
+
+const SubscriptionJson = Schema.parseJson(Subscription)
+
+const decodeSubscription = (operation: string) => {
+  const decode = Schema.decode(SubscriptionJson)
+  return (row: SubscriptionRow): Effect.Effect<Subscription, StoreError> =>
+    Effect.mapError(decode(row.data), () => unreadableRow(operation, `the stored subscription ${row.id}`))
+}
+
+const NotificationPayload = Schema.parseJson(
+  Schema.Struct({
+    id: SubscriptionId,
+    status: SubscriptionStatus,
+    productId: Schema.String,
+    currentPeriodEnd: Schema.NullOr(DateFromTimestamp),
+    cancelAtPeriodEnd: Schema.Boolean
+  })
+)
+
+const decodeNotificationPayload = Schema.decode(NotificationPayload)
+
+const decodeNotification = (row: ClaimedNotificationRow): Effect.Effect<ClaimedNotification, StoreError> =>
+  decodeNotificationPayload(row.payload).pipe(
+    Effect.mapBoth({
+      onFailure: () => unreadableRow("claimNotifications", `the payload of notification ${row.id}`),
+      onSuccess: (subscription) => ({
+        id: row.id,
+        userId: UserId.make(row.userId),
+        subscription,
+        attempt: row.attempts
+      })
+    })
+  )
+
+const unreadableRow = (operation: string, what: string) =>
+  new StoreError({ operation, reason: "schema", detail: `${what} is not as this version writes it` })
+
+const recordedDelivery = (row: DeliveryRow): RecordedDelivery => ({
+  id: row.id,
+  type: row.type,
+  state: row.state,
+  eventAt: row.eventAt as EpochMicros | null,
+  receivedAt: new Date(row.receivedAt),
+  customerId: row.customerId,
+  subscriptionId: row.subscriptionId,
+  userId: row.userId as UserId | null,
+  attempts: row.attempts,
+  lastError: row.lastError,
+  body: row.body
+})
