@@ -1,0 +1,189 @@
+/** The use cases: the only place where the ports meet. */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as AccessPolicy from "./AccessPolicy.ts"
+import { type Checkout, type CheckoutOptions, makeCheckout } from "./Checkout.ts"
+import type { Delivery, DeliveryContent, DeliveryOutcome } from "./Delivery.ts"
+import { NotificationDispatcher } from "./NotificationDispatcher.ts"
+import { type CustomerSession, PolarClient } from "./PolarClient.ts"
+import type { PolarError } from "./PolarError.ts"
+import * as PolarEvent from "./PolarEvent.ts"
+import type { CustomerLinkedToAnotherUser, StoreError } from "./StoreError.ts"
+import type { CustomerId, ProductId, Subscription, UserId } from "./Subscription.ts"
+import { SubscriptionStore } from "./SubscriptionStore.ts"
+import { type WebhookVerificationError, WebhookVerifier } from "./WebhookVerifier.ts"
+
+export interface BillingOptions {
+  /** Default: `AccessPolicy.defaultPolicy`. */
+  readonly policy?: AccessPolicy.AccessPolicy | undefined
+  /** Polar's id of the organization that this app serves; deliveries of any other are recorded and ignored. */
+  readonly organizationId?: string | undefined
+  /** Whether `start` creates and upgrades the tables. Default: true. */
+  readonly migrate?: boolean | undefined
+}
+
+/** An authentic delivery whose body is no event: Polar is set to another format, or it is not Polar. */
+export class NotAnEvent extends Schema.TaggedError<NotAnEvent>()("NotAnEvent", { problem: Schema.String }) {
+  override get message(): string {
+    return `The delivery is authentic, but not an event of Polar: ${this.problem}. Set the webhook endpoint's format to "raw".`
+  }
+}
+
+export interface BillingService {
+  /** Creates or upgrades the store's tables, and takes up notifications that an earlier run left. Call it at start. */
+  readonly start: Effect.Effect<void, StoreError>
+
+  /**
+   * A checkout session for the user. `customerEmail` and `customerName` must come from the app's own records, never
+   * from the browser: Polar knows customers by their e-mail.
+   */
+  readonly createCheckout: (
+    userId: UserId,
+    productId: ProductId,
+    options?: CheckoutOptions
+  ) => Effect.Effect<Checkout, PolarError | StoreError>
+
+  /** A short-lived address at which the user manages what they bought. */
+  readonly createPortalSession: (
+    userId: UserId,
+    options?: { readonly returnUrl?: string | undefined }
+  ) => Effect.Effect<CustomerSession, PolarError | StoreError>
+
+  /** The user's current subscription, if one is live. */
+  readonly getSubscription: (userId: UserId) => Effect.Effect<Option.Option<Subscription>, StoreError>
+
+  /** All subscriptions the user ever had, the newest first. */
+  readonly listSubscriptions: (userId: UserId) => Effect.Effect<ReadonlyArray<Subscription>, StoreError>
+
+  /** Whether the user's current subscription gives access now, and why. */
+  readonly access: (userId: UserId) => Effect.Effect<AccessPolicy.Access, StoreError>
+
+  /**
+   * Verifies and applies one delivery. `rawBody` is the body as it came, byte for byte. Succeeds for duplicates too:
+   * answer 2xx. On a `StoreError` nothing was written: answer 503, and Polar delivers again.
+   */
+  readonly receiveWebhook: (
+    headers: Readonly<Record<string, string | undefined>>,
+    rawBody: Uint8Array
+  ) => Effect.Effect<DeliveryOutcome, WebhookVerificationError | NotAnEvent | StoreError>
+
+  /** Says whose customer it is, for customers that were not made by a checkout of this app. */
+  readonly linkCustomer: (
+    userId: UserId,
+    customerId: CustomerId
+  ) => Effect.Effect<void, CustomerLinkedToAnotherUser | StoreError>
+}
+
+export class Billing extends Context.Tag("@kavach-polar/core/Billing")<Billing, BillingService>() {}
+
+const deliveriesReceived = Metric.counter("kavach_polar_deliveries", {
+  description: "Authentic deliveries, by what became of them",
+  incremental: true
+})
+
+const make = (options: BillingOptions = {}) =>
+  Effect.gen(function* () {
+    const store = yield* SubscriptionStore
+    const client = yield* PolarClient
+    const verifier = yield* WebhookVerifier
+    const dispatcher = yield* NotificationDispatcher
+    const policy = options.policy ?? AccessPolicy.defaultPolicy
+    const createCheckout = makeCheckout({ client, store, policy })
+
+    const current = (userId: UserId) =>
+      Effect.map(store.subscriptionsOf(userId, "live"), (subscriptions) => AccessPolicy.current(policy, subscriptions))
+
+    const contentOf = (body: Uint8Array): DeliveryContent =>
+      Either.match(PolarEvent.parse(body), {
+        onLeft: (unreadable): DeliveryContent => unreadable,
+        onRight: (event) => {
+          const organizationId = PolarEvent.organizationId(event)
+          return options.organizationId === undefined ||
+            organizationId === null ||
+            organizationId === options.organizationId
+            ? event
+            : { _tag: "ForeignEvent", type: event.type, at: event.at }
+        }
+      })
+
+    const service: BillingService = {
+      start: Effect.zipRight(options.migrate === false ? Effect.void : store.migrate, dispatcher.wake).pipe(
+        Effect.withSpan("Billing.start")
+      ),
+
+      createCheckout: Effect.fn("Billing.createCheckout")(createCheckout),
+
+      createPortalSession: Effect.fn("Billing.createPortalSession")(function* (userId, { returnUrl } = {}) {
+        const customerId = yield* store.customerOf(userId)
+        return yield* client.createCustomerSession(
+          Option.isSome(customerId) ? { customerId: customerId.value } : { externalCustomerId: userId },
+          returnUrl
+        )
+      }),
+
+      getSubscription: Effect.fn("Billing.getSubscription")(function* (userId) {
+        return Option.fromNullable(yield* current(userId))
+      }),
+
+      listSubscriptions: Effect.fn("Billing.listSubscriptions")(function* (userId) {
+        const subscriptions = yield* store.subscriptionsOf(userId, "all")
+        return [...subscriptions].sort(newestFirst)
+      }),
+
+      access: Effect.fn("Billing.access")(function* (userId) {
+        const subscription = yield* current(userId)
+        if (subscription === undefined) return AccessPolicy.noSubscription
+        const now = yield* Clock.currentTimeMillis
+        return AccessPolicy.decide(policy, subscription, new Date(now))
+      }),
+
+      receiveWebhook: Effect.fn("Billing.receiveWebhook")(function* (headers, rawBody) {
+        const verified = yield* verifier.verify({ headers, body: rawBody })
+        const content = contentOf(rawBody)
+        const delivery: Delivery = {
+          id: verified.id,
+          receivedAt: yield* Clock.currentTimeMillis,
+          body: new TextDecoder("utf-8", { ignoreBOM: true }).decode(rawBody),
+          content
+        }
+        const [outcome] = yield* store.applyDeliveries([delivery], policy)
+        if (outcome.notified) yield* dispatcher.wake
+        yield* Metric.increment(
+          Metric.tagged(deliveriesReceived, "state", outcome.duplicate ? "duplicate" : outcome.state)
+        )
+        const type = content._tag === "UnreadableEvent" ? (content.type ?? "unreadable") : content.type
+        yield* Effect.annotateCurrentSpan({ "delivery.type": type, "delivery.state": outcome.state })
+        if (content._tag === "UnreadableEvent") {
+          if (!content.isEnvelope) return yield* new NotAnEvent({ problem: content.problem })
+          yield* Effect.logError(
+            `A delivery of type ${type} could not be read and is kept as failed: ${content.problem}.`
+          ).pipe(Effect.annotateLogs({ delivery: outcome.id }))
+        } else {
+          yield* Effect.logDebug("Received a delivery.").pipe(
+            Effect.annotateLogs({ delivery: outcome.id, type, state: outcome.state, duplicate: outcome.duplicate })
+          )
+        }
+        return outcome
+      }),
+
+      linkCustomer: Effect.fn("Billing.linkCustomer")(function* (userId, customerId) {
+        const notified = yield* store.linkCustomer({ customerId, userId, linkedBy: "host" }, policy)
+        if (notified > 0) yield* dispatcher.wake
+      })
+    }
+    return service
+  })
+
+export const layer = (
+  options?: BillingOptions
+): Layer.Layer<Billing, never, SubscriptionStore | PolarClient | WebhookVerifier | NotificationDispatcher> =>
+  Layer.effect(Billing, make(options))
+
+const newestFirst = (a: Subscription, b: Subscription): number =>
+  (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0) || (a.id < b.id ? -1 : 1)

@@ -1,0 +1,154 @@
+/**
+ * Delivers queued notifications to the app's callback: outside of requests, at least once, in order per subscription.
+ *
+ * Notifications are claimed from the store under a lease, so several processes share the work, and what a dead process
+ * held is taken over when its lease runs out.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import * as Random from "effect/Random"
+import type { ClaimedNotification } from "./Notification.ts"
+import { SubscriptionListener } from "./SubscriptionListener.ts"
+import { SubscriptionStore } from "./SubscriptionStore.ts"
+
+export interface DispatcherOptions {
+  /** How many callbacks run at once in this process. Default 8. */
+  readonly concurrency?: number | undefined
+  /** How long one call may take. Default 10 seconds. */
+  readonly timeout?: Duration.DurationInput | undefined
+  /** After how many failed calls a notification is given up. Default 12, which takes about five hours. */
+  readonly maxAttempts?: number | undefined
+  /** The pause after the first failure; it doubles each time, up to an hour. Default 5 seconds. */
+  readonly retryDelay?: Duration.DurationInput | undefined
+  /** How often to look without being woken. Default 30 seconds. */
+  readonly pollInterval?: Duration.DurationInput | undefined
+}
+
+export class NotificationDispatcher extends Context.Tag("@kavach-polar/core/NotificationDispatcher")<
+  NotificationDispatcher,
+  {
+    /** Says that something was queued. Returns at once. */
+    readonly wake: Effect.Effect<void>
+  }
+>() {}
+
+const longestDelay = Duration.hours(1)
+
+const make = (options: DispatcherOptions = {}) =>
+  Effect.gen(function* () {
+    const store = yield* SubscriptionStore
+    const listener = yield* SubscriptionListener
+    const owner = yield* randomId
+    const concurrency = Math.max(1, options.concurrency ?? 8)
+    const timeout = Duration.decode(options.timeout ?? Duration.seconds(10))
+    const maxAttempts = Math.max(1, options.maxAttempts ?? 12)
+    const retryDelay = Duration.decode(options.retryDelay ?? Duration.seconds(5))
+    const pollInterval = Duration.decode(options.pollInterval ?? Duration.seconds(30))
+    // Twice the limit of a call, so that a slow write of the outcome does not lose the lease.
+    const lease = Duration.max(Duration.times(timeout, 2), Duration.seconds(10))
+
+    const signal = yield* Queue.sliding<void>(1)
+    const wake = Effect.asVoid(Queue.offer(signal, undefined))
+
+    // Closing the scope first stops the loop, which takes nothing new, and then waits for the calls under way.
+    const calls = yield* FiberSet.make<void>()
+    yield* Effect.addFinalizer(() =>
+      FiberSet.awaitEmpty(calls).pipe(Effect.timeoutOption(timeout), Effect.interruptible, Effect.asVoid)
+    )
+
+    const settle = (notification: ClaimedNotification, failure: Cause.Cause<unknown> | undefined) =>
+      Effect.gen(function* () {
+        if (failure === undefined) return yield* store.completeNotification(notification.id, owner)
+        const detail = describe(failure)
+        if (notification.attempt >= maxAttempts) {
+          yield* Effect.logError(
+            `The subscription callback failed ${notification.attempt} times and is given up; the notification stays in ` +
+              "kavach_polar_notifications with its error."
+          ).pipe(Effect.annotateLogs({ notification: notification.id, error: detail }))
+          return yield* store.buryNotification(notification.id, owner, detail)
+        }
+        const delay = yield* backoff(retryDelay, notification.attempt)
+        yield* Effect.logWarning("The subscription callback failed and will be tried again.").pipe(
+          Effect.annotateLogs({ notification: notification.id, attempt: notification.attempt, error: detail })
+        )
+        return yield* store.retryNotification(notification.id, owner, detail, delay)
+      })
+
+    const deliver = (notification: ClaimedNotification) =>
+      listener.onSubscriptionChange(notification).pipe(
+        Effect.timeoutFail({
+          duration: timeout,
+          onTimeout: () => new Cause.TimeoutException(`it took longer than ${Duration.format(timeout)}`)
+        }),
+        Effect.matchCauseEffect({
+          onFailure: (cause) => settle(notification, cause),
+          onSuccess: () => settle(notification, undefined)
+        }),
+        // The outcome could not be written: the lease runs out and somebody calls again.
+        Effect.catchAllCause((cause) =>
+          Effect.logError("The outcome of a subscription callback was not stored.", cause)
+        ),
+        Effect.zipRight(wake),
+        Effect.withSpan("NotificationDispatcher.deliver", {
+          root: true,
+          captureStackTrace: false,
+          attributes: { "notification.id": notification.id, "notification.attempt": notification.attempt }
+        })
+      )
+
+    // What was claimed is started even when the loop is being stopped: a lease that nobody uses would hold it up.
+    const takeTurn = Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function* () {
+        const free = concurrency - (yield* FiberSet.size(calls))
+        if (free <= 0) return pollInterval
+        const { claimed, nextDueAt } = yield* restore(store.claimNotifications({ owner, limit: free, lease }))
+        for (const notification of claimed) {
+          yield* FiberSet.run(calls, Effect.interruptible(deliver(notification)))
+        }
+        if (nextDueAt === null || claimed.length === free) return pollInterval
+        const now = yield* Clock.currentTimeMillis
+        return Duration.min(pollInterval, Duration.millis(Math.max(nextDueAt - now, 0)))
+      })
+    ).pipe(
+      Effect.catchAllCause((cause) =>
+        Effect.as(Effect.logError("Queued notifications could not be read; trying again.", cause), pollInterval)
+      )
+    )
+
+    yield* Effect.forkScoped(
+      Effect.iterate(pollInterval, {
+        while: () => true,
+        body: (pause) => Queue.take(signal).pipe(Effect.timeoutOption(pause), Effect.zipRight(takeTurn))
+      })
+    )
+
+    return { wake } as const
+  })
+
+/** Starts with the layer and drains with its scope: calls under way get their time limit to finish. */
+export const layer = (
+  options?: DispatcherOptions
+): Layer.Layer<NotificationDispatcher, never, SubscriptionStore | SubscriptionListener> =>
+  Layer.scoped(NotificationDispatcher, make(options))
+
+/** Doubles with each attempt, up to an hour; between half of that and all of it, so that many do not come back at once. */
+const backoff = (first: Duration.Duration, attempt: number): Effect.Effect<Duration.Duration> =>
+  Effect.map(Random.nextRange(0.5, 1), (share) =>
+    Duration.times(Duration.min(Duration.times(first, 2 ** Math.min(attempt - 1, 30)), longestDelay), share)
+  )
+
+const randomId: Effect.Effect<string> = Effect.map(
+  Effect.all([Random.nextIntBetween(0, 2 ** 31), Random.nextIntBetween(0, 2 ** 31)]),
+  (parts) => parts.map((part) => part.toString(36)).join("")
+)
+
+const describe = (cause: Cause.Cause<unknown>): string => {
+  const error = Cause.squash(cause)
+  return (error instanceof Error ? error.message : String(error)).slice(0, 1000)
+}

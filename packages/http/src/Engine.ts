@@ -1,0 +1,189 @@
+/**
+ * The bridge from promises to Effect: one runtime behind `polar()`, started on first use, drained on disposal. This and
+ * the command line are the only places where effects are run.
+ */
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Billing from "@kavach-polar/core/Billing"
+import * as NotificationDispatcher from "@kavach-polar/core/NotificationDispatcher"
+import * as PolarClient from "@kavach-polar/core/PolarClient"
+import { StoreError } from "@kavach-polar/core/StoreError"
+import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
+import type { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
+import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Schema from "effect/Schema"
+import * as Endpoints from "./Endpoints.ts"
+import type { PolarSettings } from "./PolarConfig.ts"
+import { refuse } from "./Refusal.ts"
+import * as Session from "./Session.ts"
+
+/** A call after `dispose()`, or one that was still running when its time to finish was over. */
+export class Disposed extends Schema.TaggedError<Disposed>()("Disposed", {}) {
+  override get message(): string {
+    return "This billing was disposed of and takes no more calls."
+  }
+}
+
+type App = Billing.Billing | Endpoints.Endpoints
+
+export interface Engine {
+  /** Creates or upgrades the tables, once. After a failure the next call tries again. */
+  readonly start: () => Promise<void>
+  readonly run: <A, E>(use: (billing: Billing.BillingService) => Effect.Effect<A, E>) => Promise<A>
+  /** Answers a request; never rejects. */
+  readonly answer: (
+    route: "checkout" | "subscription" | "webhook",
+    request: Request,
+    getUser?: () => Promise<Session.SessionUser | null>
+  ) => Promise<Response>
+  /** Lets calls under way finish, up to ten seconds, and closes everything. */
+  readonly dispose: () => Promise<void>
+}
+
+const drainMillis = 10_000
+
+export const makeEngine = (settings: PolarSettings, store: Layer.Layer<SubscriptionStore, unknown>): Engine => {
+  const app = appLayer(settings, store)
+  let runtime = ManagedRuntime.make(app)
+  let starting: Promise<void> | undefined
+  let disposing: Promise<void> | undefined
+  const closing = Effect.runSync(Deferred.make<never, Disposed>())
+  const underWay = new Set<Promise<unknown>>()
+
+  const track = <A>(call: Promise<A>): Promise<A> => {
+    const settled = call.then(
+      () => {},
+      () => {}
+    )
+    underWay.add(settled)
+    void settled.then(() => underWay.delete(settled))
+    return call
+  }
+
+  const runExit = <A, E>(effect: Effect.Effect<A, E, App>): Promise<Exit.Exit<A, unknown>> =>
+    runtime.runPromiseExit(Effect.raceFirst(effect, Deferred.await(closing)))
+
+  const start = (): Promise<void> => {
+    starting ??= begin().catch((error) => {
+      starting = undefined
+      throw error
+    })
+    return starting
+  }
+
+  const begin = async (): Promise<void> => {
+    const exit = await runExit(Effect.flatMap(Billing.Billing, (billing) => billing.start))
+    if (Exit.isSuccess(exit)) return
+    // A runtime remembers for ever that its layers could not be built, such as a store that could not be opened.
+    const failed = runtime
+    runtime = ManagedRuntime.make(app)
+    await failed.dispose()
+    throw Cause.squash(exit.cause)
+  }
+
+  const run: Engine["run"] = async (use) => {
+    if (disposing !== undefined) throw new Disposed()
+    return track(
+      (async () => {
+        await start()
+        const exit = await runExit(Effect.flatMap(Billing.Billing, use))
+        if (Exit.isSuccess(exit)) return exit.value
+        throw Cause.squash(exit.cause)
+      })()
+    )
+  }
+
+  const answer: Engine["answer"] = (route, request, getUser = async () => null) => {
+    if (disposing !== undefined) return Promise.resolve(outOfService())
+    const answered = Effect.gen(function* () {
+      const endpoints = yield* Endpoints.Endpoints
+      return yield* endpoints[route](HttpServerRequest.fromWeb(request))
+    }).pipe(Effect.provideService(Session.HostRequest, { getUser }))
+    return track(
+      start()
+        .then(
+          () => runExit(answered),
+          // The route is not reached, so its own edge answers for it.
+          (error: unknown) => Effect.runPromiseExit(refuse(asStoreError(error)))
+        )
+        .then((exit) => (Exit.isSuccess(exit) ? HttpServerResponse.toWeb(exit.value) : outOfService()))
+    )
+  }
+
+  const dispose = (): Promise<void> => {
+    disposing ??= (async () => {
+      const finished = Promise.allSettled([...underWay])
+      await Effect.runPromise(
+        Effect.timeoutOption(
+          Effect.promise(() => finished),
+          drainMillis
+        )
+      )
+      await Effect.runPromise(Deferred.fail(closing, new Disposed()))
+      await finished
+      await runtime.dispose()
+    })()
+    return disposing
+  }
+
+  return { start, run, answer, dispose }
+}
+
+const appLayer = (
+  settings: PolarSettings,
+  store: Layer.Layer<SubscriptionStore, unknown>
+): Layer.Layer<App, unknown> => {
+  const { onSubscriptionChange } = settings
+  const listener =
+    onSubscriptionChange === undefined
+      ? SubscriptionListener.layerNoop
+      : SubscriptionListener.layerCallback(({ id, subscription, userId }, signal) =>
+          onSubscriptionChange(userId, subscription, { id, signal })
+        )
+  const dispatcher = Layer.provide(NotificationDispatcher.layer(), Layer.merge(store, listener))
+  const billing = Layer.provide(
+    Billing.layer({
+      policy: settings.policy,
+      organizationId: settings.organizationId,
+      migrate: settings.migrate
+    }),
+    Layer.mergeAll(
+      store,
+      dispatcher,
+      clientLayer(settings),
+      WebhookVerifier.layer({ secrets: settings.webhookSecrets })
+    )
+  )
+  const endpoints = Layer.provide(
+    Endpoints.layer({ trustedOrigins: settings.trustedOrigins, webhookBodyLimit: settings.webhookBodyLimit }),
+    Layer.merge(billing, Session.layerHost)
+  )
+  return Layer.provide(Layer.merge(billing, endpoints), Logger.minimumLogLevel(settings.logLevel))
+}
+
+const clientLayer = (settings: PolarSettings): Layer.Layer<PolarClient.PolarClient> => {
+  if (settings.client !== undefined) return settings.client
+  if (settings.accessToken === undefined) return PolarClient.layerDisabled("No access token is configured.")
+  return Layer.provide(
+    PolarClient.layer({
+      accessToken: settings.accessToken,
+      sandbox: settings.sandbox,
+      ...(settings.apiBaseUrl === undefined ? {} : { apiBaseUrl: settings.apiBaseUrl }),
+      ...(settings.organizationId === undefined ? {} : { organizationId: settings.organizationId })
+    }),
+    FetchHttpClient.layer
+  )
+}
+
+const asStoreError = (error: unknown) => (error instanceof StoreError ? Effect.fail(error) : Effect.die(error))
+
+const outOfService = (): Response =>
+  Response.json({ error: "The server is shutting down" }, { status: 503, headers: { "retry-after": "5" } })

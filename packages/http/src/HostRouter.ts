@@ -1,0 +1,41 @@
+/** How a host finds the endpoint for a request, and keeps its failures from the server around it. */
+import type { EndpointContext, PluginEndpoint } from "./KavachPlugin.ts"
+
+/**
+ * Answers a request whose path, after the base path, is that of an endpoint; `null` for any other, so that an app can go
+ * on to its own routes. A known path with another method is answered 405. Never rejects.
+ */
+export const route = async (
+  endpoints: ReadonlyArray<PluginEndpoint>,
+  request: Request,
+  basePath: string,
+  context: EndpointContext
+): Promise<Response | null> => {
+  const path = withoutBase(new URL(request.url).pathname, basePath)
+  if (path === undefined) return null
+  const candidates = endpoints.filter((endpoint) => endpoint.path === path)
+  if (candidates.length === 0) return null
+  const endpoint = candidates.find(({ method }) => method === request.method)
+  if (endpoint === undefined) {
+    return Response.json(
+      { error: "Method not allowed" },
+      { status: 405, headers: { allow: candidates.map(({ method }) => method).join(", ") } }
+    )
+  }
+  try {
+    if (endpoint.metadata?.requireAuth === true && (await context.getUser(request)) === null) {
+      return Response.json({ error: "Authentication required" }, { status: 401 })
+    }
+    return await endpoint.handler(request, context)
+  } catch {
+    return Response.json({ error: "Internal error" }, { status: 500 })
+  }
+}
+
+/** The path below the base, without a trailing slash; `undefined` when it is not below it. */
+const withoutBase = (pathname: string, basePath: string): string | undefined => {
+  const base = basePath.replace(/\/+$/, "")
+  if (base !== "" && pathname !== base && !pathname.startsWith(`${base}/`)) return undefined
+  const path = pathname.slice(base.length)
+  return path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path
+}

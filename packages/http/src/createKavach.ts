@@ -1,0 +1,121 @@
+/**
+ * A small host of the same shape as KavachOS: for apps that want the plugin and have sessions of their own, and for the
+ * demo and the tests.
+ */
+import * as Schema from "effect/Schema"
+import { type HostDatabase, openDatabase } from "./HostDatabase.ts"
+import { route } from "./HostRouter.ts"
+import type { KavachPlugin, PluginContext, PluginEndpoint } from "./KavachPlugin.ts"
+import type { SessionUser } from "./Session.ts"
+
+export interface DatabaseConfig {
+  /** `sqlite` and `sqlite-native` are the same here: better-sqlite3. */
+  readonly provider: "sqlite" | "sqlite-native" | "postgres" | "mysql"
+  /** For SQLite the path of the file, or `:memory:`. */
+  readonly url: string | undefined
+}
+
+export interface KavachConfig<Plugins extends ReadonlyArray<KavachPlugin>> {
+  readonly database: DatabaseConfig
+  readonly plugins: Plugins
+  /** Who is signed in, by your own sessions. Default: nobody. */
+  readonly getUser?: ((request: Request) => Promise<SessionUser | null> | SessionUser | null) | undefined
+}
+
+/** What the plugins add to the host, all together. */
+export type PluginsContext<Plugins extends ReadonlyArray<KavachPlugin>> = Extract<
+  UnionToIntersection<{ [Index in keyof Plugins]: ContextOf<Plugins[Index]> }[number]>,
+  object
+>
+
+type ContextOf<Plugin> = Plugin extends { readonly init: (context: PluginContext) => Promise<infer Result> }
+  ? NonNullable<Result> extends { context: infer Context }
+    ? Context
+    : object
+  : object
+
+type UnionToIntersection<Union> = (Union extends unknown ? (member: Union) => void : never) extends (
+  member: infer Intersection
+) => void
+  ? Intersection
+  : never
+
+export interface PluginRunner<Context> {
+  /** Answers a request for one of the plugins' endpoints, or gives `null`. Never rejects. `basePath` as in `/api/kavach`. */
+  readonly handleRequest: (request: Request, basePath?: string) => Promise<Response | null>
+  readonly getEndpoints: () => ReadonlyArray<PluginEndpoint>
+  /** What the plugins added. */
+  readonly getContext: () => Context
+}
+
+export interface Kavach<Context> extends AsyncDisposable {
+  /** The drizzle database. */
+  readonly db: unknown
+  readonly plugins: PluginRunner<Context> & Context
+  /** Disposes of the plugins, then closes the database. */
+  readonly close: () => Promise<void>
+}
+
+/** The database cannot be opened. */
+export class InvalidDatabase extends Schema.TaggedError<InvalidDatabase>()("InvalidDatabase", {
+  problem: Schema.String
+}) {
+  override get message(): string {
+    return `createKavach(): database: ${this.problem}`
+  }
+}
+
+/** Opens the database, starts the plugins one after the other, and rejects if one of them does. */
+export const createKavach = async <const Plugins extends ReadonlyArray<KavachPlugin>>(
+  config: KavachConfig<Plugins>
+): Promise<Kavach<PluginsContext<Plugins>>> => {
+  const { provider, url } = config.database
+  if (url === undefined || url.trim() === "") throw new InvalidDatabase({ problem: "url is missing" })
+  const database = await openDatabase(provider, url)
+  const endpoints: Array<PluginEndpoint> = []
+  const added = {}
+  const started: Array<KavachPlugin> = []
+
+  const close = async () => {
+    for (const plugin of started.splice(0).reverse()) {
+      if (isDisposable(plugin)) await plugin.dispose()
+    }
+    await database.close()
+  }
+
+  try {
+    for (const plugin of config.plugins) {
+      started.push(plugin)
+      const result = await plugin.init?.(contextOf(provider, database, endpoints))
+      Object.assign(added, result?.context)
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+
+  // The plugins' types say what their contexts hold; that it is all there was seen to by the loop above.
+  const context = added as PluginsContext<Plugins>
+  const getUser = async (request: Request) => (await config.getUser?.(request)) ?? null
+  const runner: PluginRunner<PluginsContext<Plugins>> = {
+    handleRequest: (request, basePath = "") => route(endpoints, request, basePath, { getUser }),
+    getEndpoints: () => [...endpoints],
+    getContext: () => ({ ...context })
+  }
+  return { db: database.db, plugins: { ...context, ...runner }, close, [Symbol.asyncDispose]: close }
+}
+
+const contextOf = (
+  provider: DatabaseConfig["provider"],
+  database: HostDatabase,
+  endpoints: Array<PluginEndpoint>
+): PluginContext => ({
+  db: database.db,
+  config: { database: { provider } },
+  addEndpoint: (endpoint) => {
+    endpoints.push(endpoint)
+  }
+})
+
+const isDisposable = (plugin: object): plugin is { readonly dispose: () => Promise<void> } =>
+  "dispose" in plugin && typeof plugin.dispose === "function"

@@ -1,0 +1,12 @@
+export { createKavach, InvalidDatabase, type Kavach, type KavachConfig } from "./createKavach.ts"
+export { Disposed } from "./Engine.ts"
+export { MissingPackage, UnsupportedDatabase } from "./HostStore.ts"
+export type {
+  EndpointContext,
+  KavachLike,
+  KavachPlugin,
+  PluginContext,
+  PluginEndpoint
+} from "./KavachPlugin.ts"
+export { type PolarConfig, PolarConfigError, type PolarSubscription } from "./PolarConfig.ts"
+export { AlreadyInitialized, NotConnected, type Polar, type PolarBilling, polar, polarOf } from "./polar.ts"

@@ -1,0 +1,221 @@
+/** `polar()`: billing for people who write promises, and the KavachOS plugin. */
+import type { Access } from "@kavach-polar/core/AccessPolicy"
+import type { BillingService } from "@kavach-polar/core/Billing"
+import type { CheckoutOptions } from "@kavach-polar/core/Checkout"
+import { StoreError } from "@kavach-polar/core/StoreError"
+import { CustomerId, ProductId, type Subscription, UserId, visible } from "@kavach-polar/core/Subscription"
+import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Api from "./Api.ts"
+import { type Engine, makeEngine } from "./Engine.ts"
+import { storeOf } from "./HostStore.ts"
+import type { KavachLike, PluginContext, PluginEndpoint } from "./KavachPlugin.ts"
+import { type PolarConfig, PolarConfigError, type PolarSubscription, settingsOf } from "./PolarConfig.ts"
+import { checkRedirectUrl } from "./RedirectUrl.ts"
+import { InvalidRequest } from "./Refusal.ts"
+
+/** Billing in promises. Every method rejects with an error whose message says what was wrong and what to do. */
+export interface PolarBilling {
+  /**
+   * A checkout session: send the buyer to its `url`. Options that name the buyer must come from the app's own records.
+   */
+  readonly createCheckout: (
+    userId: string,
+    productId: string,
+    options?: CheckoutOptions
+  ) => Promise<{ readonly url: string; readonly id: string }>
+  /** The user's current subscription, or null when none is live. */
+  readonly getSubscription: (userId: string) => Promise<PolarSubscription | null>
+  /** All subscriptions the user ever had, the newest first, with every field. */
+  readonly listSubscriptions: (userId: string) => Promise<ReadonlyArray<Subscription>>
+  /** Whether the user has access now, why, and until when. */
+  readonly access: (userId: string) => Promise<Access>
+  /** A short-lived address at which the user manages what they bought. */
+  readonly createPortalSession: (
+    userId: string,
+    options?: { readonly returnUrl?: string | undefined }
+  ) => Promise<{ readonly url: string; readonly expiresAt: Date }>
+  /** Says whose customer it is, for customers that no checkout of this app made. */
+  readonly linkCustomer: (userId: string, customerId: string) => Promise<void>
+  /**
+   * Receives a delivery: to mount by itself, before any middleware that parses bodies. Never rejects.
+   */
+  readonly webhook: (request: Request) => Promise<Response>
+  /** Lets callbacks under way finish and closes what was opened. The host's database stays open. */
+  readonly dispose: () => Promise<void>
+}
+
+/** What a host's plugin context gains. */
+export type PolarPluginContext = { readonly polar: PolarBilling }
+
+/** The plugin, which also is the billing. */
+export interface Polar extends PolarBilling, AsyncDisposable {
+  readonly id: "kavach-polar"
+  readonly init: (context: PluginContext) => Promise<{ context: PolarPluginContext }>
+}
+
+/** Billing was used before it knew where to keep subscriptions. */
+export class NotConnected extends Schema.TaggedError<NotConnected>()("NotConnected", {}) {
+  override get message(): string {
+    return "polar() has no database yet: pass it to createKavach({ plugins: [...] }) first, or give it a `store`."
+  }
+}
+
+/**
+ * Makes the billing. Throws a `PolarConfigError` that names the field when the configuration cannot be used.
+ *
+ * In a KavachOS host the host's own database is used; elsewhere give a `store`.
+ */
+export const polar = (config: PolarConfig): Polar => {
+  const settings = Either.getOrThrowWith(settingsOf(config), (error) => error)
+  Either.getOrThrowWith(
+    Effect.runSync(Effect.either(WebhookVerifier.make({ secrets: settings.webhookSecrets }))),
+    (error) => new PolarConfigError({ field: "webhookSecret", problem: error.message })
+  )
+
+  let engine: Engine | undefined = settings.store === undefined ? undefined : makeEngine(settings, settings.store)
+
+  const connected = (): Engine => {
+    if (engine === undefined) throw new NotConnected()
+    return engine
+  }
+
+  const call = async <A, E>(use: (billing: BillingService) => Effect.Effect<A, E>): Promise<A> => connected().run(use)
+
+  const redirectUrl = (field: string, url: string | undefined) =>
+    url === undefined ? Effect.succeed(undefined) : checkRedirectUrl(field, url, settings.trustedOrigins)
+
+  const billing: PolarBilling = {
+    createCheckout: (userId, productId, options = {}) =>
+      call((billing) =>
+        Effect.gen(function* () {
+          const { id, url } = yield* billing.createCheckout(
+            yield* decodeId(UserId, "userId", userId),
+            yield* decodeId(ProductId, "productId", productId),
+            {
+              ...options,
+              successUrl: yield* redirectUrl("successUrl", options.successUrl),
+              returnUrl: yield* redirectUrl("returnUrl", options.returnUrl)
+            }
+          )
+          return { url, id }
+        })
+      ),
+    getSubscription: (userId) =>
+      call((billing) =>
+        decodeId(UserId, "userId", userId).pipe(
+          Effect.flatMap(billing.getSubscription),
+          Effect.map((subscription) => Option.getOrNull(Option.map(subscription, visible)))
+        )
+      ),
+    listSubscriptions: (userId) =>
+      call((billing) => Effect.flatMap(decodeId(UserId, "userId", userId), billing.listSubscriptions)),
+    access: (userId) => call((billing) => Effect.flatMap(decodeId(UserId, "userId", userId), billing.access)),
+    createPortalSession: (userId, options = {}) =>
+      call((billing) =>
+        Effect.gen(function* () {
+          const session = yield* billing.createPortalSession(yield* decodeId(UserId, "userId", userId), {
+            returnUrl: yield* redirectUrl("returnUrl", options.returnUrl)
+          })
+          return { url: session.customerPortalUrl, expiresAt: session.expiresAt }
+        })
+      ),
+    linkCustomer: (userId, customerId) =>
+      call((billing) =>
+        Effect.gen(function* () {
+          yield* billing.linkCustomer(
+            yield* decodeId(UserId, "userId", userId),
+            yield* decodeId(CustomerId, "customerId", customerId)
+          )
+        })
+      ),
+    webhook: async (request) => (engine === undefined ? notConnected() : engine.answer("webhook", request)),
+    dispose: async () => engine?.dispose()
+  }
+
+  const init = async (context: PluginContext): Promise<{ context: PolarPluginContext }> => {
+    const store = settings.store ?? (await storeOf(context))
+    engine = connect(engine, () => makeEngine(settings, store))
+    for (const endpoint of endpointsOf(engine)) context.addEndpoint(endpoint)
+    try {
+      await engine.start()
+    } catch (error) {
+      // Tables that do not fit stay so until somebody acts, and that is best said at start. Anything else may pass: a
+      // billing outage must not keep the host from starting, and the next use tries again.
+      if (!(error instanceof StoreError) || error.reason === "schema") {
+        await engine.dispose()
+        throw error
+      }
+      await logAtStart(error)
+    }
+    return { context: { polar: billing } }
+  }
+
+  let initialized = false
+  const connect = (existing: Engine | undefined, make: () => Engine): Engine => {
+    if (initialized) throw new AlreadyInitialized()
+    initialized = true
+    return existing ?? make()
+  }
+
+  return { ...billing, id: "kavach-polar", init, [Symbol.asyncDispose]: billing.dispose }
+}
+
+/** The same `polar()` was given to two hosts. */
+export class AlreadyInitialized extends Schema.TaggedError<AlreadyInitialized>()("AlreadyInitialized", {}) {
+  override get message(): string {
+    return "This polar() already belongs to a host: make one for each host."
+  }
+}
+
+/** The billing of a host that has the plugin: a typed way to `kavach.plugins.getContext().polar`. */
+export const polarOf = (kavach: KavachLike): PolarBilling => {
+  const context = kavach.plugins.getContext()
+  if (!hasPolar(context)) {
+    throw new TypeError("This host has no polar() plugin: add it to createKavach({ plugins: [polar({ ... })] }).")
+  }
+  return context.polar
+}
+
+const hasPolar = (context: object): context is PolarPluginContext =>
+  "polar" in context &&
+  typeof context.polar === "object" &&
+  context.polar !== null &&
+  "createCheckout" in context.polar &&
+  "getSubscription" in context.polar
+
+const endpointsOf = (engine: Engine): ReadonlyArray<PluginEndpoint> => [
+  {
+    method: Api.checkout.method,
+    path: "/auth/polar/checkout",
+    handler: (request, host) => engine.answer("checkout", request, () => host.getUser(request)),
+    metadata: { description: "Creates a Polar checkout session for the signed-in user" }
+  },
+  {
+    method: Api.subscription.method,
+    path: "/auth/polar/subscription",
+    handler: (request, host) => engine.answer("subscription", request, () => host.getUser(request)),
+    metadata: { description: "The signed-in user's current Polar subscription" }
+  },
+  {
+    method: Api.webhook.method,
+    path: "/auth/polar/webhook",
+    handler: (request) => engine.answer("webhook", request),
+    metadata: { description: "Receives Polar's webhook deliveries" }
+  }
+]
+
+const decodeId = <A>(schema: Schema.Schema<A, string>, field: string, value: string) =>
+  Effect.mapError(
+    Schema.decode(schema)(value),
+    () => new InvalidRequest({ problem: `Invalid ${field}: it must be a non-empty id` })
+  )
+
+const notConnected = (): Response =>
+  Response.json({ error: "Billing is temporarily unavailable" }, { status: 503, headers: { "retry-after": "5" } })
+
+const logAtStart = (error: StoreError): Promise<void> =>
+  Effect.runPromise(Effect.logError(`Billing starts without its storage and will try again: ${error.message}`))
