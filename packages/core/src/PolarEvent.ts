@@ -1,6 +1,6 @@
 /** Polar's webhook events: what a body says happened. */
 import * as Either from "effect/Either"
-import * as ParseResult from "effect/ParseResult"
+import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { PolarCustomer, PolarSubscription, toSubscription } from "./PolarObjects.ts"
 import { type Subscription, UserId } from "./Subscription.ts"
@@ -145,9 +145,36 @@ const organizationOf = (data: Readonly<Record<string, unknown>>): string | null 
   return null
 }
 
-/** Where and what, without the values: a body holds personal data that belongs in no log. */
-const describe = (error: ParseResult.ParseError): string => {
-  const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
-  const place = issue === undefined || issue.path.length === 0 ? "the body" : issue.path.join(".")
-  return issue?._tag === "Missing" ? `${place} is missing` : `${place} is not what Polar documents`
+/**
+ * Where and what, without the values: a body holds personal data that belongs in no log. By hand, because the formatters
+ * print the values, and overflow the stack on a deeply nested one.
+ */
+const describe = ({ issue }: ParseResult.ParseError): string => {
+  const path: Array<string> = []
+  let inner: ParseResult.ParseIssue | undefined = issue
+  while (inner !== undefined) {
+    switch (inner._tag) {
+      case "Pointer":
+        path.push(...(isPath(inner.path) ? inner.path : [inner.path]).map(String))
+        inner = inner.issue
+        continue
+      case "Composite":
+        inner = isIssues(inner.issues) ? inner.issues[0] : inner.issues
+        continue
+      case "Refinement":
+      case "Transformation":
+        inner = inner.issue
+        continue
+      case "Missing":
+        return `${path.join(".")} is missing`
+      default:
+        inner = undefined
+    }
+  }
+  return `${path.length === 0 ? "the body" : path.join(".")} is not what Polar documents`
 }
+
+const isPath = (path: ParseResult.Path): path is readonly [PropertyKey, ...Array<PropertyKey>] => Array.isArray(path)
+
+const isIssues = <A>(issues: A | readonly [A, ...Array<A>]): issues is readonly [A, ...Array<A>] =>
+  Array.isArray(issues)

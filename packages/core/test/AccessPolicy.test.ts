@@ -1,0 +1,93 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as AccessPolicy from "@kavach-polar/core/AccessPolicy"
+import { knownStatuses, type Subscription } from "@kavach-polar/core/Subscription"
+import { Duration, FastCheck } from "effect"
+import { deliveryOf, type Variation, vary } from "./deliveries.ts"
+
+const subscription = (data: Variation["data"] = {}): Subscription => {
+  const { content } = deliveryOf("evt", vary("subscription.active", { data: data }))
+  if (content._tag !== "SubscriptionEvent") throw new Error(`not a subscription: ${JSON.stringify(content)}`)
+  return content.subscription
+}
+
+const now = new Date("2026-10-20T00:00:00Z")
+const decide = (data: Variation["data"]) => AccessPolicy.decide(AccessPolicy.defaultPolicy, subscription(data), now)
+
+describe("AccessPolicy", () => {
+  it("decides for every status", () => {
+    const entitlements = Object.fromEntries(
+      [...knownStatuses, "hibernating"].map((status) => [
+        status,
+        decide({ status, past_due_at: "2026-10-19T00:00:00Z" }).entitlement
+      ])
+    )
+    assert.deepStrictEqual(entitlements, {
+      incomplete: "denied",
+      incomplete_expired: "denied",
+      trialing: "granted",
+      active: "granted",
+      past_due: "grace",
+      canceled: "denied",
+      unpaid: "denied",
+      paused: "denied",
+      hibernating: "denied"
+    })
+  })
+
+  it("keeps access until the end of a canceled period, and says until when", () => {
+    const access = decide({ status: "active", cancel_at_period_end: true, ends_at: "2026-11-05T14:22:08.412345Z" })
+    assert.strictEqual(access.entitlement, "granted")
+    assert.deepStrictEqual(access.until, new Date("2026-11-05T14:22:08.412Z"))
+  })
+
+  it("ends grace at the period's last millisecond, counted from when the payment was due", () => {
+    const overdue = subscription({ status: "past_due", past_due_at: "2026-10-13T00:00:00Z" })
+    const at = (time: string) => AccessPolicy.decide(AccessPolicy.defaultPolicy, overdue, new Date(time)).entitlement
+    assert.strictEqual(at("2026-10-19T23:59:59.999Z"), "grace")
+    assert.strictEqual(at("2026-10-20T00:00:00.000Z"), "denied")
+    const none = { ...AccessPolicy.defaultPolicy, gracePeriod: Duration.zero }
+    assert.strictEqual(AccessPolicy.decide(none, overdue, new Date("2026-10-13T00:00:00Z")).entitlement, "denied")
+    assert.strictEqual(decide({ status: "past_due", past_due_at: null }).entitlement, "denied")
+  })
+
+  it("grants nothing to what has ended, whatever its status says", () => {
+    assert.strictEqual(decide({ status: "active", ended_at: "2026-10-10T00:00:00Z" }).entitlement, "denied")
+  })
+
+  const candidate = (id: string, status: string, periodEnd: number | null, isLive = true) => ({
+    id,
+    status,
+    periodEnd,
+    isLive
+  })
+  const currentId = (...candidates: ReadonlyArray<AccessPolicy.CurrentCandidate>) =>
+    AccessPolicy.current(AccessPolicy.defaultPolicy, candidates)?.id
+
+  it("shows the subscription that gives most, then the one that lasts longest", () => {
+    assert.strictEqual(currentId(candidate("a", "past_due", 900), candidate("b", "active", 100)), "b")
+    assert.strictEqual(currentId(candidate("a", "paused", 900), candidate("b", "past_due", 100)), "b")
+    assert.strictEqual(currentId(candidate("a", "active", 100), candidate("b", "trialing", 900)), "b")
+    assert.strictEqual(currentId(candidate("a", "active", null), candidate("b", "active", 1)), "b")
+    assert.strictEqual(currentId(candidate("a", "canceled", 900, false)), undefined)
+    assert.strictEqual(currentId(candidate("a", "hibernating", 900)), undefined)
+  })
+
+  it("does not depend on the order in which subscriptions come", () => {
+    const arbitrary = FastCheck.uniqueArray(
+      FastCheck.record({
+        id: FastCheck.string({ minLength: 1, maxLength: 3 }),
+        status: FastCheck.constantFrom(...knownStatuses, "hibernating"),
+        periodEnd: FastCheck.option(FastCheck.integer({ min: 0, max: 3 })),
+        isLive: FastCheck.boolean()
+      }),
+      { selector: ({ id }) => id }
+    )
+    FastCheck.assert(
+      FastCheck.property(arbitrary, FastCheck.nat(), (candidates, turn) => {
+        const cut = candidates.length === 0 ? 0 : turn % candidates.length
+        const turned = [...candidates.slice(cut), ...candidates.slice(0, cut)].reverse()
+        assert.strictEqual(currentId(...turned), currentId(...candidates))
+      })
+    )
+  })
+})

@@ -1,0 +1,332 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Billing from "@kavach-polar/core/Billing"
+import * as NotificationDispatcher from "@kavach-polar/core/NotificationDispatcher"
+import * as PolarClient from "@kavach-polar/core/PolarClient"
+import { PolarForbidden, PolarRejected, PolarUnavailable } from "@kavach-polar/core/PolarError"
+import { CustomerId, ProductId, type User, UserId } from "@kavach-polar/core/Subscription"
+import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
+import * as SubscriptionStore from "@kavach-polar/core/SubscriptionStore"
+import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
+import { Effect, Layer, Option, Ref, TestClock } from "effect"
+import { anonymousCustomer, at, fixture, type Variation, vary } from "./deliveries.ts"
+
+const ada = UserId.make("usr_1042")
+const lin = UserId.make("usr_1043")
+const product = ProductId.make("a91d4e7c-33b2-4f0e-b7a5-1c2d3e4f5a60")
+
+const users: ReadonlyArray<User> = [
+  { id: ada, email: Option.some("ada.martin@acme-mail.dev"), name: Option.some("Ada Martin") },
+  { id: lin, email: Option.some("lin.osei@acme-mail.dev"), name: Option.none() }
+]
+
+const layer = (options?: Billing.BillingOptions) => {
+  const ports = Layer.mergeAll(
+    SubscriptionStore.layerMemoryWith(users),
+    PolarClient.layerMemory,
+    WebhookVerifier.layerMemory,
+    SubscriptionListener.layerMemory
+  )
+  return Layer.provideMerge(Billing.layer(options), Layer.provideMerge(NotificationDispatcher.layer(), ports))
+}
+
+const deliver = (id: string, body: Uint8Array) =>
+  Effect.flatMap(Billing.Billing, (billing) =>
+    billing.receiveWebhook(
+      WebhookVerifier.signedHeaders({ secret: WebhookVerifier.memorySecret, id, timestampSeconds: 0, body }),
+      body
+    )
+  )
+
+const told = Effect.gen(function* () {
+  yield* TestClock.adjust("1 minute")
+  const received = yield* SubscriptionListener.ReceivedNotifications
+  const notifications = yield* Ref.get(received)
+  return notifications.map(({ subscription, userId }) => `${userId} ${subscription.status}`)
+})
+
+describe("Billing.receiveWebhook", () => {
+  it.effect("a genuine delivery changes the user's subscription and tells the app, once", () =>
+    Effect.gen(function* () {
+      const billing = yield* Billing.Billing
+      assert.isTrue(Option.isNone(yield* billing.getSubscription(ada)))
+      const outcome = yield* deliver("evt_1", fixture("subscription.active"))
+      assert.deepInclude(outcome, { state: "applied", duplicate: false, userId: ada })
+      const again = yield* deliver("evt_1", fixture("subscription.active"))
+      assert.deepInclude(again, { state: "applied", duplicate: true, notified: false })
+      const subscription = Option.getOrThrow(yield* billing.getSubscription(ada))
+      assert.strictEqual(subscription.status, "active")
+      assert.isTrue(Option.isNone(yield* billing.getSubscription(lin)))
+      assert.deepStrictEqual(yield* told, ["usr_1042 active"])
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("a delivery signed by somebody else changes nothing", () =>
+    Effect.gen(function* () {
+      const billing = yield* Billing.Billing
+      const store = yield* SubscriptionStore.SubscriptionStore
+      const body = fixture("subscription.active")
+      const headers = WebhookVerifier.signedHeaders({
+        secret: "whsec_c29tZWJvZHkgZWxzZQ==",
+        id: "evt_1",
+        timestampSeconds: 0,
+        body
+      })
+      const error = yield* Effect.flip(billing.receiveWebhook(headers, body))
+      assert.strictEqual(error._tag, "SignatureMismatch")
+      assert.isTrue(Option.isNone(yield* billing.getSubscription(ada)))
+      assert.lengthOf(yield* store.deliveries({}), 0)
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("keeps what it cannot read, and says when it is no event at all", () =>
+    Effect.gen(function* () {
+      const store = yield* SubscriptionStore.SubscriptionStore
+      const unreadable = yield* deliver("evt_1", vary("subscription.active", { data: { id: 7 } }))
+      assert.deepInclude(unreadable, { state: "failed", duplicate: false })
+      const slack = yield* Effect.flip(deliver("evt_2", new TextEncoder().encode(`{"text":"hi","blocks":[]}`)))
+      assert.strictEqual(slack._tag, "NotAnEvent")
+      const inbox = yield* store.deliveries({ states: ["failed"] })
+      assert.deepStrictEqual(
+        inbox.map(({ id }) => id),
+        ["evt_1", "evt_2"]
+      )
+      assert.strictEqual(inbox[0]?.lastError, "id is not what Polar documents")
+      // The same delivery, readable after all (as after an upgrade), runs again.
+      assert.deepInclude(yield* deliver("evt_1", fixture("subscription.active")), {
+        state: "applied",
+        duplicate: false
+      })
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("an unknown event type or status is kept and grants nothing", () =>
+    Effect.gen(function* () {
+      const billing = yield* Billing.Billing
+      assert.deepInclude(yield* deliver("evt_1", vary("order.paid", { type: "planet.aligned" })), { state: "ignored" })
+      assert.deepInclude(yield* deliver("evt_2", vary("subscription.active", { data: { status: "hibernating" } })), {
+        state: "applied"
+      })
+      assert.isTrue(Option.isNone(yield* billing.getSubscription(ada)))
+      assert.strictEqual((yield* billing.access(ada)).entitlement, "denied")
+      assert.strictEqual((yield* billing.listSubscriptions(ada))[0]?.status, "hibernating")
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("deliveries of another organization are recorded and ignored", () =>
+    Effect.gen(function* () {
+      const billing = yield* Billing.Billing
+      assert.deepInclude(yield* deliver("evt_1", fixture("subscription.active")), { state: "ignored" })
+      assert.isTrue(Option.isNone(yield* billing.getSubscription(ada)))
+    }).pipe(Effect.provide(layer({ organizationId: "another" })))
+  )
+
+  it.effect("the same lifecycle ends the same forwards, backwards and doubled", () =>
+    Effect.gen(function* () {
+      const names = ["created", "active", "updated", "canceled", "uncanceled", "past_due", "resumed", "revoked"]
+      const orders = [names, [...names].reverse(), names.flatMap((name) => [name, name])]
+      const ends = yield* Effect.forEach(orders, (order) =>
+        Effect.gen(function* () {
+          const billing = yield* Billing.Billing
+          for (const name of order) {
+            yield* deliver(`evt_${name}`, vary(`subscription.${name}`, { timestamp: at(names.indexOf(name) + 1) }))
+          }
+          const [last] = yield* billing.listSubscriptions(ada)
+          return { current: yield* billing.getSubscription(ada), last, told: (yield* told).at(-1) }
+        }).pipe(Effect.provide(layer()))
+      )
+      for (const end of ends) assert.deepStrictEqual({ ...end }, { ...ends[0] })
+      assert.deepStrictEqual(ends[0]?.current, Option.none())
+      assert.strictEqual(ends[0]?.told, "usr_1042 canceled")
+    })
+  )
+})
+
+describe("Billing identity", () => {
+  const stranger = (data: Variation["data"] = {}): Variation => ({ data: { ...anonymousCustomer("cus_x"), ...data } })
+
+  it.effect("what nobody owns is kept, and given to the user when the app links the customer", () =>
+    Effect.gen(function* () {
+      const billing = yield* Billing.Billing
+      const store = yield* SubscriptionStore.SubscriptionStore
+      assert.deepInclude(yield* deliver("evt_1", vary("subscription.active", stranger())), {
+        state: "unlinked",
+        notified: false
+      })
+      assert.deepStrictEqual(yield* told, [])
+      yield* billing.linkCustomer(lin, CustomerId.make("cus_x"))
+      assert.strictEqual(Option.getOrThrow(yield* billing.getSubscription(lin)).status, "active")
+      assert.deepStrictEqual(yield* told, ["usr_1043 active"])
+      assert.deepInclude((yield* store.deliveries({ ids: ["evt_1"] }))[0], { state: "applied", userId: lin })
+      const taken = yield* Effect.flip(billing.linkCustomer(ada, CustomerId.make("cus_x")))
+      assert.strictEqual(taken._tag, "CustomerLinkedToAnotherUser")
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("metadata names a user only if the app has that user, and a stored link beats it", () =>
+    Effect.gen(function* () {
+      const claim = (userId: string) => ({ metadata: { kavach_user_id: userId } })
+      const ghost = yield* deliver(
+        "evt_1",
+        vary("subscription.active", stranger({ id: "sub_1", ...claim("usr_ghost") }))
+      )
+      assert.deepInclude(ghost, { state: "unlinked", userId: null })
+      const known = yield* deliver("evt_2", vary("subscription.active", stranger({ id: "sub_2", ...claim(lin) })))
+      assert.deepInclude(known, { state: "applied", userId: lin })
+      const billing = yield* Billing.Billing
+      yield* billing.linkCustomer(ada, CustomerId.make("cus_x"))
+      const linked = yield* deliver("evt_3", vary("subscription.active", stranger({ id: "sub_3", ...claim(lin) })))
+      assert.deepInclude(linked, { state: "applied", userId: ada })
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("the customer's external id links it, and what was kept for it comes along", () =>
+    Effect.gen(function* () {
+      const billing = yield* Billing.Billing
+      yield* deliver("evt_1", vary("subscription.active", stranger()))
+      const linked = yield* deliver("evt_2", vary("customer.updated", { data: { id: "cus_x", external_id: lin } }))
+      assert.deepInclude(linked, { state: "applied", userId: lin, notified: true })
+      assert.isTrue(Option.isSome(yield* billing.getSubscription(lin)))
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("a deleted customer keeps its history and links nobody", () =>
+    Effect.gen(function* () {
+      const billing = yield* Billing.Billing
+      yield* deliver("evt_1", fixture("subscription.active"))
+      yield* deliver("evt_2", fixture("customer.deleted"))
+      assert.isTrue(Option.isSome(yield* billing.getSubscription(ada)))
+      const store = yield* SubscriptionStore.SubscriptionStore
+      assert.isTrue(Option.isNone(yield* store.customerOf(ada)))
+      assert.deepInclude(yield* deliver("evt_3", vary("customer.deleted", { data: { id: "cus_y" } })), {
+        state: "ignored"
+      })
+    }).pipe(Effect.provide(layer()))
+  )
+})
+
+describe("Billing.createCheckout", () => {
+  it.effect("makes the customer first, so that whatever is bought comes back to the user", () =>
+    Effect.gen(function* () {
+      const billing = yield* Billing.Billing
+      const polar = yield* PolarClient.MemoryPolar
+      const checkout = yield* billing.createCheckout(ada, product, {
+        successUrl: "https://app.example.com/done",
+        metadata: { kavach_user_id: "usr_evil", plan: "pro" }
+      })
+      const [customer] = yield* polar.customers
+      const [opened] = yield* polar.checkouts
+      assert.strictEqual(customer?.external_id, ada)
+      assert.strictEqual(opened?.session.id, checkout.id)
+      assert.strictEqual(opened?.input.customerId, customer?.id)
+      assert.deepStrictEqual(opened?.input.metadata, { kavach_user_id: ada, plan: "pro" })
+      yield* billing.createCheckout(ada, product)
+      assert.lengthOf(yield* polar.customers, 1)
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("goes on when the e-mail belongs to another customer, and takes nobody's customer over", () =>
+    Effect.gen(function* () {
+      const billing = yield* Billing.Billing
+      const client = yield* PolarClient.PolarClient
+      const polar = yield* PolarClient.MemoryPolar
+      const other = yield* client.createCustomer({ email: "ADA.martin@acme-mail.dev", externalId: "crm-7" })
+      yield* billing.createCheckout(ada, product)
+      const [opened] = yield* polar.checkouts
+      assert.isUndefined(opened?.input.customerId)
+      assert.strictEqual(opened?.input.externalCustomerId, ada)
+      assert.deepStrictEqual(opened?.input.metadata, { kavach_user_id: ada })
+      assert.deepStrictEqual(yield* polar.customers, [other])
+      // Polar attaches the purchase to the other customer; the metadata brings this subscription home, and no more.
+      yield* deliver(
+        "evt_1",
+        vary("subscription.active", {
+          data: { ...anonymousCustomer(other.id, null), metadata: { kavach_user_id: ada } }
+        })
+      )
+      assert.isTrue(Option.isSome(yield* billing.getSubscription(ada)))
+      const store = yield* SubscriptionStore.SubscriptionStore
+      assert.isTrue(Option.isNone(yield* store.customerOf(ada)))
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("goes on when the token may not make customers, for users without a row too", () =>
+    Effect.gen(function* () {
+      const billing = yield* Billing.Billing
+      const polar = yield* PolarClient.MemoryPolar
+      const guest = UserId.make("usr_without_row")
+      yield* polar.failNext(
+        new PolarForbidden({
+          operation: "create customer",
+          code: "insufficient_scope",
+          requiredScopes: ["customers:write"]
+        })
+      )
+      yield* billing.createCheckout(guest, product, { customerEmail: "guest@acme-mail.dev" })
+      const [opened] = yield* polar.checkouts
+      assert.deepInclude(opened?.input, { externalCustomerId: guest, customerEmail: "guest@acme-mail.dev" })
+      yield* deliver(
+        "evt_1",
+        vary("subscription.active", {
+          data: { ...anonymousCustomer("cus_other"), metadata: { kavach_user_id: guest } }
+        })
+      )
+      assert.isTrue(Option.isSome(yield* billing.getSubscription(guest)))
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("lets the buyer type another address when Polar finds theirs undeliverable", () =>
+    Effect.gen(function* () {
+      const billing = yield* Billing.Billing
+      const polar = yield* PolarClient.MemoryPolar
+      yield* polar.failNext(
+        new PolarForbidden({ operation: "create customer", code: "insufficient_scope", requiredScopes: [] })
+      )
+      yield* polar.failNext(
+        new PolarRejected({
+          operation: "create checkout",
+          status: 422,
+          code: "RequestValidationError",
+          detail: null,
+          issues: [{ path: ["customer_email"], message: "The domain name does not accept email." }]
+        })
+      )
+      yield* billing.createCheckout(ada, product)
+      const [opened] = yield* polar.checkouts
+      assert.deepInclude(opened?.input, { externalCustomerId: ada })
+      assert.isUndefined(opened?.input.customerEmail)
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("makes a new customer when the linked one was deleted at Polar", () =>
+    Effect.gen(function* () {
+      const billing = yield* Billing.Billing
+      const polar = yield* PolarClient.MemoryPolar
+      yield* billing.linkCustomer(ada, CustomerId.make("d6f2ae0e-5b0d-4c6e-9c55-2a7b5d0c1e01"))
+      yield* TestClock.adjust("1 second")
+      yield* billing.createCheckout(ada, product)
+      const [customer] = yield* polar.customers
+      const [opened] = yield* polar.checkouts
+      assert.strictEqual(opened?.input.customerId, customer?.id)
+      assert.strictEqual(customer?.external_id, ada)
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("fails with Polar's outage, not with a doubtful checkout", () =>
+    Effect.gen(function* () {
+      const billing = yield* Billing.Billing
+      const polar = yield* PolarClient.MemoryPolar
+      yield* polar.failNext(
+        new PolarUnavailable({
+          operation: "create customer",
+          status: 503,
+          reason: "maintenance",
+          retryAfterSeconds: null,
+          mayHaveActed: true
+        })
+      )
+      const error = yield* Effect.flip(billing.createCheckout(ada, product))
+      assert.strictEqual(error._tag, "PolarUnavailable")
+      assert.lengthOf(yield* polar.checkouts, 0)
+    }).pipe(Effect.provide(layer()))
+  )
+})

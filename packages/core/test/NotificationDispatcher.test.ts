@@ -1,0 +1,183 @@
+import { assert, describe, it } from "@effect/vitest"
+import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
+import type { Notification } from "@kavach-polar/core/Notification"
+import * as NotificationDispatcher from "@kavach-polar/core/NotificationDispatcher"
+import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
+import * as SubscriptionStore from "@kavach-polar/core/SubscriptionStore"
+import { Deferred, Duration, Effect, Exit, Layer, Ref, Scope, TestClock } from "effect"
+import { anonymousCustomer, at, deliveryOf, vary } from "./deliveries.ts"
+
+/** One visible change of the given subscription of the given user. */
+const change = (id: string, subscription: string, userId: string, micros: number, status: string) =>
+  deliveryOf(
+    id,
+    vary("subscription.updated", {
+      timestamp: at(micros),
+      data: { ...anonymousCustomer(`cus_${userId}`, userId), id: subscription, status }
+    })
+  )
+
+const queue = (...deliveries: ReadonlyArray<ReturnType<typeof change>>) =>
+  Effect.flatMap(SubscriptionStore.SubscriptionStore, (store) =>
+    Effect.forEach(deliveries, (delivery) => store.applyDeliveries([delivery], defaultPolicy))
+  )
+
+const stack = (
+  onChange: (notification: Notification) => Effect.Effect<void, SubscriptionListener.ListenerFailed>,
+  options?: NotificationDispatcher.DispatcherOptions
+) =>
+  Layer.provideMerge(
+    NotificationDispatcher.layer(options),
+    Layer.merge(SubscriptionStore.layerMemory, SubscriptionListener.layer(onChange))
+  )
+
+const label = ({ subscription, userId }: Notification) => `${userId}/${subscription.id}:${subscription.status}`
+
+const wake = Effect.flatMap(NotificationDispatcher.NotificationDispatcher, ({ wake }) => wake)
+
+/** Lets everything that is due run, without time passing. */
+const settle = Effect.zipRight(TestClock.adjust(0), Effect.repeatN(Effect.yieldNow(), 200))
+
+describe("NotificationDispatcher", () => {
+  it.effect("tells each change once, in order per subscription", () =>
+    Effect.gen(function* () {
+      const seen = yield* Ref.make<ReadonlyArray<string>>([])
+      yield* Effect.gen(function* () {
+        yield* queue(
+          change("1", "sub_a", "ann", 1, "trialing"),
+          change("2", "sub_a", "ann", 2, "active"),
+          change("3", "sub_b", "bob", 3, "active"),
+          change("4", "sub_a", "ann", 4, "past_due"),
+          change("5", "sub_a", "ann", 5, "past_due")
+        )
+        yield* wake
+        yield* settle
+        const told = yield* Ref.get(seen)
+        assert.deepStrictEqual(
+          told.filter((line) => line.startsWith("ann")),
+          ["ann/sub_a:trialing", "ann/sub_a:active", "ann/sub_a:past_due"]
+        )
+        assert.deepStrictEqual(
+          told.filter((line) => line.startsWith("bob")),
+          ["bob/sub_b:active"]
+        )
+        yield* TestClock.adjust("5 minutes")
+        assert.lengthOf(yield* Ref.get(seen), 4)
+      }).pipe(Effect.provide(stack((notification) => Ref.update(seen, (before) => [...before, label(notification)]))))
+    })
+  )
+
+  it.effect("finds what is queued without being woken, at the next poll", () =>
+    Effect.gen(function* () {
+      const seen = yield* Ref.make(0)
+      yield* Effect.gen(function* () {
+        yield* queue(change("1", "sub_a", "ann", 1, "active"))
+        yield* TestClock.adjust("29 seconds")
+        assert.strictEqual(yield* Ref.get(seen), 0)
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(yield* Ref.get(seen), 1)
+      }).pipe(Effect.provide(stack(() => Ref.update(seen, (n) => n + 1))))
+    })
+  )
+
+  it.effect("tries a failing, a dying and a hanging callback again, later each time, and gives up in the end", () =>
+    Effect.gen(function* () {
+      const seen = yield* Ref.make<ReadonlyArray<string>>([])
+      const failing = (notification: Notification) =>
+        Ref.update(seen, (before) => [...before, label(notification)]).pipe(
+          Effect.zipRight(
+            notification.userId === "fail"
+              ? new SubscriptionListener.ListenerFailed({ detail: "no" })
+              : notification.userId === "die"
+                ? Effect.die(new Error("bug"))
+                : notification.userId === "hang"
+                  ? Effect.never
+                  : Effect.void
+          )
+        )
+      yield* Effect.gen(function* () {
+        yield* queue(
+          change("1", "sub_f", "fail", 1, "active"),
+          change("2", "sub_d", "die", 1, "active"),
+          change("3", "sub_h", "hang", 1, "active"),
+          change("4", "sub_f", "fail", 2, "past_due"),
+          change("5", "sub_ok", "ok", 1, "active")
+        )
+        yield* wake
+        yield* settle
+        const count = (line: string) =>
+          Effect.map(Ref.get(seen), (lines) => lines.filter((other) => other === line).length)
+        assert.strictEqual(yield* count("ok/sub_ok:active"), 1, "others are not kept waiting")
+        assert.strictEqual(yield* count("fail/sub_f:active"), 1)
+        yield* TestClock.adjust("2 seconds")
+        assert.strictEqual(yield* count("fail/sub_f:active"), 1, "not before its pause is over")
+        yield* TestClock.adjust("3 seconds")
+        assert.strictEqual(yield* count("fail/sub_f:active"), 2)
+        assert.strictEqual(yield* count("fail/sub_f:past_due"), 0, "a later change waits for an earlier one")
+        yield* TestClock.adjust("5 minutes")
+        for (const line of ["fail/sub_f:active", "fail/sub_f:past_due", "die/sub_d:active", "hang/sub_h:active"]) {
+          assert.strictEqual(yield* count(line), 3, line)
+        }
+        assert.strictEqual(yield* count("ok/sub_ok:active"), 1)
+      }).pipe(Effect.provide(stack(failing, { maxAttempts: 3 })))
+    })
+  )
+
+  it.effect("runs no more callbacks at once than it may", () =>
+    Effect.gen(function* () {
+      const running = yield* Ref.make(0)
+      const most = yield* Ref.make(0)
+      const done = yield* Ref.make(0)
+      const busy = () =>
+        Ref.updateAndGet(running, (n) => n + 1).pipe(
+          Effect.tap((now) => Ref.update(most, (n) => Math.max(n, now))),
+          Effect.zipRight(Effect.sleep("1 second")),
+          Effect.zipRight(Ref.update(running, (n) => n - 1)),
+          Effect.zipRight(Ref.update(done, (n) => n + 1))
+        )
+      yield* Effect.gen(function* () {
+        yield* queue(...Array.from({ length: 20 }, (_, n) => change(`${n}`, `sub_${n}`, `user_${n}`, 1, "active")))
+        yield* wake
+        for (let second = 0; second < 10; second++) {
+          yield* settle
+          yield* TestClock.adjust("1 second")
+        }
+        assert.strictEqual(yield* Ref.get(done), 20)
+        assert.strictEqual(yield* Ref.get(most), 4)
+      }).pipe(Effect.provide(stack(busy, { concurrency: 4 })))
+    })
+  )
+
+  it.effect("waits for calls under way when it is closed, and takes no new ones", () =>
+    Effect.gen(function* () {
+      const started = yield* Deferred.make<void>()
+      const release = yield* Deferred.make<void>()
+      const finished = yield* Ref.make(0)
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(
+        stack(() =>
+          Deferred.succeed(started, undefined).pipe(
+            Effect.zipRight(Deferred.await(release)),
+            Effect.zipRight(Ref.update(finished, (n) => n + 1))
+          )
+        ),
+        scope
+      )
+      yield* queue(change("1", "sub_a", "ann", 1, "active"), change("2", "sub_a", "ann", 2, "past_due")).pipe(
+        Effect.zipRight(wake),
+        Effect.provide(context)
+      )
+      yield* Deferred.await(started)
+      const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+      yield* settle
+      assert.isTrue((yield* closing.poll)._tag === "None", "it waits")
+      yield* Deferred.succeed(release, undefined)
+      yield* settle
+      yield* closing.await
+      assert.strictEqual(yield* Ref.get(finished), 1)
+      const store = yield* Effect.provide(SubscriptionStore.SubscriptionStore, context)
+      const { claimed } = yield* store.claimNotifications({ owner: "next", limit: 9, lease: Duration.seconds(1) })
+      assert.deepStrictEqual(claimed.map(label), ["ann/sub_a:past_due"])
+    })
+  )
+})

@@ -1,0 +1,38 @@
+/** Deliveries for tests: Polar's example bodies, varied. */
+import { readFileSync } from "node:fs"
+import type { Delivery } from "@kavach-polar/core/Delivery"
+import * as PolarEvent from "@kavach-polar/core/PolarEvent"
+import { Either } from "effect"
+
+const fixtures = new URL("../../../test/fixtures/polar-webhooks/", import.meta.url)
+
+export const fixture = (name: string): Uint8Array => readFileSync(new URL(`${name}.json`, fixtures))
+
+export interface Variation {
+  readonly type?: string
+  readonly timestamp?: string
+  readonly data?: Readonly<Record<string, unknown>>
+}
+
+/** An example body with some of its envelope and data replaced. */
+export const vary = (name: string, { data, ...envelope }: Variation = {}): Uint8Array => {
+  const body = JSON.parse(new TextDecoder().decode(fixture(name)))
+  return new TextEncoder().encode(JSON.stringify({ ...body, ...envelope, data: { ...body.data, ...data } }))
+}
+
+/** A delivery of this body, as it would be after verification. */
+export const deliveryOf = (id: string, body: Uint8Array, receivedAt = 0): Delivery => ({
+  id,
+  receivedAt,
+  body: new TextDecoder().decode(body),
+  content: Either.merge(PolarEvent.parse(body))
+})
+
+/** `2026-10-05T14:22:08.` followed by these microseconds. */
+export const at = (micros: number): string => `2026-10-05T14:22:08.${String(micros).padStart(6, "0")}Z`
+
+/** A customer that carries no identity of the app's. */
+export const anonymousCustomer = (id: string, externalId: string | null = null) => ({
+  customer_id: id,
+  customer: { id, external_id: externalId, email: "someone@acme-mail.dev", name: null, deleted_at: null }
+})
