@@ -1,0 +1,30 @@
+-- The users' table as KavachOS makes it. It is made here only where it does not exist, so that a KavachOS host that
+-- starts later on the same file finds what it expects. Times are whole seconds since 1970, booleans are 0 or 1.
+CREATE TABLE kavach_users (
+  id TEXT NOT NULL PRIMARY KEY,
+  email TEXT NOT NULL UNIQUE,
+  username TEXT UNIQUE,
+  name TEXT,
+  external_id TEXT,
+  external_provider TEXT,
+  metadata TEXT,
+  banned INTEGER NOT NULL DEFAULT 0,
+  ban_reason TEXT,
+  ban_expires_at INTEGER,
+  force_password_reset INTEGER NOT NULL DEFAULT 0,
+  email_verified INTEGER NOT NULL DEFAULT 0,
+  stripe_customer_id TEXT UNIQUE,
+  stripe_subscription_id TEXT,
+  stripe_subscription_status TEXT,
+  stripe_price_id TEXT,
+  stripe_current_period_end INTEGER,
+  stripe_cancel_at_period_end INTEGER NOT NULL DEFAULT 0,
+  polar_customer_id TEXT UNIQUE,
+  polar_subscription_id TEXT,
+  polar_subscription_status TEXT,
+  polar_product_id TEXT,
+  polar_current_period_end INTEGER,
+  polar_cancel_at_period_end INTEGER NOT NULL DEFAULT 0,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+);

@@ -1,0 +1,147 @@
+/** A drizzle database as this adapter uses it: transactions that are on disk once they are over. */
+import { type SQL, sql } from "drizzle-orm"
+import type { TablesRelationalConfig } from "drizzle-orm/relations"
+import type { BaseSQLiteDatabase } from "drizzle-orm/sqlite-core"
+import { SqliteProblem } from "./SqliteProblem.ts"
+
+/** A synchronous drizzle database on SQLite, made with or without a schema: better-sqlite3's, sql.js's and the like. */
+export type SyncDrizzle<
+  TRunResult,
+  TFullSchema extends Record<string, unknown>,
+  TSchema extends TablesRelationalConfig
+> = BaseSQLiteDatabase<"sync", TRunResult, TFullSchema, TSchema>
+
+/** What is used of it; the same whatever its schema. */
+export interface Drizzle
+  extends Pick<BaseSQLiteDatabase<"sync", unknown>, "all" | "run" | "select" | "insert" | "update"> {
+  readonly transaction: <A>(body: () => A, config: { readonly behavior: "immediate" }) => A
+}
+
+export interface SqliteDatabase {
+  readonly drizzle: Drizzle
+  /**
+   * Runs `body` in a transaction that no other writer can get in between, and returns once what it wrote is on disk.
+   * `body` is synchronous; if it throws, nothing stays. `wrote` says of its result whether there is anything to save.
+   */
+  readonly transaction: <A>(body: () => A, wrote: (result: A) => boolean) => A
+}
+
+export const make = <TRunResult, TFullSchema extends Record<string, unknown>, TSchema extends TablesRelationalConfig>(
+  db: SyncDrizzle<TRunResult, TFullSchema, TSchema>
+): SqliteDatabase => {
+  const drizzle: Drizzle = db
+  const client = clientOf(db)
+  if (isSqlJs(client)) return onSqlJs(drizzle, client)
+  return isBetterSqlite3(client) ? onBetterSqlite3(drizzle, client) : { drizzle, transaction: immediately(drizzle) }
+}
+
+const immediately =
+  (drizzle: Drizzle) =>
+  <A>(body: () => A): A => {
+    // When SQLite has rolled back by itself (a full disk does that), drizzle's own rollback throws another error.
+    let thrown: { readonly error: unknown } | undefined
+    try {
+      return drizzle.transaction(
+        () => {
+          try {
+            return body()
+          } catch (error) {
+            thrown = { error }
+            throw error
+          }
+        },
+        { behavior: "immediate" }
+      )
+    } catch (error) {
+      throw thrown === undefined ? error : thrown.error
+    }
+  }
+
+/** The part of better-sqlite3's Database that is used. */
+interface BetterSqlite3Client {
+  readonly inTransaction: boolean
+  readonly pragma: (source: string, options?: { readonly simple?: boolean }) => unknown
+}
+
+const onBetterSqlite3 = (drizzle: Drizzle, client: BetterSqlite3Client): SqliteDatabase => {
+  const run = immediately(drizzle)
+  return {
+    drizzle,
+    transaction: (body) => {
+      // The driver would nest this into the app's own open transaction, whose end decides about both.
+      if (client.inTransaction) throw new SqliteProblem("busy", "the app has a transaction open on this connection")
+      // In WAL mode better-sqlite3 defaults to NORMAL, with which a commit can be lost when the power fails. An app that
+      // lent its database keeps its choice for its own writes.
+      const synchronous = client.pragma("synchronous", { simple: true })
+      if (typeof synchronous !== "number" || synchronous >= full) return run(body)
+      client.pragma(`synchronous = ${full}`)
+      try {
+        return run(body)
+      } finally {
+        client.pragma(`synchronous = ${synchronous}`)
+      }
+    }
+  }
+}
+
+/** `PRAGMA synchronous`: every commit reaches the disk before it returns. */
+const full = 2
+
+/** The part of sql.js's Database that is used. */
+interface SqlJsClient {
+  readonly run: (statement: string) => unknown
+}
+
+/**
+ * sql.js keeps the database in memory. A KavachOS host saves it to its file whenever a writing statement goes through
+ * the client's own `run`, which drizzle never calls. So after a commit such a statement is sent, a harmless one. It must
+ * not be sent within a transaction: saving closes and reopens the database, and an open transaction would be gone. The
+ * same closing resets `foreign_keys`, and prepared statements die with it; drizzle prepares anew for each call there.
+ *
+ * If saving fails, the change is committed in memory and not on disk. The caller gets the error, and until saving has
+ * succeeded every further transaction fails before it does anything: so a delivery that comes again, and changes
+ * nothing any more, is not acknowledged before it is on disk, and nobody is notified of what a crash would undo.
+ */
+const onSqlJs = (drizzle: Drizzle, client: SqlJsClient): SqliteDatabase => {
+  const run = immediately(drizzle)
+  let unsaved = false
+  const save = () => {
+    const foreignKeys = pragmaOf(drizzle, sql`PRAGMA foreign_keys`)
+    client.run("UPDATE kavach_polar_migrations SET name = name WHERE 0")
+    if (foreignKeys === 1) drizzle.run(sql`PRAGMA foreign_keys = ON`)
+    unsaved = false
+  }
+  return {
+    drizzle,
+    transaction: (body, wrote) => {
+      if (unsaved) save()
+      const result = run(body)
+      if (wrote(result)) {
+        unsaved = true
+        save()
+      }
+      return result
+    }
+  }
+}
+
+const pragmaOf = (drizzle: Drizzle, query: SQL): unknown => {
+  const [row] = drizzle.all<Record<string, unknown>>(query)
+  return row === undefined ? undefined : Object.values(row)[0]
+}
+
+/** drizzle declares its session internal, and only some of its databases have `$client`. */
+const clientOf = (db: object): unknown => {
+  const session: unknown = Reflect.get(db, "session")
+  const client: unknown = typeof session === "object" && session !== null ? Reflect.get(session, "client") : undefined
+  return client ?? Reflect.get(db, "$client")
+}
+
+const isSqlJs = (client: unknown): client is SqlJsClient =>
+  hasFunction(client, "getRowsModified") && hasFunction(client, "export") && hasFunction(client, "run")
+
+const isBetterSqlite3 = (client: unknown): client is BetterSqlite3Client =>
+  hasFunction(client, "pragma") && "inTransaction" in client
+
+const hasFunction = (value: unknown, name: string): value is object =>
+  typeof value === "object" && value !== null && typeof Reflect.get(value, name) === "function"

@@ -1,0 +1,62 @@
+/** A SQLite file of this process's own. */
+import { existsSync } from "node:fs"
+import { dirname } from "node:path"
+import { StoreError } from "@kavach-polar/core/StoreError"
+import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import { explain, SqliteProblem } from "./SqliteProblem.ts"
+
+/**
+ * Opens a file with better-sqlite3 until the scope ends: in WAL mode, with every commit on disk before it returns, and
+ * waiting up to five seconds for other writers. The driver is loaded by this call and not by importing the module.
+ */
+export const open = (filename: string): Effect.Effect<BetterSQLite3Database, StoreError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { drizzle } = yield* Effect.tryPromise({
+      try: () => import("drizzle-orm/better-sqlite3"),
+      catch: notInstalled
+    })
+    const { default: Database } = yield* Effect.tryPromise({ try: () => import("better-sqlite3"), catch: notInstalled })
+    const client = yield* Effect.acquireRelease(
+      Effect.try({
+        try: () => {
+          if (!isInMemory(filename) && !existsSync(dirname(filename))) {
+            throw new SqliteProblem("unavailable", `the folder ${dirname(filename)} does not exist`)
+          }
+          return new Database(filename, { timeout: 5000 })
+        },
+        catch: failed
+      }),
+      (client) => Effect.sync(() => client.close())
+    )
+    // Several processes that turn the same new file to WAL at once get in each other's way, and SQLite does not wait then.
+    yield* Effect.retry(
+      Effect.try({
+        try: () => {
+          if (client.pragma("journal_mode", { simple: true }) !== "wal") client.pragma("journal_mode = WAL")
+          client.pragma("synchronous = FULL")
+          client.pragma("foreign_keys = ON")
+        },
+        catch: failed
+      }),
+      { while: (error) => error.reason === "busy", schedule: Schedule.spaced("50 millis"), times: 100 }
+    )
+    return drizzle(client)
+  })
+
+/** `:memory:`, or a temporary database for the empty name. */
+const isInMemory = (filename: string): boolean => filename === ":memory:" || filename === ""
+
+const failed = (error: unknown) => new StoreError({ operation: "open", ...explain(error) })
+
+const notInstalled = (error: unknown) =>
+  new StoreError({
+    operation: "open",
+    reason: "unavailable",
+    detail: `better-sqlite3 cannot be loaded (${codeOf(error)}); run npm install better-sqlite3 drizzle-orm`
+  })
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "no code"

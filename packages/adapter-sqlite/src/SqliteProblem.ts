@@ -1,0 +1,101 @@
+/** What an error of SQLite, or of the code around it, means to an operator. */
+import type { StoreErrorReason } from "@kavach-polar/core/StoreError"
+
+export interface Explanation {
+  readonly reason: StoreErrorReason
+  /** Without SQL and without values. */
+  readonly detail: string
+}
+
+/** Thrown where this adapter itself finds that something is not as it must be. */
+export class SqliteProblem extends Error {
+  readonly reason: StoreErrorReason
+
+  constructor(reason: StoreErrorReason, detail: string) {
+    super(detail)
+    this.name = "SqliteProblem"
+    this.reason = reason
+  }
+}
+
+/**
+ * drizzle puts the SQL, and in places the parameters, into its own errors' messages, so only the innermost cause is
+ * looked at. SQLite's messages name tables, columns and constraints and never the values in them.
+ */
+export const explain = (error: unknown): Explanation => {
+  const cause = innermost(error)
+  if (cause instanceof SqliteProblem) return { reason: cause.reason, detail: cause.message }
+  if (!(cause instanceof Error)) return { reason: "unknown", detail: "something that is not an error was thrown" }
+  const code = codeOf(cause)
+  const reason = reasonOfCode(code) ?? reasonOfMessage(cause.message)
+  if (reason !== undefined) {
+    return { reason, detail: code === undefined ? cause.message : `${code}: ${cause.message}` }
+  }
+  if (code?.startsWith("SQLITE_")) return { reason: "unknown", detail: `${code}: ${cause.message}` }
+  // Nobody knows what other errors say: a failed encoding, for one, quotes what it could not encode.
+  return { reason: "unknown", detail: `an unexpected ${cause.name}` }
+}
+
+const innermost = (error: unknown): unknown => {
+  let current = error
+  for (let depth = 0; depth < 8 && current instanceof Error && current.cause !== undefined; depth++) {
+    current = current.cause
+  }
+  return current
+}
+
+const codeOf = (error: Error): string | undefined =>
+  "code" in error && typeof error.code === "string" ? error.code : undefined
+
+/** SQLite's result codes, of which the extended ones begin with these, and Node's for files. */
+const codes: ReadonlyArray<readonly [prefix: string, reason: StoreErrorReason]> = [
+  ["SQLITE_BUSY", "busy"],
+  ["SQLITE_LOCKED", "busy"],
+  ["SQLITE_READONLY", "readOnly"],
+  ["SQLITE_FULL", "full"],
+  ["SQLITE_CANTOPEN", "denied"],
+  ["SQLITE_PERM", "denied"],
+  ["SQLITE_AUTH", "denied"],
+  ["SQLITE_IOERR", "unavailable"],
+  ["SQLITE_NOTADB", "unavailable"],
+  ["SQLITE_CORRUPT", "unavailable"],
+  ["SQLITE_NOMEM", "unavailable"],
+  ["SQLITE_PROTOCOL", "busy"],
+  ["SQLITE_CONSTRAINT", "constraint"],
+  ["SQLITE_MISMATCH", "schema"],
+  ["SQLITE_SCHEMA", "schema"],
+  ["ENOSPC", "full"],
+  ["EDQUOT", "full"],
+  ["EROFS", "readOnly"],
+  ["EACCES", "denied"],
+  ["EPERM", "denied"],
+  ["ENOENT", "unavailable"],
+  ["EIO", "unavailable"]
+]
+
+const reasonOfCode = (code: string | undefined): StoreErrorReason | undefined =>
+  code === undefined ? undefined : codes.find(([prefix]) => code.startsWith(prefix))?.[1]
+
+/** For drivers whose errors carry no code, and for SQLITE_ERROR, which says nothing. Texts of sqlite3.c and the drivers. */
+const messages: ReadonlyArray<readonly [pattern: RegExp, reason: StoreErrorReason]> = [
+  [/^no such (table|column|index): /, "schema"],
+  [/^table \S+ has no column named /, "schema"],
+  [/^cannot store \S+ value in /, "schema"],
+  [/^(table|index) .* already exists$/, "schema"],
+  [/ constraint failed(: |$)/, "constraint"],
+  [/^database (table |schema )?is locked/, "busy"],
+  [/^cannot start a transaction within a transaction/, "busy"],
+  [/^attempt to write a readonly database/, "readOnly"],
+  [/^database or disk is full/, "full"],
+  [/^unable to open database file/, "denied"],
+  [/^disk I\/O error/, "unavailable"],
+  [/^file is not a database/, "unavailable"],
+  [/^database disk image is malformed/, "unavailable"],
+  [/^out of memory/, "unavailable"],
+  [/^The database connection is not open/, "unavailable"],
+  [/^Database closed/, "unavailable"],
+  [/^cannot (commit|rollback) - no transaction is active/, "unavailable"]
+]
+
+const reasonOfMessage = (message: string): StoreErrorReason | undefined =>
+  messages.find(([pattern]) => pattern.test(message))?.[1]

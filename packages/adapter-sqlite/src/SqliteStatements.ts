@@ -1,0 +1,333 @@
+/**
+ * The statements on the store's own tables, each prepared once. (drizzle's session for sql.js prepares anew for every
+ * call, which it must: there, prepared statements do not outlive the host's saving.)
+ *
+ * Lists of ids go in as one JSON parameter, so that a statement stays the same however long they are.
+ */
+import type { ClaimRequest, DeliveryRowQuery, Settlement } from "@kavach-polar/core/StoreDriver"
+import type {
+  CheckoutRow,
+  ClaimedNotificationRow,
+  DeliveryRow,
+  LinkRow,
+  NotificationRow,
+  SubscriptionFact,
+  SubscriptionRow
+} from "@kavach-polar/core/StoreRows"
+import type { Changes } from "@kavach-polar/core/StoreStep"
+import { and, asc, desc, eq, getTableColumns, gte, lt, or, type Placeholder, type SQL, sql } from "drizzle-orm"
+import type { SQLiteColumn, SQLiteTable } from "drizzle-orm/sqlite-core"
+import type { Drizzle } from "./SqliteDatabase.ts"
+import { isoOf, millisOf } from "./SqliteTime.ts"
+import { checkouts, customers, deliveries, notifications, subscriptions } from "./schema.ts"
+
+export type SqliteStatements = ReturnType<typeof prepare>
+
+/** Fails where the tables are missing. */
+export const prepare = (drizzle: Drizzle) => {
+  const selectDeliveries = drizzle
+    .select({ id: deliveries.id, state: deliveries.state, attempts: deliveries.attempts, userId: deliveries.userId })
+    .from(deliveries)
+    .where(among(deliveries.id, sql.placeholder("ids")))
+    .prepare()
+
+  const selectLinks = drizzle
+    .select()
+    .from(customers)
+    .where(among(customers.customerId, sql.placeholder("customerIds")))
+    .prepare()
+
+  const { data, ...factColumns } = getTableColumns(subscriptions)
+
+  const selectNamed = drizzle
+    .select(factColumns)
+    .from(subscriptions)
+    .where(
+      or(
+        among(subscriptions.id, sql.placeholder("ids")),
+        among(subscriptions.customerId, sql.placeholder("customerIds"))
+      )
+    )
+    .prepare()
+
+  const selectLiveOf = drizzle
+    .select(factColumns)
+    .from(subscriptions)
+    .where(and(among(subscriptions.userId, sql.placeholder("userIds")), sql`${subscriptions.live} = 1`))
+    .prepare()
+
+  const selectOf = drizzle
+    .select()
+    .from(subscriptions)
+    .where(eq(subscriptions.userId, sql.placeholder("userId")))
+    .prepare()
+
+  const selectLatestLink = drizzle
+    .select({ customerId: customers.customerId })
+    .from(customers)
+    .where(and(eq(customers.userId, sql.placeholder("userId")), sql`${customers.deletedAt} IS NULL`))
+    .orderBy(desc(customers.linkedAt), asc(customers.customerId))
+    .limit(1)
+    .prepare()
+
+  const selectOwners = [customers, checkouts].map((table) =>
+    drizzle
+      .select({ userId: table.userId })
+      .from(table)
+      .where(among(table.userId, sql.placeholder("userIds")))
+      .groupBy(table.userId)
+      .prepare()
+  )
+
+  const upsertDelivery = upsert(drizzle, deliveries, deliveries.id)
+  const upsertLink = upsert(drizzle, customers, customers.customerId)
+  const upsertSubscription = upsert(drizzle, subscriptions, subscriptions.id)
+
+  const insertCheckout = drizzle.insert(checkouts).values(placeholdersOf(checkouts)).onConflictDoNothing().prepare()
+
+  const insertNotification = drizzle
+    .insert(notifications)
+    .values(placeholdersOf(notifications))
+    .onConflictDoNothing()
+    .prepare()
+
+  const adopt = drizzle
+    .update(subscriptions)
+    .set({ userId: sql`${sql.placeholder("userId")}`, updatedAt: sql`${sql.placeholder("updatedAt")}` })
+    .where(eq(subscriptions.id, sql.placeholder("id")))
+    .prepare()
+
+  const releaseBy = (column: SQLiteColumn) =>
+    drizzle
+      .update(deliveries)
+      .set({
+        state: "applied",
+        userId: sql`${sql.placeholder("userId")}`,
+        updatedAt: sql`${sql.placeholder("updatedAt")}`
+      })
+      // A literal, or SQLite would not use the index that covers only these.
+      .where(and(sql`${deliveries.state} = 'unlinked'`, eq(column, sql.placeholder("id"))))
+      .prepare()
+  const release = {
+    customerId: releaseBy(deliveries.customerId),
+    subscriptionId: releaseBy(deliveries.subscriptionId)
+  }
+
+  const selectClaimable = drizzle
+    .select()
+    .from(notifications)
+    .where(and(isNextOfItsSubscription, sql`${notifications.availableAt} <= ${sql.placeholder("now")}`))
+    .orderBy(asc(notifications.availableAt), asc(notifications.id))
+    .limit(sql.placeholder("limit"))
+    .prepare()
+
+  const selectNextDue = drizzle
+    .select({ availableAt: notifications.availableAt })
+    .from(notifications)
+    .where(and(isNextOfItsSubscription, sql`NOT ${among(notifications.id, sql.placeholder("claimed"))}`))
+    .orderBy(asc(notifications.availableAt), asc(notifications.id))
+    .limit(1)
+    .prepare()
+
+  const lease = drizzle
+    .update(notifications)
+    .set({
+      attempts: sql`${notifications.attempts} + 1`,
+      availableAt: sql`${sql.placeholder("leaseUntil")}`,
+      leaseOwner: sql`${sql.placeholder("owner")}`,
+      updatedAt: sql`${sql.placeholder("now")}`
+    })
+    .where(eq(notifications.id, sql.placeholder("id")))
+    .prepare()
+
+  const settle = drizzle
+    .update(notifications)
+    .set({
+      state: sql`${sql.placeholder("state")}`,
+      availableAt: sql`${sql.placeholder("availableAt")}`,
+      leaseOwner: null,
+      lastError: sql`coalesce(${sql.placeholder("error")}, ${notifications.lastError})`,
+      updatedAt: sql`${sql.placeholder("now")}`
+    })
+    .where(
+      and(
+        eq(notifications.id, sql.placeholder("id")),
+        sql`${notifications.state} = 'pending'`,
+        eq(notifications.leaseOwner, sql.placeholder("owner"))
+      )
+    )
+    .returning({ id: notifications.id })
+    .prepare()
+
+  return {
+    deliveries: (ids: ReadonlyArray<string>) => selectDeliveries.all({ ids: JSON.stringify(ids) }),
+
+    links: (customerIds: ReadonlyArray<string>): ReadonlyArray<LinkRow> =>
+      selectLinks.all({ customerIds: JSON.stringify(customerIds) }).map((row) => ({
+        ...row,
+        linkedAt: millisOf(row.linkedAt),
+        deletedAt: millisOrNull(row.deletedAt)
+      })),
+
+    namedSubscriptions: (ids: ReadonlyArray<string>, customerIds: ReadonlyArray<string>) =>
+      selectNamed.all({ ids: JSON.stringify(ids), customerIds: JSON.stringify(customerIds) }).map(factOf),
+
+    liveSubscriptionsOf: (userIds: ReadonlyArray<string>) =>
+      selectLiveOf.all({ userIds: JSON.stringify(userIds) }).map(factOf),
+
+    /** Those of the users that have a link or a checkout. */
+    known: (userIds: ReadonlyArray<string>): ReadonlyArray<string> => {
+      const parameters = { userIds: JSON.stringify(userIds) }
+      return [...new Set(selectOwners.flatMap((select) => select.all(parameters).map((row) => row.userId)))]
+    },
+
+    subscriptionsOf: (userId: string): ReadonlyArray<SubscriptionRow> =>
+      selectOf.all({ userId }).map((row) => ({ ...factOf(row), data: row.data })),
+
+    latestCustomerOf: (userId: string): string | undefined => selectLatestLink.all({ userId })[0]?.customerId,
+
+    writeDelivery: (row: DeliveryRow) => {
+      upsertDelivery({ ...row, receivedAt: isoOf(row.receivedAt), updatedAt: isoOf(row.updatedAt) })
+    },
+
+    writeLink: (row: LinkRow) => {
+      upsertLink({ ...row, linkedAt: isoOf(row.linkedAt), deletedAt: isoOrNull(row.deletedAt) })
+    },
+
+    writeSubscription: (row: SubscriptionRow) => {
+      upsertSubscription({
+        ...row,
+        currentPeriodEnd: isoOrNull(row.currentPeriodEnd),
+        updatedAt: isoOf(row.updatedAt)
+      })
+    },
+
+    adopt: ({ id, updatedAt, userId }: Changes["adoptions"][number]) => {
+      adopt.run({ id, userId, updatedAt: isoOf(updatedAt) })
+    },
+
+    release: ({ by, id, updatedAt, userId }: Changes["releases"][number]) => {
+      release[by].run({ id, userId, updatedAt: isoOf(updatedAt) })
+    },
+
+    insertCheckout: (row: CheckoutRow) => {
+      insertCheckout.run({ ...row, createdAt: isoOf(row.createdAt) })
+    },
+
+    insertNotification: (row: NotificationRow) => {
+      const createdAt = isoOf(row.createdAt)
+      const values: typeof notifications.$inferInsert = {
+        ...row,
+        createdAt,
+        state: "pending",
+        attempts: 0,
+        availableAt: createdAt,
+        leaseOwner: null,
+        lastError: null,
+        updatedAt: createdAt
+      }
+      insertNotification.run(values)
+    },
+
+    claim: ({ leaseUntil, limit, now, owner }: ClaimRequest): ReadonlyArray<ClaimedNotificationRow> =>
+      selectClaimable.all({ now: isoOf(now), limit: limitOf(limit) }).map((row) => {
+        lease.run({ id: row.id, owner, now: isoOf(now), leaseUntil: isoOf(leaseUntil) })
+        return { ...row, createdAt: millisOf(row.createdAt), attempts: row.attempts + 1 }
+      }),
+
+    /** When the first one that is not among those just claimed can be claimed, in epoch milliseconds. */
+    nextDue: (claimed: ReadonlyArray<string>): number | undefined => {
+      const [row] = selectNextDue.all({ claimed: JSON.stringify(claimed) })
+      return row === undefined ? undefined : millisOf(row.availableAt)
+    },
+
+    settle: ({ availableAt, error, id, now, owner, state }: Settlement): boolean =>
+      settle.all({
+        id,
+        owner,
+        state,
+        now: isoOf(now),
+        availableAt: isoOf(availableAt ?? now),
+        error: error ?? null
+      }).length > 0,
+
+    inbox: (query: DeliveryRowQuery): ReadonlyArray<DeliveryRow> =>
+      drizzle
+        .select()
+        .from(deliveries)
+        .where(
+          and(
+            query.ids && among(deliveries.id, JSON.stringify(query.ids)),
+            query.states && among(deliveries.state, JSON.stringify(query.states)),
+            query.types && among(deliveries.type, JSON.stringify(query.types)),
+            query.receivedBefore === undefined ? undefined : lt(deliveries.receivedAt, isoOf(query.receivedBefore)),
+            query.receivedAfter === undefined ? undefined : gte(deliveries.receivedAt, isoOf(query.receivedAfter))
+          )
+        )
+        .orderBy(desc(deliveries.receivedAt), asc(deliveries.id))
+        .limit(limitOf(query.limit))
+        .all()
+        .map((row) => ({ ...row, receivedAt: millisOf(row.receivedAt), updatedAt: millisOf(row.updatedAt) })),
+
+    pruneBodies: (before: number, limit: number): number => {
+      const oldest = drizzle
+        .select({ id: deliveries.id })
+        .from(deliveries)
+        .where(and(sql`${deliveries.body} IS NOT NULL`, lt(deliveries.receivedAt, isoOf(before))))
+        .orderBy(asc(deliveries.receivedAt), asc(deliveries.id))
+        .limit(limitOf(limit))
+      return drizzle
+        .update(deliveries)
+        .set({ body: null })
+        .where(sql`${deliveries.id} IN ${oldest}`)
+        .returning({ id: deliveries.id })
+        .all().length
+    }
+  }
+}
+
+/** Whether the column's value is in a JSON array. */
+const among = (column: SQLiteColumn, json: string | Placeholder): SQL =>
+  sql`${column} IN (SELECT value FROM json_each(${json}))`
+
+/** Unfinished, and nothing older of its subscription is: callbacks are made in the order of events. */
+const isNextOfItsSubscription = sql`${notifications.state} = 'pending' AND NOT EXISTS (
+  SELECT 1 FROM kavach_polar_notifications AS older
+  WHERE older.state = 'pending' AND older.subscription_id = ${notifications.subscriptionId}
+  AND (older.event_at, older.precedence) < (${notifications.eventAt}, ${notifications.precedence}))`
+
+/** A row that replaces what has its key. */
+const upsert = <Table extends SQLiteTable>(drizzle: Drizzle, table: Table, key: SQLiteColumn) => {
+  const set: Record<string, SQL> = {}
+  for (const [name, column] of Object.entries(getTableColumns(table))) {
+    if (column.name !== key.name) set[name] = sql`excluded.${sql.identifier(column.name)}`
+  }
+  const statement = drizzle
+    .insert(table)
+    .values(placeholdersOf(table))
+    .onConflictDoUpdate({ target: key, set })
+    .prepare()
+  return (row: Table["$inferInsert"]) => {
+    statement.run(row)
+  }
+}
+
+type Placeholders<Table extends SQLiteTable> = { [Name in keyof Table["$inferInsert"]]: Placeholder }
+
+/** One placeholder for every column, of the name that the column has in the table's definition. */
+const placeholdersOf = <Table extends SQLiteTable>(table: Table) =>
+  Object.fromEntries(
+    Object.keys(getTableColumns(table)).map((name) => [name, sql.placeholder(name)])
+  ) as Placeholders<Table>
+
+const factOf = (row: Omit<typeof subscriptions.$inferSelect, "data">): SubscriptionFact => ({
+  ...row,
+  currentPeriodEnd: millisOrNull(row.currentPeriodEnd),
+  updatedAt: millisOf(row.updatedAt)
+})
+
+const isoOrNull = (millis: number | null): string | null => (millis === null ? null : isoOf(millis))
+const millisOrNull = (iso: string | null): number | null => (iso === null ? null : millisOf(iso))
+
+/** SQLite takes 64-bit integers only. */
+const limitOf = (limit: number): number => Math.min(Math.max(Math.trunc(limit), 0), 2 ** 31 - 1)

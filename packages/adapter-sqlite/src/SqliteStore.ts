@@ -1,0 +1,52 @@
+/**
+ * The subscription store on SQLite.
+ *
+ * `layer` opens a file of its own with better-sqlite3, which it loads only then. `fromDrizzle` takes a database that the
+ * app owns, on better-sqlite3 or sql.js, and never closes it. Neither touches a table when it is built:
+ * `SubscriptionStore.migrate` creates and upgrades them.
+ */
+
+import type { StoreError } from "@kavach-polar/core/StoreError"
+import * as Port from "@kavach-polar/core/SubscriptionStore"
+import type { TablesRelationalConfig } from "drizzle-orm/relations"
+import * as Config from "effect/Config"
+import type { ConfigError } from "effect/ConfigError"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as SqliteDatabase from "./SqliteDatabase.ts"
+import * as SqliteDriver from "./SqliteDriver.ts"
+import { open } from "./SqliteFile.ts"
+
+export { open } from "./SqliteFile.ts"
+
+export interface SqliteStoreOptions {
+  /** A path, created if there is no such file, or `:memory:`. Its folder must exist. */
+  readonly filename: string
+}
+
+/** The store on a database that somebody else opens, migrates at will, and closes. */
+export const make = <TRunResult, TFullSchema extends Record<string, unknown>, TSchema extends TablesRelationalConfig>(
+  db: SqliteDatabase.SyncDrizzle<TRunResult, TFullSchema, TSchema>
+): Port.SubscriptionStoreService => Port.make(SqliteDriver.make(SqliteDatabase.make(db)))
+
+/** The store on an app's own drizzle database: synchronous, on better-sqlite3 or sql.js, with or without a schema. */
+export const fromDrizzle = <
+  TRunResult,
+  TFullSchema extends Record<string, unknown>,
+  TSchema extends TablesRelationalConfig
+>(
+  db: SqliteDatabase.SyncDrizzle<TRunResult, TFullSchema, TSchema>
+): Layer.Layer<Port.SubscriptionStore> => Layer.sync(Port.SubscriptionStore, () => make(db))
+
+/** The store on a file that is open as long as the layer's scope. */
+export const layer = (options: SqliteStoreOptions): Layer.Layer<Port.SubscriptionStore, StoreError> =>
+  Layer.scoped(
+    Port.SubscriptionStore,
+    Effect.map(open(options.filename), (db) => make(db))
+  )
+
+/** As `layer`, with options from the configuration. */
+export const layerConfig = (
+  options: Config.Config.Wrap<SqliteStoreOptions>
+): Layer.Layer<Port.SubscriptionStore, StoreError | ConfigError> =>
+  Layer.unwrapEffect(Effect.map(Config.unwrap(options), layer))

@@ -1,0 +1,2 @@
+export * as SqliteStore from "./SqliteStore.ts"
+export * as schema from "./schema.ts"

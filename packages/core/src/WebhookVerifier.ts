@@ -1,0 +1,266 @@
+/**
+ * Verification of Polar's webhook deliveries: Standard Webhooks signatures over the bytes exactly as they arrived.
+ *
+ * Sources: Polar docs, webhooks/delivery; Standard Webhooks specification 1.0.0, "Verifying webhook authenticity".
+ */
+import { Buffer } from "node:buffer"
+import { createHmac, type KeyObject, timingSafeEqual } from "node:crypto"
+import * as Clock from "effect/Clock"
+import * as Config from "effect/Config"
+import type * as ConfigError from "effect/ConfigError"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import { looksReencoded } from "./internal/ReencodedBody.ts"
+import { type InvalidWebhookSecret, type KeyScheme, signingKey, signingKeys } from "./WebhookSecret.ts"
+
+export { InvalidWebhookSecret, type KeyScheme } from "./WebhookSecret.ts"
+
+/** A delivery as it came in. Header names may have any case; lower case is looked up fastest. */
+export interface SignedDelivery {
+  readonly headers: Readonly<Record<string, string | undefined>>
+  /** The raw bytes. Text that was decoded, or parsed and written again, no longer has Polar's signature. */
+  readonly body: Uint8Array
+}
+
+/** A delivery that somebody who knows a configured secret signed, within the tolerance. */
+export interface VerifiedDelivery {
+  /** The `webhook-id`: the same for every attempt at one event, different for every endpoint. */
+  readonly id: string
+  /** The `webhook-timestamp`: epoch seconds of this attempt, not of the event. */
+  readonly attemptedAt: number
+  /** Which of the configured secrets matched, counted from 0. */
+  readonly secretIndex: number
+  /** Which of that secret's keys matched. */
+  readonly key: KeyScheme
+  /** The very bytes that were signed. */
+  readonly body: Uint8Array
+}
+
+const HeaderName = Schema.Literal("webhook-id", "webhook-timestamp", "webhook-signature")
+type HeaderName = typeof HeaderName.Type
+
+/** One of the three headers is absent or empty. */
+export class MissingHeader extends Schema.TaggedError<MissingHeader>("@kavach-polar/core/MissingHeader")(
+  "MissingHeader",
+  { header: HeaderName }
+) {
+  override get message(): string {
+    return `The request has no ${this.header} header, so it is not a signed delivery. Polar always sends webhook-id, webhook-timestamp and webhook-signature: if this came from Polar, let the proxy in front of the app pass them on.`
+  }
+}
+
+/** A header is there, but not as the specification has it. `problem` finishes the sentence "The header …". */
+export class MalformedHeader extends Schema.TaggedError<MalformedHeader>("@kavach-polar/core/MalformedHeader")(
+  "MalformedHeader",
+  { header: HeaderName, problem: Schema.String }
+) {
+  override get message(): string {
+    return `The ${this.header} header ${this.problem}. Polar does not send such a header: look for what made or changed it on the way, such as a proxy or a test script.`
+  }
+}
+
+/** The delivery was signed longer ago than the tolerance allows. */
+export class DeliveryTooOld extends Schema.TaggedError<DeliveryTooOld>("@kavach-polar/core/DeliveryTooOld")(
+  "DeliveryTooOld",
+  { ageSeconds: Schema.Number, toleranceSeconds: Schema.Number }
+) {
+  override get message(): string {
+    return `The delivery was signed ${this.ageSeconds} seconds ago, and ${this.toleranceSeconds} are allowed, so that nobody can replay an old one. If Polar sent it just now, correct this machine's clock; if it waited in a queue, verify it before it is queued.`
+  }
+}
+
+/** The delivery is stamped further in the future than the tolerance allows. */
+export class DeliveryTooNew extends Schema.TaggedError<DeliveryTooNew>("@kavach-polar/core/DeliveryTooNew")(
+  "DeliveryTooNew",
+  { aheadSeconds: Schema.Number, toleranceSeconds: Schema.Number }
+) {
+  override get message(): string {
+    return `The delivery is stamped ${this.aheadSeconds} seconds in the future, and ${this.toleranceSeconds} are allowed. If Polar sent it, correct this machine's clock; if a script did, give webhook-timestamp in seconds, not milliseconds.`
+  }
+}
+
+/**
+ * No signature matches. `bodyReencoded` is a hint: the body looks as if a framework had parsed it and written it again.
+ * Many genuine bodies look so too.
+ */
+export class SignatureMismatch extends Schema.TaggedError<SignatureMismatch>("@kavach-polar/core/SignatureMismatch")(
+  "SignatureMismatch",
+  { bodyReencoded: Schema.Boolean }
+) {
+  override get message(): string {
+    const secret =
+      "No signature of the delivery matches a configured webhook secret. Compare the secret with the one in Polar's dashboard: every endpoint has its own, and sandbox and production differ."
+    return this.bodyReencoded
+      ? `${secret} If the secret is right, the body may have been re-encoded on the way: mount the raw handler, billing.webhook(request), before any JSON body parser, because the signature covers the bytes that Polar sent.`
+      : secret
+  }
+}
+
+/** Why a delivery was refused. No error carries the secret, the body or a signature. */
+export type WebhookVerificationError =
+  | MissingHeader
+  | MalformedHeader
+  | DeliveryTooOld
+  | DeliveryTooNew
+  | SignatureMismatch
+
+/**
+ * Tells Polar's deliveries from forged, altered and replayed ones. A replay within the tolerance passes: it has the
+ * same `id` as the original, and whoever applies deliveries must apply each `id` once.
+ */
+export class WebhookVerifier extends Context.Tag("@kavach-polar/core/WebhookVerifier")<
+  WebhookVerifier,
+  { readonly verify: (delivery: SignedDelivery) => Effect.Effect<VerifiedDelivery, WebhookVerificationError> }
+>() {}
+
+export interface Options {
+  /**
+   * Secrets of the webhook endpoint, as Polar's dashboard shows them. During a rotation give the new one and the old
+   * one. Space around a secret is ignored.
+   */
+  readonly secrets: ReadonlyArray<Redacted.Redacted>
+  /** How far `webhook-timestamp` may be from the clock, either way, in seconds; 300 unless given. */
+  readonly toleranceSeconds?: number | undefined
+}
+
+/**
+ * A verifier with these secrets; fails with `InvalidWebhookSecret` when the list is empty or one of them protects
+ * nothing. A tolerance that is not a finite number of 0 or more seconds is a defect.
+ */
+export const make = Effect.fnUntraced(function* (
+  options: Options
+): Effect.fn.Return<Context.Tag.Service<typeof WebhookVerifier>, InvalidWebhookSecret> {
+  const keys = yield* signingKeys(options.secrets)
+  const toleranceSeconds = options.toleranceSeconds ?? 300
+  if (!Number.isFinite(toleranceSeconds) || toleranceSeconds < 0) {
+    return yield* Effect.dieMessage("toleranceSeconds of the webhook verifier must be a number of 0 or more seconds.")
+  }
+
+  const verify = Effect.fn("WebhookVerifier.verify")(function* (
+    delivery: SignedDelivery
+  ): Effect.fn.Return<VerifiedDelivery, WebhookVerificationError> {
+    const id = yield* header(delivery, "webhook-id")
+    const timestamp = yield* header(delivery, "webhook-timestamp")
+    const signature = yield* header(delivery, "webhook-signature")
+
+    if (!wellFormedId.test(id)) {
+      return yield* malformed("webhook-id", 'is not 1 to 255 visible ASCII characters without "."')
+    }
+    yield* Effect.annotateCurrentSpan("webhook.id", id)
+
+    const attemptedAt = Number(timestamp)
+    if (!wellFormedTimestamp.test(timestamp) || !Number.isSafeInteger(attemptedAt)) {
+      return yield* malformed("webhook-timestamp", "is not a whole number of seconds since 1970")
+    }
+    const ageSeconds = Math.floor((yield* Clock.currentTimeMillis) / 1000) - attemptedAt
+    if (ageSeconds > toleranceSeconds) return yield* new DeliveryTooOld({ ageSeconds, toleranceSeconds })
+    if (-ageSeconds > toleranceSeconds) {
+      return yield* new DeliveryTooNew({ aheadSeconds: -ageSeconds, toleranceSeconds })
+    }
+
+    const digests = yield* parseSignatures(signature)
+    for (const { key, scheme, secretIndex } of keys) {
+      const expected = digest(key, id, timestamp, delivery.body)
+      if (digests.some((candidate) => timingSafeEqual(candidate, expected))) {
+        yield* Effect.annotateCurrentSpan({ "webhook.key": scheme, "webhook.secret_index": secretIndex })
+        return { id, attemptedAt, secretIndex, key: scheme, body: delivery.body }
+      }
+    }
+    return yield* new SignatureMismatch({ bodyReencoded: looksReencoded(delivery.body) })
+  })
+
+  return { verify }
+})
+
+/** The verifier that `make` gives. */
+export const layer = (options: Options): Layer.Layer<WebhookVerifier, InvalidWebhookSecret> =>
+  Layer.effect(WebhookVerifier, make(options))
+
+/** The same from configuration, such as `{ secrets: Config.array(Config.redacted(), "POLAR_WEBHOOK_SECRETS") }`. */
+export const layerConfig = (
+  config: Config.Config.Wrap<Options>
+): Layer.Layer<WebhookVerifier, InvalidWebhookSecret | ConfigError.ConfigError> =>
+  Layer.effect(WebhookVerifier, Effect.flatMap(Config.unwrap(config), make))
+
+/** The secret of `layerMemory`. It is public: anyone can sign with it. */
+export const memorySecret = "whsec_a2F2YWNoLXBvbGFyOiBpbi1tZW1vcnkgd2ViaG9va3M="
+
+/** Real verification with `memorySecret`, for tests and demos only. */
+export const layerMemory: Layer.Layer<WebhookVerifier> = Layer.orDie(layer({ secrets: [Redacted.make(memorySecret)] }))
+
+/** What to sign. `timestampSeconds` is in epoch seconds; a body given as text is signed as UTF-8. */
+export interface SignOptions {
+  readonly secret: Redacted.Redacted | string
+  readonly id: string
+  readonly timestampSeconds: number
+  readonly body: Uint8Array | string
+  /** `utf8` unless given. */
+  readonly key?: KeyScheme | undefined
+}
+
+/**
+ * The `webhook-signature` value (`v1,<base64>`) that Polar would send, for tests and simulators. Signs whatever it is
+ * given, also what `verify` would refuse; throws `InvalidWebhookSecret` when the secret has no such key.
+ */
+export const sign = (options: SignOptions): string => {
+  const key = Either.getOrThrowWith(signingKey(options.secret, options.key ?? "utf8"), (error) => error)
+  return `v1,${digest(key, options.id, `${options.timestampSeconds}`, options.body).toString("base64")}`
+}
+
+/** The three headers of a delivery, signed as `sign` does. */
+export const signedHeaders = (options: SignOptions): Readonly<Record<HeaderName, string>> => ({
+  "webhook-id": options.id,
+  "webhook-timestamp": `${options.timestampSeconds}`,
+  "webhook-signature": sign(options)
+})
+
+const digest = (key: KeyObject, id: string, timestamp: string, body: Uint8Array | string): Buffer =>
+  createHmac("sha256", key).update(`${id}.${timestamp}.`).update(body).digest()
+
+// The signed text joins its parts with "."; an id with one could be cut elsewhere and mean another delivery.
+const wellFormedId = /^[!-\-/-~]{1,255}$/
+
+// One number, one spelling: what is signed is the text, what is checked against the clock is the number.
+const wellFormedTimestamp = /^(?:0|[1-9][0-9]{0,15})$/
+
+const signatureHeaderLimit = 4096
+const signatureLimit = 16
+
+// Exactly the base64 of 32 bytes: the 43rd digit carries four bits, so only each fourth digit is canonical there.
+const wellFormedSignature = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/
+
+const header = (delivery: SignedDelivery, name: HeaderName): Effect.Effect<string, MissingHeader> => {
+  const value = delivery.headers[name] ?? findHeader(delivery.headers, name)
+  // A host without type checks may hand over a list for a repeated header; there is no right one to choose.
+  return typeof value === "string" && value !== ""
+    ? Effect.succeed(value)
+    : Effect.fail(new MissingHeader({ header: name }))
+}
+
+const findHeader = (headers: SignedDelivery["headers"], name: HeaderName): string | undefined => {
+  for (const key of Object.keys(headers)) {
+    if (key.length === name.length && key.toLowerCase() === name) return headers[key]
+  }
+  return undefined
+}
+
+const malformed = (header: HeaderName, problem: string): MalformedHeader => new MalformedHeader({ header, problem })
+
+const parseSignatures = (value: string): Effect.Effect<ReadonlyArray<Buffer>, MalformedHeader> => {
+  if (value.length > signatureHeaderLimit) {
+    return Effect.fail(malformed("webhook-signature", `is longer than ${signatureHeaderLimit} characters`))
+  }
+  const signatures = value
+    .split(" ")
+    .filter((entry) => entry.startsWith("v1,"))
+    .slice(0, signatureLimit)
+    .map((entry) => entry.slice("v1,".length))
+    .filter((signature) => wellFormedSignature.test(signature))
+  return signatures.length === 0
+    ? Effect.fail(malformed("webhook-signature", 'holds no "v1," followed by the base64 of a 32-byte signature'))
+    : Effect.succeed(signatures.map((signature) => Buffer.from(signature, "base64")))
+}
