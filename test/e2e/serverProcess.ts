@@ -1,0 +1,141 @@
+/** The server as a user starts it: a process of its own, seen only from outside. */
+import { type ChildProcess, spawn } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import Database from "better-sqlite3"
+import { Webhook } from "standardwebhooks"
+
+const root = resolve(import.meta.dirname, "../..")
+
+/** A new empty folder, and its removal. */
+export const temporaryFolder = (): { readonly path: string; readonly remove: () => void } => {
+  const path = mkdtempSync(join(tmpdir(), "kavach-polar-"))
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
+}
+
+export interface ServerOptions {
+  readonly data: string
+  readonly env?: Readonly<Record<string, string>>
+  /** `npm start`: the README's own words. `node`: the same program without building first. */
+  readonly by?: "npm start" | "node"
+}
+
+export interface ServerProcess {
+  readonly url: string
+  readonly webhookSecret: string | null
+  /** Notifications that the app was given so far, as `user status`. */
+  readonly notifications: () => ReadonlyArray<string>
+  /** Asks the process to stop and waits for its exit code. */
+  readonly stop: () => Promise<number | null>
+}
+
+export interface Exited {
+  readonly code: number | null
+  readonly stderr: string
+}
+
+const commandOf = (by: ServerOptions["by"]): readonly [string, ...Array<string>] =>
+  by === "npm start" ? ["npm", "start", "--", "--json"] : [process.execPath, "packages/http/dist/bin.js", "--json"]
+
+const launch = ({ by = "node", data, env }: ServerOptions): ChildProcess => {
+  const [command, ...args] = commandOf(by)
+  // A group of its own, so that a signal reaches the program behind npm and its shell.
+  return spawn(command, args, {
+    cwd: root,
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { PATH: process.env["PATH"], HOME: process.env["HOME"], PORT: "0", KAVACH_POLAR_DATA: data, ...env }
+  })
+}
+
+/** Starts the server and waits until it says that it listens. */
+export const startServer = (options: ServerOptions): Promise<ServerProcess> =>
+  new Promise((started, failed) => {
+    const child = launch(options)
+    const notifications: Array<string> = []
+    let stderr = ""
+    let rest = ""
+    const exited = new Promise<number | null>((resolve) => child.once("close", resolve))
+    void exited.then((code) => failed(new Error(`the server exited with ${code}: ${stderr}`)))
+    child.stderr?.on("data", (chunk) => {
+      stderr += chunk
+    })
+    child.stdout?.on("data", (chunk) => {
+      const lines = (rest + chunk).split("\n")
+      rest = lines.pop() ?? ""
+      for (const line of lines.filter((text) => text.startsWith("{"))) {
+        const message = JSON.parse(line)
+        if (message.event === "subscriptionChange") {
+          notifications.push(`${message.userId} ${message.subscription.status}`)
+        }
+        if (message.event === "listening") {
+          started({
+            url: message.url,
+            webhookSecret: message.webhookSecret,
+            notifications: () => [...notifications],
+            stop: () => {
+              if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
+                process.kill(-child.pid, "SIGTERM")
+              }
+              return exited
+            }
+          })
+        }
+      }
+    })
+  })
+
+/** Starts a server that is expected to give up. */
+export const startAndFail = (options: ServerOptions): Promise<Exited> =>
+  new Promise((resolve) => {
+    const child = launch(options)
+    let stderr = ""
+    child.stderr?.on("data", (chunk) => {
+      stderr += chunk
+    })
+    child.once("close", (code) => resolve({ code, stderr }))
+  })
+
+/** Signs with the Standard Webhooks package. `utf8` is Polar's original scheme: the whole secret is the key. */
+export const signer = (secret: string, scheme: "utf8" | "standard"): Webhook =>
+  new Webhook(scheme === "utf8" ? Buffer.from(secret).toString("base64") : secret)
+
+/** Delivers a body as Polar does. */
+export const deliver = async (server: ServerProcess, webhook: Webhook, id: string, body: string): Promise<Response> => {
+  const now = new Date()
+  return fetch(`${server.url}/auth/polar/webhook`, {
+    method: "POST",
+    redirect: "manual",
+    headers: {
+      "user-agent": "polar.sh webhooks",
+      "content-type": "application/json",
+      "webhook-id": id,
+      "webhook-timestamp": String(Math.floor(now.getTime() / 1000)),
+      "webhook-signature": webhook.sign(id, now, body)
+    },
+    body
+  })
+}
+
+export const readSubscription = async (server: ServerProcess, user: string): Promise<unknown> => {
+  const response = await fetch(`${server.url}/auth/polar/subscription`, { headers: { "x-demo-user": user } })
+  return ((await response.json()) as { readonly subscription: unknown }).subscription
+}
+
+/** Reads the database over a connection of its own. */
+export const query = (data: string, sql: string, ...parameters: ReadonlyArray<unknown>): ReadonlyArray<unknown> => {
+  const database = new Database(join(data, "billing.sqlite"), { readonly: true })
+  try {
+    return database.prepare(sql).all(...parameters)
+  } finally {
+    database.close()
+  }
+}
+
+/** Waits until a condition holds, for up to ten seconds. */
+export const eventually = async (condition: () => boolean): Promise<void> => {
+  for (let attempt = 0; attempt < 200 && !condition(); attempt++) {
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
