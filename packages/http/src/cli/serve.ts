@@ -25,7 +25,7 @@ export const serve = async (terminal: Terminal, options: Options): Promise<void>
     webhookSecret: secret.value,
     organizationId: env["POLAR_ORGANIZATION_ID"],
     sandbox,
-    ...(accessToken === undefined ? { client: PolarClient.layerDisabled(noToken) } : {}),
+    ...(accessToken === undefined ? { client: PolarClient.layerDisabled("POLAR_ACCESS_TOKEN is not set.") } : {}),
     onSubscriptionChange: (userId, subscription) => {
       terminal.out(
         options.json === true
