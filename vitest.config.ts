@@ -1,11 +1,36 @@
 import { defineConfig } from "vitest/config"
 
+const conditions = ["kavach-polar-source", "module", "node", "import", "default"]
+
+const shared = {
+  resolve: { conditions },
+  ssr: { resolve: { conditions } }
+}
+
 export default defineConfig({
-  resolve: { conditions: ["kavach-polar-source"] },
-  ssr: { resolve: { conditions: ["kavach-polar-source"] } },
+  ...shared,
   test: {
-    include: ["packages/*/test/**/*.test.ts", "test/**/*.test.ts"],
-    exclude: ["**/node_modules/**", "**/dist/**"],
-    server: { deps: { inline: [/@kavach-polar\//] } }
+    projects: [
+      {
+        ...shared,
+        test: {
+          name: "unit",
+          include: ["packages/*/test/**/*.test.ts", "test/**/*.test.ts"],
+          exclude: ["**/node_modules/**", "**/dist/**", "test/servers/**", "test/databases/**"],
+          server: { deps: { inline: [/@kavach-polar\//] } }
+        }
+      },
+      {
+        ...shared,
+        test: {
+          name: "databases",
+          include: ["test/databases/**/*.test.ts"],
+          globalSetup: "test/servers/globalSetup.ts",
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          server: { deps: { inline: [/@kavach-polar\//] } }
+        }
+      }
+    ]
   }
 })

@@ -1,0 +1,113 @@
+/** A database server of the tests' own: on a free port, in a temporary folder, as an unprivileged user. */
+import { type ChildProcess, execFile, spawn } from "node:child_process"
+import { chmodSync, chownSync, mkdtempSync, rmSync } from "node:fs"
+import type { AddressInfo } from "node:net"
+import { createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { promisify } from "node:util"
+
+const run = promisify(execFile)
+
+/** Who runs the servers: PostgreSQL refuses to run as root, and the others should not. */
+export interface Account {
+  readonly uid: number
+  readonly gid: number
+}
+
+export const unprivileged = async (): Promise<Account> => {
+  const uid = process.getuid?.() ?? 0
+  const gid = process.getgid?.() ?? 0
+  if (uid !== 0) return { uid, gid }
+  const idOf = async (flag: string) => Number((await run("id", [flag, "nobody"])).stdout)
+  return { uid: await idOf("-u"), gid: await idOf("-g") }
+}
+
+/** A new folder that belongs to the account. */
+export const folderFor = (name: string, { gid, uid }: Account): string => {
+  const folder = mkdtempSync(join(tmpdir(), `kavach-polar-${name}-`))
+  chmodSync(folder, 0o700)
+  chownSync(folder, uid, gid)
+  return folder
+}
+
+export const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const probe = createServer()
+    probe.once("error", reject)
+    probe.listen(0, "127.0.0.1", () => {
+      const { port } = probe.address() as AddressInfo
+      probe.close(() => resolve(port))
+    })
+  })
+
+/** Runs a program as the account, to its end. */
+export const runAs = async (
+  account: Account,
+  command: string,
+  args: ReadonlyArray<string>,
+  folder: string
+): Promise<void> => {
+  await run(command, [...args], { ...account, cwd: folder, maxBuffer: 64 * 1024 * 1024 })
+}
+
+export interface ServerCommand {
+  readonly command: string
+  readonly args: ReadonlyArray<string>
+  readonly folder: string
+  /** The signal at which the server closes connections and stops. */
+  readonly stopSignal: "SIGINT" | "SIGTERM"
+}
+
+export interface RunningServer {
+  readonly stop: () => Promise<void>
+}
+
+const patienceMillis = 60_000
+
+/** Starts the server and waits until `ready` succeeds. */
+export const startServer = async (
+  { args, command, folder, stopSignal }: ServerCommand,
+  account: Account,
+  ready: () => Promise<unknown>
+): Promise<RunningServer> => {
+  const keeper = spawn(
+    process.execPath,
+    [join(import.meta.dirname, "supervisor.mjs"), JSON.stringify({ command, args, folder, stopSignal, ...account })],
+    // A session of its own: an interrupt from the terminal reaches the tests, and they stop it.
+    { detached: true, stdio: ["pipe", "ignore", "pipe"] }
+  )
+  let said = ""
+  keeper.stderr.on("data", (chunk) => {
+    said = (said + chunk).slice(-4000)
+  })
+  const exited = new Promise<void>((resolve) => keeper.once("close", () => resolve()))
+  const stop = async () => {
+    keeper.stdin.end()
+    await exited
+  }
+  const deadline = Date.now() + patienceMillis
+  for (;;) {
+    try {
+      await ready()
+      release(keeper)
+      return { stop }
+    } catch (error) {
+      if (keeper.exitCode !== null || Date.now() > deadline) {
+        await stop()
+        throw new Error(`${command} did not come up: ${said || String(error)}`)
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  }
+}
+
+/** Lets the test run end although the server still runs: the end is what stops it. */
+const release = (keeper: ChildProcess) => {
+  keeper.unref()
+  for (const stream of [keeper.stdin, keeper.stderr]) {
+    if (stream !== null && "unref" in stream && typeof stream.unref === "function") stream.unref()
+  }
+}
+
+export const removeFolder = (folder: string): void => rmSync(folder, { recursive: true, force: true })

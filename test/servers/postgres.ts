@@ -1,0 +1,61 @@
+import { existsSync, readdirSync } from "node:fs"
+import { connect } from "node:net"
+import { join } from "node:path"
+import { install } from "./debian.ts"
+import { type Account, folderFor, freePort, type RunningServer, runAs, startServer } from "./ThrowAwayServer.ts"
+
+const installed = "/usr/lib/postgresql"
+
+const binaries = (): string | undefined =>
+  existsSync(installed)
+    ? readdirSync(installed)
+        .sort((a, b) => Number(b) - Number(a))
+        .map((version) => join(installed, version, "bin"))
+        .find((folder) => existsSync(join(folder, "initdb")))
+    : undefined
+
+export const startPostgres = async (account: Account): Promise<RunningServer & { readonly url: string }> => {
+  if (binaries() === undefined) await install("postgresql")
+  const bin = binaries()
+  if (bin === undefined) throw new Error("PostgreSQL's programs are not where Debian puts them")
+  const folder = folderFor("postgres", account)
+  const port = await freePort()
+  const data = join(folder, "data")
+  await runAs(
+    account,
+    join(bin, "initdb"),
+    ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"],
+    folder
+  )
+  const server = await startServer(
+    {
+      command: join(bin, "postgres"),
+      args: ["-D", data, "-p", String(port), "-h", "127.0.0.1", "-k", folder, "-c", "max_connections=200"],
+      folder,
+      stopSignal: "SIGINT"
+    },
+    account,
+    () => accepts(port)
+  )
+  return { ...server, url: `postgres://postgres@127.0.0.1:${port}/postgres` }
+}
+
+/** Whether PostgreSQL agrees to talk: it answers a request for encryption with one letter only once it is up. */
+const accepts = (port: number): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1", () => {
+      const startup = Buffer.from("user\0postgres\0database\0postgres\0\0")
+      const head = Buffer.alloc(8)
+      head.writeInt32BE(startup.length + 8, 0)
+      head.writeInt32BE(196608, 4)
+      socket.write(Buffer.concat([head, startup]))
+    })
+    socket.once("data", (answer) => {
+      socket.destroy()
+      // "R": authentication; anything else is an error such as "the database system is starting up".
+      if (answer[0] === 0x52) resolve()
+      else reject(new Error("PostgreSQL is not up yet"))
+    })
+    socket.once("error", reject)
+    socket.setTimeout(2000, () => socket.destroy(new Error("no answer")))
+  })
