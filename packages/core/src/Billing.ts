@@ -149,7 +149,7 @@ const make = (options: BillingOptions = {}) =>
         const delivery: Delivery = {
           id: verified.id,
           receivedAt: yield* Clock.currentTimeMillis,
-          body: new TextDecoder("utf-8", { ignoreBOM: true }).decode(rawBody),
+          body: textOf(rawBody),
           content
         }
         const [outcome] = yield* store.applyDeliveries([delivery], policy)
@@ -184,6 +184,10 @@ export const layer = (
   options?: BillingOptions
 ): Layer.Layer<Billing, never, SubscriptionStore | PolarClient | WebhookVerifier | NotificationDispatcher> =>
   Layer.effect(Billing, make(options))
+
+/** The body as a database can keep it. JSON holds no NUL, so this changes nothing that could be read. */
+const textOf = (body: Uint8Array): string =>
+  new TextDecoder("utf-8", { ignoreBOM: true }).decode(body).replaceAll("\0", "\uFFFD")
 
 const newestFirst = (a: Subscription, b: Subscription): number =>
   (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0) || (a.id < b.id ? -1 : 1)

@@ -70,8 +70,11 @@ export interface UnreadableEvent {
   readonly problem: string
 }
 
+/** Bounded, and of the characters that Polar's types are made of: it becomes a column and a log entry. */
+const EventType = Schema.String.pipe(Schema.pattern(/^[\w.:-]{1,255}$/))
+
 const Envelope = Schema.Struct({
-  type: Schema.NonEmptyString.pipe(Schema.maxLength(255)),
+  type: EventType,
   timestamp: EpochMicrosFromString,
   data: Schema.Record({ key: Schema.String, value: Schema.Unknown })
 })

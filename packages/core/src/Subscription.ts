@@ -7,24 +7,34 @@ import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { DateFromTimestamp } from "./Timestamp.ts"
 
-/** The id that the app gives its user: any non-empty text. Polar knows it as the customer's `external_id`. */
-export const UserId = Schema.NonEmptyString.pipe(Schema.maxLength(255), Schema.brand("UserId"))
+/** Text that every database can keep and compare: not empty, bounded, and without the NUL that PostgreSQL refuses. */
+const text = (maxLength: number) =>
+  Schema.NonEmptyString.pipe(
+    Schema.maxLength(maxLength),
+    Schema.filter((value) => !value.includes("\0"))
+  )
+
+/**
+ * The id that the app gives its user: text of up to 255 characters that neither starts nor ends with white space, which
+ * Polar would trim. Polar knows it as the customer's `external_id`.
+ */
+export const UserId = text(255).pipe(Schema.trimmed(), Schema.brand("UserId"))
 export type UserId = typeof UserId.Type
 
 /** Polar's id of a customer (a UUID; kept as text, because ids are compared and never computed with). */
-export const CustomerId = Schema.NonEmptyString.pipe(Schema.maxLength(64), Schema.brand("CustomerId"))
+export const CustomerId = text(64).pipe(Schema.brand("CustomerId"))
 export type CustomerId = typeof CustomerId.Type
 
 /** Polar's id of a subscription. */
-export const SubscriptionId = Schema.NonEmptyString.pipe(Schema.maxLength(64), Schema.brand("SubscriptionId"))
+export const SubscriptionId = text(64).pipe(Schema.brand("SubscriptionId"))
 export type SubscriptionId = typeof SubscriptionId.Type
 
 /** Polar's id of a product. */
-export const ProductId = Schema.NonEmptyString.pipe(Schema.maxLength(64), Schema.brand("ProductId"))
+export const ProductId = text(64).pipe(Schema.brand("ProductId"))
 export type ProductId = typeof ProductId.Type
 
 /** Polar's id of a checkout session. */
-export const CheckoutId = Schema.NonEmptyString.pipe(Schema.maxLength(64), Schema.brand("CheckoutId"))
+export const CheckoutId = text(64).pipe(Schema.brand("CheckoutId"))
 export type CheckoutId = typeof CheckoutId.Type
 
 /** The statuses that Polar documents. */
@@ -45,9 +55,7 @@ export type KnownStatus = (typeof knownStatuses)[number]
  * grants nothing.
  */
 export type SubscriptionStatus = KnownStatus | (string & {})
-export const SubscriptionStatus: Schema.Schema<SubscriptionStatus, string> = Schema.NonEmptyString.pipe(
-  Schema.maxLength(64)
-)
+export const SubscriptionStatus: Schema.Schema<SubscriptionStatus, string> = text(64)
 
 export const isKnownStatus = (status: string): status is KnownStatus =>
   (knownStatuses as ReadonlyArray<string>).includes(status)
