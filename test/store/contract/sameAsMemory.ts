@@ -1,0 +1,199 @@
+/**
+ * Whatever is done to it, a store shows what the in-memory store shows. Random sequences of port calls run on both; every
+ * answer, and everything that can be read at the end, must be the same. A failure prints its seed and its shortest
+ * sequence.
+ */
+import { randomUUID } from "node:crypto"
+import { expect } from "@effect/vitest"
+import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
+import { CheckoutId, CustomerId, ProductId, type User, UserId } from "@kavach-polar/core/Subscription"
+import { layerMemoryWith, SubscriptionStore, type SubscriptionStoreService } from "@kavach-polar/core/SubscriptionStore"
+import { Context, Duration, Effect, FastCheck, Layer, Runtime } from "effect"
+import type { ContractSuite } from "../ContractSuite.ts"
+import { customerDelivery, subscriptionDelivery } from "../polarDeliveries.ts"
+
+/** Few of everything, so that a short sequence meets the same ones again. */
+const indexes = { delivery: 6, subscription: 3, customer: 3, user: 3, second: 4 }
+const index = (kind: keyof typeof indexes) => FastCheck.nat(indexes[kind] - 1)
+const maybe = <A>(arbitrary: FastCheck.Arbitrary<A>) => FastCheck.option(arbitrary, { nil: undefined })
+
+const subscriptionEvent = FastCheck.record({
+  call: FastCheck.constant("subscription" as const),
+  delivery: index("delivery"),
+  subscription: index("subscription"),
+  customer: index("customer"),
+  at: index("second"),
+  type: FastCheck.constantFrom("created", "updated", "canceled", "past_due", "revoked"),
+  externalUser: maybe(index("user")),
+  metadataUser: maybe(index("user")),
+  periodEnd: FastCheck.constantFrom("2026-12-05T00:00:00Z", "2027-01-05T00:00:00Z")
+})
+
+const customerEvent = FastCheck.record({
+  call: FastCheck.constant("customer" as const),
+  delivery: index("delivery"),
+  customer: index("customer"),
+  at: index("second"),
+  type: FastCheck.constantFrom("created", "updated", "deleted"),
+  externalUser: maybe(index("user"))
+})
+
+const event = FastCheck.oneof({ arbitrary: subscriptionEvent, weight: 4 }, { arbitrary: customerEvent, weight: 1 })
+
+const calls = FastCheck.array(
+  FastCheck.oneof(
+    {
+      arbitrary: FastCheck.record({
+        call: FastCheck.constant("apply" as const),
+        events: FastCheck.array(event, { minLength: 1, maxLength: 4 })
+      }),
+      weight: 6
+    },
+    {
+      arbitrary: FastCheck.record({
+        call: FastCheck.constant("link" as const),
+        customer: index("customer"),
+        user: index("user")
+      }),
+      weight: 1
+    },
+    { arbitrary: FastCheck.record({ call: FastCheck.constant("checkout" as const), user: index("user") }), weight: 1 },
+    {
+      arbitrary: FastCheck.record({
+        call: FastCheck.constant("notify" as const),
+        end: FastCheck.constantFrom("complete", "retry", "bury", "wrong owner")
+      }),
+      weight: 2
+    }
+  ),
+  { maxLength: 15 }
+)
+
+type Call = (typeof calls extends FastCheck.Arbitrary<infer A> ? A : never)[number]
+type Event = typeof event extends FastCheck.Arbitrary<infer A> ? A : never
+
+interface Cast {
+  readonly run: string
+  /** The first two have a row in the app's table. */
+  readonly users: ReadonlyArray<UserId>
+}
+
+const deliveryOf = (cast: Cast, given: Event) => {
+  const scene = {
+    customerId: `${cast.run.slice(0, 30)}c${given.customer}`,
+    subscriptionId: `${cast.run.slice(0, 30)}s${given.call === "subscription" ? given.subscription : 0}`,
+    productId: "product"
+  }
+  const options = {
+    id: `${cast.run}-${given.delivery}`,
+    at: given.at,
+    externalId: given.externalUser === undefined ? null : (cast.users[given.externalUser] ?? null)
+  }
+  if (given.call === "customer") return customerDelivery(scene, given.type, options)
+  const metadataUserId = given.metadataUser === undefined ? undefined : cast.users[given.metadataUser]
+  return subscriptionDelivery(scene, given.type, {
+    ...options,
+    ...(metadataUserId === undefined ? {} : { metadataUserId }),
+    patch: { current_period_end: given.periodEnd }
+  })
+}
+
+/** Does a call, and answers what a caller sees of it. */
+const perform = (store: SubscriptionStoreService, cast: Cast, call: Call): Effect.Effect<unknown, unknown> => {
+  const user = (position: number) => cast.users[position] ?? UserId.make("nobody")
+  switch (call.call) {
+    case "apply": {
+      const [first, ...rest] = call.events.map((given) => deliveryOf(cast, given))
+      return first === undefined ? Effect.void : store.applyDeliveries([first, ...rest], defaultPolicy)
+    }
+    case "link":
+      return Effect.either(
+        store.linkCustomer(
+          {
+            customerId: CustomerId.make(`${cast.run.slice(0, 30)}c${call.customer}`),
+            userId: user(call.user),
+            linkedBy: "host"
+          },
+          defaultPolicy
+        )
+      ).pipe(Effect.map((result) => (result._tag === "Right" ? result.right : result.left._tag)))
+    case "checkout":
+      return store.recordCheckout({
+        id: CheckoutId.make(`${cast.run}-${call.user}`),
+        userId: user(call.user),
+        productId: ProductId.make("product")
+      })
+    case "notify":
+      return Effect.gen(function* () {
+        const { claimed } = yield* store.claimNotifications({ owner: "one", limit: 50, lease: Duration.minutes(1) })
+        const own = claimed.filter(({ userId }) => cast.users.includes(userId))
+        const settled = yield* Effect.forEach(own, ({ id }) =>
+          call.end === "complete"
+            ? store.completeNotification(id, "one")
+            : call.end === "retry"
+              ? store.retryNotification(id, "one", "no", Duration.zero)
+              : call.end === "bury"
+                ? store.buryNotification(id, "one", "no")
+                : Effect.tap(store.completeNotification(id, "two"), () => store.completeNotification(id, "one"))
+        )
+        return { own: own.map(sorted).sort(), settled }
+      })
+  }
+}
+
+const sorted = (value: unknown): string => JSON.stringify(value)
+
+/** Everything that the port shows of the cast. */
+const visibleState = (store: SubscriptionStoreService, cast: Cast) =>
+  Effect.gen(function* () {
+    const users = yield* Effect.forEach(cast.users, (userId) =>
+      Effect.all({
+        subscriptions: Effect.map(store.subscriptionsOf(userId, "all"), (all) => all.map(sorted).sort()),
+        live: Effect.map(store.subscriptionsOf(userId, "live"), (all) => all.map(({ id }) => id).sort()),
+        customer: store.customerOf(userId)
+      })
+    )
+    const ids = Array.from({ length: indexes.delivery }, (_, delivery) => `${cast.run}-${delivery}`)
+    const deliveries = yield* store.deliveries({ ids })
+    const notifications: Array<string> = []
+    for (;;) {
+      const { claimed } = yield* store.claimNotifications({ owner: "end", limit: 50, lease: Duration.minutes(1) })
+      if (claimed.length === 0) break
+      for (const notification of claimed) {
+        yield* store.completeNotification(notification.id, "end")
+        if (cast.users.includes(notification.userId)) notifications.push(sorted(notification))
+      }
+    }
+    return { users, deliveries: deliveries.map(sorted).sort(), notifications: notifications.sort() }
+  })
+
+export const sameAsMemory = ({ it, nextUser }: ContractSuite): void => {
+  it.effect(
+    "does and shows what the in-memory store does and shows",
+    () =>
+      Effect.gen(function* () {
+        const store = yield* SubscriptionStore
+        const runtime = yield* Effect.runtime<never>()
+        const sequence = (given: ReadonlyArray<Call>) =>
+          Effect.gen(function* () {
+            const rows: ReadonlyArray<User> = [nextUser(), nextUser()]
+            const cast = {
+              run: randomUUID(),
+              users: [...rows.map(({ id }) => id), UserId.make(`guest_${randomUUID()}`)]
+            }
+            const memory = Context.get(yield* Layer.build(layerMemoryWith(rows)), SubscriptionStore)
+            for (const call of given) {
+              expect(yield* perform(store, cast, call)).toStrictEqual(yield* perform(memory, cast, call))
+            }
+            expect(yield* visibleState(store, cast)).toStrictEqual(yield* visibleState(memory, cast))
+          }).pipe(Effect.scoped)
+        yield* Effect.promise(() =>
+          FastCheck.assert(
+            FastCheck.asyncProperty(calls, (given) => Runtime.runPromise(runtime)(sequence(given))),
+            { numRuns: 60, endOnFailure: false, timeout: 30_000 }
+          )
+        )
+      }),
+    { timeout: 120_000 }
+  )
+}
