@@ -1,5 +1,5 @@
 /** The command line: `kavach-polar [serve | send]`. */
-import { parseArgs } from "node:util"
+import { parse } from "./options.ts"
 import { send } from "./send.ts"
 import { serve } from "./serve.ts"
 import { CommandFailed, type Terminal } from "./Terminal.ts"
@@ -54,28 +54,3 @@ export const main = async (terminal: Terminal): Promise<number> => {
     return error instanceof CommandFailed ? error.exitCode : 1
   }
 }
-
-const parse = (args: ReadonlyArray<string>) => {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        port: { type: "string" },
-        host: { type: "string" },
-        data: { type: "string" },
-        url: { type: "string" },
-        secret: { type: "string" },
-        json: { type: "boolean" },
-        help: { type: "boolean", short: "h" }
-      }
-    })
-  } catch (error) {
-    throw new CommandFailed(
-      `${error instanceof Error ? error.message : "The arguments are wrong"}. See kavach-polar --help.`,
-      2
-    )
-  }
-}
-
-export type Options = ReturnType<typeof parse>["values"]

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto"
 import { readFile } from "node:fs/promises"
 import { signedHeaders } from "@kavach-polar/core/WebhookVerifier"
 import { openDataFolder, webhookSecretOf } from "./dataFolder.ts"
-import type { Options } from "./main.ts"
+import type { Options } from "./options.ts"
 import { CommandFailed, type Terminal } from "./Terminal.ts"
 
 const defaultUrl = "http://127.0.0.1:3000/auth/polar/webhook"

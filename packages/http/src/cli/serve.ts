@@ -5,7 +5,7 @@ import { serve as listen } from "../NodeServer.ts"
 import { polar } from "../polar.ts"
 import { openDataFolder, type WebhookSecret, webhookSecretOf } from "./dataFolder.ts"
 import { addDemoUsers, demoUserOf, demoUsers } from "./demoUsers.ts"
-import type { Options } from "./main.ts"
+import type { Options } from "./options.ts"
 import { CommandFailed, type Terminal } from "./Terminal.ts"
 
 const noToken = "Checkouts need an organization access token: set POLAR_ACCESS_TOKEN."
