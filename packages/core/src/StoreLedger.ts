@@ -6,6 +6,7 @@
 import { type AccessPolicy, type CurrentCandidate, current } from "./AccessPolicy.ts"
 import type { DeliveryState } from "./Delivery.ts"
 import type {
+  DeliveryFact,
   DeliveryRow,
   LinkRow,
   LinkSource,
@@ -39,9 +40,7 @@ export interface StoreLedger {
 }
 
 export const make = (facts: Facts, policy: AccessPolicy, now: number): StoreLedger => {
-  const deliveries = new Map<string, Pick<DeliveryRow, "state" | "attempts" | "userId">>(
-    facts.deliveries.map((row) => [row.id, row])
-  )
+  const deliveries = new Map<string, DeliveryFact>(facts.deliveries.map((row) => [row.id, row]))
   const links = new Map(facts.links.map((row) => [row.customerId, row]))
   const subscriptions = new Map(facts.subscriptions.map((row) => [row.id, row]))
   const users = new Map(facts.users.map((row) => [row.id, row]))
@@ -76,6 +75,17 @@ export const make = (facts: Facts, policy: AccessPolicy, now: number): StoreLedg
     })
   }
 
+  /** What waited for this user is applied: what is stored, and what this step has seen of it. */
+  const release = (by: "customerId" | "subscriptionId", id: string, userId: string) => {
+    releases.push({ by, id, userId, updatedAt: now })
+    for (const fact of deliveries.values()) {
+      if (fact[by] !== id || fact.state !== "unlinked") continue
+      deliveries.set(fact.id, { ...fact, state: "applied", userId })
+      const row = recorded.get(fact.id)
+      if (row !== undefined) recorded.set(fact.id, { ...row, state: "applied", userId })
+    }
+  }
+
   const adopt = (subscriptionId: string, userId: string) => {
     const fact = subscriptions.get(subscriptionId)
     if (fact === undefined || fact.userId !== null) return
@@ -86,12 +96,7 @@ export const make = (facts: Facts, policy: AccessPolicy, now: number): StoreLedg
       written.set(subscriptionId, { ...row, userId })
     }
     subscriptions.set(subscriptionId, { ...fact, userId })
-    for (const delivery of recorded.values()) {
-      if (delivery.subscriptionId === subscriptionId && delivery.state === "unlinked") {
-        recorded.set(delivery.id, { ...delivery, state: "applied", userId })
-      }
-    }
-    releases.push({ by: "subscriptionId", id: subscriptionId, userId, updatedAt: now })
+    release("subscriptionId", subscriptionId, userId)
     concerned.add(userId)
     notify(userId, fact)
   }
@@ -102,12 +107,7 @@ export const make = (facts: Facts, policy: AccessPolicy, now: number): StoreLedg
     for (const subscription of subscriptions.values()) {
       if (subscription.customerId === customerId) adopt(subscription.id, userId)
     }
-    for (const delivery of recorded.values()) {
-      if (delivery.customerId === customerId && delivery.state === "unlinked") {
-        recorded.set(delivery.id, { ...delivery, state: "applied", userId })
-      }
-    }
-    releases.push({ by: "customerId", id: customerId, userId, updatedAt: now })
+    release("customerId", customerId, userId)
     concerned.add(userId)
   }
 

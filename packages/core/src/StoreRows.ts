@@ -22,6 +22,9 @@ export interface DeliveryRow {
   readonly body: string | null
 }
 
+/** What is needed of a recorded delivery to decide about it. */
+export type DeliveryFact = Pick<DeliveryRow, "id" | "state" | "attempts" | "customerId" | "subscriptionId" | "userId">
+
 /** The newest known state of a subscription. Key: `id`. */
 export interface SubscriptionRow {
   readonly id: string

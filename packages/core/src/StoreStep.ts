@@ -7,6 +7,7 @@
  */
 import type {
   CheckoutRow,
+  DeliveryFact,
   DeliveryRow,
   LinkRow,
   NotificationRow,
@@ -27,7 +28,7 @@ export interface Keys {
 /** What the store holds, at the moment of the decision. */
 export interface Facts {
   /** Those of `deliveryIds` that are recorded. */
-  readonly deliveries: ReadonlyArray<Pick<DeliveryRow, "id" | "state" | "attempts" | "userId">>
+  readonly deliveries: ReadonlyArray<DeliveryFact>
   /** The links of `customerIds`. */
   readonly links: ReadonlyArray<LinkRow>
   /**
