@@ -10,6 +10,8 @@ const shared = {
 export default defineConfig({
   ...shared,
   test: {
+    // The logs of tests that fail are enough.
+    silent: "passed-only",
     projects: [
       {
         ...shared,

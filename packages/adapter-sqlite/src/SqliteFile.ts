@@ -29,9 +29,9 @@ export const open = (filename: string): Effect.Effect<BetterSQLite3Database, Sto
         },
         catch: failed
       }),
-      (client) => Effect.sync(() => client.close())
+      (opened) => Effect.sync(() => opened.close())
     )
-    // Several processes that turn the same new file to WAL at once get in each other's way, and SQLite does not wait then.
+    // Another process may be writing the new file, or turning it to WAL as well, and then SQLite does not wait by itself.
     yield* Effect.retry(
       Effect.try({
         try: () => {
@@ -41,7 +41,7 @@ export const open = (filename: string): Effect.Effect<BetterSQLite3Database, Sto
         },
         catch: failed
       }),
-      { while: (error) => error.reason === "busy", schedule: Schedule.spaced("50 millis"), times: 100 }
+      { while: (error) => error.reason === "busy", schedule: Schedule.upTo(Schedule.spaced("50 millis"), "5 seconds") }
     )
     return drizzle(client)
   })
@@ -49,13 +49,19 @@ export const open = (filename: string): Effect.Effect<BetterSQLite3Database, Sto
 /** `:memory:`, or a temporary database for the empty name. */
 const isInMemory = (filename: string): boolean => filename === ":memory:" || filename === ""
 
-const failed = (error: unknown) => new StoreError({ operation: "open", ...explain(error) })
+const failed = (error: unknown) =>
+  isNotBuilt(error) ? notInstalled(error) : new StoreError({ operation: "open", ...explain(error) })
+
+/** The driver's compiled part is missing, or was compiled for another version of Node; it is loaded with the first file. */
+const isNotBuilt = (error: unknown): boolean =>
+  codeOf(error) === "ERR_DLOPEN_FAILED" ||
+  (error instanceof Error && error.message.startsWith("Could not locate the bindings file"))
 
 const notInstalled = (error: unknown) =>
   new StoreError({
     operation: "open",
     reason: "unavailable",
-    detail: `better-sqlite3 cannot be loaded (${codeOf(error)}); run npm install better-sqlite3 drizzle-orm`
+    detail: `better-sqlite3 cannot be loaded (${codeOf(error)}); run npm install better-sqlite3 drizzle-orm, or npm rebuild better-sqlite3`
   })
 
 const codeOf = (error: unknown): string =>

@@ -26,7 +26,14 @@ export type SqliteStatements = ReturnType<typeof prepare>
 /** Fails where the tables are missing. */
 export const prepare = (drizzle: Drizzle) => {
   const selectDeliveries = drizzle
-    .select({ id: deliveries.id, state: deliveries.state, attempts: deliveries.attempts, userId: deliveries.userId })
+    .select({
+      id: deliveries.id,
+      state: deliveries.state,
+      attempts: deliveries.attempts,
+      customerId: deliveries.customerId,
+      subscriptionId: deliveries.subscriptionId,
+      userId: deliveries.userId
+    })
     .from(deliveries)
     .where(among(deliveries.id, sql.placeholder("ids")))
     .prepare()
@@ -83,12 +90,16 @@ export const prepare = (drizzle: Drizzle) => {
   const upsertLink = upsert(drizzle, customers, customers.customerId)
   const upsertSubscription = upsert(drizzle, subscriptions, subscriptions.id)
 
-  const insertCheckout = drizzle.insert(checkouts).values(placeholdersOf(checkouts)).onConflictDoNothing().prepare()
+  const insertCheckout = drizzle
+    .insert(checkouts)
+    .values(placeholdersOf(checkouts))
+    .onConflictDoNothing({ target: checkouts.id })
+    .prepare()
 
   const insertNotification = drizzle
     .insert(notifications)
     .values(placeholdersOf(notifications))
-    .onConflictDoNothing()
+    .onConflictDoNothing({ target: notifications.id })
     .prepare()
 
   const adopt = drizzle

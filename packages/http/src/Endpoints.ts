@@ -53,8 +53,8 @@ const make = (options: EndpointOptions = {}) =>
               successUrl === undefined
                 ? undefined
                 : yield* checkRedirectUrl("successUrl", successUrl, options.trustedOrigins),
-            customerEmail: user.email ?? undefined,
-            customerName: user.name ?? undefined
+            customerEmail: unlessBlank(user.email),
+            customerName: unlessBlank(user.name)
           })
           return HttpServerResponse.unsafeJson({ url: checkout.url, id: checkout.id })
         }).pipe(refuse),
@@ -84,6 +84,10 @@ export const layer = (options?: EndpointOptions): Layer.Layer<Endpoints, never, 
 const isUserId = Schema.is(UserId)
 
 const hasUserId = (user: SessionUser): user is SessionUser & { readonly id: UserId } => isUserId(user.id)
+
+/** A session without the field may have it as an empty text; then what the users' table says is better. */
+const unlessBlank = (text: string | null | undefined): string | undefined =>
+  text === null || text === undefined || text.trim() === "" ? undefined : text
 
 const isProductId = Schema.is(ProductId)
 

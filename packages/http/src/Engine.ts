@@ -72,10 +72,13 @@ export const makeEngine = (settings: PolarSettings, store: Layer.Layer<Subscript
     runtime.runPromiseExit(Effect.raceFirst(effect, Deferred.await(closing)))
 
   const start = (): Promise<void> => {
-    starting ??= begin().catch((error) => {
-      starting = undefined
-      throw error
-    })
+    if (disposing !== undefined) return Promise.reject(new Disposed())
+    starting ??= track(
+      begin().catch((error) => {
+        starting = undefined
+        throw error
+      })
+    )
     return starting
   }
 
@@ -106,13 +109,13 @@ export const makeEngine = (settings: PolarSettings, store: Layer.Layer<Subscript
     const answered = Effect.gen(function* () {
       const endpoints = yield* Endpoints.Endpoints
       return yield* endpoints[route](HttpServerRequest.fromWeb(request))
-    }).pipe(Effect.provideService(Session.HostRequest, { getUser }))
+    }).pipe(refuse, Effect.provideService(Session.HostRequest, { getUser }))
     return track(
       start()
         .then(
           () => runExit(answered),
-          // The route is not reached, so its own edge answers for it.
-          (error: unknown) => Effect.runPromiseExit(refuse(asStoreError(error)))
+          // The route is not reached, so the edge answers without it.
+          (error: unknown) => Effect.runPromiseExit(Logger.withMinimumLogLevel(refuseStart(error), settings.logLevel))
         )
         .then((exit) => (Exit.isSuccess(exit) ? HttpServerResponse.toWeb(exit.value) : outOfService()))
     )
@@ -183,7 +186,10 @@ const clientLayer = (settings: PolarSettings): Layer.Layer<PolarClient.PolarClie
   )
 }
 
-const asStoreError = (error: unknown) => (error instanceof StoreError ? Effect.fail(error) : Effect.die(error))
+const refuseStart = (error: unknown): Effect.Effect<HttpServerResponse.HttpServerResponse, Disposed> =>
+  error instanceof Disposed
+    ? Effect.fail(error)
+    : refuse(error instanceof StoreError ? Effect.fail(error) : Effect.die(error))
 
 const outOfService = (): Response =>
   Response.json({ error: "The server is shutting down" }, { status: 503, headers: { "retry-after": "5" } })

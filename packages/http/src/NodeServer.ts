@@ -5,6 +5,7 @@ import { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import type { ReadableStream } from "node:stream/web"
 import * as Schema from "effect/Schema"
+import { bodyOf, runOff } from "./NodeBody.ts"
 
 /** The port cannot be listened on. */
 export class CannotListen extends Schema.TaggedError<CannotListen>()("CannotListen", {
@@ -42,8 +43,9 @@ const drainMillis = 10_000
 /** Rejects with `CannotListen`. */
 export const serve = ({ handle, host, port }: ServeOptions): Promise<NodeServer> =>
   new Promise((resolve, reject) => {
+    let closing = false
     const server = createServer((incoming, outgoing) => {
-      answer(incoming, outgoing, handle).catch(() => outgoing.destroy())
+      answer(incoming, outgoing, handle, () => closing).catch(() => outgoing.destroy())
     })
     server.once("error", (error: NodeJS.ErrnoException) =>
       reject(new CannotListen({ host, port, code: error.code ?? error.message }))
@@ -55,6 +57,7 @@ export const serve = ({ handle, host, port }: ServeOptions): Promise<NodeServer>
         url: `http://${name}:${address.port}`,
         close: () =>
           new Promise((closed) => {
+            closing = true
             const force = setTimeout(() => server.closeAllConnections(), drainMillis)
             server.close(() => {
               clearTimeout(force)
@@ -69,7 +72,8 @@ export const serve = ({ handle, host, port }: ServeOptions): Promise<NodeServer>
 const answer = async (
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-  handle: (request: Request) => Promise<Response>
+  handle: (request: Request) => Promise<Response>,
+  isClosing: () => boolean
 ): Promise<void> => {
   const request = requestOf(incoming)
   const response = request === undefined ? badRequest() : await handle(request).catch(internalError)
@@ -80,31 +84,51 @@ const answer = async (
   const cookies = response.headers.getSetCookie()
   if (cookies.length > 0) outgoing.setHeader("set-cookie", cookies)
   // A body that nobody read to its end, because it is too large, would stand in the way of the next request.
-  if (!incoming.complete) outgoing.setHeader("connection", "close")
-  if (response.body === null || incoming.method === "HEAD") {
+  if (!incoming.complete || isClosing()) outgoing.setHeader("connection", "close")
+  if (incoming.complete && response.body !== null && incoming.method !== "HEAD") {
+    return pipeline(Readable.fromWeb(response.body as ReadableStream), outgoing)
+  }
+  const body = incoming.method === "HEAD" ? empty : new Uint8Array(await response.arrayBuffer())
+  if (incoming.method !== "HEAD") outgoing.setHeader("content-length", body.length)
+  if (!incoming.complete) {
+    // The client sees a whole answer, stops sending, and only then the connection ends.
+    outgoing.flushHeaders()
+    if (body.length > 0) outgoing.write(body)
+    await runOff(incoming)
     outgoing.end()
   } else {
-    await pipeline(Readable.fromWeb(response.body as ReadableStream), outgoing)
+    outgoing.end(body)
   }
 }
 
+const empty = new Uint8Array(0)
+
 const requestOf = (incoming: IncomingMessage): Request | undefined => {
-  const headers = new Headers()
-  for (let index = 0; index + 1 < incoming.rawHeaders.length; index += 2) {
-    headers.append(incoming.rawHeaders[index] ?? "", incoming.rawHeaders[index + 1] ?? "")
-  }
   const method = incoming.method ?? "GET"
   const hasBody = method !== "GET" && method !== "HEAD"
   try {
-    return new Request(new URL(incoming.url ?? "/", `http://${incoming.headers.host ?? "localhost"}`), {
+    const headers = new Headers()
+    for (let index = 0; index + 1 < incoming.rawHeaders.length; index += 2) {
+      headers.append(incoming.rawHeaders[index] ?? "", incoming.rawHeaders[index + 1] ?? "")
+    }
+    return new Request(urlOf(incoming), {
       method,
       headers,
-      ...(hasBody ? { body: Readable.toWeb(incoming) as globalThis.ReadableStream, duplex: "half" as const } : {})
+      ...(hasBody ? { body: bodyOf(incoming), duplex: "half" as const } : {})
     })
   } catch {
-    // A host header or a method that no web request can have.
+    // A host header, a method or a header that no web request can have.
     return undefined
   }
+}
+
+const urlOf = (incoming: IncomingMessage): URL => {
+  const base = new URL(`http://${incoming.headers.host ?? "localhost"}`)
+  // The header names a host and nothing more: the rest of a URL in it would move the path.
+  if (base.href !== `${base.origin}/`) throw new TypeError("The host header is no host")
+  const target = incoming.url ?? "/"
+  // A path of two slashes is a path, and not a host as in a link.
+  return new URL(target.startsWith("/") ? `${base.origin}${target}` : target, base)
 }
 
 const badRequest = () => Response.json({ error: "Bad request" }, { status: 400 })

@@ -105,6 +105,9 @@ const logLevels = {
 const said = <A, I>(schema: Schema.Schema<A, I>, message: string) =>
   schema.annotations({ message: () => ({ message, override: true }) })
 
+/** Says it only of a value that is of another kind altogether; what is wrong inside is said by the parts. */
+const shaped = <A, I>(schema: Schema.Schema<A, I>, message: string) => schema.annotations({ message: () => message })
+
 const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(schema)
 
 const text = (what: string) =>
@@ -129,6 +132,9 @@ const boolean = said(Schema.Boolean, "it must be true or false")
 
 const Entitlement = said(Schema.Literal("granted", "grace", "denied"), 'it must be "granted", "grace" or "denied"')
 
+// No more than a date can hold when they are added to it.
+const longestGraceDays = 36500
+
 const ConfigShape = Schema.Struct({
   accessToken: optional(text("an organization access token (polar_oat_…)")),
   webhookSecret: optional(
@@ -141,22 +147,36 @@ const ConfigShape = Schema.Struct({
   sandbox: optional(boolean),
   onSubscriptionChange: optional(callback),
   trustedOrigins: optional(
-    Schema.Array(
-      said(
-        Schema.String.pipe(Schema.filter((value) => originOf(value) === value.replace(/\/$/, "").toLowerCase())),
-        "each must be an origin such as https://app.example.com, without a path"
-      )
+    shaped(
+      Schema.Array(
+        said(
+          Schema.String.pipe(Schema.filter((value) => originOf(value) === value.replace(/\/$/, "").toLowerCase())),
+          "it must be an origin such as https://app.example.com, without a path"
+        )
+      ),
+      "it must be a list of origins"
     )
   ),
   accessPolicy: optional(
-    Schema.Struct({
-      gracePeriodDays: optional(
-        said(Schema.Number.pipe(Schema.finite(), Schema.nonNegative()), "it must be a number of days")
-      ),
-      statuses: optional(
-        Schema.partial(Schema.Record({ key: Schema.Literal(...knownStatuses), value: Schema.UndefinedOr(Entitlement) }))
-      )
-    })
+    shaped(
+      Schema.Struct({
+        gracePeriodDays: optional(
+          said(
+            Schema.Number.pipe(Schema.between(0, longestGraceDays)),
+            `it must be a number of days, from 0 to ${longestGraceDays}`
+          )
+        ),
+        statuses: optional(
+          shaped(
+            Schema.partial(
+              Schema.Record({ key: Schema.Literal(...knownStatuses), value: Schema.UndefinedOr(Entitlement) })
+            ),
+            "it must say of statuses what they give"
+          )
+        )
+      }),
+      "it must be an object"
+    )
   ),
   store: optional(layer),
   client: optional(layer),
@@ -168,7 +188,7 @@ const ConfigShape = Schema.Struct({
   )
 })
 
-const check = Schema.validateEither(ConfigShape, { onExcessProperty: "error" })
+const check = Schema.validateEither(shaped(ConfigShape, "it must be an object"), { onExcessProperty: "error" })
 
 /** Checks the configuration; the first fault found comes back, named by its field. */
 export const settingsOf = (config: PolarConfig): Either.Either<PolarSettings, PolarConfigError> =>

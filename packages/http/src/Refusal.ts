@@ -55,6 +55,11 @@ export interface Refusal {
 const storageRetrySeconds = 5
 const defaultRetrySeconds = 60
 
+const couldNotProcess = "The payment provider could not process the request"
+
+// The header holds whole seconds only.
+const retryAfter = (seconds: number | null) => (seconds === null ? {} : { retryAfter: Math.max(1, Math.ceil(seconds)) })
+
 /** What the caller is told. */
 export const refusalOf = (error: RouteError): Refusal => {
   switch (error._tag) {
@@ -81,7 +86,7 @@ export const refusalOf = (error: RouteError): Refusal => {
       return {
         status: 429,
         error: "Rate limit exceeded",
-        retryAfter: error.retryAfterSeconds ?? defaultRetrySeconds
+        ...retryAfter(error.retryAfterSeconds ?? defaultRetrySeconds)
       }
     case "StoreError":
     case "SessionUnavailable":
@@ -90,13 +95,14 @@ export const refusalOf = (error: RouteError): Refusal => {
       return { status: 503, error: "Payments are not configured on this server", retryAfter: defaultRetrySeconds }
     case "PolarTimeout":
       return { status: 504, error: "The payment provider did not answer in time" }
+    case "PolarUnavailable":
+      return { status: 502, error: couldNotProcess, ...retryAfter(error.retryAfterSeconds) }
     case "PolarUnauthorized":
     case "PolarForbidden":
     case "PolarNotFound":
     case "PolarConflict":
-    case "PolarUnavailable":
     case "PolarUnexpectedAnswer":
-      return { status: 502, error: "The payment provider could not process the request" }
+      return { status: 502, error: couldNotProcess }
   }
 }
 

@@ -10,10 +10,14 @@ export class BodyTooLarge extends Schema.TaggedError<BodyTooLarge>()("BodyTooLar
   }
 }
 
-/** The sender went away in the middle of the body. */
-export class BodyUnreadable extends Schema.TaggedError<BodyUnreadable>()("BodyUnreadable", {}) {
+/** The sender went away in the middle of the body, or somebody has read it before. */
+export class BodyUnreadable extends Schema.TaggedError<BodyUnreadable>()("BodyUnreadable", {
+  reason: Schema.Literal("broken", "used")
+}) {
   override get message(): string {
-    return "Request body could not be read"
+    return this.reason === "broken"
+      ? "Request body could not be read"
+      : "Request body was read before it came here: mount this route before whatever parses bodies"
   }
 }
 
@@ -25,11 +29,12 @@ export const readBody = (
   Effect.suspend(() => {
     const announced = Number(request.headers["content-length"])
     if (announced > limit) return Effect.fail(new BodyTooLarge({ limit }))
+    if (isUsed(request)) return Effect.fail(new BodyUnreadable({ reason: "used" }))
     if (isWithoutBody(request)) return Effect.succeed(new Uint8Array(0))
     const chunks: Array<Uint8Array> = []
     let size = 0
     return request.stream.pipe(
-      Stream.mapError(() => new BodyUnreadable()),
+      Stream.mapError(() => new BodyUnreadable({ reason: "broken" })),
       Stream.runForEach((chunk) => {
         size += chunk.length
         if (size > limit) return Effect.fail(new BodyTooLarge({ limit }))
@@ -49,6 +54,10 @@ export const readBody = (
       })
     )
   })
+
+// The platform would wait for ever, or find an empty body.
+const isUsed = ({ source }: HttpServerRequest.HttpServerRequest): boolean =>
+  source instanceof Request && (source.bodyUsed || source.body?.locked === true)
 
 // The platform's stream of a web request without a body is a failure, not an empty stream.
 const isWithoutBody = ({ source }: HttpServerRequest.HttpServerRequest): boolean =>

@@ -24,7 +24,7 @@ export interface KavachConfig<Plugins extends ReadonlyArray<KavachPlugin>> {
 
 /** What the plugins add to the host, all together. */
 export type PluginsContext<Plugins extends ReadonlyArray<KavachPlugin>> = Extract<
-  UnionToIntersection<{ [Index in keyof Plugins]: ContextOf<Plugins[Index]> }[number]>,
+  UnionToIntersection<object | { [Index in keyof Plugins]: ContextOf<Plugins[Index]> }[number]>,
   object
 >
 
@@ -76,17 +76,26 @@ export const createKavach = async <const Plugins extends ReadonlyArray<KavachPlu
   const added = {}
   const started: Array<KavachPlugin> = []
 
-  const close = async () => {
-    for (const plugin of started.splice(0).reverse()) {
-      if (isDisposable(plugin)) await plugin.dispose()
+  const shutDown = async () => {
+    try {
+      for (const plugin of [...started].reverse()) {
+        if (isDisposable(plugin)) await plugin.dispose()
+      }
+    } finally {
+      await database.close()
     }
-    await database.close()
+  }
+  let closing: Promise<void> | undefined
+  const close = () => {
+    closing ??= shutDown()
+    return closing
   }
 
   try {
     for (const plugin of config.plugins) {
-      started.push(plugin)
       const result = await plugin.init?.(contextOf(provider, database, endpoints))
+      // Only now: one that refuses to start, because it already belongs to another host, is that host's to dispose of.
+      started.push(plugin)
       Object.assign(added, result?.context)
     }
   } catch (error) {

@@ -7,6 +7,7 @@ import { CustomerId, ProductId, type Subscription, UserId, visible } from "@kava
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Api from "./Api.ts"
@@ -149,7 +150,7 @@ export const polar = (config: PolarConfig): Polar => {
         await engine.dispose()
         throw error
       }
-      await logAtStart(error)
+      await Effect.runPromise(Logger.withMinimumLogLevel(logAtStart(error), settings.logLevel))
     }
     return { context: { polar: billing } }
   }
@@ -217,5 +218,5 @@ const decodeId = <A>(schema: Schema.Schema<A, string>, field: string, value: str
 const notConnected = (): Response =>
   Response.json({ error: "Billing is temporarily unavailable" }, { status: 503, headers: { "retry-after": "5" } })
 
-const logAtStart = (error: StoreError): Promise<void> =>
-  Effect.runPromise(Effect.logError(`Billing starts without its storage and will try again: ${error.message}`))
+const logAtStart = (error: StoreError): Effect.Effect<void> =>
+  Effect.logError(`Billing starts without its storage and will try again: ${error.message}`)

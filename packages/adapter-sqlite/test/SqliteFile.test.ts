@@ -1,0 +1,122 @@
+import { mkdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { expect, it } from "@effect/vitest"
+import * as SqliteStore from "@kavach-polar/adapter-sqlite/SqliteStore"
+import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
+import { UserId } from "@kavach-polar/core/Subscription"
+import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
+import Database from "better-sqlite3"
+import { sql } from "drizzle-orm"
+import { Config, ConfigProvider, Effect, Fiber, Layer } from "effect"
+import { newScene, subscriptionDelivery, subscriptionIn } from "../../../test/store/polarDeliveries.ts"
+import { temporaryFolder } from "../../../test/store/SqliteHarness.ts"
+import { runChild } from "./runChild.ts"
+
+const newFile = Effect.map(temporaryFolder, (folder) => join(folder, "app.db"))
+
+it.scoped("commits are on disk when they return, readers do not block, and locks are waited for", () =>
+  Effect.gen(function* () {
+    const filename = yield* newFile
+    // The driver's own default differs once a file is in WAL mode, so the second time counts too.
+    for (const _time of ["first", "second"]) {
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const db = yield* SqliteStore.open(filename)
+          const pragma = (name: string) => Object.values(db.get<Record<string, unknown>>(sql.raw(`PRAGMA ${name}`)))[0]
+          expect(pragma("journal_mode")).toBe("wal")
+          expect(pragma("synchronous")).toBe(2)
+          expect(pragma("busy_timeout")).toBe(5000)
+          expect(pragma("foreign_keys")).toBe(1)
+        })
+      )
+    }
+  })
+)
+
+it.scopedLive("a new file that somebody is writing is waited for", () =>
+  Effect.gen(function* () {
+    const filename = yield* newFile
+    const other = new Database(filename)
+    other.exec("CREATE TABLE t (x); BEGIN IMMEDIATE; INSERT INTO t VALUES (1)")
+    const opening = yield* Effect.fork(SqliteStore.open(filename))
+    yield* Effect.sleep("120 millis")
+    other.exec("COMMIT")
+    const db = yield* Fiber.join(opening)
+    expect(db.get(sql`PRAGMA journal_mode`)).toEqual({ journal_mode: "wal" })
+    other.close()
+  })
+)
+
+it.scoped("the file is closed with the scope, and another store reads what was written", () =>
+  Effect.gen(function* () {
+    const filename = yield* newFile
+    const userId = UserId.make("user-1")
+    const delivery = subscriptionDelivery(newScene(), "created", { externalId: userId })
+    const store = yield* Effect.gen(function* () {
+      const store = yield* SubscriptionStore
+      yield* store.migrate
+      yield* store.applyDeliveries([delivery], defaultPolicy)
+      return store
+    }).pipe(Effect.provide(SqliteStore.layer({ filename })))
+    const closed = yield* Effect.flip(store.subscriptionsOf(userId, "all"))
+    expect(closed.reason).toBe("unavailable")
+    yield* Effect.gen(function* () {
+      const store = yield* SubscriptionStore
+      expect(yield* store.subscriptionsOf(userId, "all")).toEqual([subscriptionIn(delivery)])
+    }).pipe(Effect.provide(SqliteStore.layer({ filename })))
+  })
+)
+
+it.scoped("layerConfig takes the file's name from the configuration", () =>
+  Effect.gen(function* () {
+    const config = SqliteStore.layerConfig({ filename: Config.string("DATABASE_FILE") })
+    const provider = ConfigProvider.fromMap(new Map([["DATABASE_FILE", yield* newFile]]))
+    const store = yield* Effect.provide(SubscriptionStore, Layer.provide(config, Layer.setConfigProvider(provider)))
+    expect(store.migrate).toBeDefined()
+    const missing = yield* Effect.flip(Layer.build(config))
+    expect(String(missing)).toContain("DATABASE_FILE")
+  })
+)
+
+const openError = (filename: string) => Effect.flip(Effect.scoped(SqliteStore.open(filename)))
+
+it.scoped("a folder that does not exist is named", () =>
+  Effect.gen(function* () {
+    const folder = join(yield* temporaryFolder, "not", "there")
+    const error = yield* openError(join(folder, "app.db"))
+    expect(error).toMatchObject({
+      operation: "open",
+      reason: "unavailable",
+      detail: `the folder ${folder} does not exist`
+    })
+  })
+)
+
+it.scoped("a folder in place of a file cannot be opened", () =>
+  Effect.gen(function* () {
+    const folder = join(yield* temporaryFolder, "app.db")
+    mkdirSync(folder)
+    expect(yield* openError(folder)).toMatchObject({
+      reason: "denied",
+      detail: expect.stringContaining("SQLITE_CANTOPEN")
+    })
+  })
+)
+
+it.scoped("a file that is no database is left alone", () =>
+  Effect.gen(function* () {
+    const filename = yield* newFile
+    writeFileSync(filename, "this is a letter to my aunt, and it is long enough to be looked at ".repeat(20))
+    expect(yield* openError(filename)).toMatchObject({
+      reason: "unavailable",
+      detail: expect.stringContaining("not a database")
+    })
+  })
+)
+
+it.live("importing the package loads no database driver; opening a file does", () =>
+  Effect.gen(function* () {
+    const printed: unknown = JSON.parse(yield* Effect.promise(() => runChild("imports")))
+    expect(printed).toEqual({ before: [], after: ["better-sqlite3"] })
+  })
+)

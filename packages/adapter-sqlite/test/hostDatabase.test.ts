@@ -1,0 +1,86 @@
+import { join } from "node:path"
+import { expect, it } from "@effect/vitest"
+import * as SqliteStore from "@kavach-polar/adapter-sqlite/SqliteStore"
+import * as schema from "@kavach-polar/adapter-sqlite/schema"
+import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
+import { UserId } from "@kavach-polar/core/Subscription"
+import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
+import Database from "better-sqlite3"
+import { drizzle } from "drizzle-orm/better-sqlite3"
+import { Effect } from "effect"
+import { newScene, subscriptionDelivery } from "../../../test/store/polarDeliveries.ts"
+import { temporaryFolder } from "../../../test/store/SqliteHarness.ts"
+
+const userId = UserId.make("user-1")
+
+it.effect("a database made with a schema serves as well as one without, and stays open", () =>
+  Effect.gen(function* () {
+    const client = new Database(":memory:")
+    const db = drizzle(client, { schema })
+    const delivery = subscriptionDelivery(newScene(), "created", { externalId: userId })
+    yield* Effect.gen(function* () {
+      const store = yield* SubscriptionStore
+      yield* store.migrate
+      yield* store.applyDeliveries([delivery], defaultPolicy)
+    }).pipe(Effect.provide(SqliteStore.fromDrizzle(db)))
+    expect(client.open).toBe(true)
+    const [row] = db.query.deliveries.findMany().sync()
+    expect(row).toMatchObject({
+      id: delivery.id,
+      state: "applied",
+      userId,
+      receivedAt: new Date(delivery.receivedAt).toISOString(),
+      eventAt: delivery.content.at
+    })
+  })
+)
+
+it.effect("building the layer touches no table", () =>
+  Effect.gen(function* () {
+    const client = new Database(":memory:")
+    yield* Effect.provide(SubscriptionStore, SqliteStore.fromDrizzle(drizzle(client)))
+    expect(client.prepare("SELECT * FROM sqlite_schema").all()).toEqual([])
+  })
+)
+
+it.effect("an open transaction of the app's is never joined: its rollback would take back what was acknowledged", () =>
+  Effect.gen(function* () {
+    const client = new Database(":memory:")
+    const store = SqliteStore.make(drizzle(client))
+    yield* store.migrate
+    const delivery = subscriptionDelivery(newScene(), "created", { externalId: userId })
+    client.exec("BEGIN")
+    const error = yield* Effect.flip(store.applyDeliveries([delivery], defaultPolicy))
+    expect(error).toMatchObject({ reason: "busy", detail: expect.stringContaining("transaction open") })
+    client.exec("COMMIT")
+    const [outcome] = yield* store.applyDeliveries([delivery], defaultPolicy)
+    expect(outcome).toMatchObject({ state: "applied", duplicate: false })
+  })
+)
+
+it.scoped("the app's choice of synchronous stays, and the store's own commits are synced all the same", () =>
+  Effect.gen(function* () {
+    const client = new Database(join(yield* temporaryFolder, "app.db"))
+    client.pragma("journal_mode = WAL")
+    client.pragma("synchronous = NORMAL")
+    const store = SqliteStore.make(drizzle(client))
+    yield* store.migrate
+    const happened: Array<unknown> = []
+    const { pragma } = client
+    client.pragma = (source, options) => {
+      happened.push(source)
+      return pragma.call(client, source, options)
+    }
+    client.function("note_insert", () => {
+      happened.push("insert")
+      return null
+    })
+    client.exec(
+      "CREATE TRIGGER look AFTER INSERT ON kavach_polar_deliveries BEGIN SELECT note_insert() FROM (SELECT 1); END"
+    )
+    yield* store.applyDeliveries([subscriptionDelivery(newScene(), "created")], defaultPolicy)
+    expect(happened).toEqual(["synchronous", "synchronous = 2", "insert", "synchronous = 1"])
+    expect(pragma.call(client, "synchronous", { simple: true })).toBe(1)
+    client.close()
+  })
+)

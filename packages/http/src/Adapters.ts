@@ -1,0 +1,74 @@
+/** The adapters, each loaded only when a host's database is of its kind. */
+import type { StoreError } from "@kavach-polar/core/StoreError"
+import type { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
+import type * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+
+/** An adapter, as a host uses it. */
+export interface Adapter {
+  /** The store on a drizzle database of the adapter's kind, which stays the host's. */
+  readonly onDrizzle: (db: unknown) => Layer.Layer<SubscriptionStore>
+  /** A drizzle database of our own, open as long as the scope. */
+  readonly open: (url: string) => Effect.Effect<unknown, StoreError, Scope.Scope>
+}
+
+/** Nothing here can keep subscriptions in such a database. */
+export class UnsupportedDatabase extends Schema.TaggedError<UnsupportedDatabase>()("UnsupportedDatabase", {
+  provider: Schema.String
+}) {
+  override get message(): string {
+    return `polar() cannot use the database provider "${this.provider}": it works with sqlite, sqlite-native, postgres and mysql. Elsewhere give polar() a \`store\` of its own.`
+  }
+}
+
+/** The adapter for the database, or something that it needs, is not installed. */
+export class MissingPackage extends Schema.TaggedError<MissingPackage>()("MissingPackage", {
+  name: Schema.String,
+  driver: Schema.String,
+  cause: Schema.Defect
+}) {
+  override get message(): string {
+    return `polar() needs ${this.name} for this database: npm install ${this.name} ${this.driver}`
+  }
+}
+
+/** Rejects with `UnsupportedDatabase` or `MissingPackage`. */
+export const adapterFor = async (provider: string): Promise<Adapter> => {
+  switch (provider) {
+    case "sqlite":
+    case "sqlite-native": {
+      const { SqliteStore } = await import("@kavach-polar/adapter-sqlite").catch(missing("sqlite", "better-sqlite3"))
+      return {
+        onDrizzle: (db) => SqliteStore.fromDrizzle(trusted<Parameters<typeof SqliteStore.fromDrizzle>[0]>(db)),
+        open: (url) => SqliteStore.open(url.replace(/^file:/, ""))
+      }
+    }
+    case "postgres": {
+      const { PostgresStore } = await import("@kavach-polar/adapter-postgres").catch(missing("postgres", "postgres"))
+      return {
+        onDrizzle: (db) => PostgresStore.fromDrizzle(trusted<Parameters<typeof PostgresStore.fromDrizzle>[0]>(db)),
+        open: (url) => PostgresStore.open({ url })
+      }
+    }
+    case "mysql": {
+      const { MysqlStore } = await import("@kavach-polar/adapter-mysql").catch(missing("mysql", "mysql2"))
+      return {
+        onDrizzle: (db) => MysqlStore.fromDrizzle(trusted<Parameters<typeof MysqlStore.fromDrizzle>[0]>(db)),
+        open: (url) => MysqlStore.open({ url })
+      }
+    }
+    default:
+      throw new UnsupportedDatabase({ provider })
+  }
+}
+
+const missing =
+  (name: string, driver: string) =>
+  (cause: unknown): never => {
+    throw new MissingPackage({ name: `@kavach-polar/adapter-${name}`, driver, cause })
+  }
+
+/** A host says of its database only which provider it is: that is what the type rests on. */
+const trusted = <Database>(db: unknown): Database => db as Database

@@ -1,0 +1,84 @@
+import { spawn } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { afterAll, expect, test } from "vitest"
+
+const hooks = new URL("loadedModules.mjs", import.meta.url)
+const cache = mkdtempSync(join(tmpdir(), "loaded-modules-"))
+
+afterAll(() => rmSync(cache, { recursive: true, force: true }))
+
+/** Runs the program in a process of its own, and tells which modules it loaded and what it printed. */
+const run = (program: string): Promise<{ readonly loaded: ReadonlyArray<string>; readonly printed: string }> =>
+  new Promise((resolve, reject) => {
+    const child = spawn(
+      process.execPath,
+      ["--conditions=kavach-polar-source", "--import", hooks.href, "--input-type=module", "--eval", program],
+      {
+        cwd: fileURLToPath(new URL("..", import.meta.url)),
+        env: { ...process.env, LOADED_MODULES_CACHE: cache, NODE_OPTIONS: "" },
+        stdio: ["ignore", "pipe", "pipe", "pipe"]
+      }
+    )
+    const texts = [1, 2, 3].map((descriptor) => {
+      const text = { value: "" }
+      child.stdio[descriptor]?.on("data", (chunk) => {
+        text.value += chunk
+      })
+      return text
+    })
+    child.once("error", reject)
+    child.once("close", (code) => {
+      const [printed = "", problems = "", loaded = ""] = texts.map(({ value }) => value)
+      if (code === 0) resolve({ printed, loaded: loaded.trim().split("\n") })
+      else reject(new Error(`The child ended with ${code}: ${problems}`))
+    })
+  })
+
+const timed = (specifier: string) => `
+  const start = performance.now()
+  await import(${JSON.stringify(specifier)})
+  console.log(Math.round(performance.now() - start))`
+
+const heavy = /drizzle-orm|better-sqlite3|sql\.js|postgres|mysql|\/pg\/|adapter-[a-z]+\//
+
+test("importing the package loads no driver, no drizzle and no adapter", { timeout: 60_000 }, async () => {
+  const { loaded } = await run(timed("@kavach-polar/http"))
+  expect(loaded.filter((url) => url.includes("/packages/http/src/")).length).toBeGreaterThan(10)
+  expect(loaded.filter((url) => url.includes("/packages/core/src/")).length).toBeGreaterThan(10)
+  expect(loaded.filter((url) => heavy.test(url))).toEqual([])
+  // Nor the barrels of effect and its platform, which double the time.
+  expect(loaded.filter((url) => /\/(effect|platform)\/dist\/esm\/index\.js$/.test(url))).toEqual([])
+  // Nor the command line.
+  expect(loaded.filter((url) => url.includes("/http/src/cli/"))).toEqual([])
+  const again = await run(timed("@kavach-polar/http"))
+  process.stdout.write(
+    `importing @kavach-polar/http: ${again.printed.trim()} ms, ${again.loaded.length} modules (with a hook that lists them)\n`
+  )
+})
+
+test("using it with a store of one's own loads none of them either; a host on SQLite does", {
+  timeout: 60_000
+}, async () => {
+  const alone = await run(`
+    import { polar } from "@kavach-polar/http"
+    import { layerMemory } from "@kavach-polar/core/SubscriptionStore"
+    const billing = polar({ accessToken: "polar_oat_x", webhookSecret: "whsec_eHh4", store: layerMemory })
+    console.log(await billing.getSubscription("usr_1042"))
+    await billing.dispose()`)
+  expect(alone.printed.trim()).toBe("null")
+  expect(alone.loaded.filter((url) => heavy.test(url))).toEqual([])
+  const hosted = await run(`
+    import { createKavach, polar } from "@kavach-polar/http"
+    const kavach = await createKavach({
+      database: { provider: "sqlite", url: ":memory:" },
+      plugins: [polar({ accessToken: "polar_oat_x", webhookSecret: "whsec_eHh4" })]
+    })
+    console.log(await kavach.plugins.polar.getSubscription("usr_1042"))
+    await kavach.close()`)
+  expect(hosted.printed.trim()).toBe("null")
+  expect(hosted.loaded.some((url) => url.includes("/adapter-sqlite/"))).toBe(true)
+  expect(hosted.loaded.some((url) => url.includes("/better-sqlite3/"))).toBe(true)
+})

@@ -1,0 +1,97 @@
+/** What the cases of the store contract have in common. */
+import { randomUUID } from "node:crypto"
+import { expect, type Vitest } from "@effect/vitest"
+import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
+import type { Delivery, DeliveryOutcome } from "@kavach-polar/core/Delivery"
+import type { ClaimedNotification } from "@kavach-polar/core/Notification"
+import type { StoreError } from "@kavach-polar/core/StoreError"
+import { type User, UserId } from "@kavach-polar/core/Subscription"
+import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { type Projection, StoreDatabase } from "./StoreDatabase.ts"
+
+export interface ContractSuite {
+  readonly it: Vitest.MethodsNonLive<SubscriptionStore | StoreDatabase>
+  /** A user with a row in `kavach_users` whom no other case has. */
+  readonly nextUser: () => User
+  readonly hasDatabase: boolean
+}
+
+/** Users with rows, for one run. Ids that a careless comparison takes for the same stand next to each other. */
+export const makeUsers = (): ReadonlyArray<User> => {
+  const run = randomUUID()
+  const user = (name: string): User => ({
+    id: UserId.make(`${run} ${name}`),
+    email: Option.some(`${name}.${run}@example.test`.replaceAll(/[^a-z0-9.@-]/gi, "-")),
+    name: Option.some(`Name of ${name}`)
+  })
+  return Array.from({ length: 1000 }, (_, index) => user(`user-${index}`))
+}
+
+/** A user of whom the app's own table knows nothing. */
+export const strangerId = (): UserId => UserId.make(`stranger_${randomUUID()}`)
+
+export const apply = (...deliveries: readonly [Delivery, ...ReadonlyArray<Delivery>]) =>
+  Effect.flatMap(SubscriptionStore, (store) => store.applyDeliveries(deliveries, defaultPolicy))
+
+export const applyOne = (delivery: Delivery): Effect.Effect<DeliveryOutcome, StoreError, SubscriptionStore> =>
+  Effect.map(apply(delivery), ([outcome]) => outcome)
+
+/** One after the other, each in a step of its own. */
+export const applyEach = (deliveries: Iterable<Delivery>) => Effect.forEach(deliveries, applyOne)
+
+export const recorded = (ids: ReadonlyArray<string>) =>
+  Effect.flatMap(SubscriptionStore, (store) => store.deliveries({ ids, limit: 1000 }))
+
+export const subscriptionsOf = (userId: UserId, which: "all" | "live" = "all") =>
+  Effect.flatMap(SubscriptionStore, (store) => store.subscriptionsOf(userId, which))
+
+export const customerOf = (userId: UserId) =>
+  Effect.flatMap(SubscriptionStore, (store) => Effect.map(store.customerOf(userId), Option.getOrNull))
+
+/** Takes and completes what can be claimed until nothing is left; answers what was for this user, in order. */
+export const notificationsOf = (userId: UserId) =>
+  Effect.map(allNotifications, (taken) => taken.filter((notification) => notification.userId === userId))
+
+/** Takes and completes what can be claimed until nothing is left. */
+export const allNotifications: Effect.Effect<
+  ReadonlyArray<ClaimedNotification>,
+  StoreError,
+  SubscriptionStore
+> = Effect.gen(function* () {
+  const store = yield* SubscriptionStore
+  const owner = randomUUID()
+  const taken: Array<ClaimedNotification> = []
+  for (;;) {
+    const { claimed } = yield* store.claimNotifications({ owner, limit: 100, lease: Duration.minutes(1) })
+    if (claimed.length === 0) return taken
+    for (const notification of claimed) {
+      expect(yield* store.completeNotification(notification.id, owner)).toBe(true)
+      taken.push(notification)
+    }
+  }
+})
+
+/** Looks at the user's row, where there is a database to look into. */
+export const expectProjection = (
+  suite: ContractSuite,
+  userId: UserId,
+  expected: Partial<Projection> | undefined
+): Effect.Effect<void, never, StoreDatabase> =>
+  Effect.gen(function* () {
+    const database = yield* StoreDatabase
+    if (!suite.hasDatabase) return
+    const projection = yield* database.projection(userId)
+    if (expected === undefined) expect(projection).toBeUndefined()
+    else expect(projection).toMatchObject(expected)
+  })
+
+/** A row of somebody who has no subscription, or none any more. */
+export const nothingShown: Omit<Projection, "customerId" | "status"> = {
+  subscriptionId: null,
+  productId: null,
+  currentPeriodEnd: null,
+  cancelAtPeriodEnd: false
+}

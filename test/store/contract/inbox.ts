@@ -1,0 +1,112 @@
+import { expect } from "@effect/vitest"
+import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
+import * as Effect from "effect/Effect"
+import { applyEach, applyOne, type ContractSuite, recorded, strangerId } from "../ContractSuite.ts"
+import {
+  customerDelivery,
+  epoch,
+  newScene,
+  otherDelivery,
+  subscriptionDelivery,
+  unreadableDelivery
+} from "../polarDeliveries.ts"
+
+/** Reading and pruning the deliveries. */
+export const inbox = ({ it }: ContractSuite): void => {
+  it.effect("a delivery is kept as it came", () =>
+    Effect.gen(function* () {
+      const externalId = strangerId()
+      const scene = newScene()
+      const created = subscriptionDelivery(scene, "created", { externalId, receivedAt: epoch + 123 })
+      yield* applyOne(created)
+      expect(yield* recorded([created.id])).toEqual([
+        {
+          id: created.id,
+          type: "subscription.created",
+          state: "applied",
+          eventAt: created.content.at,
+          receivedAt: new Date(epoch + 123),
+          customerId: scene.customerId,
+          subscriptionId: scene.subscriptionId,
+          userId: externalId,
+          attempts: 1,
+          lastError: null,
+          body: created.body
+        }
+      ])
+    })
+  )
+
+  it.effect("filters by id, state, type and time, and combines them", () =>
+    Effect.gen(function* () {
+      const store = yield* SubscriptionStore
+      const externalId = strangerId()
+      const scene = newScene()
+      const at = (seconds: number) => ({ receivedAt: epoch + seconds * 1000 })
+      const applied = subscriptionDelivery(scene, "created", { externalId, ...at(1), at: 5 })
+      const stale = subscriptionDelivery(scene, "updated", { externalId, ...at(2), at: 1 })
+      const ignored = otherDelivery("order.paid", at(3))
+      const unlinked = customerDelivery(newScene(), "created", at(4))
+      const failed = unreadableDelivery(at(5))
+      const all = [applied, stale, ignored, unlinked, failed]
+      yield* applyEach(all)
+      const ids = all.map(({ id }) => id)
+      const found = (query: Parameters<typeof store.deliveries>[0]) =>
+        Effect.map(store.deliveries({ ids, ...query }), (rows) => rows.map(({ id }) => id))
+
+      expect(yield* found({})).toEqual([...ids].reverse())
+      expect(yield* found({ states: ["failed"] })).toEqual([failed.id])
+      expect(yield* found({ states: ["stale", "unlinked"] })).toEqual([unlinked.id, stale.id])
+      expect(yield* found({ states: [] })).toEqual([])
+      expect(yield* found({ types: ["order.paid", "customer.created"] })).toEqual([unlinked.id, ignored.id])
+      expect(yield* found({ types: ["subscription.updated"], states: ["stale"] })).toEqual([stale.id])
+      expect(yield* found({ receivedAfter: new Date(epoch + 4000) })).toEqual([failed.id, unlinked.id])
+      expect(yield* found({ receivedBefore: new Date(epoch + 2000) })).toEqual([applied.id])
+      expect(yield* found({ receivedAfter: new Date(epoch + 2000), receivedBefore: new Date(epoch + 4000) })).toEqual([
+        ignored.id,
+        stale.id
+      ])
+      expect(yield* found({ limit: 2 })).toEqual([failed.id, unlinked.id])
+      expect(yield* store.deliveries({ ids: [] })).toEqual([])
+      expect(yield* store.deliveries({ ids: ["nobody-sent-this"] })).toEqual([])
+    })
+  )
+
+  it.effect("the newest received come first, and equals by id", () =>
+    Effect.gen(function* () {
+      const deliveries = [3, 1, 2, 2, 2].map((second) =>
+        otherDelivery("order.paid", { receivedAt: epoch + second * 1000 })
+      )
+      yield* applyEach(deliveries)
+      const expected = [...deliveries].sort((a, b) => b.receivedAt - a.receivedAt || (a.id < b.id ? -1 : 1))
+      const rows = yield* recorded(deliveries.map(({ id }) => id))
+      expect(rows.map(({ id }) => id)).toEqual(expected.map(({ id }) => id))
+    })
+  )
+
+  it.effect("prunes old bodies in steps, the oldest first, and still knows the deliveries", () =>
+    Effect.gen(function* () {
+      const store = yield* SubscriptionStore
+      // Long before anything else that the suite receives.
+      const longAgo = Date.parse("1990-01-01T00:00:00Z")
+      const deliveries = [0, 1, 2, 3, 4].map((second) =>
+        otherDelivery("order.paid", { receivedAt: longAgo + second * 1000 })
+      )
+      yield* applyEach([...deliveries].reverse())
+      const ids = deliveries.map(({ id }) => id)
+      const before = new Date(longAgo + 4000)
+      const left = () =>
+        Effect.map(recorded(ids), (rows) => ids.filter((id) => rows.some((row) => row.id === id && row.body !== null)))
+
+      expect(yield* store.pruneDeliveryBodies(before, 3)).toBe(3)
+      expect(yield* left()).toEqual(ids.slice(3))
+      expect(yield* store.pruneDeliveryBodies(before, 3)).toBe(1)
+      expect(yield* left()).toEqual(ids.slice(4))
+      expect(yield* store.pruneDeliveryBodies(before, 3)).toBe(0)
+      expect(yield* recorded(ids)).toHaveLength(5)
+      const [again] = yield* applyEach(deliveries)
+      expect(again).toMatchObject({ state: "ignored", duplicate: true })
+      expect(yield* left()).toEqual(ids.slice(4))
+    })
+  )
+}

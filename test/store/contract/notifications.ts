@@ -1,0 +1,261 @@
+import { randomUUID } from "node:crypto"
+import { expect } from "@effect/vitest"
+import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as TestClock from "effect/TestClock"
+import { applyEach, applyOne, type ContractSuite, notificationsOf } from "../ContractSuite.ts"
+import { newScene, subscriptionDelivery } from "../polarDeliveries.ts"
+
+/** The queue of callbacks. Cases leave it empty, so that each sees only what it queued itself. */
+export const notifications = ({ it, nextUser }: ContractSuite): void => {
+  const lease = Duration.minutes(1)
+  const claim = (owner: string, limit = 100) =>
+    Effect.flatMap(SubscriptionStore, (store) => store.claimNotifications({ owner, limit, lease }))
+
+  /** A user with a new subscription, and the changes that are queued for them. */
+  const queue = (types: ReadonlyArray<string>) =>
+    Effect.gen(function* () {
+      const { id } = nextUser()
+      const scene = newScene()
+      yield* applyEach(types.map((type, at) => subscriptionDelivery(scene, type, { externalId: id, at })))
+      return { userId: id, ...scene }
+    })
+
+  /** Whatever other cases left is finished and out of the way. */
+  const emptied = <A, E, R>(body: Effect.Effect<A, E, R>) =>
+    Effect.acquireUseRelease(
+      Effect.flatMap(Effect.sync(nextUser), ({ id }) => notificationsOf(id)),
+      () => body,
+      () =>
+        Effect.gen(function* () {
+          yield* TestClock.adjust("1 day")
+          yield* notificationsOf(nextUser().id)
+        }).pipe(Effect.orDie)
+    )
+
+  const told = (claimed: ReadonlyArray<{ readonly subscription: { readonly status: string; readonly id: string } }>) =>
+    claimed.map(({ subscription }) => `${subscription.id} ${subscription.status}`)
+
+  it.effect("an empty queue: nothing to take and nothing to wait for", () =>
+    emptied(
+      Effect.gen(function* () {
+        expect(yield* claim("a")).toEqual({ claimed: [], nextDueAt: null })
+      })
+    )
+  )
+
+  it.effect("of one subscription the oldest is taken, and the next only when it is finished", () =>
+    emptied(
+      Effect.gen(function* () {
+        const store = yield* SubscriptionStore
+        const { subscriptionId } = yield* queue(["created", "past_due", "resumed"])
+        const seen: Array<string> = []
+        for (let round = 0; round < 3; round++) {
+          const { claimed } = yield* claim("a")
+          seen.push(...told(claimed))
+          expect((yield* claim("a")).claimed).toEqual([])
+          for (const { id } of claimed) expect(yield* store.completeNotification(id, "a")).toBe(true)
+        }
+        expect(seen).toEqual(["active", "past_due", "active"].map((status) => `${subscriptionId} ${status}`))
+        expect(yield* claim("a")).toEqual({ claimed: [], nextDueAt: null })
+      })
+    )
+  )
+
+  it.effect("different subscriptions do not wait for each other", () =>
+    emptied(
+      Effect.gen(function* () {
+        const a = yield* queue(["created", "past_due"])
+        const b = yield* queue(["created", "past_due"])
+        const { claimed } = yield* claim("a")
+        expect(told(claimed).sort()).toEqual([`${a.subscriptionId} active`, `${b.subscriptionId} active`].sort())
+        expect(new Set(claimed.map(({ userId }) => userId))).toEqual(new Set([a.userId, b.userId]))
+      })
+    )
+  )
+
+  it.effect("a lease keeps others away until it ends", () =>
+    emptied(
+      Effect.gen(function* () {
+        const store = yield* SubscriptionStore
+        yield* queue(["created", "past_due"])
+        const { claimed } = yield* claim("first")
+        const [notification] = claimed
+        expect(claimed).toHaveLength(1)
+        if (notification === undefined) return
+        expect(notification.attempt).toBe(1)
+        yield* TestClock.adjust("59 seconds")
+        expect((yield* claim("second")).claimed).toEqual([])
+        expect(yield* store.completeNotification(notification.id, "second")).toBe(false)
+        expect(yield* store.retryNotification(notification.id, "second", "no", Duration.zero)).toBe(false)
+        expect(yield* store.buryNotification(notification.id, "second", "no")).toBe(false)
+
+        yield* TestClock.adjust("1 second")
+        const taken = yield* claim("second")
+        expect(taken.claimed.map(({ attempt, id }) => [id, attempt])).toEqual([[notification.id, 2]])
+        expect(yield* store.completeNotification(notification.id, "first")).toBe(false)
+        expect(yield* store.retryNotification(notification.id, "first", "late", Duration.zero)).toBe(false)
+        expect(yield* store.buryNotification(notification.id, "first", "late")).toBe(false)
+        expect(yield* store.completeNotification(notification.id, "second")).toBe(true)
+        expect(yield* store.completeNotification(notification.id, "second")).toBe(false)
+        expect(told((yield* claim("second")).claimed)).toEqual([`${notification.subscription.id} past_due`])
+      })
+    )
+  )
+
+  it.effect("nobody can settle what nobody claimed, or what does not exist", () =>
+    emptied(
+      Effect.gen(function* () {
+        const store = yield* SubscriptionStore
+        yield* queue(["created"])
+        expect(yield* store.completeNotification(randomUUID(), "a")).toBe(false)
+        const { claimed } = yield* claim("a")
+        const [notification] = claimed
+        if (notification === undefined) return expect(claimed).toHaveLength(1)
+        yield* store.retryNotification(notification.id, "a", "again", Duration.zero)
+        expect(yield* store.completeNotification(notification.id, "a")).toBe(false)
+      })
+    )
+  )
+
+  it.effect("a retry waits its time, and so do the younger ones of its subscription", () =>
+    emptied(
+      Effect.gen(function* () {
+        const store = yield* SubscriptionStore
+        yield* queue(["created", "past_due"])
+        const now = yield* Clock.currentTimeMillis
+        const { claimed } = yield* claim("a")
+        const [notification] = claimed
+        if (notification === undefined) return expect(claimed).toHaveLength(1)
+        expect(yield* store.retryNotification(notification.id, "a", "callback threw", Duration.minutes(10))).toBe(true)
+        expect(yield* claim("a")).toEqual({ claimed: [], nextDueAt: now + 600_000 })
+        yield* TestClock.adjust(Duration.millis(599_999))
+        expect(yield* claim("b")).toEqual({ claimed: [], nextDueAt: now + 600_000 })
+        yield* TestClock.adjust(Duration.millis(1))
+        const again = yield* claim("b")
+        expect(again.claimed.map(({ attempt, id }) => [id, attempt])).toEqual([[notification.id, 2]])
+      })
+    )
+  )
+
+  it.effect("a buried one is not taken again, and the next one goes", () =>
+    emptied(
+      Effect.gen(function* () {
+        const store = yield* SubscriptionStore
+        const { subscriptionId } = yield* queue(["created", "past_due"])
+        const { claimed } = yield* claim("a")
+        const [notification] = claimed
+        if (notification === undefined) return expect(claimed).toHaveLength(1)
+        expect(yield* store.buryNotification(notification.id, "a", "given up")).toBe(true)
+        expect(told((yield* claim("a")).claimed)).toEqual([`${subscriptionId} past_due`])
+      })
+    )
+  )
+
+  it.effect("the limit takes those that have been due longest", () =>
+    emptied(
+      Effect.gen(function* () {
+        const expected: Array<string> = []
+        for (let index = 0; index < 3; index++) {
+          expected.push(`${(yield* queue(["created"])).subscriptionId} active`)
+          yield* TestClock.adjust("1 second")
+        }
+        const now = yield* Clock.currentTimeMillis
+        const first = yield* claim("a", 2)
+        expect(told(first.claimed)).toEqual(expected.slice(0, 2))
+        expect(first.nextDueAt).toBe(now)
+        const second = yield* claim("a", 2)
+        expect(told(second.claimed)).toEqual(expected.slice(2))
+      })
+    )
+  )
+
+  it.effect("nextDueAt: when a lease or a wait ends, whichever is first among those not taken", () =>
+    emptied(
+      Effect.gen(function* () {
+        const store = yield* SubscriptionStore
+        yield* queue(["created"])
+        const start = yield* Clock.currentTimeMillis
+        const first = yield* claim("a")
+        expect(first.claimed).toHaveLength(1)
+        expect(first.nextDueAt).toBe(start + 60_000)
+        expect(yield* claim("b")).toEqual({ claimed: [], nextDueAt: start + 60_000 })
+
+        yield* queue(["created"])
+        const second = yield* claim("b")
+        const [notification] = second.claimed
+        if (notification === undefined) return expect(second.claimed).toHaveLength(1)
+        expect(second.nextDueAt).toBe(start + 60_000)
+        yield* store.retryNotification(notification.id, "b", "soon", Duration.seconds(5))
+        expect(yield* claim("c")).toEqual({ claimed: [], nextDueAt: start + 5_000 })
+
+        // What is taken now does not count: whoever took it knows when the own lease ends.
+        yield* queue(["created"])
+        const third = yield* claim("c")
+        expect(third.claimed).toHaveLength(1)
+        expect(third.nextDueAt).toBe(start + 5_000)
+        yield* TestClock.adjust("5 seconds")
+        const fourth = yield* claim("d", 1)
+        expect(fourth.claimed).toHaveLength(1)
+        const [waiting] = fourth.claimed
+        if (waiting === undefined) return
+        yield* store.retryNotification(waiting.id, "d", "much later", Duration.minutes(10))
+        yield* TestClock.adjust("1 minute")
+        const fifth = yield* claim("e")
+        expect(fifth.claimed).toHaveLength(2)
+        expect(fifth.nextDueAt).toBe(start + 5_000 + 600_000)
+      })
+    )
+  )
+
+  it.effect("ten claimers at once never take the same one", () =>
+    emptied(
+      Effect.gen(function* () {
+        for (let index = 0; index < 20; index++) yield* queue(["created"])
+        const claims = Array.from({ length: 10 }, (_, index) => claim(`claimer-${index}`, 5))
+        const results = yield* Effect.all(claims, { concurrency: "unbounded" })
+        const ids = results.flatMap(({ claimed }) => claimed.map(({ id }) => id))
+        expect(ids).toHaveLength(20)
+        expect(new Set(ids).size).toBe(20)
+      })
+    )
+  )
+
+  it.effect("what the app is told is what was true when it happened", () =>
+    emptied(
+      Effect.gen(function* () {
+        const { id: externalId } = nextUser()
+        const scene = newScene()
+        const patch = { current_period_end: null, cancel_at_period_end: true }
+        yield* applyOne(subscriptionDelivery(scene, "created", { externalId, patch, at: 0 }))
+        yield* applyOne(subscriptionDelivery(scene, "revoked", { externalId, at: 1 }))
+        const all = yield* notificationsOf(externalId)
+        expect(all.map(({ subscription, userId }) => [userId, subscription])).toEqual([
+          [
+            externalId,
+            {
+              id: scene.subscriptionId,
+              status: "active",
+              productId: scene.productId,
+              currentPeriodEnd: null,
+              cancelAtPeriodEnd: true
+            }
+          ],
+          [
+            externalId,
+            {
+              id: scene.subscriptionId,
+              status: "canceled",
+              productId: scene.productId,
+              currentPeriodEnd: new Date("2026-12-05T14:22:08.412Z"),
+              cancelAtPeriodEnd: false
+            }
+          ]
+        ])
+        expect(new Set(all.map(({ id }) => id)).size).toBe(2)
+      })
+    )
+  )
+}

@@ -1,0 +1,138 @@
+/** Deliveries for tests: real bodies of Polar's, varied in the few things that a case is about. */
+import { randomUUID } from "node:crypto"
+import { readFileSync } from "node:fs"
+import type { Delivery } from "@kavach-polar/core/Delivery"
+import { parse } from "@kavach-polar/core/PolarEvent"
+import type { Subscription } from "@kavach-polar/core/Subscription"
+import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
+
+type Json = Readonly<Record<string, unknown>>
+
+const Body = Schema.parseJson(
+  Schema.Struct(
+    {
+      type: Schema.String,
+      timestamp: Schema.String,
+      data: Schema.Record({ key: Schema.String, value: Schema.Unknown })
+    },
+    { key: Schema.String, value: Schema.Unknown }
+  )
+)
+
+const fixture = (name: string) =>
+  Schema.decodeSync(Body)(
+    readFileSync(new URL(`../fixtures/polar-webhooks/${name}.json`, import.meta.url), { encoding: "utf8" })
+  )
+
+/** Not before the fixtures' own time; what a case counts its seconds from. */
+export const epoch = Date.parse("2026-12-01T00:00:00.000Z")
+
+/** ISO 8601 with microseconds, of seconds since `epoch`. */
+export const timestamp = (seconds: number): string => {
+  const micros = Math.round(seconds * 1e6)
+  const millis = Math.floor(micros / 1000)
+  return `${new Date(epoch + millis).toISOString().slice(0, -1)}${String(micros - millis * 1000).padStart(3, "0")}Z`
+}
+
+/** Whom and what a case is about. Every id is new, so that cases share a database without meeting. */
+export interface Scene {
+  readonly customerId: string
+  readonly subscriptionId: string
+  readonly productId: string
+}
+
+export const newScene = (scene: Partial<Scene> = {}): Scene => ({
+  customerId: randomUUID(),
+  subscriptionId: randomUUID(),
+  productId: randomUUID(),
+  ...scene
+})
+
+export interface DeliveryOptions {
+  /** `webhook-id`; a new one unless given. */
+  readonly id?: string
+  /** The event's time, in seconds since `epoch`. */
+  readonly at?: number
+  /** The event's time as it is, in place of `at`. */
+  readonly timestamp?: string
+  /** Epoch milliseconds. */
+  readonly receivedAt?: number
+}
+
+export interface SubscriptionOptions extends DeliveryOptions {
+  /** The customer's external id. */
+  readonly externalId?: string | null
+  /** `metadata.kavach_user_id`. */
+  readonly metadataUserId?: string
+  /** Replaces fields of Polar's subscription. */
+  readonly patch?: Json
+  /** Replaces the fixture of the type's own name. */
+  readonly fixture?: string
+}
+
+/** `type` without its prefix: `created`, `revoked`, ... */
+export const subscriptionDelivery = (scene: Scene, type: string, options: SubscriptionOptions = {}): Delivery => {
+  const body = fixture(options.fixture ?? `subscription.${type}`)
+  const customer = { ...objectOf(body.data["customer"]), id: scene.customerId, external_id: options.externalId ?? null }
+  const metadata =
+    options.metadataUserId === undefined ? {} : { kavach_user_id: options.metadataUserId, plan: "pro_monthly" }
+  return delivery(
+    {
+      ...body,
+      type: `subscription.${type}`,
+      data: {
+        ...body.data,
+        id: scene.subscriptionId,
+        customer_id: scene.customerId,
+        product_id: scene.productId,
+        customer,
+        metadata,
+        ...options.patch
+      }
+    },
+    options
+  )
+}
+
+export interface CustomerOptions extends DeliveryOptions {
+  readonly externalId?: string | null
+  readonly patch?: Json
+}
+
+/** `type` without its prefix: `created`, `state_changed`, ... */
+export const customerDelivery = (scene: Scene, type: string, options: CustomerOptions = {}): Delivery => {
+  const body = fixture(`customer.${type}`)
+  return delivery(
+    {
+      ...body,
+      data: { ...body.data, id: scene.customerId, external_id: options.externalId ?? null, ...options.patch }
+    },
+    options
+  )
+}
+
+/** A fixture as it is, such as `order.paid`. */
+export const otherDelivery = (name: string, options: DeliveryOptions = {}): Delivery => delivery(fixture(name), options)
+
+/** A subscription event whose data cannot be read. */
+export const unreadableDelivery = (options: DeliveryOptions = {}): Delivery =>
+  delivery({ ...fixture("subscription.updated"), data: { id: "only-an-id" } }, options)
+
+/** The subscription that a delivery carries. */
+export const subscriptionIn = ({ content }: Delivery): Subscription => {
+  if (content._tag !== "SubscriptionEvent") throw new Error(`a ${content._tag} carries no subscription`)
+  return content.subscription
+}
+
+const delivery = (event: Json, options: DeliveryOptions): Delivery => {
+  const body = JSON.stringify({ ...event, timestamp: options.timestamp ?? timestamp(options.at ?? 0) })
+  return {
+    id: options.id ?? `msg_${randomUUID()}`,
+    receivedAt: options.receivedAt ?? epoch,
+    body,
+    content: Either.merge(parse(new TextEncoder().encode(body)))
+  }
+}
+
+const objectOf = (value: unknown): object => (typeof value === "object" && value !== null ? value : {})

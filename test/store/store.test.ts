@@ -1,0 +1,18 @@
+/** The store contract, against every store that needs no server. */
+import * as SubscriptionStore from "@kavach-polar/core/SubscriptionStore"
+import * as Layer from "effect/Layer"
+import { betterSqlite3File, betterSqlite3Memory, sqlJsMemory } from "./SqliteHarness.ts"
+import * as StoreDatabase from "./StoreDatabase.ts"
+import { storeContract } from "./storeContract.ts"
+
+storeContract({
+  name: "memory",
+  layer: (users) => Layer.merge(SubscriptionStore.layerMemoryWith(users), StoreDatabase.layerNone),
+  hasDatabase: false
+})
+
+storeContract({ name: "SQLite file (better-sqlite3)", layer: betterSqlite3File, hasDatabase: true })
+
+storeContract({ name: "SQLite in memory (better-sqlite3)", layer: betterSqlite3Memory, hasDatabase: true })
+
+storeContract({ name: "SQLite in memory (sql.js)", layer: sqlJsMemory, hasDatabase: true })

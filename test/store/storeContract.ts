@@ -1,0 +1,53 @@
+/**
+ * The promises of the store's port, one by one, for every store there is.
+ *
+ * A store is handed over as a layer that has migrated it and made a row in `kavach_users` for each of the given users.
+ * Cases make new ids and empty no table, so the suite can run against a server that holds other data. They run one after
+ * the other, because the queue of notifications is one for all.
+ */
+import { describe, layer } from "@effect/vitest"
+import type { User } from "@kavach-polar/core/Subscription"
+import type { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
+import type * as Layer from "effect/Layer"
+import { type ContractSuite, makeUsers } from "./ContractSuite.ts"
+import { atomicity } from "./contract/atomicity.ts"
+import { duplicates } from "./contract/duplicates.ts"
+import { identity } from "./contract/identity.ts"
+import { inbox } from "./contract/inbox.ts"
+import { lifecycle } from "./contract/lifecycle.ts"
+import { notifications } from "./contract/notifications.ts"
+import { order } from "./contract/order.ts"
+import { projection } from "./contract/projection.ts"
+import { roundTrip } from "./contract/roundTrip.ts"
+import type { StoreDatabase } from "./StoreDatabase.ts"
+
+export interface StoreUnderTest {
+  readonly name: string
+  readonly layer: (users: ReadonlyArray<User>) => Layer.Layer<SubscriptionStore | StoreDatabase, unknown>
+  /** Whether there is a database that a case can look into and break. */
+  readonly hasDatabase: boolean
+}
+
+export const storeContract = ({ hasDatabase, layer: makeLayer, name }: StoreUnderTest): void => {
+  const users = makeUsers()
+  const unused = users.values()
+  const nextUser = () => {
+    const next = unused.next()
+    if (next.done === true) throw new Error("the contract needs more users than makeUsers makes")
+    return next.value
+  }
+  describe(`store contract: ${name}`, () => {
+    layer(makeLayer(users), { timeout: "60 seconds" })((it) => {
+      const suite: ContractSuite = { it, nextUser, hasDatabase }
+      describe("lifecycle", () => lifecycle(suite))
+      describe("duplicates", () => duplicates(suite))
+      describe("order", () => order(suite))
+      describe("identity", () => identity(suite))
+      describe("projection", () => projection(suite))
+      describe("atomicity", () => atomicity(suite))
+      describe("notifications", () => notifications(suite))
+      describe("inbox", () => inbox(suite))
+      describe("round trip", () => roundTrip(suite))
+    })
+  })
+}
