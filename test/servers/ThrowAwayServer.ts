@@ -23,12 +23,21 @@ export const unprivileged = async (): Promise<Account> => {
   return { uid: await idOf("-u"), gid: await idOf("-g") }
 }
 
-/** A new folder that belongs to the account. */
-export const folderFor = (name: string, { gid, uid }: Account): string => {
+/** A new folder that belongs to the account. It goes away again if what is built in it does not come up. */
+export const inFolder = async <A>(
+  name: string,
+  { gid, uid }: Account,
+  build: (folder: string) => Promise<A>
+): Promise<A> => {
   const folder = mkdtempSync(join(tmpdir(), `kavach-polar-${name}-`))
-  chmodSync(folder, 0o700)
-  chownSync(folder, uid, gid)
-  return folder
+  try {
+    chmodSync(folder, 0o700)
+    chownSync(folder, uid, gid)
+    return await build(folder)
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true })
+    throw error
+  }
 }
 
 export const freePort = (): Promise<number> =>
@@ -109,5 +118,3 @@ const release = (keeper: ChildProcess) => {
     if (stream !== null && "unref" in stream && typeof stream.unref === "function") stream.unref()
   }
 }
-
-export const removeFolder = (folder: string): void => rmSync(folder, { recursive: true, force: true })

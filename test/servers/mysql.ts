@@ -5,7 +5,7 @@ import { connect } from "node:net"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { install, unpackFromUnstable } from "./debian.ts"
-import { type Account, folderFor, freePort, type RunningServer, runAs, startServer } from "./ThrowAwayServer.ts"
+import { type Account, freePort, inFolder, type RunningServer, runAs, startServer } from "./ThrowAwayServer.ts"
 
 const run = promisify(execFile)
 
@@ -22,60 +22,62 @@ const common = (folder: string, port: number): ReadonlyArray<string> => [
 export const startMariaDb = async (account: Account): Promise<RunningServer & { readonly url: string }> => {
   const program = "/usr/sbin/mariadbd"
   if (!existsSync(program)) await install("mariadb-server")
-  const folder = folderFor("mariadb", account)
-  const port = await freePort()
-  await runAs(
-    account,
-    "/usr/bin/mariadb-install-db",
-    [
-      "--no-defaults",
-      `--datadir=${join(folder, "data")}`,
-      "--auth-root-authentication-method=normal",
-      "--skip-test-db",
-      "--skip-name-resolve"
-    ],
-    folder
-  )
-  const server = await startServer(
-    { command: program, args: common(folder, port), folder, stopSignal: "SIGTERM" },
-    account,
-    () => greets(port)
-  )
-  return { ...server, url: `mysql://root@127.0.0.1:${port}/` }
+  return inFolder("mariadb", account, async (folder) => {
+    const port = await freePort()
+    await runAs(
+      account,
+      "/usr/bin/mariadb-install-db",
+      [
+        "--no-defaults",
+        `--datadir=${join(folder, "data")}`,
+        "--auth-root-authentication-method=normal",
+        "--skip-test-db",
+        "--skip-name-resolve"
+      ],
+      folder
+    )
+    const server = await startServer(
+      { command: program, args: common(folder, port), folder, stopSignal: "SIGTERM" },
+      account,
+      () => greets(port)
+    )
+    return { ...server, url: `mysql://root@127.0.0.1:${port}/` }
+  })
 }
 
 export const startMySql = async (account: Account): Promise<RunningServer & { readonly url: string }> => {
   const root = await unpackFromUnstable("mysql-server-core")
-  const folder = folderFor("mysql", account)
-  const port = await freePort()
-  // Built for a newer C library than the machine's: it brings its own, with the program that loads it.
-  const loader = join(root, "usr/lib64/ld-linux-x86-64.so.2")
-  const command = existsSync(loader) ? loader : join(root, "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2")
-  await reachable(root)
-  const program = [
-    "--library-path",
-    `${join(root, "usr/lib/x86_64-linux-gnu")}:${join(root, "usr/lib/mysql/private")}`,
-    join(root, "usr/sbin/mysqld")
-  ]
-  const settings = [
-    ...common(folder, port),
-    `--basedir=${join(root, "usr")}`,
-    `--lc-messages-dir=${join(root, "usr/share/mysql")}`,
-    "--secure-file-priv=NULL",
-    "--mysqlx=OFF"
-  ]
-  mkdirSync(join(folder, "data"))
-  chownSync(join(folder, "data"), account.uid, account.gid)
-  await runAs(account, command, [...program, ...settings, "--initialize-insecure"], folder)
-  const server = await startServer(
-    { command, args: [...program, ...settings], folder, stopSignal: "SIGTERM" },
-    account,
-    () => greets(port)
-  )
-  return { ...server, url: `mysql://root@127.0.0.1:${port}/` }
+  return inFolder("mysql", account, async (folder) => {
+    const port = await freePort()
+    // Built for a newer C library than the machine's: it brings its own, with the program that loads it.
+    const loader = join(root, "usr/lib64/ld-linux-x86-64.so.2")
+    const command = existsSync(loader) ? loader : join(root, "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2")
+    await reachable(root)
+    const program = [
+      "--library-path",
+      `${join(root, "usr/lib/x86_64-linux-gnu")}:${join(root, "usr/lib/mysql/private")}`,
+      join(root, "usr/sbin/mysqld")
+    ]
+    const settings = [
+      ...common(folder, port),
+      `--basedir=${join(root, "usr")}`,
+      `--lc-messages-dir=${join(root, "usr/share/mysql")}`,
+      "--secure-file-priv=NULL",
+      "--mysqlx=OFF"
+    ]
+    mkdirSync(join(folder, "data"))
+    chownSync(join(folder, "data"), account.uid, account.gid)
+    await runAs(account, command, [...program, ...settings, "--initialize-insecure"], folder)
+    const server = await startServer(
+      { command, args: [...program, ...settings], folder, stopSignal: "SIGTERM" },
+      account,
+      () => greets(port)
+    )
+    return { ...server, url: `mysql://root@127.0.0.1:${port}/` }
+  })
 }
 
-/** Root's home is closed to others, and the server runs as somebody else: let them pass through to the unpacked files. */
+/** The server runs as somebody else than root: let others read the unpacked files. */
 const reachable = async (root: string): Promise<void> => {
   if (process.getuid?.() !== 0) return
   await run("chmod", ["-R", "a+rX", root])

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from "node:fs"
 import { connect } from "node:net"
 import { join } from "node:path"
 import { install } from "./debian.ts"
-import { type Account, folderFor, freePort, type RunningServer, runAs, startServer } from "./ThrowAwayServer.ts"
+import { type Account, freePort, inFolder, type RunningServer, runAs, startServer } from "./ThrowAwayServer.ts"
 
 const installed = "/usr/lib/postgresql"
 
@@ -18,26 +18,27 @@ export const startPostgres = async (account: Account): Promise<RunningServer & {
   if (binaries() === undefined) await install("postgresql")
   const bin = binaries()
   if (bin === undefined) throw new Error("PostgreSQL's programs are not where Debian puts them")
-  const folder = folderFor("postgres", account)
-  const port = await freePort()
-  const data = join(folder, "data")
-  await runAs(
-    account,
-    join(bin, "initdb"),
-    ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"],
-    folder
-  )
-  const server = await startServer(
-    {
-      command: join(bin, "postgres"),
-      args: ["-D", data, "-p", String(port), "-h", "127.0.0.1", "-k", folder, "-c", "max_connections=200"],
-      folder,
-      stopSignal: "SIGINT"
-    },
-    account,
-    () => accepts(port)
-  )
-  return { ...server, url: `postgres://postgres@127.0.0.1:${port}/postgres` }
+  return inFolder("postgres", account, async (folder) => {
+    const port = await freePort()
+    const data = join(folder, "data")
+    await runAs(
+      account,
+      join(bin, "initdb"),
+      ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"],
+      folder
+    )
+    const server = await startServer(
+      {
+        command: join(bin, "postgres"),
+        args: ["-D", data, "-p", String(port), "-h", "127.0.0.1", "-k", folder, "-c", "max_connections=200"],
+        folder,
+        stopSignal: "SIGINT"
+      },
+      account,
+      () => accepts(port)
+    )
+    return { ...server, url: `postgres://postgres@127.0.0.1:${port}/postgres` }
+  })
 }
 
 /** Whether PostgreSQL agrees to talk: it answers a request for encryption with one letter only once it is up. */
