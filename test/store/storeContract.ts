@@ -19,6 +19,7 @@ import { notifications } from "./contract/notifications.ts"
 import { order } from "./contract/order.ts"
 import { projection } from "./contract/projection.ts"
 import { roundTrip } from "./contract/roundTrip.ts"
+import { sameAsMemory } from "./contract/sameAsMemory.ts"
 import type { StoreDatabase } from "./StoreDatabase.ts"
 
 export interface StoreUnderTest {
@@ -48,6 +49,7 @@ export const storeContract = ({ hasDatabase, layer: makeLayer, name }: StoreUnde
       describe("notifications", () => notifications(suite))
       describe("inbox", () => inbox(suite))
       describe("round trip", () => roundTrip(suite))
+      describe("any sequence of calls", () => sameAsMemory(suite))
     })
   })
 }

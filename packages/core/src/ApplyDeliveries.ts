@@ -188,18 +188,22 @@ const keysOf = (deliveries: Iterable<Delivery>): Keys => {
     subscriptionIds: new Set<string>(),
     userIds: new Set<string>()
   }
+  const addUser = (id: string | null) => {
+    const userId = asUserId(id)
+    if (userId !== null) keys.userIds.add(userId)
+  }
   for (const { content, id } of deliveries) {
     keys.deliveryIds.add(id)
     if (content._tag === "CustomerEvent") {
       keys.customerIds.add(content.customer.id)
-      if (content.customer.external_id !== null) keys.userIds.add(content.customer.external_id)
+      addUser(content.customer.external_id)
     }
     if (content._tag === "SubscriptionEvent") {
       const { customer, id: subscriptionId } = content.subscription
       keys.subscriptionIds.add(subscriptionId)
       keys.customerIds.add(customer.id)
-      if (customer.externalId !== null) keys.userIds.add(customer.externalId)
-      if (content.metadataUserId !== null) keys.userIds.add(content.metadataUserId)
+      addUser(customer.externalId)
+      addUser(content.metadataUserId)
     }
   }
   return {

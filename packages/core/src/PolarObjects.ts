@@ -13,7 +13,8 @@ import {
   ProductId,
   Subscription,
   SubscriptionId,
-  SubscriptionStatus
+  SubscriptionStatus,
+  text
 } from "./Subscription.ts"
 import { DateFromTimestamp } from "./Timestamp.ts"
 
@@ -37,14 +38,14 @@ export const PolarCustomer = Schema.Struct({
   external_id: nullable(Schema.String),
   email: informative(Schema.String),
   name: informative(Schema.String),
-  organization_id: informative(Schema.String),
+  organization_id: informative(text(64)),
   deleted_at: informative(DateFromTimestamp)
 })
 export type PolarCustomer = typeof PolarCustomer.Type
 
 const PolarProduct = Schema.Struct({
   name: informative(Schema.String),
-  organization_id: informative(Schema.String)
+  organization_id: informative(text(64))
 })
 
 const PolarPendingUpdate = Schema.Struct({

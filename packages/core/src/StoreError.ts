@@ -32,7 +32,9 @@ const advice: Readonly<Record<StoreErrorReason, string>> = {
   unknown: "The detail is the database's own message."
 }
 
-/** Storage failed. Nothing of the step was written. */
+/**
+ * Storage failed. Nothing of the step counts: when it is done again, it is done whole.
+ */
 export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
   /** The operation, for example `applyDeliveries`. */
   operation: Schema.String,

@@ -7,11 +7,14 @@ import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { DateFromTimestamp } from "./Timestamp.ts"
 
-/** Text that every database can keep and compare: not empty, bounded, and without the NUL that PostgreSQL refuses. */
-const text = (maxLength: number) =>
+// NUL, which PostgreSQL refuses, and halves of surrogate pairs, which no UTF-8 holds.
+const unstorable = /\0|\p{Surrogate}/u
+
+/** Text that every database can keep and compare: not empty, and bounded. */
+export const text = (maxLength: number) =>
   Schema.NonEmptyString.pipe(
     Schema.maxLength(maxLength),
-    Schema.filter((value) => !value.includes("\0"))
+    Schema.filter((value) => !unstorable.test(value))
   )
 
 /**

@@ -28,17 +28,23 @@ export const toMillis = (micros: EpochMicros): number => Math.floor(micros / 100
 
 const iso = /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?(Z|[+-]\d{2}:?\d{2})?$/
 
+/** Whole seconds in epoch milliseconds, and the microseconds that come on top. */
+const parse = (text: string): { readonly seconds: number; readonly micros: number } | undefined => {
+  const match = iso.exec(text)
+  if (match === null) return undefined
+  const [, day, time, fraction = "", zone = "Z"] = match
+  const seconds = Date.parse(`${day}T${time}${zone}`)
+  return Number.isNaN(seconds) ? undefined : { seconds, micros: Number(fraction.slice(0, 6).padEnd(6, "0")) }
+}
+
 /**
  * Reads an ISO 8601 timestamp with up to nine fractional digits; digits past the sixth are dropped.
  * A missing zone means UTC, as everywhere in Polar's API. Returns `undefined` for anything else.
  */
 export const parseMicros = (text: string): EpochMicros | undefined => {
-  const match = iso.exec(text)
-  if (match === null) return undefined
-  const [, day, time, fraction = "", zone = "Z"] = match
-  const seconds = Date.parse(`${day}T${time}${zone}`)
-  if (Number.isNaN(seconds)) return undefined
-  const micros = seconds * 1000 + Number(fraction.slice(0, 6).padEnd(6, "0"))
+  const parsed = parse(text)
+  if (parsed === undefined) return undefined
+  const micros = parsed.seconds * 1000 + parsed.micros
   return Number.isSafeInteger(micros) && micros >= 0 ? (micros as EpochMicros) : undefined
 }
 
@@ -61,17 +67,20 @@ export const EpochMicrosFromString: Schema.Schema<EpochMicros, string> = Schema.
   }
 )
 
-/** ISO 8601 text to a `Date`, which keeps its milliseconds: for times that people read and that decide no order. */
+/**
+ * ISO 8601 text to a `Date`, which keeps its milliseconds: for times that people read and that decide no order. Any year
+ * will do, "9999-12-31" for never too.
+ */
 export const DateFromTimestamp: Schema.Schema<Date, string> = Schema.transformOrFail(
   Schema.String,
   Schema.ValidDateFromSelf,
   {
     strict: true,
     decode: (text, _options, ast) => {
-      const micros = parseMicros(text)
-      return micros === undefined
+      const parsed = parse(text)
+      return parsed === undefined
         ? Effect.fail(new ParseResult.Type(ast, text, "expected an ISO 8601 timestamp"))
-        : Effect.succeed(new Date(toMillis(micros)))
+        : Effect.succeed(new Date(parsed.seconds + Math.floor(parsed.micros / 1000)))
     },
     encode: (date) => Effect.succeed(date.toISOString())
   }

@@ -90,6 +90,24 @@ describe("PolarEvent", () => {
     assert.strictEqual(read.isLive, false)
   })
 
+  it("lets no text through that a database would refuse", () => {
+    for (const data of [{ id: "a\0b" }, { customer_id: "\ud800" }, { product_id: "p".repeat(65) }]) {
+      assert.isTrue(Either.isLeft(parse(vary("subscription.active", { data }))), JSON.stringify(data))
+    }
+    const { metadataUserId, subscription: read } = subscription("subscription.active", {
+      data: {
+        product: { name: "Pro", organization_id: "a\0b" },
+        customer: null,
+        metadata: { kavach_user_id: " padded " }
+      }
+    })
+    assert.isNull(read.organizationId)
+    assert.isNull(metadataUserId)
+    assert.deepInclude(problemOf(`{"type":"a\\u0000b","timestamp":"2026-10-05T14:22:08Z","data":{}}`), {
+      isEnvelope: false
+    })
+  })
+
   it("says what is wrong without the values, and never throws", () => {
     assert.deepInclude(problemOf("not json"), { isEnvelope: false })
     assert.deepInclude(problemOf(`{"content":"hi","embeds":[]}`), { isEnvelope: false, problem: "type is missing" })

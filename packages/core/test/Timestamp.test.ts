@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { EpochMicrosFromString, parseMicros } from "@kavach-polar/core/Timestamp"
+import { DateFromTimestamp, EpochMicrosFromString, parseMicros } from "@kavach-polar/core/Timestamp"
 import { FastCheck, Schema } from "effect"
 
 describe("Timestamp", () => {
@@ -28,6 +28,13 @@ describe("Timestamp", () => {
     ]) {
       assert.isUndefined(parseMicros(text), text)
     }
+  })
+
+  it("reads dates that decide no order in any year", () => {
+    const decode = Schema.decodeSync(DateFromTimestamp)
+    assert.deepStrictEqual(decode("9999-12-31T23:59:59.999999Z"), new Date("9999-12-31T23:59:59.999Z"))
+    assert.deepStrictEqual(decode("1969-12-31T23:59:59.5Z"), new Date(-500))
+    assert.isUndefined(parseMicros("9999-12-31T23:59:59.999999Z"))
   })
 
   it("round-trips every microsecond until 2255", () => {

@@ -216,6 +216,21 @@ export const order = (suite: ContractSuite): void => {
     })
   )
 
+  it.effect("so it is when the first copy came in an earlier step", () =>
+    Effect.gen(function* () {
+      const { id: externalId } = nextUser()
+      const scene = newScene()
+      const unlinked = subscriptionDelivery(scene, "created", { at: 1 })
+      yield* applyOne(unlinked)
+      const outcomes = yield* apply(subscriptionDelivery(scene, "canceled", { at: 2, externalId }), unlinked)
+      expect(outcomes.map(({ duplicate, state, userId }) => [state, duplicate, userId])).toEqual([
+        ["applied", false, externalId],
+        ["applied", true, externalId]
+      ])
+      expect(yield* recorded([unlinked.id])).toMatchObject([{ state: "applied", attempts: 1, userId: externalId }])
+    })
+  )
+
   it.effect("a hundred deliveries in one step", () =>
     Effect.gen(function* () {
       const users = Array.from({ length: 10 }, nextUser)
