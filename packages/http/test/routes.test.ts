@@ -218,6 +218,7 @@ describe("POST /auth/polar/checkout", () => {
     const [{ input } = expect.fail("no checkout")] = await host.memory.checkouts()
     expect(input.customerEmail).toBeUndefined()
     expect(input.customerName).toBeUndefined()
+    expect(await host.memory.customers()).toEqual([])
   })
 })
 
@@ -367,7 +368,7 @@ describe("POST /auth/polar/webhook", () => {
     for (const mistake of [undefined, null, {}, { headers: { a: "b" }, url: "/x", method: "POST" }]) {
       const response = await webhook(mistake as unknown as Request)
       expect(response.status).toBeGreaterThanOrEqual(400)
-      expect(await response.json()).toEqual({ error: expect.any(String) })
+      expect(await response.json()).toEqual({ error: expect.not.stringContaining("shutting down") })
     }
   })
 })
