@@ -1,8 +1,9 @@
 /** A drizzle database as this adapter uses it: transactions that are on disk once they are over. */
+
+import { StoreProblem } from "@kavach-polar/core/StoreProblem"
 import { type SQL, sql } from "drizzle-orm"
 import type { TablesRelationalConfig } from "drizzle-orm/relations"
 import type { BaseSQLiteDatabase } from "drizzle-orm/sqlite-core"
-import { SqliteProblem } from "./SqliteProblem.ts"
 
 /** A synchronous drizzle database on SQLite, made with or without a schema: better-sqlite3's, sql.js's and the like. */
 export type SyncDrizzle<
@@ -69,7 +70,7 @@ const onBetterSqlite3 = (drizzle: Drizzle, client: BetterSqlite3Client): SqliteD
     drizzle,
     transaction: (body) => {
       // The driver would nest this into the app's own open transaction, whose end decides about both.
-      if (client.inTransaction) throw new SqliteProblem("busy", "the app has a transaction open on this connection")
+      if (client.inTransaction) throw new StoreProblem("busy", "the app has a transaction open on this connection")
       // In WAL mode better-sqlite3 defaults to NORMAL, with which a commit can be lost when the power fails. An app that
       // lent its database keeps its choice for its own writes.
       const synchronous = client.pragma("synchronous", { simple: true })

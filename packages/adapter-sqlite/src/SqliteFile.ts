@@ -2,11 +2,12 @@
 import { existsSync } from "node:fs"
 import { dirname } from "node:path"
 import { StoreError } from "@kavach-polar/core/StoreError"
+import { StoreProblem } from "@kavach-polar/core/StoreProblem"
 import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import { explain, SqliteProblem } from "./SqliteProblem.ts"
+import { explain } from "./SqliteProblem.ts"
 
 /**
  * Opens a file with better-sqlite3 until the scope ends: in WAL mode, with every commit on disk before it returns, and
@@ -23,7 +24,7 @@ export const open = (filename: string): Effect.Effect<BetterSQLite3Database, Sto
       Effect.try({
         try: () => {
           if (!isInMemory(filename) && !existsSync(dirname(filename))) {
-            throw new SqliteProblem("unavailable", `the folder ${dirname(filename)} does not exist`)
+            throw new StoreProblem("unavailable", `the folder ${dirname(filename)} does not exist`)
           }
           return new Database(filename, { timeout: 5000 })
         },

@@ -1,5 +1,6 @@
 /** What an error of SQLite, or of the code around it, means to an operator. */
 import type { StoreErrorReason } from "@kavach-polar/core/StoreError"
+import { innermostCause, StoreProblem } from "@kavach-polar/core/StoreProblem"
 
 export interface Explanation {
   readonly reason: StoreErrorReason
@@ -7,24 +8,13 @@ export interface Explanation {
   readonly detail: string
 }
 
-/** Thrown where this adapter itself finds that something is not as it must be. */
-export class SqliteProblem extends Error {
-  readonly reason: StoreErrorReason
-
-  constructor(reason: StoreErrorReason, detail: string) {
-    super(detail)
-    this.name = "SqliteProblem"
-    this.reason = reason
-  }
-}
-
 /**
  * drizzle puts the SQL, and in places the parameters, into its own errors' messages, so only the innermost cause is
  * looked at. SQLite's messages name tables, columns and constraints and never the values in them.
  */
 export const explain = (error: unknown): Explanation => {
-  const cause = innermost(error)
-  if (cause instanceof SqliteProblem) return { reason: cause.reason, detail: cause.message }
+  const cause = innermostCause(error)
+  if (cause instanceof StoreProblem) return { reason: cause.reason, detail: cause.message }
   if (!(cause instanceof Error)) return { reason: "unknown", detail: "something that is not an error was thrown" }
   const code = codeOf(cause)
   const reason = reasonOfCode(code) ?? reasonOfMessage(cause.message)
@@ -34,14 +24,6 @@ export const explain = (error: unknown): Explanation => {
   if (code?.startsWith("SQLITE_")) return { reason: "unknown", detail: `${code}: ${cause.message}` }
   // Nobody knows what other errors say: a failed encoding, for one, quotes what it could not encode.
   return { reason: "unknown", detail: `an unexpected ${cause.name}` }
-}
-
-const innermost = (error: unknown): unknown => {
-  let current = error
-  for (let depth = 0; depth < 8 && current instanceof Error && current.cause !== undefined; depth++) {
-    current = current.cause
-  }
-  return current
 }
 
 const codeOf = (error: Error): string | undefined =>

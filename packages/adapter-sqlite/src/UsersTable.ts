@@ -3,11 +3,13 @@
  * what is written is what they take: a time goes into an INTEGER column as whole seconds since 1970, which is what
  * KavachOS stores, and into a TEXT column as ISO 8601. Only rows that exist are ever written.
  */
+
+import { statementsOf } from "@kavach-polar/core/StoreMigration"
+import { StoreProblem } from "@kavach-polar/core/StoreProblem"
 import type { ProjectionRow, UserFact, UserRow } from "@kavach-polar/core/StoreRows"
 import { type SQL, sql } from "drizzle-orm"
-import { statementsOf, usersTableSql } from "./migrations.ts"
+import { usersTableSql } from "./migrations.ts"
 import type { Drizzle } from "./SqliteDatabase.ts"
-import { SqliteProblem } from "./SqliteProblem.ts"
 import { isoOf } from "./SqliteTime.ts"
 
 export interface UsersTable {
@@ -151,6 +153,6 @@ const typeOf = (columns: Columns, name: string): string => {
 
 const declared = (type: string): string => (type === "" ? "a column without a type" : type)
 
-const problem = (what: string) => new SqliteProblem("schema", `the table kavach_users ${what}`)
+const problem = (what: string) => new StoreProblem("schema", `the table kavach_users ${what}`)
 
 const textOrNull = (value: unknown): string | null => (typeof value === "string" ? value : null)
