@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config"
 
-const conditions = ["kavach-polar-source", "module", "node", "import", "default"]
+const conditions = ["kavach-polar-source"]
 
 const shared = {
   resolve: { conditions },

@@ -3,7 +3,6 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
-import Database from "better-sqlite3"
 import { Webhook } from "standardwebhooks"
 
 const root = resolve(import.meta.dirname, "../..")
@@ -121,16 +120,6 @@ export const deliver = async (server: ServerProcess, webhook: Webhook, id: strin
 export const readSubscription = async (server: ServerProcess, user: string): Promise<unknown> => {
   const response = await fetch(`${server.url}/auth/polar/subscription`, { headers: { "x-demo-user": user } })
   return ((await response.json()) as { readonly subscription: unknown }).subscription
-}
-
-/** Reads the database over a connection of its own. */
-export const query = (data: string, sql: string, ...parameters: ReadonlyArray<unknown>): ReadonlyArray<unknown> => {
-  const database = new Database(join(data, "billing.sqlite"), { readonly: true })
-  try {
-    return database.prepare(sql).all(...parameters)
-  } finally {
-    database.close()
-  }
 }
 
 /** Waits until a condition holds, for up to ten seconds. */

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import { loadSqlite, UnsupportedDatabase } from "./HostStore.ts"
+import { adapterFor } from "./Adapters.ts"
 
 export interface HostDatabase {
   /** A drizzle database. */
@@ -12,12 +12,9 @@ export interface HostDatabase {
 
 /** Rejects with a `StoreError` when the database cannot be opened. */
 export const openDatabase = async (provider: string, url: string): Promise<HostDatabase> => {
-  if (provider !== "sqlite" && provider !== "sqlite-native") throw new UnsupportedDatabase({ provider })
-  const { SqliteStore } = await loadSqlite()
+  const adapter = await adapterFor(provider)
   const scope = Effect.runSync(Scope.make())
-  const opened = await Effect.runPromise(
-    Effect.either(Scope.extend(SqliteStore.open(url.replace(/^file:/, "")), scope))
-  )
+  const opened = await Effect.runPromise(Effect.either(Scope.extend(adapter.open(url), scope)))
   if (opened._tag === "Left") throw opened.left
   return { db: opened.right, close: () => Effect.runPromise(Scope.close(scope, Exit.void)) }
 }

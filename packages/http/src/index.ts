@@ -1,6 +1,6 @@
+export { MissingPackage, UnsupportedDatabase } from "./Adapters.ts"
 export { createKavach, InvalidDatabase, type Kavach, type KavachConfig } from "./createKavach.ts"
 export { Disposed } from "./Engine.ts"
-export { MissingPackage, UnsupportedDatabase } from "./HostStore.ts"
 export type {
   EndpointContext,
   KavachLike,

@@ -10,9 +10,9 @@ import * as Either from "effect/Either"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { adapterFor } from "./Adapters.ts"
 import * as Api from "./Api.ts"
 import { type Engine, makeEngine } from "./Engine.ts"
-import { storeOf } from "./HostStore.ts"
 import type { KavachLike, PluginContext, PluginEndpoint } from "./KavachPlugin.ts"
 import { type PolarConfig, PolarConfigError, type PolarSubscription, settingsOf } from "./PolarConfig.ts"
 import { checkRedirectUrl } from "./RedirectUrl.ts"
@@ -138,7 +138,7 @@ export const polar = (config: PolarConfig): Polar => {
   }
 
   const init = async (context: PluginContext): Promise<{ context: PolarPluginContext }> => {
-    const store = settings.store ?? (await storeOf(context))
+    const store = settings.store ?? (await adapterFor(context.config.database.provider)).onDrizzle(context.db)
     engine = connect(engine, () => makeEngine(settings, store))
     for (const endpoint of endpointsOf(engine)) context.addEndpoint(endpoint)
     try {

@@ -7,13 +7,14 @@ import { CommandFailed, type Terminal } from "./Terminal.ts"
 const help = `Usage: kavach-polar [command] [options]
 
 Commands:
-  serve              Run billing on SQLite behind a small HTTP server (the default)
+  serve              Run billing behind a small HTTP server (the default)
   send FILE...       Sign a webhook body as Polar does and deliver it to the server
 
 Options:
   --port NUMBER      serve: the port to listen on                       [PORT, 3000]
   --host ADDRESS     serve: the address to listen on                    [HOST, 127.0.0.1]
-  --data FOLDER      The folder for the database and the secret         [KAVACH_POLAR_DATA, ./data]
+  --data FOLDER      The folder for the secret and the SQLite file      [KAVACH_POLAR_DATA, ./data]
+  --database URL     serve: postgres://…, mysql://… or a file for SQLite [DATABASE_URL, billing.sqlite in the folder]
   --url URL          send: where to deliver to                          [http://127.0.0.1:3000/auth/polar/webhook]
   --secret SECRET    send: the signing secret                           [POLAR_WEBHOOK_SECRET, or the one in the data folder]
   --json             One JSON object a line instead of sentences

@@ -12,6 +12,7 @@ export const parse = (args: ReadonlyArray<string>) => {
         port: { type: "string" },
         host: { type: "string" },
         data: { type: "string" },
+        database: { type: "string" },
         url: { type: "string" },
         secret: { type: "string" },
         json: { type: "boolean" },

@@ -1,8 +1,9 @@
-/** `serve`: billing on SQLite behind a small HTTP server, with demo users in place of an auth framework. */
+/** `serve`: billing behind a small HTTP server, with demo users in place of an auth framework. */
 import * as PolarClient from "@kavach-polar/core/PolarClient"
 import { createKavach } from "../createKavach.ts"
 import { serve as listen } from "../NodeServer.ts"
 import { polar } from "../polar.ts"
+import { databaseOf } from "./database.ts"
 import { openDataFolder, type WebhookSecret, webhookSecretOf } from "./dataFolder.ts"
 import { addDemoUsers, demoUserOf, demoUsers } from "./demoUsers.ts"
 import type { Options } from "./options.ts"
@@ -19,6 +20,7 @@ export const serve = async (terminal: Terminal, options: Options): Promise<void>
   const accessToken = accessTokenOf(env["POLAR_ACCESS_TOKEN"])
   const folder = await openDataFolder(options.data, env)
   const secret = await webhookSecretOf(env, folder)
+  const database = databaseOf(options.database ?? env["DATABASE_URL"], folder)
 
   const billing = polar({
     accessToken,
@@ -35,12 +37,12 @@ export const serve = async (terminal: Terminal, options: Options): Promise<void>
     }
   })
   const kavach = await createKavach({
-    database: { provider: "sqlite", url: folder.database },
+    database: { provider: database.provider, url: database.url },
     plugins: [billing],
     getUser: demoUserOf
   })
   try {
-    await addDemoUsers(kavach.db)
+    await addDemoUsers(database.provider, kavach.db)
     const server = await listen({
       host,
       port,
@@ -49,7 +51,7 @@ export const serve = async (terminal: Terminal, options: Options): Promise<void>
     })
     announce(terminal, options, {
       url: server.url,
-      database: folder.database,
+      database: database.shown,
       secret,
       checkouts: accessToken === undefined ? "disabled" : sandbox ? "sandbox" : "production"
     })

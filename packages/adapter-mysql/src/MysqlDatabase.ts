@@ -1,0 +1,159 @@
+/** A drizzle database as this adapter uses it: transactions that run again when they lose against another one. */
+import { sql } from "drizzle-orm"
+import type { MySqlDatabase, MySqlTransactionConfig } from "drizzle-orm/mysql-core"
+import type { MySql2PreparedQueryHKT, MySql2QueryResultHKT } from "drizzle-orm/mysql2"
+import type { TablesRelationalConfig } from "drizzle-orm/relations"
+import { isConflict, MysqlProblem } from "./MysqlProblem.ts"
+
+/** A drizzle database on mysql2, made with or without a schema. */
+export type Mysql2Drizzle<
+  TFullSchema extends Record<string, unknown>,
+  TSchema extends TablesRelationalConfig
+> = MySqlDatabase<MySql2QueryResultHKT, MySql2PreparedQueryHKT, TFullSchema, TSchema>
+
+/** What statements are made with: a database or a transaction of it, the same whatever its schema. */
+export type Queries = Pick<
+  MySqlDatabase<MySql2QueryResultHKT, MySql2PreparedQueryHKT>,
+  "select" | "insert" | "update" | "execute"
+>
+
+/** What is used of a drizzle database. */
+export interface Drizzle extends Queries {
+  readonly transaction: <A>(body: (tx: Queries) => Promise<A>, config?: MySqlTransactionConfig) => Promise<A>
+}
+
+export interface MysqlDatabase {
+  /** Runs statements of which each stands alone. */
+  readonly read: <A>(body: (queries: Queries) => Promise<A>) => Promise<A>
+  /**
+   * Runs `body` in a transaction in READ COMMITTED, in which every read sees what is committed by then. If it throws,
+   * nothing stays. After a deadlock or a lock that did not come, all of it runs again, so `body` may run several times.
+   */
+  readonly transaction: <A>(body: (tx: Queries) => Promise<A>) => Promise<A>
+  /** Runs `body` on one connection. It may hold statements that commit by themselves. */
+  readonly session: <A>(body: (connection: Queries) => Promise<A>) => Promise<A>
+}
+
+export const make = <TFullSchema extends Record<string, unknown>, TSchema extends TablesRelationalConfig>(
+  db: Mysql2Drizzle<TFullSchema, TSchema>
+): MysqlDatabase => {
+  const drizzle: Drizzle = db
+  // A transaction on a pool has a connection to itself. On a single connection a second one would commit the first.
+  const alone = isPool(clientOf(db)) ? <A>(run: () => Promise<A>) => run() : oneAtATime()
+  // Before the transaction begins: within it, another connection may be one more than the pool has.
+  let checked = false
+  const ready = async () => {
+    if (checked) return
+    await requireSafeText(drizzle)
+    checked = true
+  }
+  return {
+    read: async (body) => {
+      await ready()
+      return body(drizzle)
+    },
+    transaction: async (body) => {
+      await ready()
+      return alone(() => again(() => withOwnError(drizzle, body, { isolationLevel: "read committed" })))
+    },
+    session: async (body) => {
+      await ready()
+      return alone(() => withOwnError(drizzle, body, undefined))
+    }
+  }
+}
+
+/** A cache that the app gave drizzle is not asked: what is read here decides what is written. drizzle 0.43 has none. */
+export const uncached = <Query extends object>(query: Query): Query => {
+  if ("$withCache" in query && typeof query.$withCache === "function") query.$withCache(false)
+  return query
+}
+
+/** When the connection breaks, drizzle's rollback fails too, and its error would hide the one that tells why. */
+const withOwnError = async <A>(
+  drizzle: Drizzle,
+  body: (tx: Queries) => Promise<A>,
+  config: MySqlTransactionConfig | undefined
+): Promise<A> => {
+  let thrown: { readonly error: unknown } | undefined
+  try {
+    return await drizzle.transaction(async (tx) => {
+      try {
+        return await body(tx)
+      } catch (error) {
+        thrown = { error }
+        throw error
+      }
+    }, config)
+  } catch (error) {
+    throw thrown === undefined ? error : thrown.error
+  }
+}
+
+const tries = 5
+/** Whoever waits for the answer, Polar for one, gives up after ten seconds. */
+const patienceMillis = 8000
+
+/**
+ * The whole transaction again, from the beginning: after a lock that did not come in time (1205) the server keeps the
+ * transaction open, but drizzle has rolled it back by now. The pause differs each time, so that rivals do not meet again.
+ */
+const again = async <A>(run: () => Promise<A>): Promise<A> => {
+  const start = performance.now()
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await run()
+    } catch (error) {
+      if (attempt === tries || !isConflict(error) || performance.now() - start > patienceMillis) throw error
+      const pause = 10 * 2 ** attempt * (0.5 + Math.random())
+      await new Promise((resolve) => setTimeout(resolve, pause))
+    }
+  }
+}
+
+const oneAtATime = () => {
+  let last: Promise<unknown> = Promise.resolve()
+  return <A>(run: () => Promise<A>): Promise<A> => {
+    const next = last.then(run, run)
+    last = next
+    return next
+  }
+}
+
+/**
+ * mysql2 escapes text with backslashes, which end the text where the server takes them for ordinary characters. And a
+ * character set that is not UTF-8 to four bytes turns what it lacks into question marks.
+ */
+const requireSafeText = async (queries: Queries): Promise<void> => {
+  const [row] = await uncached(
+    queries
+      .select({
+        mode: sql<string>`@@SESSION.sql_mode`,
+        client: sql<string>`@@SESSION.character_set_client`,
+        results: sql<string | null>`@@SESSION.character_set_results`
+      })
+      .from(sql`(SELECT 1 AS one) AS session`)
+  )
+  if (row?.mode.split(",").includes("NO_BACKSLASH_ESCAPES")) {
+    throw new MysqlProblem(
+      "schema",
+      "the connection's sql_mode has NO_BACKSLASH_ESCAPES, with which mysql2 cannot pass text safely; take it out of the session's sql_mode"
+    )
+  }
+  for (const charset of [row?.client, row?.results]) {
+    if (charset !== undefined && charset !== null && charset !== "utf8mb4") {
+      throw new MysqlProblem(
+        "schema",
+        `the connection's character set is ${charset}, and the store needs utf8mb4; leave the pool's option charset at its default`
+      )
+    }
+  }
+}
+
+const isPool = (client: unknown): boolean => typeof client === "object" && client !== null && "getConnection" in client
+
+/** drizzle declares its session and the session's client internal. */
+const clientOf = (db: object): unknown => {
+  const session: unknown = Reflect.get(db, "session")
+  return typeof session === "object" && session !== null ? Reflect.get(session, "client") : undefined
+}

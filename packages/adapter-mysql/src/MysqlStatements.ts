@@ -1,0 +1,418 @@
+/**
+ * The statements on the store's own tables.
+ *
+ * Rows go in with as few statements as there are tables, because each is a way to the server and back.
+ */
+import type { ClaimRequest, DeliveryRowQuery, Settlement } from "@kavach-polar/core/StoreDriver"
+import type {
+  CheckoutRow,
+  ClaimedNotificationRow,
+  DeliveryRow,
+  LinkRow,
+  NotificationRow,
+  SubscriptionFact,
+  SubscriptionRow
+} from "@kavach-polar/core/StoreRows"
+import type { Changes } from "@kavach-polar/core/StoreStep"
+import { and, asc, desc, eq, getTableColumns, gte, inArray, isNull, lt, notInArray, type SQL, sql } from "drizzle-orm"
+import { type MySqlColumn, type MySqlTable, union, unionAll } from "drizzle-orm/mysql-core"
+import { type Queries, uncached } from "./MysqlDatabase.ts"
+import { datetimeOf, millisOf } from "./MysqlTime.ts"
+import { checkouts, customers, deliveries, notifications, subscriptions } from "./schema.ts"
+
+export type MysqlStatements = ReturnType<typeof on>
+
+/** On a database, or within a transaction of it. */
+export const on = (queries: Queries) => ({
+  deliveries: async (ids: ReadonlyArray<string>) =>
+    ids.length === 0
+      ? []
+      : uncached(
+          queries
+            .select({
+              id: deliveries.id,
+              state: deliveries.state,
+              attempts: deliveries.attempts,
+              customerId: deliveries.customerId,
+              subscriptionId: deliveries.subscriptionId,
+              userId: deliveries.userId
+            })
+            .from(deliveries)
+            .where(inArray(deliveries.id, [...ids]))
+        ),
+
+  links: async (customerIds: ReadonlyArray<string>): Promise<ReadonlyArray<LinkRow>> => {
+    if (customerIds.length === 0) return []
+    const rows = await uncached(
+      queries
+        .select()
+        .from(customers)
+        .where(inArray(customers.customerId, [...customerIds]))
+    )
+    return rows.map((row) => ({ ...row, linkedAt: millisOf(row.linkedAt), deletedAt: millisOrNull(row.deletedAt) }))
+  },
+
+  /** Those of these ids, and those of these customers. */
+  namedSubscriptions: async (
+    ids: ReadonlyArray<string>,
+    customerIds: ReadonlyArray<string>
+  ): Promise<ReadonlyArray<SubscriptionFact>> => {
+    const byId = ids.length === 0 ? undefined : facts(queries, inArray(subscriptions.id, [...ids]))
+    const byCustomer =
+      customerIds.length === 0 ? undefined : facts(queries, inArray(subscriptions.customerId, [...customerIds]))
+    // One column or the other has an index; a condition on both would go through the table.
+    const both = byId === undefined || byCustomer === undefined ? (byId ?? byCustomer) : unionAll(byId, byCustomer)
+    return both === undefined ? [] : (await uncached(both)).map(factOf)
+  },
+
+  liveSubscriptionsOf: async (userIds: ReadonlyArray<string>): Promise<ReadonlyArray<SubscriptionFact>> => {
+    if (userIds.length === 0) return []
+    const condition = and(inArray(subscriptions.userId, [...userIds]), eq(subscriptions.live, true))
+    return (await uncached(facts(queries, condition))).map(factOf)
+  },
+
+  /** Those of the users that have a link or a checkout. */
+  known: async (userIds: ReadonlyArray<string>): Promise<ReadonlyArray<string>> => {
+    if (userIds.length === 0) return []
+    const linked = queries
+      .select({ userId: customers.userId })
+      .from(customers)
+      .where(inArray(customers.userId, [...userIds]))
+    const bought = queries
+      .select({ userId: checkouts.userId })
+      .from(checkouts)
+      .where(inArray(checkouts.userId, [...userIds]))
+    return (await uncached(union(linked, bought))).map((row) => row.userId)
+  },
+
+  subscriptionsOf: async (userId: string, which: "all" | "live"): Promise<ReadonlyArray<SubscriptionRow>> => {
+    const rows = await uncached(
+      queries
+        .select()
+        .from(subscriptions)
+        .where(and(eq(subscriptions.userId, userId), which === "live" ? eq(subscriptions.live, true) : undefined))
+    )
+    return rows.map((row) => ({ ...factOf(row), data: row.data }))
+  },
+
+  latestCustomerOf: async (userId: string): Promise<string | undefined> => {
+    const [row] = await uncached(
+      queries
+        .select({ customerId: customers.customerId })
+        .from(customers)
+        .where(and(eq(customers.userId, userId), isNull(customers.deletedAt)))
+        .orderBy(desc(customers.linkedAt), asc(customers.customerId))
+        .limit(1)
+    )
+    return row?.customerId
+  },
+
+  writeDeliveries: (rows: ReadonlyArray<DeliveryRow>) =>
+    upsert(
+      queries,
+      deliveries,
+      deliveries.id,
+      rows.map((row) => ({
+        ...row,
+        receivedAt: datetimeOf(row.receivedAt),
+        updatedAt: datetimeOf(row.updatedAt)
+      }))
+    ),
+
+  writeLinks: (rows: ReadonlyArray<LinkRow>) =>
+    upsert(
+      queries,
+      customers,
+      customers.customerId,
+      rows.map((row) => ({
+        ...row,
+        linkedAt: datetimeOf(row.linkedAt),
+        deletedAt: datetimeOrNull(row.deletedAt)
+      }))
+    ),
+
+  writeSubscriptions: (rows: ReadonlyArray<SubscriptionRow>) =>
+    upsert(
+      queries,
+      subscriptions,
+      subscriptions.id,
+      rows.map((row) => ({
+        ...row,
+        currentPeriodEnd: datetimeOrNull(row.currentPeriodEnd),
+        updatedAt: datetimeOf(row.updatedAt)
+      }))
+    ),
+
+  adopt: async ({ id, updatedAt, userId }: Changes["adoptions"][number]): Promise<void> => {
+    await queries
+      .update(subscriptions)
+      .set({ userId, updatedAt: datetimeOf(updatedAt) })
+      .where(eq(subscriptions.id, id))
+  },
+
+  release: async ({ by, id, updatedAt, userId }: Changes["releases"][number]): Promise<void> => {
+    await queries
+      .update(deliveries)
+      .set({ state: "applied", userId, updatedAt: datetimeOf(updatedAt) })
+      .where(and(eq(deliveries[by], id), eq(deliveries.state, "unlinked")))
+  },
+
+  insertCheckouts: (rows: ReadonlyArray<CheckoutRow>) =>
+    insertUnlessExists(
+      queries,
+      checkouts,
+      checkouts.id,
+      rows.map((row) => ({ ...row, createdAt: datetimeOf(row.createdAt) }))
+    ),
+
+  insertNotifications: (rows: ReadonlyArray<NotificationRow>) =>
+    insertUnlessExists(
+      queries,
+      notifications,
+      notifications.id,
+      rows.map((row) => {
+        const createdAt = datetimeOf(row.createdAt)
+        return {
+          ...row,
+          createdAt,
+          state: "pending" as const,
+          attempts: 0,
+          availableAt: createdAt,
+          leaseOwner: null,
+          lastError: null,
+          updatedAt: createdAt
+        }
+      })
+    ),
+
+  /**
+   * Rows that another claimer is about to take are passed over, and not waited for. What says that nothing older of the
+   * subscription is unfinished is read without a lock: until the other's commit it still sees the older one as
+   * unfinished, so a younger one never goes first. The index is prescribed because the rows come in its order: sorted
+   * otherwise, all that are due would be locked before the first few are taken.
+   */
+  claim: async ({ leaseUntil, limit, now, owner }: ClaimRequest): Promise<ReadonlyArray<ClaimedNotificationRow>> => {
+    const rows = await uncached(
+      queries
+        .select()
+        .from(notifications, { forceIndex: "kavach_polar_notifications_due" })
+        .where(
+          and(
+            eq(notifications.state, "pending"),
+            sql`${notifications.availableAt} <= ${datetimeOf(now)}`,
+            isOldestOfItsSubscription
+          )
+        )
+        .orderBy(asc(notifications.availableAt), asc(notifications.id))
+        .limit(limitOf(limit))
+        .for("update", { skipLocked: true })
+    )
+    if (rows.length === 0) return []
+    await queries
+      .update(notifications)
+      .set({
+        attempts: sql`${notifications.attempts} + 1`,
+        availableAt: datetimeOf(leaseUntil),
+        leaseOwner: owner,
+        updatedAt: datetimeOf(now)
+      })
+      .where(
+        inArray(
+          notifications.id,
+          rows.map((row) => row.id)
+        )
+      )
+    return rows.map((row) => ({ ...row, createdAt: millisOf(row.createdAt), attempts: row.attempts + 1 }))
+  },
+
+  /** When the first one that is not among those just claimed can be claimed, in epoch milliseconds. */
+  nextDue: async (claimed: ReadonlyArray<string>): Promise<number | undefined> => {
+    const [row] = await uncached(
+      queries
+        .select({ availableAt: notifications.availableAt })
+        .from(notifications, { forceIndex: "kavach_polar_notifications_due" })
+        .where(
+          and(
+            eq(notifications.state, "pending"),
+            isOldestOfItsSubscription,
+            claimed.length === 0 ? undefined : notInArray(notifications.id, [...claimed])
+          )
+        )
+        .orderBy(asc(notifications.availableAt), asc(notifications.id))
+        .limit(1)
+    )
+    return row === undefined ? undefined : millisOf(row.availableAt)
+  },
+
+  /** Looks first and writes then: how many rows an UPDATE reports depends on a flag of the connection. */
+  settle: async ({ availableAt, error, id, now, owner, state }: Settlement): Promise<boolean> => {
+    const held = await uncached(
+      queries
+        .select({ lastError: notifications.lastError })
+        .from(notifications)
+        .where(and(eq(notifications.id, id), eq(notifications.state, "pending"), eq(notifications.leaseOwner, owner)))
+        .for("update")
+    )
+    const [row] = held
+    if (row === undefined) return false
+    await queries
+      .update(notifications)
+      .set({
+        state,
+        availableAt: datetimeOf(availableAt ?? now),
+        leaseOwner: null,
+        lastError: error ?? row.lastError,
+        updatedAt: datetimeOf(now)
+      })
+      .where(eq(notifications.id, id))
+    return true
+  },
+
+  inbox: async (query: DeliveryRowQuery): Promise<ReadonlyArray<DeliveryRow>> => {
+    const rows = await uncached(
+      queries
+        .select()
+        .from(deliveries)
+        .where(
+          and(
+            among(deliveries.id, query.ids),
+            among(deliveries.state, query.states),
+            among(deliveries.type, query.types),
+            query.receivedBefore === undefined
+              ? undefined
+              : lt(deliveries.receivedAt, datetimeOf(query.receivedBefore)),
+            query.receivedAfter === undefined ? undefined : gte(deliveries.receivedAt, datetimeOf(query.receivedAfter))
+          )
+        )
+        .orderBy(desc(deliveries.receivedAt), asc(deliveries.id))
+        .limit(limitOf(query.limit))
+    )
+    return rows.map((row) => ({
+      ...row,
+      receivedAt: millisOf(row.receivedAt),
+      updatedAt: millisOf(row.updatedAt)
+    }))
+  },
+
+  pruneBodies: async (before: number, limit: number): Promise<number> => {
+    const oldest = await uncached(
+      queries
+        .select({ id: deliveries.id })
+        .from(deliveries)
+        // MySQL has no index over some rows only; this column stands for what the index leaves out.
+        .where(and(sql`kavach_polar_deliveries.has_body = 1`, lt(deliveries.receivedAt, datetimeOf(before))))
+        .orderBy(asc(deliveries.receivedAt), asc(deliveries.id))
+        .limit(limitOf(limit))
+        .for("update", { skipLocked: true })
+    )
+    if (oldest.length === 0) return 0
+    await queries
+      .update(deliveries)
+      .set({ body: null })
+      .where(
+        inArray(
+          deliveries.id,
+          oldest.map((row) => row.id)
+        )
+      )
+    return oldest.length
+  }
+})
+
+const { data, ...factColumns } = getTableColumns(subscriptions)
+
+const facts = (queries: Queries, condition: SQL | undefined) =>
+  queries.select(factColumns).from(subscriptions).where(condition)
+
+/** `undefined` asks for nothing in particular; an empty list is met by no row. */
+const among = (column: MySqlColumn, values: ReadonlyArray<string> | undefined): SQL | undefined =>
+  values === undefined ? undefined : values.length === 0 ? sql`FALSE` : inArray(column, [...values])
+
+/** Callbacks are made in the order of events: nothing older of its subscription is unfinished. */
+const isOldestOfItsSubscription = sql`${notifications.id} = (
+  SELECT oldest.id FROM kavach_polar_notifications AS oldest
+  WHERE oldest.subscription_id = ${notifications.subscriptionId} AND oldest.state = 'pending'
+  ORDER BY oldest.event_at, oldest.precedence LIMIT 1)`
+
+/**
+ * Leaves the key as it is where the row that is there already has the same one. Where it is there because of another
+ * unique index, which somebody must have added, it has another key: NULL makes the statement fail, and no stranger's row
+ * is written over.
+ */
+const sameKey = (table: MySqlTable, key: MySqlColumn): SQL => {
+  const name = sql.identifier(key.name)
+  return sql`IF(${table}.${name} = VALUES(${name}), ${table}.${name}, NULL)`
+}
+
+/** Rows that replace what has their key. */
+const upsert = async <Table extends MySqlTable>(
+  queries: Queries,
+  table: Table,
+  key: MySqlColumn,
+  rows: ReadonlyArray<Table["$inferInsert"]>
+): Promise<void> => {
+  const assignments = Object.entries(getTableColumns(table)).map(([property, column]): readonly [string, SQL] => [
+    property,
+    column.name === key.name ? sameKey(table, key) : sql`VALUES(${sql.identifier(column.name)})`
+  ])
+  await insertOver(queries, table, Object.fromEntries(assignments), rows)
+}
+
+const insertUnlessExists = <Table extends MySqlTable>(
+  queries: Queries,
+  table: Table,
+  key: MySqlColumn,
+  rows: ReadonlyArray<Table["$inferInsert"]>
+): Promise<void> => {
+  const property = Object.entries(getTableColumns(table)).find(([, column]) => column.name === key.name)?.[0]
+  return insertOver(queries, table, property === undefined ? {} : { [property]: sameKey(table, key) }, rows)
+}
+
+const insertOver = async <Table extends MySqlTable>(
+  queries: Queries,
+  table: Table,
+  set: Record<string, SQL>,
+  rows: ReadonlyArray<Table["$inferInsert"]>
+): Promise<void> => {
+  for (const portion of portions(rows)) {
+    await queries.insert(table).values(portion).onDuplicateKeyUpdate({ set })
+  }
+}
+
+/** A statement must fit into the server's `max_allowed_packet`, at least 4 MB: two portions of escaped UTF-8 do. */
+const portionLength = 500_000
+
+const portions = <Row extends object>(rows: ReadonlyArray<Row>): ReadonlyArray<Array<Row>> => {
+  const all: Array<Array<Row>> = []
+  let length = Number.POSITIVE_INFINITY
+  for (const row of rows) {
+    const own = lengthOf(row)
+    const portion = all.at(-1)
+    if (portion === undefined || length + own > portionLength) {
+      all.push([row])
+      length = own
+    } else {
+      portion.push(row)
+      length += own
+    }
+  }
+  return all
+}
+
+const lengthOf = (row: object): number => {
+  let length = 0
+  for (const value of Object.values(row)) length += typeof value === "string" ? value.length : 20
+  return length
+}
+
+const factOf = (row: Omit<typeof subscriptions.$inferSelect, "data">): SubscriptionFact => ({
+  ...row,
+  currentPeriodEnd: millisOrNull(row.currentPeriodEnd),
+  updatedAt: millisOf(row.updatedAt)
+})
+
+const datetimeOrNull = (millis: number | null): string | null => (millis === null ? null : datetimeOf(millis))
+const millisOrNull = (datetime: string | null): number | null => (datetime === null ? null : millisOf(datetime))
+
+/** MySQL takes whole numbers only. */
+const limitOf = (limit: number): number => Math.min(Math.max(Math.trunc(limit), 0), 2 ** 31 - 1)

@@ -1,0 +1,2 @@
+export * as MysqlStore from "./MysqlStore.ts"
+export * as schema from "./schema.ts"

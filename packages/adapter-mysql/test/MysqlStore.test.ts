@@ -1,0 +1,152 @@
+/** What needs no server. What does lies in `test/databases`. */
+import { readFileSync } from "node:fs"
+import { expect, it } from "@effect/vitest"
+import { explain, isConflict } from "@kavach-polar/adapter-mysql/MysqlProblem"
+import * as MysqlStore from "@kavach-polar/adapter-mysql/MysqlStore"
+import { datetimeOf, millisOf } from "@kavach-polar/adapter-mysql/MysqlTime"
+import { migrations, statementsOf, usersTableSql } from "@kavach-polar/adapter-mysql/migrations"
+import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
+import { DrizzleQueryError } from "drizzle-orm"
+import { drizzle } from "drizzle-orm/mysql2"
+import { Config, ConfigProvider, Duration, Effect, Layer, Redacted } from "effect"
+import mysql from "mysql2"
+import mysqlPromise from "mysql2/promise"
+import { runChild } from "./runChild.ts"
+
+const email = "ada.martin@acme-mail.dev"
+
+it("the SQL in the folder migrations is the SQL that runs", () => {
+  const text = (name: string) =>
+    readFileSync(new URL(`../migrations/${name}.sql`, import.meta.url), { encoding: "utf8" })
+  for (const { name, sql } of migrations) expect(sql).toBe(text(name))
+  expect(usersTableSql).toBe(text("kavach_users"))
+  expect(migrations.map(({ version }) => version)).toEqual(migrations.map((_, index) => index + 1))
+  for (const { name, version } of migrations) expect(name).toMatch(new RegExp(`^${String(version).padStart(4, "0")}_`))
+})
+
+it("every statement of a migration can run again after a crash", () => {
+  for (const { sql } of migrations) {
+    for (const statement of statementsOf(sql)) {
+      expect(statement).toMatch(/CREATE TABLE IF NOT EXISTS|INSERT INTO[^;]*ON DUPLICATE KEY UPDATE/)
+    }
+  }
+})
+
+it("importing the package loads no driver, and making a pool connects to nothing", async () => {
+  expect(JSON.parse(await runChild("imports"))).toEqual({ before: false, after: true })
+}, 60_000)
+
+it("times go there and back, in any year", () => {
+  for (const iso of ["0000-01-01T00:00:00.000Z", "1969-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999Z"]) {
+    expect(millisOf(datetimeOf(Date.parse(iso)))).toBe(Date.parse(iso))
+  }
+  expect(datetimeOf(Date.parse("2026-10-05T14:22:08.455Z"))).toBe("2026-10-05 14:22:08.455")
+  expect(datetimeOf(8.64e15)).toBe("9999-12-31 23:59:59.999")
+  expect(datetimeOf(-8.64e15)).toBe("0000-01-01 00:00:00.000")
+})
+
+/** An error as mysql2 makes it. */
+const serverError = (code: string, errno: number, message: string) =>
+  Object.assign(new Error(message), { code, errno, sqlMessage: message, sql: `SELECT '${email}'` })
+
+it("what the server's messages mean, without the values that they quote", () => {
+  const explained = (code: string, errno: number, message: string) => explain(serverError(code, errno, message))
+  expect(explained("ER_DUP_ENTRY", 1062, `Duplicate entry '${email}' for key 'kavach_users.email'`)).toEqual({
+    reason: "constraint",
+    detail: "ER_DUP_ENTRY: there is another row with the same key kavach_users.email"
+  })
+  expect(explained("ER_DUP_ENTRY", 1062, `Duplicate entry 'it's for key 'x'' for key 'email'`).detail).toBe(
+    "ER_DUP_ENTRY: there is another row with the same key email"
+  )
+  expect(explained("ER_NO_SUCH_TABLE", 1146, "Table 'shop.kavach_users' doesn't exist")).toEqual({
+    reason: "schema",
+    detail: "ER_NO_SUCH_TABLE: there is no table kavach_users"
+  })
+  expect(explained("ER_BAD_FIELD_ERROR", 1054, "Unknown column 'polar_product_id' in 'field list'").detail).toBe(
+    "ER_BAD_FIELD_ERROR: there is no column polar_product_id"
+  )
+  expect(explained("ER_X", 1292, `Incorrect datetime value: '${email}' for column 'updated_at' at row 1`).detail).toBe(
+    "ER_X: a value does not fit into column updated_at"
+  )
+  expect(
+    explained("ER_X", 1366, `Incorrect value: '${email}' for column \`shop\`.\`t\`.\`name\` at row 3`).detail
+  ).toBe("ER_X: a value does not fit into column name")
+  expect(explained("ER_X", 1142, "INSERT command denied to user 'ada'@'localhost' for table 'kavach_users'")).toEqual({
+    reason: "denied",
+    detail: "ER_X: the database user lacks INSERT kavach_users"
+  })
+  expect(explained("ER_ACCESS_DENIED_ERROR", 1045, "Access denied for user 'ada'@'10.0.0.1'")).toEqual({
+    reason: "denied",
+    detail: "ER_ACCESS_DENIED_ERROR: the user name or the password is wrong"
+  })
+  expect(explained("ER_GET_ERRNO", 1030, 'Got error 28 "No space left on device" from storage engine')).toMatchObject({
+    reason: "full"
+  })
+  expect(explained("ER_BINLOG_STMT_MODE_AND_ROW_ENGINE", 1665, "Cannot execute statement")).toMatchObject({
+    reason: "readOnly",
+    detail: expect.stringContaining("binlog_format")
+  })
+  expect(explained("ER_NET_PACKET_TOO_LARGE", 1153, "Got a packet bigger than").detail).toContain("max_allowed_packet")
+  expect(explained("ER_SOMETHING_NEW", 9999, `it says ${email}`)).toEqual({
+    reason: "unknown",
+    detail: "ER_SOMETHING_NEW (9999)"
+  })
+})
+
+it("drizzle's own messages, which hold SQL and parameters, are never used", () => {
+  const query = new DrizzleQueryError(
+    "insert into kavach_users values (?)",
+    [email],
+    serverError("ER_LOCK_DEADLOCK", 1213, "Deadlock found")
+  )
+  expect(explain(query)).toEqual({ reason: "busy", detail: "ER_LOCK_DEADLOCK: a deadlock with other writers" })
+  expect(isConflict(query)).toBe(true)
+  expect(isConflict(serverError("ER_DUP_ENTRY", 1062, ""))).toBe(false)
+  expect(explain(new DrizzleQueryError("insert", [email])).detail).not.toContain(email)
+})
+
+it("of an error that is not the database's only the name is told", () => {
+  expect(explain(new TypeError(email))).toEqual({ reason: "unknown", detail: "an unexpected TypeError" })
+  expect(explain(email)).toEqual({ reason: "unknown", detail: "something that is not an error was thrown" })
+})
+
+const claim = Effect.flatMap(SubscriptionStore, (store) =>
+  store.claimNotifications({ owner: "a", limit: 1, lease: Duration.minutes(1) })
+)
+
+it.effect("nothing listens at the address: an error, and not before the first use", () =>
+  Effect.gen(function* () {
+    const context = yield* Layer.build(MysqlStore.layer({ url: Redacted.make("mysql://ada:secret@127.0.0.1:1/shop") }))
+    const error = yield* Effect.flip(Effect.provide(claim, context))
+    expect(error).toMatchObject({ reason: "unavailable", operation: "claimNotifications" })
+    expect(error.message).toContain("ECONNREFUSED: nothing answers at the server's address")
+    expect(JSON.stringify([error, error.message, error.stack])).not.toMatch(/secret|ada/)
+  }).pipe(Effect.scoped)
+)
+
+it.effect("a URL that is none is an error that does not show it", () =>
+  Effect.gen(function* () {
+    const error = yield* Effect.flip(Effect.scoped(MysqlStore.open({ url: "//ada:secret@nowhere" })))
+    expect(error).toMatchObject({ reason: "unavailable", operation: "open" })
+    expect(error.message).not.toContain("secret")
+  })
+)
+
+it.effect("the address can come from the configuration", () =>
+  Effect.gen(function* () {
+    const error = yield* Effect.flip(
+      Effect.provide(claim, MysqlStore.layerConfig({ url: Config.redacted("DATABASE_URL") }))
+    )
+    expect(error).toMatchObject({ _tag: "StoreError", reason: "unavailable" })
+  }).pipe(Effect.withConfigProvider(ConfigProvider.fromMap(new Map([["DATABASE_URL", "mysql://127.0.0.1:1/shop"]]))))
+)
+
+it("any drizzle database on mysql2 can be lent", () => {
+  // Never connected: this is about types, and about what is looked at when a store is made.
+  const options = { host: "127.0.0.1", port: 1 }
+  const pools = [mysql.createPool(options), mysqlPromise.createPool(options)] as const
+  const databases = [drizzle(pools[0]), drizzle(pools[1]), drizzle({ client: pools[1], casing: "snake_case" })] as const
+  for (const database of databases) expect(MysqlStore.make(database).migrate).toBeDefined()
+  const withSchema = drizzle(pools[1], { schema: {}, mode: "planetscale" })
+  expect(MysqlStore.fromDrizzle(withSchema)).toBeDefined()
+})

@@ -1,0 +1,163 @@
+/**
+ * A drizzle database as this adapter uses it, whatever its driver: statements that answer with JSON, transactions that
+ * are READ COMMITTED, and patience with conflicts.
+ */
+
+import { StoreProblem } from "@kavach-polar/core/StoreProblem"
+import type { SQL } from "drizzle-orm"
+import type { PgDatabase, PgQueryResultHKT, PgTransactionConfig } from "drizzle-orm/pg-core"
+import type { TablesRelationalConfig } from "drizzle-orm/relations"
+import { isConflict } from "./PostgresProblem.ts"
+
+/** A drizzle database on PostgreSQL, made with or without a schema: node-postgres's, postgres.js's, PGlite's and the like. */
+export type PgDrizzle<
+  TQueryResult extends PgQueryResultHKT,
+  TFullSchema extends Record<string, unknown>,
+  TSchema extends TablesRelationalConfig
+> = PgDatabase<TQueryResult, TFullSchema, TSchema>
+
+export interface Session {
+  readonly run: (statement: SQL) => Promise<void>
+  /**
+   * Of a statement that yields one row with one column, JSON as text: the value. Drivers and their settings differ in
+   * what they make of numbers, times and column names; of a text they all make a string. The type is the statement's.
+   */
+  readonly answer: <A>(statement: SQL) => Promise<A>
+}
+
+export interface PostgresDatabase extends Session {
+  /** Commits what `body` did, or nothing of it if it rejects. Conflicts with others run it again, a few times. */
+  readonly transaction: <A>(body: (session: Session) => Promise<A>) => Promise<A>
+}
+
+export const make = <
+  TQueryResult extends PgQueryResultHKT,
+  TFullSchema extends Record<string, unknown>,
+  TSchema extends TablesRelationalConfig
+>(
+  db: PgDrizzle<TQueryResult, TFullSchema, TSchema>
+): PostgresDatabase => {
+  const drizzle: Drizzle = db
+  const { answer, run } = sessionOn(drizzle)
+  const inTurn = isSingleConnection(clientOf(db)) ? oneAtATime() : immediately
+  return {
+    run: (statement) => patiently(() => inTurn(() => run(statement))),
+    answer: <A>(statement: SQL) => patiently(() => inTurn(() => answer<A>(statement))),
+    transaction: (body) => patiently(() => inTurn(() => transact(drizzle, body)))
+  }
+}
+
+/** What is used of it; the same whatever its driver and schema. */
+interface Drizzle extends Executes {
+  readonly transaction: <A>(body: (tx: Executes) => Promise<A>, config: PgTransactionConfig) => Promise<A>
+}
+
+interface Executes {
+  readonly execute: (statement: SQL) => PromiseLike<unknown>
+}
+
+const sessionOn = (drizzle: Executes): Session => ({
+  run: async (statement) => {
+    await drizzle.execute(statement)
+  },
+  answer: async (statement) => {
+    const [row] = rowsOf(await drizzle.execute(statement))
+    const [text] = typeof row === "object" && row !== null ? Object.values(row) : []
+    if (typeof text !== "string") throw new StoreProblem("unknown", "a statement answered with something else")
+    return JSON.parse(text)
+  }
+})
+
+/** postgres.js answers with rows, the other drivers with an object that has them. */
+const rowsOf = (result: unknown): ReadonlyArray<unknown> => {
+  const rows = typeof result === "object" && result !== null && "rows" in result ? result.rows : result
+  return Array.isArray(rows) ? rows : []
+}
+
+const transact = async <A>(drizzle: Drizzle, body: (session: Session) => Promise<A>): Promise<A> => {
+  // When the connection is gone, drizzle's own rollback throws another error.
+  let thrown: { readonly error: unknown } | undefined
+  let ignored: Ignored | undefined
+  try {
+    return await drizzle.transaction(
+      async (tx) => {
+        ignored = ignoreErrorEvents(tx)
+        try {
+          return await body(sessionOn(tx))
+        } catch (error) {
+          thrown = { error }
+          throw error
+        }
+      },
+      // Whatever the server's default is: each statement has to see what was committed before it began.
+      { isolationLevel: "read committed" }
+    )
+  } catch (error) {
+    throw thrown === undefined ? error : thrown.error
+  } finally {
+    ignored?.end()
+  }
+}
+
+interface Ignored {
+  readonly end: () => void
+}
+
+/**
+ * When its connection breaks, a client of node-postgres rejects what is under way and emits "error" besides, which ends
+ * the process if nobody listens. Its pool listens to idle clients only, and drizzle not at all.
+ */
+const ignoreErrorEvents = (tx: object): Ignored | undefined => {
+  const client = clientOf(tx)
+  if (!isNodePostgres(client)) return undefined
+  const ignore = () => {}
+  client.on("error", ignore)
+  return { end: () => client.removeListener("error", ignore) }
+}
+
+const tries = 5
+
+/** Runs it again while others are in its way. Nothing of a try stays that ended in a conflict. */
+const patiently = async <A>(attempt: () => Promise<A>): Promise<A> => {
+  for (let failures = 1; ; failures++) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (failures === tries || !isConflict(error)) throw error
+      // At random, so that those who met do not meet again.
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 20 * 2 ** failures))
+    }
+  }
+}
+
+const immediately = <A>(attempt: () => Promise<A>): Promise<A> => attempt()
+
+/** Two transactions on one connection would become one. */
+const oneAtATime = () => {
+  let last: Promise<unknown> = Promise.resolve()
+  return <A>(attempt: () => Promise<A>): Promise<A> => {
+    const next = last.then(attempt, attempt)
+    last = next
+    return next
+  }
+}
+
+/** drizzle declares its session internal, and only some of its databases have `$client`. */
+const clientOf = (db: object): unknown => {
+  const session: unknown = Reflect.get(db, "session")
+  const client: unknown = typeof session === "object" && session !== null ? Reflect.get(session, "client") : undefined
+  return client ?? Reflect.get(db, "$client")
+}
+
+/** The part of node-postgres's Client that is used. A Pool has no `escapeLiteral`. */
+interface NodePostgresClient {
+  readonly on: (event: "error", listener: () => void) => unknown
+  readonly removeListener: (event: "error", listener: () => void) => unknown
+}
+
+const isNodePostgres = (client: unknown): client is NodePostgresClient =>
+  typeof client === "object" &&
+  client !== null &&
+  ["on", "removeListener", "escapeLiteral"].every((name) => typeof Reflect.get(client, name) === "function")
+
+const isSingleConnection = isNodePostgres

@@ -1,0 +1,125 @@
+/** The store's driver on PostgreSQL. */
+import type { StoreDriver } from "@kavach-polar/core/StoreDriver"
+import type { DeliveryRow, SubscriptionRow, UserRow } from "@kavach-polar/core/StoreRows"
+import type { Changes, Facts, Keys } from "@kavach-polar/core/StoreStep"
+import { sql } from "drizzle-orm"
+import * as Migrator from "./Migrator.ts"
+import type { PostgresDatabase, Session } from "./PostgresDatabase.ts"
+import { lock } from "./PostgresLocks.ts"
+import { explain } from "./PostgresProblem.ts"
+import * as Statements from "./PostgresStatements.ts"
+import * as UsersTable from "./UsersTable.ts"
+
+export const make = (database: PostgresDatabase): StoreDriver => {
+  // Looked at when it is first needed: a migration may yet have to make it.
+  let opened: Promise<UsersTable.UsersTable | undefined> | undefined
+  const users = async () => {
+    opened ??= UsersTable.open(database)
+    const opening = opened
+    const table = await opening.catch((error: unknown) => {
+      if (opened === opening) opened = undefined
+      throw error
+    })
+    if (table === undefined && opened === opening) opened = undefined
+    return table
+  }
+
+  return {
+    name: "postgresql",
+    migrate: async () => {
+      await Migrator.migrate(database)
+      opened = undefined
+    },
+    atomically: async (keys, decide) => {
+      const table = await users()
+      await database.transaction(async (session) => write(session, decide(await load(session, keys, table)), table))
+    },
+    subscriptionsOf: (userId, which) =>
+      database.answer<ReadonlyArray<SubscriptionRow>>(Statements.selectSubscriptionsOf(userId, which)),
+    customerOf: async (userId) =>
+      (await database.answer<string | null>(Statements.selectLatestCustomerOf(userId))) ?? undefined,
+    findUser: async (userId) => {
+      const table = await users()
+      return table === undefined
+        ? undefined
+        : ((await database.answer<UserRow | null>(table.find(userId))) ?? undefined)
+    },
+    claimNotifications: async (request) => {
+      const { next, rows } = await database.answer<Statements.Claimed>(Statements.claim(request))
+      const nextDueAt = next !== null ? Math.max(next, request.now) : rows.length > 0 ? request.leaseUntil : null
+      return { rows, nextDueAt }
+    },
+    settleNotification: async (settlement) => (await database.answer<number>(Statements.settle(settlement))) > 0,
+    deliveries: (query) => database.answer<ReadonlyArray<DeliveryRow>>(Statements.selectInbox(query)),
+    pruneDeliveryBodies: (before, limit) => database.answer<number>(Statements.pruneBodies(before, limit)),
+    explain: (error) => {
+      const explanation = explain(error)
+      // The users' table may have been changed or made anew by its owner; look again next time.
+      if (explanation.reason === "schema") opened = undefined
+      return explanation
+    }
+  }
+}
+
+/**
+ * Locks, then reads, in three rounds, because a statement sees what was committed before it began: one that locks and
+ * reads at once would read what was true before it had to wait.
+ *
+ * 1. The names of the deliveries, customers and subscriptions.
+ * 2. The rows of the subscriptions that these lead to, which also says who owns them.
+ * 3. The names of the users: those that the keys name, those of the links, and the owners.
+ *
+ * Nobody waits in a circle: everybody takes them in this order, and within a round in one order (of hashes, of ids, of
+ * hashes), and waits for nothing of an earlier round when holding something of a later one.
+ *
+ * What is read stays true until the commit. A delivery, a link or a new subscription is only written under the lock of
+ * its name; a stored subscription under that of its row, whichever customer it belongs to by then. So nobody changes an
+ * owner, and the users of round 3 cannot become more. Whatever is of a user (live subscriptions, the projection) is only
+ * written by who holds the user's lock: a subscription's owner is among the owners, and a new one among the keys or links.
+ * A user's row and checkouts may appear meanwhile, which is as if the step had come just before.
+ */
+const load = async (session: Session, keys: Keys, table: UsersTable.UsersTable | undefined): Promise<Facts> => {
+  const names = [
+    ...keys.deliveryIds.map((id) => `delivery ${id}`),
+    ...keys.customerIds.map((id) => `customer ${id}`),
+    ...keys.subscriptionIds.map((id) => `subscription ${id}`)
+  ]
+  if (names.length === 0 && keys.userIds.length === 0) return noFacts
+  await session.run(lock(names, "2s"))
+  const { deliveries, links, subscriptions } = await session.answer<Statements.Named>(Statements.selectNamed(keys))
+  const userIds = [
+    ...new Set([
+      ...keys.userIds,
+      ...links.map((link) => link.userId),
+      ...subscriptions.flatMap((row) => row.userId ?? [])
+    ])
+  ]
+  if (userIds.length > 0) {
+    await session.run(
+      lock(
+        userIds.map((id) => `user ${id}`),
+        "2s"
+      )
+    )
+  }
+  const concerned = await session.answer<Statements.Concerned>(
+    Statements.selectConcerned(userIds, keys.userIds, table?.facts(userIds, keys.customerIds) ?? sql`'[]'::json`)
+  )
+  return {
+    deliveries,
+    links,
+    subscriptions: [...new Map([...subscriptions, ...concerned.subscriptions].map((row) => [row.id, row])).values()],
+    users: concerned.users,
+    knownUserIds: concerned.knownUserIds
+  }
+}
+
+const noFacts: Facts = { deliveries: [], links: [], subscriptions: [], users: [], knownUserIds: [] }
+
+const write = async (session: Session, changes: Changes, table: UsersTable.UsersTable | undefined): Promise<void> => {
+  const statements = [...Statements.writes(changes)]
+  if (table !== undefined && changes.projections.length > 0) statements.push(table.project(changes.projections))
+  if (statements.length > 0) await session.run(Statements.together(statements))
+  // A delivery of this very step may be among them.
+  if (changes.releases.length > 0) await session.run(Statements.release(changes.releases))
+}

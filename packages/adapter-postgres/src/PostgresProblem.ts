@@ -1,0 +1,109 @@
+/** What an error of PostgreSQL, of its drivers, or of the code around them means to an operator. */
+import type { StoreErrorReason } from "@kavach-polar/core/StoreError"
+import { innermostCause, StoreProblem } from "@kavach-polar/core/StoreProblem"
+
+export interface Explanation {
+  readonly reason: StoreErrorReason
+  /** Without SQL and without values. */
+  readonly detail: string
+}
+
+/**
+ * drizzle puts the SQL and the parameters into its own errors' messages, so only the innermost cause is looked at, and of
+ * that only code and message: PostgreSQL's `detail` and `where` hold values. So do some messages; see `classes`.
+ */
+export const explain = (error: unknown): Explanation => {
+  const cause = innermostCause(error)
+  if (cause instanceof StoreProblem) return { reason: cause.reason, detail: cause.message }
+  if (!(cause instanceof Error)) return { reason: "unknown", detail: "something that is not an error was thrown" }
+  const code = codeOf(cause)
+  if (code !== undefined && /^[0-9A-Z]{5}$/.test(code)) {
+    const known = classes.find(([prefix]) => code.startsWith(prefix))
+    if (known === undefined) return { reason: "unknown", detail: `the database's error ${code}` }
+    const [, reason, instead] = known
+    return { reason, detail: `${code}: ${instead ?? cause.message}` }
+  }
+  const reason = code === undefined ? undefined : driverCodes.get(code)
+  // An AggregateError, which Node throws when it tried several addresses, has no message.
+  if (reason !== undefined) return { reason, detail: cause.message === "" ? `${code}` : `${code}: ${cause.message}` }
+  const found = messages.find(([pattern]) => pattern.test(cause.message))
+  if (found !== undefined) return { reason: found[1], detail: cause.message }
+  // Nobody knows what other errors say: a failed encoding, for one, quotes what it could not encode.
+  return { reason: "unknown", detail: `an unexpected ${cause.name}` }
+}
+
+/** Whether the same transaction, run again from its beginning, may well succeed. */
+export const isConflict = (error: unknown): boolean => {
+  const cause = innermostCause(error)
+  const code = cause instanceof Error ? codeOf(cause) : undefined
+  return code === "40001" || code === "40P01" || code === "55P03"
+}
+
+const codeOf = (error: Error): string | undefined =>
+  "code" in error && typeof error.code === "string" ? error.code : undefined
+
+/**
+ * SQLSTATEs and their classes (PostgreSQL's documentation, appendix A), the narrower first. Where the server's message
+ * may quote a value, another text stands in its place.
+ */
+const classes: ReadonlyArray<readonly [prefix: string, reason: StoreErrorReason, instead?: string]> = [
+  ["08", "unavailable"],
+  ["22", "schema", "a column does not take the value that belongs into it"],
+  ["23", "constraint"],
+  ["25006", "readOnly"],
+  ["25P03", "unavailable"],
+  ["25P04", "busy"],
+  ["28", "denied"],
+  ["3D", "unavailable"],
+  ["3F", "schema"],
+  ["40003", "unavailable"],
+  ["40", "busy"],
+  ["42501", "denied"],
+  ["42", "schema"],
+  ["53100", "full"],
+  ["53", "unavailable"],
+  ["55006", "busy"],
+  ["55P03", "busy"],
+  ["57014", "busy"],
+  ["57P", "unavailable"],
+  ["58", "unavailable"],
+  ["P0", "unknown", "a trigger or a function of the database refused it"]
+]
+
+/** Codes of postgres.js, and of Node for sockets and certificates. */
+const driverCodes: ReadonlyMap<string, StoreErrorReason> = new Map<string, StoreErrorReason>([
+  ["CONNECTION_CLOSED", "unavailable"],
+  ["CONNECTION_ENDED", "unavailable"],
+  ["CONNECTION_DESTROYED", "unavailable"],
+  ["CONNECT_TIMEOUT", "unavailable"],
+  ["ECONNREFUSED", "unavailable"],
+  ["ECONNRESET", "unavailable"],
+  ["ECONNABORTED", "unavailable"],
+  ["EPIPE", "unavailable"],
+  ["ETIMEDOUT", "unavailable"],
+  ["EHOSTUNREACH", "unavailable"],
+  ["ENETUNREACH", "unavailable"],
+  ["ENOTFOUND", "unavailable"],
+  ["EAI_AGAIN", "unavailable"],
+  ["ENOENT", "unavailable"],
+  ["EACCES", "denied"],
+  ["CERT_HAS_EXPIRED", "unavailable"],
+  ["DEPTH_ZERO_SELF_SIGNED_CERT", "unavailable"],
+  ["SELF_SIGNED_CERT_IN_CHAIN", "unavailable"],
+  ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "unavailable"],
+  ["ERR_TLS_CERT_ALTNAME_INVALID", "unavailable"],
+  ["SASL_SIGNATURE_MISMATCH", "denied"],
+  ["AUTH_TYPE_NOT_IMPLEMENTED", "denied"]
+])
+
+/** For errors of node-postgres and PGlite that carry no code. */
+const messages: ReadonlyArray<readonly [pattern: RegExp, reason: StoreErrorReason]> = [
+  [/^Connection terminated/, "unavailable"],
+  [/^Client (has encountered a connection error|was closed) and is not queryable$/, "unavailable"],
+  [/^Cannot use a pool after calling end on the pool$/, "unavailable"],
+  [/^timeout (exceeded|expired)/, "unavailable"],
+  [/^The server does not support SSL connections$/, "unavailable"],
+  [/^PGlite is clos(ed|ing)$/, "unavailable"],
+  [/^Query read timeout$/, "busy"],
+  [/^SASL: /, "denied"]
+]

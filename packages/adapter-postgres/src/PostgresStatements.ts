@@ -1,0 +1,268 @@
+/** The statements on the store's own tables. Those that read answer with one JSON value; see `Session.answer`. */
+import type { ClaimRequest, DeliveryRowQuery, Settlement } from "@kavach-polar/core/StoreDriver"
+import type {
+  CheckoutRow,
+  ClaimedNotificationRow,
+  DeliveryRow,
+  LinkRow,
+  NotificationRow,
+  SubscriptionFact,
+  SubscriptionRow
+} from "@kavach-polar/core/StoreRows"
+import type { Changes, Facts, Keys } from "@kavach-polar/core/StoreStep"
+import { type SQL, sql } from "drizzle-orm"
+import { bigints, booleans, count, listOf, millis, text, texts, time, times } from "./PostgresValues.ts"
+
+/** What the names in a step's keys lead to. */
+export interface Named {
+  readonly deliveries: Facts["deliveries"]
+  readonly links: ReadonlyArray<LinkRow>
+  readonly subscriptions: ReadonlyArray<SubscriptionFact>
+}
+
+/** The subscriptions are locked as well, in the order of their ids, and are as they are once the locks are held. */
+export const selectNamed = ({ customerIds, deliveryIds, subscriptionIds }: Keys): SQL => sql`SELECT json_build_object(
+  'deliveries', ${listOf(sql`SELECT id, state, attempts, customer_id AS "customerId", subscription_id AS "subscriptionId",
+    user_id AS "userId" FROM kavach_polar_deliveries WHERE id = ANY (${texts(deliveryIds)})`)},
+  'links', ${listOf(sql`SELECT customer_id AS "customerId", user_id AS "userId", linked_by AS "linkedBy",
+    ${millis(sql`linked_at`)} AS "linkedAt", ${millis(sql`deleted_at`)} AS "deletedAt"
+    FROM kavach_polar_customers WHERE customer_id = ANY (${texts(customerIds)})`)},
+  'subscriptions', ${listOf(sql`SELECT ${fact} FROM kavach_polar_subscriptions
+    WHERE id = ANY (${texts(subscriptionIds)}) OR customer_id = ANY (${texts(customerIds)})
+    ORDER BY id FOR NO KEY UPDATE`)}
+)::text`
+
+/** What concerns the users that a step is about. */
+export interface Concerned {
+  readonly subscriptions: ReadonlyArray<SubscriptionFact>
+  readonly users: Facts["users"]
+  readonly knownUserIds: ReadonlyArray<string>
+}
+
+export const selectConcerned = (userIds: ReadonlyArray<string>, asked: ReadonlyArray<string>, users: SQL): SQL =>
+  sql`SELECT json_build_object(
+    'subscriptions', ${listOf(sql`SELECT ${fact} FROM kavach_polar_subscriptions
+      WHERE user_id = ANY (${texts(userIds)}) AND live`)},
+    'users', ${users},
+    'knownUserIds', (SELECT coalesce(json_agg(asked), '[]') FROM unnest(${texts(asked)}) AS asked
+      WHERE EXISTS (SELECT FROM kavach_polar_customers WHERE user_id = asked)
+      OR EXISTS (SELECT FROM kavach_polar_checkouts WHERE user_id = asked))
+  )::text`
+
+const fact = sql`id, user_id AS "userId", customer_id AS "customerId", organization_id AS "organizationId",
+  product_id AS "productId", status, live, ${millis(sql`current_period_end`)} AS "currentPeriodEnd",
+  cancel_at_period_end AS "cancelAtPeriodEnd", event_at AS "eventAt", precedence, delivery_id AS "deliveryId",
+  ${millis(sql`updated_at`)} AS "updatedAt"`
+
+/** All that a step writes to the store's own tables in one go. No two of them write the same row. */
+export const writes = (changes: Changes): ReadonlyArray<SQL> => [
+  ...unlessEmpty(changes.deliveries, upsertDeliveries),
+  ...unlessEmpty(changes.links, upsertLinks),
+  ...unlessEmpty(changes.subscriptions, upsertSubscriptions),
+  ...unlessEmpty(changes.adoptions, adopt),
+  ...unlessEmpty(changes.notifications, insertNotifications),
+  ...unlessEmpty(changes.checkouts, insertCheckouts)
+]
+
+/** Runs all of them as one statement. */
+export const together = (statements: ReadonlyArray<SQL>): SQL => {
+  const parts = statements.map((statement, index) => sql`${sql.identifier(`part_${index}`)} AS (${statement})`)
+  return sql`WITH ${sql.join(parts, sql`, `)} SELECT '0'`
+}
+
+const unlessEmpty = <Row>(rows: ReadonlyArray<Row>, write: (rows: ReadonlyArray<Row>) => SQL): ReadonlyArray<SQL> =>
+  rows.length === 0 ? [] : [write(rows)]
+
+const upsertDeliveries = (rows: ReadonlyArray<DeliveryRow>) =>
+  upsert("kavach_polar_deliveries", {
+    id: texts(rows.map((row) => row.id)),
+    type: texts(rows.map((row) => row.type)),
+    state: texts(rows.map((row) => row.state)),
+    event_at: bigints(rows.map((row) => row.eventAt)),
+    received_at: times(rows.map((row) => row.receivedAt)),
+    updated_at: times(rows.map((row) => row.updatedAt)),
+    customer_id: texts(rows.map((row) => row.customerId)),
+    subscription_id: texts(rows.map((row) => row.subscriptionId)),
+    user_id: texts(rows.map((row) => row.userId)),
+    attempts: bigints(rows.map((row) => row.attempts)),
+    last_error: texts(rows.map((row) => row.lastError)),
+    body: texts(rows.map((row) => row.body))
+  })
+
+const upsertLinks = (rows: ReadonlyArray<LinkRow>) =>
+  upsert("kavach_polar_customers", {
+    customer_id: texts(rows.map((row) => row.customerId)),
+    user_id: texts(rows.map((row) => row.userId)),
+    linked_by: texts(rows.map((row) => row.linkedBy)),
+    linked_at: times(rows.map((row) => row.linkedAt)),
+    deleted_at: times(rows.map((row) => row.deletedAt))
+  })
+
+const upsertSubscriptions = (rows: ReadonlyArray<SubscriptionRow>) =>
+  upsert("kavach_polar_subscriptions", {
+    id: texts(rows.map((row) => row.id)),
+    user_id: texts(rows.map((row) => row.userId)),
+    customer_id: texts(rows.map((row) => row.customerId)),
+    organization_id: texts(rows.map((row) => row.organizationId)),
+    product_id: texts(rows.map((row) => row.productId)),
+    status: texts(rows.map((row) => row.status)),
+    live: booleans(rows.map((row) => row.live)),
+    current_period_end: times(rows.map((row) => row.currentPeriodEnd)),
+    cancel_at_period_end: booleans(rows.map((row) => row.cancelAtPeriodEnd)),
+    event_at: bigints(rows.map((row) => row.eventAt)),
+    precedence: bigints(rows.map((row) => row.precedence)),
+    delivery_id: texts(rows.map((row) => row.deliveryId)),
+    updated_at: times(rows.map((row) => row.updatedAt)),
+    data: texts(rows.map((row) => row.data))
+  })
+
+const insertNotifications = (rows: ReadonlyArray<NotificationRow>) => {
+  const createdAt = times(rows.map((row) => row.createdAt))
+  return sql`${insert("kavach_polar_notifications", {
+    id: texts(rows.map((row) => row.id)),
+    subscription_id: texts(rows.map((row) => row.subscriptionId)),
+    user_id: texts(rows.map((row) => row.userId)),
+    event_at: bigints(rows.map((row) => row.eventAt)),
+    precedence: bigints(rows.map((row) => row.precedence)),
+    payload: texts(rows.map((row) => row.payload)),
+    created_at: createdAt,
+    state: texts(rows.map(() => "pending")),
+    attempts: bigints(rows.map(() => 0)),
+    available_at: createdAt,
+    updated_at: createdAt
+  })} ON CONFLICT (id) DO NOTHING`
+}
+
+const insertCheckouts = (rows: ReadonlyArray<CheckoutRow>) =>
+  sql`${insert("kavach_polar_checkouts", {
+    id: texts(rows.map((row) => row.id)),
+    user_id: texts(rows.map((row) => row.userId)),
+    product_id: texts(rows.map((row) => row.productId)),
+    created_at: times(rows.map((row) => row.createdAt))
+  })} ON CONFLICT (id) DO NOTHING`
+
+const insert = (table: string, columns: Readonly<Record<string, SQL>>): SQL =>
+  sql`INSERT INTO ${sql.identifier(table)} (${list(Object.keys(columns).map((name) => sql.identifier(name)))})
+    SELECT * FROM unnest(${list(Object.values(columns))})`
+
+/** Rows that replace what has their key, which is the first column. */
+const upsert = (table: string, columns: Readonly<Record<string, SQL>>): SQL => {
+  const [key = "", ...rest] = Object.keys(columns)
+  return sql`${insert(table, columns)} ON CONFLICT (${sql.identifier(key)}) DO UPDATE SET ${list(
+    rest.map((name) => sql`${sql.identifier(name)} = excluded.${sql.identifier(name)}`)
+  )}`
+}
+
+const list = (parts: ReadonlyArray<SQL | ReturnType<typeof sql.identifier>>): SQL => sql.join([...parts], sql`, `)
+
+const adopt = (rows: Changes["adoptions"]): SQL =>
+  sql`UPDATE kavach_polar_subscriptions AS subscription
+    SET user_id = adopted.user_id, updated_at = adopted.updated_at
+    FROM unnest(${texts(rows.map((row) => row.id))}, ${texts(rows.map((row) => row.userId))}, ${times(
+      rows.map((row) => row.updatedAt)
+    )}) AS adopted (id, user_id, updated_at)
+    WHERE subscription.id = adopted.id`
+
+/** A delivery that several of them release gets the user of the first. To be run when the deliveries are written. */
+export const release = (releases: Changes["releases"]): SQL => {
+  const found = (by: Changes["releases"][number]["by"], column: SQL) => {
+    const rows = [...releases.entries()].filter(([, row]) => row.by === by)
+    return sql`SELECT delivery.id, released.position, released.user_id, released.updated_at
+      FROM unnest(${texts(rows.map(([, row]) => row.id))}, ${bigints(rows.map(([position]) => position))}, ${texts(
+        rows.map(([, row]) => row.userId)
+      )}, ${times(rows.map(([, row]) => row.updatedAt))}) AS released (key, position, user_id, updated_at)
+      JOIN kavach_polar_deliveries AS delivery ON delivery.state = 'unlinked' AND ${column} = released.key`
+  }
+  return sql`UPDATE kavach_polar_deliveries AS delivery
+    SET state = 'applied', user_id = released.user_id, updated_at = released.updated_at
+    FROM (
+      SELECT DISTINCT ON (id) id, user_id, updated_at FROM (
+        ${found("customerId", sql`delivery.customer_id`)}
+        UNION ALL ${found("subscriptionId", sql`delivery.subscription_id`)}
+      ) AS found ORDER BY id, position
+    ) AS released
+    WHERE delivery.id = released.id AND delivery.state = 'unlinked'`
+}
+
+/** Answers with `SubscriptionRow`s. */
+export const selectSubscriptionsOf = (userId: string, which: "all" | "live"): SQL =>
+  sql`SELECT ${listOf(sql`SELECT ${fact}, data FROM kavach_polar_subscriptions
+    WHERE user_id = ${text(userId)} ${which === "live" ? sql`AND live` : sql``}`)}::text`
+
+/** Answers with a customer's id or `null`. */
+export const selectLatestCustomerOf = (userId: string): SQL =>
+  sql`SELECT coalesce((SELECT to_json(customer_id) FROM kavach_polar_customers
+    WHERE user_id = ${text(userId)} AND deleted_at IS NULL ORDER BY linked_at DESC, customer_id LIMIT 1), 'null')::text`
+
+/** Unfinished, and nothing older of its subscription is: callbacks are made in the order of events. */
+const isNextOfItsSubscription = sql`candidate.state = 'pending' AND NOT EXISTS (
+    SELECT FROM kavach_polar_notifications AS older
+    WHERE older.state = 'pending' AND older.subscription_id = candidate.subscription_id
+    AND (older.event_at, older.precedence) < (candidate.event_at, candidate.precedence))`
+
+export interface Claimed {
+  readonly rows: ReadonlyArray<ClaimedNotificationRow>
+  /** When the first one that is not among them can be claimed, in epoch milliseconds. */
+  readonly next: number | null
+}
+
+/**
+ * Others may claim at the same moment: each skips what another one is just taking. A younger one is never handed out in
+ * place of an older that is skipped, because whether there is an older is asked of the snapshot, where nothing is skipped
+ * and what is being finished still is unfinished. And nothing older can come in later: a subscription's notifications are
+ * queued in the order of its versions.
+ */
+export const claim = ({ leaseUntil, limit, now, owner }: ClaimRequest): SQL =>
+  sql`WITH claimed AS (
+    SELECT id, available_at FROM kavach_polar_notifications AS candidate
+    WHERE ${isNextOfItsSubscription} AND available_at <= ${time(now)}
+    ORDER BY available_at, id LIMIT ${count(limit)} FOR NO KEY UPDATE SKIP LOCKED
+  ), leased AS (
+    UPDATE kavach_polar_notifications AS notification
+    SET attempts = notification.attempts + 1, available_at = ${time(leaseUntil)}, lease_owner = ${text(owner)},
+      updated_at = ${time(now)}
+    FROM claimed WHERE notification.id = claimed.id
+    RETURNING claimed.available_at AS due, notification.*
+  )
+  SELECT json_build_object(
+    'rows', ${listOf(sql`SELECT id, subscription_id AS "subscriptionId", user_id AS "userId", event_at AS "eventAt",
+      precedence, payload, ${millis(sql`created_at`)} AS "createdAt", attempts FROM leased ORDER BY due, id`)},
+    'next', (SELECT ${millis(sql`available_at`)} FROM kavach_polar_notifications AS candidate
+      WHERE ${isNextOfItsSubscription} AND NOT EXISTS (SELECT FROM claimed WHERE claimed.id = candidate.id)
+      ORDER BY available_at, id LIMIT 1)
+  )::text`
+
+/** Answers with how many rows it changed. */
+export const settle = ({ availableAt, error, id, now, owner, state }: Settlement): SQL =>
+  sql`WITH settled AS (
+    UPDATE kavach_polar_notifications
+    SET state = ${text(state)}, available_at = ${time(availableAt ?? now)}, lease_owner = NULL,
+      last_error = coalesce(${text(error ?? null)}, last_error), updated_at = ${time(now)}
+    WHERE id = ${text(id)} AND state = 'pending' AND lease_owner = ${text(owner)} RETURNING id
+  ) SELECT count(*)::text FROM settled`
+
+/** Answers with `DeliveryRow`s. */
+export const selectInbox = (query: DeliveryRowQuery): SQL => {
+  const conditions = [
+    query.ids && sql`id = ANY (${texts(query.ids)})`,
+    query.states && sql`state = ANY (${texts(query.states)})`,
+    query.types && sql`type = ANY (${texts(query.types)})`,
+    query.receivedBefore === undefined ? undefined : sql`received_at < ${time(query.receivedBefore)}`,
+    query.receivedAfter === undefined ? undefined : sql`received_at >= ${time(query.receivedAfter)}`
+  ].filter((condition) => condition !== undefined)
+  return sql`SELECT ${listOf(sql`SELECT id, type, state, event_at AS "eventAt",
+    ${millis(sql`received_at`)} AS "receivedAt", ${millis(sql`updated_at`)} AS "updatedAt",
+    customer_id AS "customerId", subscription_id AS "subscriptionId", user_id AS "userId", attempts,
+    last_error AS "lastError", body FROM kavach_polar_deliveries
+    ${conditions.length === 0 ? sql`` : sql`WHERE ${sql.join(conditions, sql` AND `)}`}
+    ORDER BY received_at DESC, id LIMIT ${count(query.limit)}`)}::text`
+}
+
+/** Answers with how many rows it changed. Rows that somebody is writing are left for the next time. */
+export const pruneBodies = (before: number, limit: number): SQL =>
+  sql`WITH old AS (
+    SELECT id FROM kavach_polar_deliveries WHERE body IS NOT NULL AND received_at < ${time(before)}
+    ORDER BY received_at, id LIMIT ${count(limit)} FOR NO KEY UPDATE SKIP LOCKED
+  ), pruned AS (
+    UPDATE kavach_polar_deliveries AS delivery SET body = NULL FROM old WHERE delivery.id = old.id RETURNING delivery.id
+  ) SELECT count(*)::text FROM pruned`

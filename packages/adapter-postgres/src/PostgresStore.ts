@@ -1,0 +1,54 @@
+/**
+ * The subscription store on PostgreSQL 13 and later.
+ *
+ * `layer` has a pool of its own with postgres.js, which it loads only then. `fromDrizzle` takes a database that the app
+ * owns, on node-postgres, postgres.js, PGlite or another driver of drizzle's, and never closes it. Neither connects when
+ * it is built: `SubscriptionStore.migrate` creates and upgrades the tables, in the schema that the search path leads to.
+ *
+ * Any number of processes may share a database.
+ */
+
+import type { StoreError } from "@kavach-polar/core/StoreError"
+import * as Port from "@kavach-polar/core/SubscriptionStore"
+import type { PgQueryResultHKT } from "drizzle-orm/pg-core"
+import type { TablesRelationalConfig } from "drizzle-orm/relations"
+import * as Config from "effect/Config"
+import type { ConfigError } from "effect/ConfigError"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as PostgresDatabase from "./PostgresDatabase.ts"
+import * as PostgresDriver from "./PostgresDriver.ts"
+import { open, type PostgresStoreOptions } from "./PostgresPool.ts"
+
+export { open, type PostgresStoreOptions } from "./PostgresPool.ts"
+
+/** The store on a database that somebody else opens, migrates at will, and closes. */
+export const make = <
+  TQueryResult extends PgQueryResultHKT,
+  TFullSchema extends Record<string, unknown>,
+  TSchema extends TablesRelationalConfig
+>(
+  db: PostgresDatabase.PgDrizzle<TQueryResult, TFullSchema, TSchema>
+): Port.SubscriptionStoreService => Port.make(PostgresDriver.make(PostgresDatabase.make(db)))
+
+/** The store on an app's own drizzle database, with or without a schema. */
+export const fromDrizzle = <
+  TQueryResult extends PgQueryResultHKT,
+  TFullSchema extends Record<string, unknown>,
+  TSchema extends TablesRelationalConfig
+>(
+  db: PostgresDatabase.PgDrizzle<TQueryResult, TFullSchema, TSchema>
+): Layer.Layer<Port.SubscriptionStore> => Layer.sync(Port.SubscriptionStore, () => make(db))
+
+/** The store on a pool that is open as long as the layer's scope. */
+export const layer = (options: PostgresStoreOptions): Layer.Layer<Port.SubscriptionStore, StoreError> =>
+  Layer.scoped(
+    Port.SubscriptionStore,
+    Effect.map(open(options), (db) => make(db))
+  )
+
+/** As `layer`, with options from the configuration. */
+export const layerConfig = (
+  options: Config.Config.Wrap<Omit<PostgresStoreOptions, "client">>
+): Layer.Layer<Port.SubscriptionStore, StoreError | ConfigError> =>
+  Layer.unwrapEffect(Effect.map(Config.unwrap(options), layer))

@@ -1,0 +1,181 @@
+/**
+ * `kavach_users`, the app's table. It may be KavachOS's own or one made by hand, so its real columns are looked at, and
+ * what is written is what they take: a time goes into a timestamptz, into a bigint or integer as whole seconds since
+ * 1970, which is what KavachOS's drizzle tables read, and into a text as ISO 8601; a timestamp without time zone gets it
+ * in UTC, as drizzle and Prisma write it. Only rows that exist are ever written.
+ */
+import { statementsOf } from "@kavach-polar/core/StoreMigration"
+import { StoreProblem } from "@kavach-polar/core/StoreProblem"
+import type { ProjectionRow } from "@kavach-polar/core/StoreRows"
+import { type SQL, sql } from "drizzle-orm"
+import { usersTableSql } from "./migrations.ts"
+import type { Session } from "./PostgresDatabase.ts"
+import { isoOrNull } from "./PostgresTime.ts"
+import { bigints, booleans, listOf, texts, times, uuids } from "./PostgresValues.ts"
+
+export interface UsersTable {
+  /** Answers with a `UserRow` or `null`. */
+  readonly find: (userId: string) => SQL
+  /** A list of `UserFact`s: rows of these users, and rows that show one of these customers. */
+  readonly facts: (userIds: ReadonlyArray<string>, customerIds: ReadonlyArray<string>) => SQL
+  readonly project: (rows: ReadonlyArray<ProjectionRow>) => SQL
+}
+
+/** Creates the table or the columns that are missing. Part of a transaction. */
+export const migrate = async (session: Session): Promise<void> => {
+  const found = await columnsOf(session)
+  if (found.size === 0) {
+    for (const statement of statementsOf(usersTableSql)) await session.run(sql.raw(statement))
+    return
+  }
+  idOf(found)
+  for (const [name, type] of projectionColumns) {
+    if (!found.has(name)) await session.run(sql.raw(`ALTER TABLE kavach_users ADD COLUMN ${name} ${type}`))
+  }
+  const customer = found.get("polar_customer_id")
+  if (customer === undefined) {
+    // As KavachOS declares it.
+    await session.run(sql`CREATE UNIQUE INDEX kavach_users_polar_customer_id ON kavach_users (polar_customer_id)`)
+  } else if (!customer.indexed) {
+    await session.run(sql`CREATE INDEX kavach_users_polar_customer_id ON kavach_users (polar_customer_id)`)
+  }
+  await open(session)
+}
+
+/** `undefined` when the database has no such table. Rejects when a column is missing or takes nothing that fits. */
+export const open = async (session: Session): Promise<UsersTable | undefined> => {
+  const columns = await columnsOf(session)
+  if (columns.size === 0) return undefined
+  const ids = idOf(columns)
+  for (const name of ["polar_customer_id", "polar_subscription_id", "polar_subscription_status", "polar_product_id"]) {
+    const type = typeOf(columns, name)
+    if (!isText(type)) throw problem(`keeps ${name} as ${type}, and it takes text`)
+  }
+  const periodEnd = timeOf(columns, "polar_current_period_end")
+  const cancelAtPeriodEnd = flagOf(columns, "polar_cancel_at_period_end")
+  const updatedAt = columns.has("updated_at") ? timeOf(columns, "updated_at") : undefined
+  const readable = (name: string) => (columns.has(name) ? sql`${sql.identifier(name)}::text` : sql`NULL`)
+  return {
+    find: (userId) =>
+      sql`SELECT coalesce((SELECT json_build_object('id', id::text, 'email', ${readable("email")}, 'name', ${readable("name")})
+        FROM kavach_users WHERE id = ANY (${ids.of([userId])})), 'null')::text`,
+    facts: (userIds, customerIds) =>
+      listOf(sql`SELECT id::text AS id, polar_customer_id AS "polarCustomerId" FROM kavach_users
+        WHERE id = ANY (${ids.of(userIds)}) OR polar_customer_id = ANY (${texts(customerIds)})`),
+    project: (all) => {
+      // Only what is an id in this table: elsewhere there is no row to be written.
+      const rows = all.filter(({ userId }) => ids.takes(userId))
+      const userIds = ids.of(rows.map((row) => row.userId))
+      const values: ReadonlyArray<readonly [column: string, values: SQL]> = [
+        ["polar_subscription_id", texts(rows.map((row) => row.polarSubscriptionId))],
+        ["polar_subscription_status", texts(rows.map((row) => row.polarSubscriptionStatus))],
+        ["polar_product_id", texts(rows.map((row) => row.polarProductId))],
+        ["polar_current_period_end", periodEnd(rows.map((row) => row.polarCurrentPeriodEnd))],
+        ["polar_cancel_at_period_end", cancelAtPeriodEnd(rows.map((row) => row.polarCancelAtPeriodEnd))],
+        ...(updatedAt === undefined ? [] : [["updated_at", updatedAt(rows.map((row) => row.updatedAt))] as const])
+      ]
+      const list = (part: (column: string, values: SQL) => SQL) =>
+        sql.join(
+          values.map(([column, of]) => part(column, of)),
+          sql`, `
+        )
+      // An app that writes several of these rows in the order of their ids never waits in a circle with this.
+      return sql`UPDATE kavach_users SET
+          ${list((column) => sql`${sql.identifier(column)} = projected.${sql.identifier(column)}`)},
+          polar_customer_id = coalesce(projected.polar_customer_id, kavach_users.polar_customer_id)
+        FROM (SELECT id FROM kavach_users WHERE id = ANY (${userIds}) ORDER BY id FOR NO KEY UPDATE) AS locked
+        JOIN unnest(${userIds}, ${texts(rows.map((row) => row.polarCustomerId ?? null))}, ${list((_, of) => of)})
+          AS projected (user_id, polar_customer_id, ${list((column) => sql`${sql.identifier(column)}`)})
+          ON projected.user_id = locked.id
+        WHERE kavach_users.id = locked.id`
+    }
+  }
+}
+
+/** As KavachOS declares them, but for UNIQUE. */
+const projectionColumns: ReadonlyArray<readonly [name: string, declaration: string]> = [
+  ["polar_customer_id", "text"],
+  ["polar_subscription_id", "text"],
+  ["polar_subscription_status", "text"],
+  ["polar_product_id", "text"],
+  ["polar_current_period_end", "timestamptz"],
+  ["polar_cancel_at_period_end", "boolean NOT NULL DEFAULT false"]
+]
+
+interface Column {
+  readonly name: string
+  /** As PostgreSQL spells it in full, without length or precision; of a domain the type below it. */
+  readonly type: string
+  /** Whether some index on all rows begins with it. */
+  readonly indexed: boolean
+}
+
+type Columns = ReadonlyMap<string, Column>
+
+/** Of the table that the search path leads to; none when it leads to none. */
+const columnsOf = async (session: Session): Promise<Columns> => {
+  const columns = await session.answer<ReadonlyArray<Column>>(
+    sql`SELECT ${listOf(sql`SELECT attname AS name,
+        format_type(coalesce(nullif(typbasetype, 0), atttypid), NULL) AS type,
+        EXISTS (SELECT FROM pg_index WHERE indrelid = attrelid AND indkey[0] = attnum AND indisvalid
+          AND indpred IS NULL) AS indexed
+      FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid
+      WHERE attrelid = to_regclass('kavach_users') AND attnum > 0 AND NOT attisdropped`)}::text`
+  )
+  return new Map(columns.map((column) => [column.name, column]))
+}
+
+interface Ids {
+  readonly of: (userIds: ReadonlyArray<string>) => SQL
+  /** Whether there can be such an id. */
+  readonly takes: (userId: string) => boolean
+}
+
+/** Ids as the column holds them. It is they that are converted and not the column, whose index would be of no use. */
+const idOf = (columns: Columns): Ids => {
+  const column = columns.get("id")
+  if (column === undefined) throw problem("has no column id")
+  if (isText(column.type)) return { of: texts, takes: () => true }
+  if (column.type !== "uuid") throw problem(`keeps id as ${column.type}, and user ids are text or uuid`)
+  // As PostgreSQL prints it, and so as the app knows it. Other spellings are other ids.
+  const takes = (userId: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(userId)
+  return { of: (userIds) => uuids(userIds.filter(takes)), takes }
+}
+
+type WriteTimes = (millis: ReadonlyArray<number | null>) => SQL
+
+const timeOf = (columns: Columns, name: string): WriteTimes => {
+  const type = typeOf(columns, name)
+  if (type === "timestamp with time zone") return times
+  if (type === "timestamp without time zone") return (millis) => sql`${texts(millis.map(isoOrNull))}::timestamp[]`
+  if (type === "bigint") return (millis) => bigints(millis.map(secondsOf))
+  // A time that the column cannot hold must not keep the delivery out for ever.
+  if (type === "integer") return (millis) => bigints(millis.map((at) => clamped(secondsOf(at))))
+  if (isText(type)) return (millis) => texts(millis.map(isoOrNull))
+  throw problem(
+    `keeps ${name} as ${type}, and a time goes into timestamptz, timestamp, bigint or integer (seconds), or text (ISO 8601)`
+  )
+}
+
+const secondsOf = (millis: number | null): number | null => (millis === null ? null : Math.floor(millis / 1000))
+
+const clamped = (seconds: number | null): number | null => (seconds === null ? null : Math.min(seconds, 2 ** 31 - 1))
+
+const flagOf = (columns: Columns, name: string): ((values: ReadonlyArray<boolean>) => SQL) => {
+  const type = typeOf(columns, name)
+  if (type === "boolean") return booleans
+  if (type === "integer" || type === "smallint" || type === "bigint") {
+    return (values) => bigints(values.map((value) => (value ? 1 : 0)))
+  }
+  throw problem(`keeps ${name} as ${type}, and it takes boolean or integer, 0 or 1`)
+}
+
+const typeOf = (columns: Columns, name: string): string => {
+  const column = columns.get(name)
+  if (column === undefined) throw problem(`has no column ${name}; run the migrations`)
+  return column.type
+}
+
+const isText = (type: string): boolean => type === "text" || type === "character varying"
+
+const problem = (what: string) => new StoreProblem("schema", `the table kavach_users ${what}`)

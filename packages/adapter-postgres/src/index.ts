@@ -1,0 +1,2 @@
+export * as PostgresStore from "./PostgresStore.ts"
+export * as schema from "./schema.ts"

@@ -1,0 +1,217 @@
+/** The main job on real input, on one database: genuine deliveries over HTTP, read back over HTTP and with plain SQL. */
+import { randomUUID } from "node:crypto"
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, assert, describe, test } from "vitest"
+import {
+  deliver,
+  eventually,
+  readSubscription,
+  type ServerProcess,
+  signer,
+  startServer,
+  temporaryFolder
+} from "./serverProcess.ts"
+
+/** A new, empty database, seen over a connection of its own. Booleans come as 0 and 1, counts as numbers. */
+export interface TestDatabase {
+  /** What the server is told of it; none for the SQLite file in its data folder. */
+  readonly env: Readonly<Record<string, string>>
+  readonly query: (sql: string) => Promise<ReadonlyArray<Readonly<Record<string, unknown>>>>
+  readonly drop: () => Promise<void>
+}
+
+export interface DatabaseUnderTest {
+  readonly name: string
+  /** The data folder is where the server keeps its SQLite file. */
+  readonly create: (dataFolder: string) => Promise<TestDatabase>
+  /** The period's end in the user's row, as seconds since 1970. */
+  readonly periodEndSeconds: string
+}
+
+const fixtures = join(import.meta.dirname, "../fixtures/polar-webhooks")
+const names = readdirSync(fixtures).map((file) => file.replace(/\.json$/, ""))
+const fixture = (name: string): string => readFileSync(join(fixtures, `${name}.json`), "utf8")
+const subscriptionId = "3c4d5e6f-be0d-4c2b-9a4f-5d6e7f8a9b67"
+
+const cleanups: Array<() => unknown> = []
+afterAll(async () => {
+  for (const cleanup of cleanups.reverse()) await cleanup()
+})
+
+const folder = (): string => {
+  const { path, remove } = temporaryFolder()
+  cleanups.push(remove)
+  return path
+}
+
+const start = async (options: Parameters<typeof startServer>[0]): Promise<ServerProcess> => {
+  const server = await startServer(options)
+  cleanups.push(server.stop)
+  return server
+}
+
+const schemes = [
+  { scheme: "utf8", secret: "polar_whs_InventedInventedInventedInvented0123AbCdEf", by: "npm start" },
+  { scheme: "utf8", secret: "whsec_Ab3Ab3Ab3Ab3Ab3Ab3Ab3Ab3Ab3Ab3Ab3Ab3Ab3Ab3Z", by: "node" },
+  { scheme: "standard", secret: "whsec_BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=", by: "node" }
+] as const
+
+const expectedState = (name: string): string =>
+  name.startsWith("subscription.") || name.startsWith("customer.") ? "applied|stale" : "ignored"
+
+const lifecycle = [
+  ["subscription.created", "active"],
+  ["subscription.active", "active"],
+  ["subscription.updated", "active"],
+  ["subscription.canceled", "active"],
+  ["subscription.uncanceled", "active"],
+  ["subscription.past_due", "past_due"],
+  ["subscription.active", "active"],
+  ["subscription.revoked", "canceled"]
+] as const
+
+/** The lifecycle as one story, each event a second after the one before. */
+const story = lifecycle.map(([name, status], index) => {
+  const { data, ...envelope } = JSON.parse(fixture(name))
+  const timestamp = `2026-11-19T10:00:0${index}.310091Z`
+  return { id: randomUUID(), status, body: JSON.stringify({ ...envelope, timestamp, data }) }
+})
+
+const secret = "whsec_BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc="
+
+export const serverSuite = ({ create, name, periodEndSeconds }: DatabaseUnderTest): void => {
+  const database = async (dataFolder: string): Promise<TestDatabase> => {
+    const created = await create(dataFolder)
+    cleanups.push(created.drop)
+    return created
+  }
+
+  describe(name, () => {
+    describe("genuine deliveries over HTTP", () => {
+      test.each(schemes)(
+        "all 26 bodies, signed with $scheme keys of $secret",
+        { timeout: 120_000 },
+        async ({ by, scheme, secret }) => {
+          const data = folder()
+          const { env, query } = await database(data)
+          const server = await start({ data, by, env: { ...env, POLAR_WEBHOOK_SECRET: secret } })
+          assert.isNull(server.webhookSecret, "a secret from the environment is not printed")
+          const webhook = signer(secret, scheme)
+          const ids = new Map(names.map((name) => [name, randomUUID()]))
+          for (const [name, id] of ids) {
+            const answer = await deliver(server, webhook, id, fixture(name))
+            assert.strictEqual(answer.status, 200, `${name}: ${await answer.clone().text()}`)
+            assert.deepStrictEqual(await answer.json(), { received: true })
+          }
+
+          // The newest of the story is `subscription.resumed`, whatever order the files come in.
+          assert.deepStrictEqual(await readSubscription(server, "usr_1042"), {
+            id: subscriptionId,
+            status: "active",
+            productId: "a91d4e7c-33b2-4f0e-b7a5-1c2d3e4f5a60",
+            currentPeriodEnd: "2027-02-05T00:00:08.900Z",
+            cancelAtPeriodEnd: false
+          })
+          assert.isNull(await readSubscription(server, "usr_1043"))
+
+          const inbox = await query("SELECT id, type, state, attempts, body FROM kavach_polar_deliveries")
+          assert.lengthOf(inbox, 26)
+          for (const [name, id] of ids) {
+            const row = inbox.find((row) => row["id"] === id)
+            assert.include(expectedState(name), String(row?.["state"]), name)
+            assert.strictEqual(row?.["body"], fixture(name), name)
+            assert.strictEqual(row?.["attempts"], 1)
+          }
+          assert.deepStrictEqual(await query("SELECT id, user_id, status, live FROM kavach_polar_subscriptions"), [
+            { id: subscriptionId, user_id: "usr_1042", status: "active", live: 1 }
+          ])
+          assert.deepStrictEqual(
+            await query(
+              `SELECT polar_customer_id, polar_subscription_id, polar_subscription_status, polar_product_id,
+          ${periodEndSeconds} AS period_end, polar_cancel_at_period_end
+         FROM kavach_users WHERE id = 'usr_1042'`
+            ),
+            [
+              {
+                polar_customer_id: "6b1f3c52-8f0a-4a5e-8d1b-7c9e2f4a1042",
+                polar_subscription_id: subscriptionId,
+                polar_subscription_status: "active",
+                polar_product_id: "a91d4e7c-33b2-4f0e-b7a5-1c2d3e4f5a60",
+                period_end: Math.floor(Date.parse("2027-02-05T00:00:08.900Z") / 1000),
+                polar_cancel_at_period_end: 0
+              }
+            ]
+          )
+
+          // The same deliveries once more, as after a crash of Polar's worker: nothing runs again.
+          for (const [name, id] of ids)
+            assert.strictEqual((await deliver(server, webhook, id, fixture(name))).status, 200)
+          assert.deepStrictEqual(
+            await query("SELECT max(attempts) AS most, count(*) AS total FROM kavach_polar_deliveries"),
+            [{ most: 1, total: 26 }]
+          )
+          await server.stop()
+        }
+      )
+    })
+
+    describe("a subscription's life", () => {
+      const orders = {
+        forwards: story,
+        backwards: [...story].reverse(),
+        doubled: story.flatMap((event) => [event, event])
+      }
+
+      test.each(Object.entries(orders))("%s", { timeout: 60_000 }, async (order, events) => {
+        const data = folder()
+        const { env, query } = await database(data)
+        const server = await start({ data, env: { ...env, POLAR_WEBHOOK_SECRET: secret } })
+        const webhook = signer(secret, "standard")
+        for (const { body, id, status } of events) {
+          assert.strictEqual((await deliver(server, webhook, id, body)).status, 200)
+          if (order === "forwards") {
+            const subscription = (await readSubscription(server, "usr_1042")) as { readonly status: string } | null
+            assert.strictEqual(subscription?.status ?? null, status === "canceled" ? null : status)
+          }
+        }
+        assert.isNull(await readSubscription(server, "usr_1042"))
+        assert.deepStrictEqual(await query("SELECT status, live, user_id FROM kavach_polar_subscriptions"), [
+          { status: "canceled", live: 0, user_id: "usr_1042" }
+        ])
+        assert.deepStrictEqual(
+          await query(
+            `SELECT polar_subscription_id, polar_subscription_status, polar_product_id, polar_current_period_end,
+          polar_cancel_at_period_end FROM kavach_users WHERE id = 'usr_1042'`
+          ),
+          [
+            {
+              polar_subscription_id: null,
+              polar_subscription_status: "canceled",
+              polar_product_id: null,
+              polar_current_period_end: null,
+              polar_cancel_at_period_end: 0
+            }
+          ]
+        )
+        const told = {
+          // created, canceled and uncanceled (the scheduled end), past_due (period and status), active again, revoked
+          forwards: ["active", "active", "active", "past_due", "active", "canceled"],
+          backwards: ["canceled"],
+          doubled: ["active", "active", "active", "past_due", "active", "canceled"]
+        }[order]
+        await eventually(() => server.notifications().length >= (told?.length ?? 0))
+        assert.deepStrictEqual(
+          server.notifications(),
+          told?.map((status) => `usr_1042 ${status}`)
+        )
+        assert.strictEqual(await server.stop(), 0)
+
+        const restarted = await start({ data, env: { ...env, POLAR_WEBHOOK_SECRET: secret } })
+        assert.isNull(await readSubscription(restarted, "usr_1042"))
+        await restarted.stop()
+        assert.deepStrictEqual(restarted.notifications(), [], "nothing is told twice")
+      })
+    })
+  })
+}
