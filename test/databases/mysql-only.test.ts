@@ -556,6 +556,32 @@ for (const [server, name] of [
         })
       )
 
+      for (const charset of ["latin1", "utf8mb3", "ascii", "utf8mb4"]) {
+        it.scopedLive(`an id that a table in ${charset} cannot hold is nobody's there, and no error`, () =>
+          Effect.gen(function* () {
+            const { query, store } = yield* withTable(
+              `CREATE TABLE kavach_users (id VARCHAR(64) PRIMARY KEY, polar_customer_id VARCHAR(64) UNIQUE) CHARACTER SET ${charset}`
+            )
+            yield* store.migrate
+            yield* Effect.promise(() => query("INSERT INTO kavach_users (id) VALUES ('user-?'), ('user-??')"))
+            for (const externalId of ["user-😀", "user-łł", "user-?"].map((id) => UserId.make(id))) {
+              const customerId = externalId === "user-?" ? randomUUID() : `c-${externalId}`
+              const created = subscriptionDelivery(newScene({ customerId }), "created", { externalId })
+              expect(yield* apply(store, created)).toMatchObject([{ state: "applied", userId: externalId }])
+              expect(Option.isSome(yield* store.findUser(externalId))).toBe(externalId === "user-?")
+            }
+            expect(
+              yield* Effect.promise(() =>
+                query("SELECT id, polar_subscription_status AS status FROM kavach_users ORDER BY id")
+              )
+            ).toEqual([
+              { id: "user-?", status: "active" },
+              { id: "user-??", status: null }
+            ])
+          })
+        )
+      }
+
       for (const [table, said] of [
         ["(id INT PRIMARY KEY)", /keeps id as INT.*user ids are text/],
         ["(email VARCHAR(255) PRIMARY KEY)", /has no column id/],
@@ -808,6 +834,7 @@ for (const [server, name] of [
             })
           expect(yield* refused({}, "SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES'")).toContain("NO_BACKSLASH_ESCAPES")
           expect(yield* refused({ charset: "latin1" }, "DO 0")).toContain("latin1")
+          expect(yield* refused({}, "SET SESSION autocommit = 0")).toContain("autocommit")
         })
       )
     })

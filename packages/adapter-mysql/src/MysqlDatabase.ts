@@ -44,7 +44,7 @@ export const make = <TFullSchema extends Record<string, unknown>, TSchema extend
   let checked = false
   const ready = async () => {
     if (checked) return
-    await requireSafeText(drizzle)
+    await requireUsable(drizzle)
     checked = true
   }
   return {
@@ -121,16 +121,18 @@ const oneAtATime = () => {
 }
 
 /**
- * mysql2 escapes text with backslashes, which end the text where the server takes them for ordinary characters. And a
- * character set that is not UTF-8 to four bytes turns what it lacks into question marks.
+ * mysql2 escapes text with backslashes, which end the text where the server takes them for ordinary characters. A
+ * character set that is not UTF-8 to four bytes turns what it lacks into question marks. And without autocommit a read
+ * leaves a transaction open behind it, in which later ones see the past.
  */
-const requireSafeText = async (queries: Queries): Promise<void> => {
+const requireUsable = async (queries: Queries): Promise<void> => {
   const [row] = await uncached(
     queries
       .select({
         mode: sql<string>`@@SESSION.sql_mode`,
         client: sql<string>`@@SESSION.character_set_client`,
-        results: sql<string | null>`@@SESSION.character_set_results`
+        results: sql<string | null>`@@SESSION.character_set_results`,
+        autocommit: sql<unknown>`@@SESSION.autocommit`
       })
       .from(sql`(SELECT 1 AS one) AS session`)
   )
@@ -139,6 +141,9 @@ const requireSafeText = async (queries: Queries): Promise<void> => {
       "schema",
       "the connection's sql_mode has NO_BACKSLASH_ESCAPES, with which mysql2 cannot pass text safely; take it out of the session's sql_mode"
     )
+  }
+  if (Number(row?.autocommit) === 0) {
+    throw new MysqlProblem("schema", "the connection's autocommit is off, and the store needs it on")
   }
   for (const charset of [row?.client, row?.results]) {
     if (charset !== undefined && charset !== null && charset !== "utf8mb4") {

@@ -4,7 +4,7 @@
  * since 1970, which is what KavachOS stores, and into text as ISO 8601. Only rows that exist are ever written.
  */
 import type { ProjectionRow, UserFact, UserRow } from "@kavach-polar/core/StoreRows"
-import { inArray, type SQL, sql } from "drizzle-orm"
+import { type SQL, sql } from "drizzle-orm"
 import { unionAll } from "drizzle-orm/mysql-core"
 import { type Queries, uncached } from "./MysqlDatabase.ts"
 import { MysqlProblem } from "./MysqlProblem.ts"
@@ -62,20 +62,26 @@ export const open = async (queries: Queries): Promise<UsersTable | undefined> =>
   const hasTimestamp = ["polar_current_period_end", "updated_at"].some(
     (name) => columns.get(name)?.type === "timestamp"
   )
+  const asId = comparableWith(columnOf(columns, "id"))
+  const asCustomerId = comparableWith(columnOf(columns, "polar_customer_id"))
   const email = columns.has("email") ? sql<unknown>`kavach_users.email` : sql<unknown>`NULL`
   const name = columns.has("name") ? sql<unknown>`kavach_users.name` : sql<unknown>`NULL`
   return {
     find: async (reader, userId) => {
       const rows = await uncached(
-        reader.select({ id, email, name }).from(sql`kavach_users`).where(sql`kavach_users.id = ${userId}`)
+        reader
+          .select({ id, email, name })
+          .from(sql`kavach_users`)
+          .where(sql`${id} = ${asId(userId)}`)
       )
       const row = rows.find((candidate) => candidate.id === userId)
       return row === undefined ? undefined : { id: userId, email: textOrNull(row.email), name: textOrNull(row.name) }
     },
     facts: async (reader, userIds, customerIds) => {
       const having = (condition: SQL) => reader.select({ id, polarCustomerId }).from(sql`kavach_users`).where(condition)
-      const ofUsers = userIds.length === 0 ? undefined : having(inArray(id, [...userIds]))
-      const ofCustomers = customerIds.length === 0 ? undefined : having(inArray(polarCustomerId, [...customerIds]))
+      const ofUsers = userIds.length === 0 ? undefined : having(sql`${id} IN (${list(userIds, asId)})`)
+      const ofCustomers =
+        customerIds.length === 0 ? undefined : having(sql`${polarCustomerId} IN (${list(customerIds, asCustomerId)})`)
       // One column or the other has an index; a condition on both would go through the table.
       const both =
         ofUsers === undefined || ofCustomers === undefined ? (ofUsers ?? ofCustomers) : unionAll(ofUsers, ofCustomers)
@@ -100,7 +106,7 @@ export const open = async (queries: Queries): Promise<UsersTable | undefined> =>
       if (updatedAt !== undefined) set.push(sql`updated_at = ${updatedAt(row.updatedAt)}`)
       const assignments = sql.join(set, sql`, `)
       // The first condition finds the row by the index, the second makes sure that it is the one.
-      const where = sql`id = ${row.userId} AND CONVERT(id USING utf8mb4) COLLATE utf8mb4_bin = ${row.userId}`
+      const where = sql`id = ${asId(row.userId)} AND CONVERT(id USING utf8mb4) COLLATE utf8mb4_bin = ${row.userId}`
       await writer.execute(
         hasTimestamp
           ? sql`${inUtc.before}UPDATE ${inUtc.hint} kavach_users SET ${assignments} WHERE ${where}`
@@ -112,6 +118,19 @@ export const open = async (queries: Queries): Promise<UsersTable | undefined> =>
 
 const id = sql<string>`kavach_users.id`
 const polarCustomerId = sql<string | null>`kavach_users.polar_customer_id`
+
+/**
+ * A value to be compared with a column of another character set. Without this, one that the column cannot hold is an error,
+ * where it should only be nobody's id; with it, it turns into question marks, and the rows found are compared once more.
+ */
+const comparableWith =
+  ({ charset, collation }: Column) =>
+  (value: string): SQL =>
+    charset === null || collation === null || charset === "utf8mb4"
+      ? sql`${value}`
+      : sql`CONVERT(${value} USING ${sql.raw(charset)}) COLLATE ${sql.raw(collation)}`
+
+const list = (values: ReadonlyArray<string>, write: (value: string) => SQL): SQL => sql.join(values.map(write), sql`, `)
 
 /**
  * The session's time zone, for one statement: a TIMESTAMP is written in it. MariaDB runs the first and takes the second
@@ -142,6 +161,9 @@ interface Column {
   readonly declared: string
   /** In characters, of text. */
   readonly length: number | null
+  /** Names of the server's own, of text. */
+  readonly charset: string | null
+  readonly collation: string | null
   /** Digits of the seconds' fraction, of DATETIME and TIMESTAMP. */
   readonly fraction: number | null
 }
@@ -157,6 +179,8 @@ const columnsOf = async (queries: Queries): Promise<Columns | undefined> => {
         type: sql<string>`data_type`,
         declared: sql<string>`column_type`,
         length: sql<unknown>`character_maximum_length`,
+        charset: sql<string | null>`character_set_name`,
+        collation: sql<string | null>`collation_name`,
         fraction: sql<unknown>`datetime_precision`
       })
       .from(sql`information_schema.columns`)
@@ -170,6 +194,8 @@ const columnsOf = async (queries: Queries): Promise<Columns | undefined> => {
         type: String(row.type).toLowerCase(),
         declared: String(row.declared).toUpperCase(),
         length: row.length === null ? null : Number(row.length),
+        charset: row.charset,
+        collation: row.collation,
         fraction: row.fraction === null ? null : Number(row.fraction)
       }
     ])

@@ -1,16 +1,29 @@
 /** Says which database drivers are loaded after importing the package, and after opening a pool with it. */
-import { createRequire } from "node:module"
-import { PostgresStore } from "@kavach-polar/adapter-postgres"
+import { register } from "node:module"
+import { MessageChannel, receiveMessageOnPort } from "node:worker_threads"
 import * as Effect from "effect/Effect"
 
-// The drivers bring a CommonJS form, which is what is loaded where there is a choice; postgres.js is asked otherwise.
-const require = createRequire(import.meta.url)
+const { port1, port2 } = new MessageChannel()
+const hooks = `let port
+export const initialize = (data) => { port = data }
+export const resolve = async (specifier, context, next) => {
+  const found = await next(specifier, context)
+  port.postMessage(found.url)
+  return found
+}`
+register(`data:text/javascript,${encodeURIComponent(hooks)}`, { data: port2, transferList: [port2] })
+
+const drivers = new Set<string>()
 const loaded = (): ReadonlyArray<string> => {
-  const modules = Object.keys(require.cache)
-  const drivers = modules.filter((path) => /node_modules[\\/](postgres|pg|@electric-sql)[\\/]/.test(path))
-  return drivers.map((path) => path.replace(/^.*node_modules[\\/]([^\\/]+).*$/, "$1"))
+  for (let next = receiveMessageOnPort(port1); next !== undefined; next = receiveMessageOnPort(port1)) {
+    const [, name] = /\/node_modules\/(postgres|pg|@electric-sql\/pglite)\//.exec(String(next.message)) ?? []
+    if (name !== undefined) drivers.add(name)
+  }
+  return [...drivers]
 }
 
+const { PostgresStore } = await import("@kavach-polar/adapter-postgres")
 const before = loaded()
 await Effect.runPromise(Effect.scoped(PostgresStore.open({ url: "postgres://localhost/none" })))
-process.stdout.write(JSON.stringify({ before, after: [...new Set(loaded())] }))
+process.stdout.write(JSON.stringify({ before, after: loaded() }))
+port1.close()

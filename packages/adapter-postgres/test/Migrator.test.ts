@@ -1,0 +1,225 @@
+import { readFileSync } from "node:fs"
+import { expect, it } from "@effect/vitest"
+import { migrations, usersTableSql } from "@kavach-polar/adapter-postgres/migrations"
+import * as schema from "@kavach-polar/adapter-postgres/schema"
+import { getTableName } from "drizzle-orm"
+import { getTableConfig } from "drizzle-orm/pg-core"
+import { Duration, Effect } from "effect"
+import type { Query } from "../../../test/store/PostgresHarness.ts"
+import { kavachUsers, kavachUsersBeforePolar } from "./kavachTables.ts"
+import { schemasOnPGlite } from "./pgliteSchema.ts"
+import { runChild } from "./runChild.ts"
+
+const newSchema = schemasOnPGlite()
+
+const run = (query: Query, ...parameters: Parameters<Query>) => Effect.promise(() => query(...parameters))
+
+const tables = (query: Query) =>
+  run(query, "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace").pipe(
+    Effect.map((rows) => rows.map(({ relname }) => relname).sort())
+  )
+
+/** Columns, keys and indexes. */
+const structure = (query: Query) =>
+  run(
+    query,
+    `SELECT relname, attname, format_type(atttypid, atttypmod) AS type, attnotnull, collname,
+      pg_get_expr(adbin, adrelid) AS value
+    FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+    LEFT JOIN pg_collation ON pg_collation.oid = attcollation
+    LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+    WHERE relnamespace = current_schema()::regnamespace AND attnum > 0 ORDER BY 1, attnum`
+  )
+
+const allTables = [
+  "kavach_polar_checkouts",
+  "kavach_polar_customers",
+  "kavach_polar_deliveries",
+  "kavach_polar_migrations",
+  "kavach_polar_notifications",
+  "kavach_polar_subscriptions",
+  "kavach_users"
+]
+
+it.effect("a store that nobody migrated says what to do", () =>
+  Effect.gen(function* () {
+    const { query, store } = yield* newSchema()
+    const error = yield* Effect.flip(store.claimNotifications({ owner: "a", limit: 1, lease: Duration.minutes(1) }))
+    expect(error).toMatchObject({ reason: "schema", detail: expect.stringContaining("does not exist") })
+    expect(error.message).toContain("Run the migrations")
+    expect(yield* tables(query)).toEqual([])
+  })
+)
+
+it.effect("a new database gets every table, and its history says so", () =>
+  Effect.gen(function* () {
+    const { query, store } = yield* newSchema()
+    yield* store.migrate
+    expect(yield* tables(query)).toEqual(allTables)
+    expect(yield* run(query, "SELECT * FROM kavach_polar_migrations")).toEqual([
+      {
+        version: 1,
+        name: "0001_initial",
+        checksum: expect.stringMatching(/^[0-9a-f]{64}$/),
+        applied_at: expect.any(Date)
+      }
+    ])
+  })
+)
+
+it.effect("ids are collated C, and times are timestamptz(3)", () =>
+  Effect.gen(function* () {
+    const { query, store } = yield* newSchema()
+    yield* store.migrate
+    const columns = (yield* structure(query)).filter(({ relname }) => /^kavach_polar_.*s$/.test(String(relname)))
+    const ids = columns.filter(({ attname, type }) => type === "text" && /(^|_)(id|owner)$/.test(String(attname)))
+    expect(ids.length).toBeGreaterThan(15)
+    expect(ids.filter(({ collname }) => collname !== "C")).toEqual([])
+    const times = columns.filter(({ attname }) => /_(at|end)$/.test(String(attname)) && attname !== "event_at")
+    const types = new Set(times.map(({ type }) => type))
+    types.delete("boolean")
+    expect(types).toEqual(new Set(["timestamp(3) with time zone"]))
+  })
+)
+
+it.effect("the exported tables are those of the database", () =>
+  Effect.gen(function* () {
+    const { query, store } = yield* newSchema()
+    yield* store.migrate
+    const found = (yield* structure(query)).filter(({ relname }) => allTables.includes(String(relname)))
+    for (const table of Object.values(schema)) {
+      const declared = getTableConfig(table).columns.map((column) => [
+        column.name,
+        column.getSQLType().replace("timestamp (3)", "timestamp(3)"),
+        column.notNull
+      ])
+      const real = found.filter(({ relname }) => relname === getTableName(table))
+      expect(declared).toEqual(real.map(({ attname, attnotnull, type }) => [attname, type, attnotnull]))
+    }
+  })
+)
+
+it.effect("migrating again changes nothing", () =>
+  Effect.gen(function* () {
+    const { query, store } = yield* newSchema()
+    yield* store.migrate
+    const before = [yield* structure(query), yield* run(query, "SELECT * FROM kavach_polar_migrations")]
+    yield* store.migrate
+    expect([yield* structure(query), yield* run(query, "SELECT * FROM kavach_polar_migrations")]).toEqual(before)
+  })
+)
+
+it.effect("the users' table that is made here is the one of KavachOS, and KavachOS's own stays as it is", () =>
+  Effect.gen(function* () {
+    const theirs = yield* newSchema([kavachUsers])
+    const before = (yield* structure(theirs.query)).filter(({ relname }) => /^kavach_users/.test(String(relname)))
+    expect(before.length).toBeGreaterThan(26)
+    yield* theirs.store.migrate
+    const after = (yield* structure(theirs.query)).filter(({ relname }) => /^kavach_users/.test(String(relname)))
+    expect(after).toEqual(before)
+    const ours = yield* newSchema()
+    yield* ours.store.migrate
+    const made = (yield* structure(ours.query)).filter(({ relname }) => /^kavach_users/.test(String(relname)))
+    expect(made).toEqual(before)
+  })
+)
+
+it.effect("a users' table from before there was Polar gets the columns, and keeps its rows", () =>
+  Effect.gen(function* () {
+    const { query, store } = yield* newSchema([
+      kavachUsersBeforePolar,
+      "INSERT INTO kavach_users (id, email, created_at, updated_at) VALUES ('u1', 'a@x.test', now(), now())",
+      "INSERT INTO kavach_users (id, email, created_at, updated_at) VALUES ('u2', 'b@x.test', now(), now())"
+    ])
+    yield* store.migrate
+    yield* store.migrate
+    expect(yield* run(query, "SELECT * FROM kavach_users WHERE id = 'u1'")).toEqual([
+      {
+        id: "u1",
+        email: "a@x.test",
+        username: null,
+        name: null,
+        metadata: null,
+        created_at: expect.any(Date),
+        updated_at: expect.any(Date),
+        polar_customer_id: null,
+        polar_subscription_id: null,
+        polar_subscription_status: null,
+        polar_product_id: null,
+        polar_current_period_end: null,
+        polar_cancel_at_period_end: false
+      }
+    ])
+    yield* run(query, "UPDATE kavach_users SET polar_customer_id = 'c' WHERE id = 'u1'")
+    yield* Effect.promise(() =>
+      expect(query("UPDATE kavach_users SET polar_customer_id = 'c' WHERE id = 'u2'")).rejects.toThrow(/unique/)
+    )
+  })
+)
+
+it.effect("a users' table of another schema is used where the search path leads to it, and only there", () =>
+  Effect.gen(function* () {
+    const other = yield* newSchema([kavachUsersBeforePolar])
+    const apart = yield* newSchema()
+    yield* apart.store.migrate
+    expect(yield* tables(apart.query)).toEqual(allTables)
+    const beside = yield* newSchema()
+    yield* run(beside.query, `SET search_path TO ${beside.schema}, ${other.schema}`)
+    yield* beside.store.migrate
+    expect(yield* tables(beside.query)).toEqual(allTables.slice(0, -1))
+    const added = yield* run(
+      beside.query,
+      "SELECT FROM information_schema.columns WHERE table_schema = $1 AND column_name LIKE 'polar_%'",
+      other.schema
+    )
+    expect(added).toHaveLength(6)
+  })
+)
+
+it.effect("a migration that was applied in another form is refused and named", () =>
+  Effect.gen(function* () {
+    const { query, store } = yield* newSchema()
+    yield* store.migrate
+    yield* run(query, "UPDATE kavach_polar_migrations SET checksum = 'another'")
+    const error = yield* Effect.flip(store.migrate)
+    expect(error).toMatchObject({ reason: "schema", operation: "migrate" })
+    expect(error.detail).toContain("0001_initial")
+  })
+)
+
+it.effect("a database of a newer version is refused, with the way out", () =>
+  Effect.gen(function* () {
+    const { query, store } = yield* newSchema()
+    yield* store.migrate
+    yield* run(query, "INSERT INTO kavach_polar_migrations VALUES (2, '0002_from_the_future', 'x', now())")
+    const error = yield* Effect.flip(store.migrate)
+    expect(error.reason).toBe("schema")
+    expect(error.detail).toContain("0002_from_the_future")
+    expect(error.detail).toContain("upgrade @kavach-polar/adapter-postgres")
+  })
+)
+
+it.effect("a migration that fails half way leaves nothing", () =>
+  Effect.gen(function* () {
+    const { query, store } = yield* newSchema(["CREATE TABLE kavach_polar_notifications (id TEXT)"])
+    const error = yield* Effect.flip(store.migrate)
+    expect(error).toMatchObject({ reason: "schema", detail: expect.stringContaining("already exists") })
+    expect(yield* tables(query)).toEqual(["kavach_polar_notifications"])
+  })
+)
+
+it("the SQL in the folder migrations is the SQL that runs", () => {
+  const text = (name: string) =>
+    readFileSync(new URL(`../migrations/${name}.sql`, import.meta.url), { encoding: "utf8" })
+  for (const { name, sql } of migrations) expect(sql).toBe(text(name))
+  expect(usersTableSql).toBe(text("kavach_users"))
+  expect(migrations.map(({ version }) => version)).toEqual(migrations.map((_, index) => index + 1))
+  for (const { name, version } of migrations) expect(name).toMatch(new RegExp(`^${String(version).padStart(4, "0")}_`))
+})
+
+it.live("importing the package loads no database driver; opening a pool does", () =>
+  Effect.gen(function* () {
+    const printed: unknown = JSON.parse(yield* Effect.promise(() => runChild("imports")))
+    expect(printed).toEqual({ before: [], after: ["postgres"] })
+  })
+)
