@@ -7,6 +7,7 @@ import type { Delivery } from "@kavach-polar/core/Delivery"
 import type { StoreError } from "@kavach-polar/core/StoreError"
 import { CustomerId, UserId } from "@kavach-polar/core/Subscription"
 import type { SubscriptionStoreService } from "@kavach-polar/core/SubscriptionStore"
+import { Cache } from "drizzle-orm/cache/core"
 import { drizzle } from "drizzle-orm/mysql2"
 import { Array as Arr, Duration, Effect, Fiber, Option } from "effect"
 import mysql from "mysql2/promise"
@@ -320,6 +321,18 @@ for (const [server, name] of [
             ])
           }),
         120_000
+      )
+
+      it.scopedLive("ten pools that begin in the same moment take turns", () =>
+        Effect.gen(function* () {
+          const { query, url } = yield* temporaryDatabase(adminUrl)
+          const stores = yield* Effect.forEach(Arr.range(1, 10), () => second(url))
+          // Connected by now, so that nothing but the lock holds them apart.
+          yield* Effect.forEach(stores, (store) => Effect.flip(claim(store, "a")))
+          yield* Effect.forEach(stores, (store) => store.migrate, { concurrency: "unbounded" })
+          const rows = yield* Effect.promise(() => query("SELECT version, name FROM kavach_polar_migrations"))
+          expect(rows).toEqual([{ version: 1, name: "0001_initial" }])
+        })
       )
 
       it.scopedLive("migrating again changes nothing", () =>
@@ -839,6 +852,25 @@ for (const [server, name] of [
       )
     })
 
+    it.scopedLive("a cache that the app gave drizzle is never asked", () =>
+      Effect.gen(function* () {
+        const { url } = yield* opened
+        const pool = yield* temporaryPool({ uri: url })
+        const store = MysqlStore.make(drizzle(pool, { cache: new StaleCache() }))
+        const scene = newScene()
+        const externalId = UserId.make("user-1")
+        const [older, newer] = [1, 2].map((at) => subscriptionDelivery(scene, "updated", { externalId, at }))
+        if (older === undefined || newer === undefined) return
+        yield* store.migrate
+        expect(yield* apply(store, newer)).toMatchObject([{ state: "applied" }])
+        expect(yield* apply(store, older)).toMatchObject([{ state: "stale" }])
+        expect(yield* apply(store, older)).toMatchObject([{ state: "stale", duplicate: true }])
+        expect(yield* store.subscriptionsOf(externalId, "all")).toEqual([subscriptionIn(newer)])
+        expect(yield* store.customerOf(externalId)).toEqual(Option.some(scene.customerId))
+        expect((yield* claim(store, "a")).claimed).toHaveLength(1)
+      })
+    )
+
     describe("plans", () => {
       it.scopedLive(
         "what runs often goes by an index, on tables with 20,000 rows",
@@ -894,6 +926,14 @@ for (const [server, name] of [
       )
     })
   })
+}
+
+/** Knows for every question that there is nothing. */
+class StaleCache extends Cache {
+  override strategy = () => "all" as const
+  override get = () => Promise.resolve([])
+  override put = () => Promise.resolve()
+  override onMutate = () => Promise.resolve()
 }
 
 /** 20,000 of everything, of which some is unfinished. */

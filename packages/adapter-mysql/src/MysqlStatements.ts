@@ -17,6 +17,7 @@ import type { Changes } from "@kavach-polar/core/StoreStep"
 import { and, asc, desc, eq, getTableColumns, gte, inArray, isNull, lt, notInArray, type SQL, sql } from "drizzle-orm"
 import { type MySqlColumn, type MySqlTable, union, unionAll } from "drizzle-orm/mysql-core"
 import { type Queries, uncached } from "./MysqlDatabase.ts"
+import { MysqlProblem } from "./MysqlProblem.ts"
 import { datetimeOf, millisOf } from "./MysqlTime.ts"
 import { checkouts, customers, deliveries, notifications, subscriptions } from "./schema.ts"
 
@@ -375,6 +376,7 @@ const insertOver = async <Table extends MySqlTable>(
   rows: ReadonlyArray<Table["$inferInsert"]>
 ): Promise<void> => {
   for (const portion of portions(rows)) {
+    await requireRoom(queries, portion)
     await queries.insert(table).values(portion).onDuplicateKeyUpdate({ set })
   }
 }
@@ -398,6 +400,27 @@ const portions = <Row extends object>(rows: ReadonlyArray<Row>): ReadonlyArray<A
   }
   return all
 }
+
+/** Too long a statement is not always answered: MariaDB may just close the connection. So who could be too long asks. */
+const requireRoom = async (queries: Queries, rows: ReadonlyArray<object>): Promise<void> => {
+  if (rows.reduce((length, row) => length + lengthOf(row), 0) <= portionLength) return
+  const [server] = await uncached(
+    queries.select({ bytes: sql<unknown>`@@max_allowed_packet` }).from(sql`(SELECT 1 AS one) AS server`)
+  )
+  let bytes = 0
+  for (const value of rows.flatMap((row) => Object.values(row))) {
+    if (typeof value === "string") bytes += Buffer.byteLength(value) + (value.match(escaped)?.length ?? 0)
+  }
+  if (bytes < Number(server?.bytes)) return
+  throw new MysqlProblem(
+    "unknown",
+    `a row of ${bytes} bytes is larger than the server's max_allowed_packet; raise that setting`
+  )
+}
+
+/** What mysql2 writes as two characters. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is escaped.
+const escaped = /[\0\b\t\n\r\x1a"'\\]/g
 
 const lengthOf = (row: object): number => {
   let length = 0

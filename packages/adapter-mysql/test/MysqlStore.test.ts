@@ -1,6 +1,6 @@
 /** What needs no server. What does lies in `test/databases`. */
 import { readFileSync } from "node:fs"
-import { expect, it } from "@effect/vitest"
+import { expect, it, vi } from "@effect/vitest"
 import { explain, isConflict } from "@kavach-polar/adapter-mysql/MysqlProblem"
 import * as MysqlStore from "@kavach-polar/adapter-mysql/MysqlStore"
 import { datetimeOf, millisOf } from "@kavach-polar/adapter-mysql/MysqlTime"
@@ -130,6 +130,20 @@ it.effect("a URL that is none is an error that does not show it", () =>
     expect(error).toMatchObject({ reason: "unavailable", operation: "open" })
     expect(error.message).not.toContain("secret")
   })
+)
+
+it.effect("a driver that is not installed: the error says what to install", () =>
+  Effect.gen(function* () {
+    vi.doMock("mysql2", () => {
+      throw new Error("Cannot find package")
+    })
+    const error = yield* Effect.flip(Effect.scoped(MysqlStore.open({ url: "mysql://127.0.0.1:1/shop" })))
+    expect(error).toMatchObject({
+      reason: "unavailable",
+      operation: "open",
+      detail: expect.stringContaining("run npm install mysql2 drizzle-orm")
+    })
+  }).pipe(Effect.ensuring(Effect.sync(() => vi.doUnmock("mysql2"))))
 )
 
 it.effect("the address can come from the configuration", () =>

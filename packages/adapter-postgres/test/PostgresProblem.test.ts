@@ -1,6 +1,7 @@
 import { expect, it } from "@effect/vitest"
 import { explain } from "@kavach-polar/adapter-postgres/PostgresProblem"
 import * as PostgresStore from "@kavach-polar/adapter-postgres/PostgresStore"
+import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
 import { DrizzleQueryError } from "drizzle-orm"
 import { Config, ConfigProvider, Effect, Layer, Redacted } from "effect"
 
@@ -78,10 +79,14 @@ it.scoped("layerConfig takes the address from the configuration", () =>
       url: Config.redacted("DATABASE_URL"),
       maxConnections: Config.withDefault(Config.integer("DATABASE_CONNECTIONS"), 3)
     })
-    const provider = ConfigProvider.fromMap(new Map([["DATABASE_URL", "postgres://localhost/none"]]))
+    const from = (entries: ReadonlyArray<readonly [string, string]>) =>
+      Layer.setConfigProvider(ConfigProvider.fromMap(new Map(entries)))
     // Nothing listens there: building connects to nothing.
-    yield* Layer.build(Layer.provide(config, Layer.setConfigProvider(provider)))
-    const missing = yield* Effect.flip(Layer.build(config))
+    yield* Effect.provide(
+      SubscriptionStore,
+      Layer.provide(config, from([["DATABASE_URL", "postgres://localhost/none"]]))
+    )
+    const missing = yield* Effect.flip(Effect.provide(SubscriptionStore, Layer.provide(config, from([]))))
     expect(String(missing)).toContain("DATABASE_URL")
   })
 )

@@ -1,0 +1,689 @@
+/** What only PostgreSQL can get wrong: waiting, racing, breaking, and its many settings. */
+import { randomUUID } from "node:crypto"
+import { describe, expect, it } from "@effect/vitest"
+import * as PostgresStore from "@kavach-polar/adapter-postgres/PostgresStore"
+import * as schema from "@kavach-polar/adapter-postgres/schema"
+import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
+import type { Delivery } from "@kavach-polar/core/Delivery"
+import type { StoreError } from "@kavach-polar/core/StoreError"
+import { CustomerId, UserId } from "@kavach-polar/core/Subscription"
+import { SubscriptionStore, type SubscriptionStoreService } from "@kavach-polar/core/SubscriptionStore"
+import { drizzle } from "drizzle-orm/node-postgres"
+import { drizzle as drizzlePostgresJs } from "drizzle-orm/postgres-js"
+import { Context, Duration, Effect, Fiber, Layer, Redacted } from "effect"
+import pg from "pg"
+import postgres from "postgres"
+import { kavachUsers } from "../../packages/adapter-postgres/test/kavachTables.ts"
+import { runChild } from "../../packages/adapter-postgres/test/runChild.ts"
+import { serverUrl } from "../servers/serverUrl.ts"
+import { insertUser, newDatabase, newPool, type Query } from "../store/PostgresHarness.ts"
+import { customerDelivery, newScene, subscriptionDelivery, subscriptionIn } from "../store/polarDeliveries.ts"
+
+const admin = serverUrl("postgres")
+
+describe.skipIf(admin === undefined)("PostgreSQL", () => {
+  if (admin === undefined) return
+
+  const onServer = (text: string) =>
+    Effect.scoped(
+      Effect.flatMap(newPool(admin, 1), (pool) => Effect.promise(() => pool.query<Record<string, unknown>>(text)))
+    ).pipe(Effect.map(({ rows }) => rows))
+
+  const run = (query: Query, ...parameters: Parameters<Query>) => Effect.promise(() => query(...parameters))
+
+  /** A store with a pool of its own, as a process has it. */
+  const openStore = (url: string, maxConnections = 10) =>
+    Effect.map(Layer.build(PostgresStore.layer({ url: Redacted.make(url), maxConnections })), (context) =>
+      Context.get(context, SubscriptionStore)
+    )
+
+  /** With its tables, and rows of `users`. */
+  const migrated = (users: ReadonlyArray<UserId> = [], options = "") =>
+    Effect.gen(function* () {
+      const database = yield* newDatabase(admin, options)
+      const store = yield* openStore(database.url)
+      yield* store.migrate
+      for (const id of users) yield* Effect.promise(() => insertUser(database.query, { id }))
+      return { ...database, store }
+    })
+
+  const applyOne = (store: SubscriptionStoreService, delivery: Delivery) =>
+    Effect.map(store.applyDeliveries([delivery], defaultPolicy), ([outcome]) => outcome)
+
+  const together = <A, E>(effects: ReadonlyArray<Effect.Effect<A, E>>) =>
+    Effect.all(effects, { concurrency: "unbounded" })
+
+  const newUser = () => UserId.make(`user-${randomUUID()}`)
+
+  const counts = (query: Query) =>
+    run(
+      query,
+      `SELECT (SELECT count(*)::int FROM kavach_polar_deliveries) AS deliveries,
+        (SELECT count(*)::int FROM kavach_polar_subscriptions) AS subscriptions,
+        (SELECT count(*)::int FROM kavach_polar_customers) AS customers,
+        (SELECT count(*)::int FROM kavach_polar_notifications) AS notifications`
+    ).pipe(Effect.map(([row]) => row))
+
+  const nothing = { deliveries: 0, subscriptions: 0, customers: 0, notifications: 0 }
+
+  const discreet = (error: StoreError, ...secrets: ReadonlyArray<string>) => {
+    const text = JSON.stringify([error.message, error.detail, String(error), error.stack, error])
+    for (const secret of ["INSERT INTO", "insert into", "SELECT json", "hunter2", ...secrets]) {
+      expect(text).not.toContain(secret)
+    }
+  }
+
+  describe("at once", () => {
+    it.scopedLive("fifty copies of one delivery from two pools: one effect", () =>
+      Effect.gen(function* () {
+        const userId = newUser()
+        const { query, store, url } = yield* migrated([userId])
+        const other = yield* openStore(url)
+        const delivery = subscriptionDelivery(newScene(), "created", { externalId: userId })
+        const outcomes = yield* together(
+          Array.from({ length: 50 }, (_, index) => applyOne(index % 2 ? store : other, delivery))
+        )
+        expect(outcomes.filter(({ duplicate }) => !duplicate)).toHaveLength(1)
+        expect(outcomes.filter(({ notified }) => notified)).toHaveLength(1)
+        expect(yield* counts(query)).toEqual({ deliveries: 1, subscriptions: 1, customers: 1, notifications: 1 })
+      })
+    )
+
+    it.scopedLive("older and newer versions of one subscription race: the newer always wins", () =>
+      Effect.gen(function* () {
+        const { query, store, url } = yield* migrated()
+        const other = yield* openStore(url)
+        for (let round = 0; round < 200; round++) {
+          const externalId = newUser()
+          const scene = newScene()
+          const older = applyOne(store, subscriptionDelivery(scene, "created", { externalId, at: 1 }))
+          const newer = applyOne(other, subscriptionDelivery(scene, "revoked", { externalId, at: 2 }))
+          const [first, second] = yield* together(round % 2 ? [older, newer] : [newer, older])
+          const states = round % 2 ? [first?.state, second?.state] : [second?.state, first?.state]
+          expect(states[1]).toBe("applied")
+          expect(["applied", "stale"]).toContain(states[0])
+          expect((yield* store.subscriptionsOf(externalId, "all")).map(({ status }) => status)).toEqual(["canceled"])
+        }
+        const [row] = yield* run(
+          query,
+          `SELECT count(*)::int AS wrong FROM kavach_polar_subscriptions AS subscription
+            WHERE (SELECT max(event_at) FROM kavach_polar_notifications WHERE subscription_id = subscription.id)
+              IS DISTINCT FROM event_at`
+        )
+        expect(row).toEqual({ wrong: 0 })
+      })
+    )
+
+    it.scopedLive("two customers of one user at once: the row shows the better subscription", () =>
+      Effect.gen(function* () {
+        const users = Array.from({ length: 40 }, newUser)
+        const { query, store, url } = yield* migrated(users)
+        const other = yield* openStore(url)
+        for (const externalId of users) {
+          const [short, long] = [newScene(), newScene()]
+          const ends = (year: number) => ({ externalId, patch: { current_period_end: `${year}-06-01T00:00:00Z` } })
+          yield* together([
+            applyOne(store, subscriptionDelivery(short, "created", ends(2027))),
+            applyOne(other, subscriptionDelivery(long, "created", ends(2028)))
+          ])
+          const rows = yield* run(query, "SELECT * FROM kavach_users WHERE id = $1", externalId)
+          expect(rows).toMatchObject([
+            { polar_subscription_id: long.subscriptionId, polar_customer_id: long.customerId }
+          ])
+        }
+      })
+    )
+
+    it.scopedLive("a customer is linked while its subscription moves to another: nothing is lost", () =>
+      Effect.gen(function* () {
+        const { query, store, url } = yield* migrated()
+        const other = yield* openStore(url)
+        for (let round = 0; round < 60; round++) {
+          const userId = newUser()
+          const scene = newScene()
+          const moved = { ...scene, customerId: newScene().customerId }
+          yield* applyOne(store, subscriptionDelivery(scene, "created", { at: 1 }))
+          yield* together<unknown, unknown>([
+            store.linkCustomer(
+              { customerId: CustomerId.make(scene.customerId), userId, linkedBy: "host" },
+              defaultPolicy
+            ),
+            applyOne(other, subscriptionDelivery(moved, "canceled", { at: 2 }))
+          ])
+          const [row] = yield* run(
+            query,
+            `SELECT customer_id, user_id, (SELECT count(*)::int FROM kavach_polar_notifications
+              WHERE subscription_id = subscription.id) AS told
+            FROM kavach_polar_subscriptions AS subscription WHERE id = $1`,
+            scene.subscriptionId
+          )
+          // Linked before it moved: theirs, and they were told of both. After: nobody's, and nobody was told.
+          const told = Number(row?.["told"])
+          expect(row).toEqual({ customer_id: moved.customerId, user_id: told === 0 ? null : userId, told })
+          expect([0, 2]).toContain(told)
+        }
+      })
+    )
+
+    it.scopedLive("steps that share customers, subscriptions and users in every order never wait in a circle", () =>
+      Effect.gen(function* () {
+        const users = Array.from({ length: 4 }, newUser)
+        const { query, store, url } = yield* migrated(users)
+        const stores = [store, yield* openStore(url)]
+        const scenes = users.map(() => newScene())
+        const random = (bound: number) => Math.floor(Math.random() * bound)
+        const steps = Array.from({ length: 300 }, (_, index) => {
+          const deliveries = Array.from({ length: 1 + random(4) }, () => {
+            const scene = scenes[random(scenes.length)] ?? newScene()
+            const customerId = scenes[random(scenes.length)]?.customerId ?? scene.customerId
+            const options = { at: random(1000), externalId: users[random(users.length)] ?? null }
+            return random(5) === 0
+              ? customerDelivery(scene, "updated", options)
+              : subscriptionDelivery({ ...scene, customerId }, random(2) ? "updated" : "past_due", options)
+          })
+          const [first, ...rest] = deliveries
+          return first === undefined
+            ? Effect.void
+            : (stores[index % 2] ?? store).applyDeliveries([first, ...rest], defaultPolicy)
+        })
+        yield* Effect.all(steps, { concurrency: 20 })
+        const [row] = yield* run(
+          query,
+          "SELECT deadlocks::int FROM pg_stat_database WHERE datname = current_database()"
+        )
+        expect(row).toEqual({ deadlocks: 0 })
+        for (const [index, { subscriptionId }] of scenes.entries()) {
+          const [found] = yield* run(
+            query,
+            `SELECT subscription.event_at = (SELECT max(delivery.event_at) FROM kavach_polar_deliveries AS delivery
+              WHERE delivery.subscription_id = subscription.id) AS newest
+            FROM kavach_polar_subscriptions AS subscription WHERE id = $1`,
+            subscriptionId
+          )
+          expect([index, found]).toEqual([index, { newest: true }])
+        }
+      })
+    )
+
+    it.scopedLive("ten nodes share the queue: every notification once, and those of a subscription in order", () =>
+      Effect.gen(function* () {
+        const { store, url } = yield* migrated()
+        const scenes = Array.from({ length: 20 }, () => newScene())
+        for (const at of [1, 2, 3]) {
+          yield* together(
+            scenes.map((scene) =>
+              applyOne(
+                store,
+                subscriptionDelivery(scene, at === 2 ? "past_due" : "created", { externalId: "someone", at })
+              )
+            )
+          )
+        }
+        const taken: Array<{ readonly id: string; readonly subscriptionId: string; readonly status: string }> = []
+        const node = (owner: string) =>
+          Effect.gen(function* () {
+            const own = yield* openStore(url, 2)
+            for (;;) {
+              const { claimed, nextDueAt } = yield* own.claimNotifications({
+                owner,
+                limit: 3,
+                lease: Duration.minutes(1)
+              })
+              for (const { id, subscription } of claimed) {
+                taken.push({ id, subscriptionId: subscription.id, status: subscription.status })
+                expect(yield* own.completeNotification(id, owner)).toBe(true)
+              }
+              if (nextDueAt === null) return
+              if (claimed.length === 0) yield* Effect.sleep("5 millis")
+            }
+          })
+        yield* together(Array.from({ length: 10 }, (_, index) => Effect.scoped(node(`node-${index}`))))
+        expect(taken).toHaveLength(60)
+        expect(new Set(taken.map(({ id }) => id)).size).toBe(60)
+        for (const { subscriptionId } of scenes) {
+          const told = taken.filter((one) => one.subscriptionId === subscriptionId).map(({ status }) => status)
+          expect(told).toEqual(["active", "past_due", "active"])
+        }
+      })
+    )
+
+    it.scopedLive("an older notification that another node is just taking is not overtaken by a younger one", () =>
+      Effect.gen(function* () {
+        const { query, store, url } = yield* migrated()
+        const scene = newScene()
+        for (const [at, type] of ["created", "past_due"].entries()) {
+          yield* applyOne(store, subscriptionDelivery(scene, type, { externalId: "someone", at }))
+        }
+        const pool = yield* newPool(url, 1)
+        yield* Effect.promise(async () => {
+          await pool.query("BEGIN")
+          await pool.query("SELECT * FROM kavach_polar_notifications ORDER BY event_at LIMIT 1 FOR UPDATE")
+        })
+        const claim = store.claimNotifications({ owner: "a", limit: 10, lease: Duration.minutes(1) })
+        expect((yield* claim).claimed).toEqual([])
+        yield* Effect.promise(() => pool.query("ROLLBACK"))
+        expect((yield* claim).claimed.map(({ subscription }) => subscription.status)).toEqual(["active"])
+        expect(yield* run(query, "SELECT sum(attempts)::int AS attempts FROM kavach_polar_notifications")).toEqual([
+          { attempts: 1 }
+        ])
+      })
+    )
+
+    it.scopedLive(
+      "ten processes that migrate one empty database at once all succeed",
+      () =>
+        Effect.gen(function* () {
+          const { query, url } = yield* newDatabase(admin)
+          const children = Array.from({ length: 10 }, () => Effect.promise(() => runChild("migrate", url)))
+          expect(yield* together(children)).toEqual(children.map(() => "migrated"))
+          expect(yield* run(query, "SELECT version FROM kavach_polar_migrations")).toEqual([{ version: 1 }])
+        }),
+      60_000
+    )
+
+    it.scopedLive("one connection of node-postgres without a pool: steps take turns", () =>
+      Effect.gen(function* () {
+        const { query, url } = yield* migrated()
+        const client = new pg.Client({ connectionString: url })
+        yield* Effect.acquireRelease(
+          Effect.promise(() => client.connect()),
+          () => Effect.promise(() => client.end())
+        )
+        const store = PostgresStore.make(drizzle(client))
+        const delivery = subscriptionDelivery(newScene(), "created", { externalId: "someone" })
+        const outcomes = yield* together(Array.from({ length: 20 }, () => applyOne(store, delivery)))
+        expect(outcomes.filter(({ duplicate }) => !duplicate)).toHaveLength(1)
+        expect(yield* counts(query)).toMatchObject({ deliveries: 1, notifications: 1 })
+      })
+    )
+  })
+
+  describe("what goes wrong", () => {
+    const delivery = () => subscriptionDelivery(newScene(), "created", { externalId: "ada" })
+
+    const failure = (url: string, reason: string, detail: RegExp) =>
+      Effect.gen(function* () {
+        const store = yield* openStore(url)
+        const error = yield* Effect.flip(applyOne(store, delivery()))
+        expect(error).toMatchObject({ _tag: "StoreError", operation: "applyDeliveries", reason })
+        expect(error.detail).toMatch(detail)
+        discreet(error, "ada")
+      })
+
+    it.scopedLive("nobody listens", () =>
+      failure("postgres://ada:hunter2@127.0.0.1:1/x", "unavailable", /^ECONNREFUSED/)
+    )
+
+    it.scopedLive("a host that does not exist", () =>
+      failure("postgres://ada:hunter2@no-such-host.invalid/x", "unavailable", /^(ENOTFOUND|EAI_AGAIN)/)
+    )
+
+    it.scopedLive("a database that does not exist", () =>
+      failure(new URL("/no_such_database", admin).href, "unavailable", /^3D000: .*no_such_database/)
+    )
+
+    it.scopedLive("a role that does not exist", () => {
+      const url = new URL(admin)
+      url.username = "nobody_knows_me"
+      url.password = "hunter2"
+      return failure(url.href, "denied", /^28(000|P01)/)
+    })
+
+    it.scopedLive("a role that may read and not write", () =>
+      Effect.gen(function* () {
+        const { query, url } = yield* migrated()
+        const role = `reader_${randomUUID().slice(0, 8)}`
+        yield* Effect.acquireRelease(
+          Effect.promise(async () => {
+            await query(`CREATE ROLE ${role} LOGIN`)
+            await query(`GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${role}`)
+          }),
+          () => Effect.promise(() => query(`DROP OWNED BY ${role}; DROP ROLE ${role}`))
+        )
+        const readerUrl = new URL(url)
+        readerUrl.username = role
+        yield* failure(readerUrl.href, "denied", /^42501: permission denied for table kavach_polar_/)
+        expect(yield* counts(query)).toEqual(nothing)
+        // It need not create anything where everything is.
+        yield* (yield* openStore(readerUrl.href)).migrate
+      })
+    )
+
+    it.scopedLive("a database that may only be read", () =>
+      Effect.gen(function* () {
+        const { name, query, url } = yield* migrated()
+        yield* run(query, `ALTER DATABASE ${name} SET default_transaction_read_only = on`)
+        yield* failure(url, "readOnly", /^25006/)
+        const store = yield* openStore(url)
+        const error = yield* Effect.flip(store.claimNotifications({ owner: "a", limit: 1, lease: Duration.minutes(1) }))
+        expect(error.reason).toBe("readOnly")
+      })
+    )
+
+    it.scopedLive("a table that was dropped, and a constraint of the app's own", () =>
+      Effect.gen(function* () {
+        const { query, store } = yield* migrated([UserId.make("ada")])
+        yield* run(query, "CREATE UNIQUE INDEX one_only ON kavach_polar_notifications (user_id)")
+        yield* applyOne(store, delivery())
+        const refused = yield* Effect.flip(applyOne(store, delivery()))
+        expect(refused).toMatchObject({ reason: "constraint", detail: expect.stringContaining("one_only") })
+        discreet(refused, "ada")
+        expect(yield* counts(query)).toMatchObject({ deliveries: 1, subscriptions: 1 })
+        yield* run(query, "DROP TABLE kavach_polar_customers")
+        const missing = yield* Effect.flip(applyOne(store, delivery()))
+        expect(missing).toMatchObject({ reason: "schema", detail: expect.stringMatching(/^42P01.*customers/) })
+        discreet(missing)
+      })
+    )
+
+    /** Whoever runs this holds the step up after it has locked and read, and before it writes. */
+    const heldUp = <A, E, R>(url: string, during: (query: Query) => Effect.Effect<A, E, R>) =>
+      Effect.gen(function* () {
+        const pool = yield* newPool(url, 1)
+        const client = yield* Effect.acquireRelease(
+          Effect.promise(() => pool.connect()),
+          (held) => Effect.sync(() => held.release())
+        )
+        yield* Effect.promise(async () => {
+          await client.query("BEGIN")
+          await client.query("LOCK TABLE kavach_polar_deliveries IN EXCLUSIVE MODE")
+        })
+        const result = yield* during(async (text, ...parameters) => (await client.query(text, [...parameters])).rows)
+        yield* Effect.promise(() => client.query("ROLLBACK"))
+        return result
+      })
+
+    const waiting = `SELECT pid FROM pg_stat_activity
+      WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%kavach_polar_deliveries%'`
+
+    const untilItWaits = (query: Query): Effect.Effect<number> =>
+      Effect.flatMap(run(query, waiting), ([row]) =>
+        row === undefined ? Effect.delay(untilItWaits(query), "10 millis") : Effect.succeed(Number(row["pid"]))
+      )
+
+    const onNodePostgres = (url: string) => Effect.map(newPool(url), (pool) => PostgresStore.make(drizzle(pool)))
+    const drivers = [
+      ["postgres.js", openStore],
+      ["node-postgres", onNodePostgres]
+    ] as const
+    for (const [driver, open] of drivers) {
+      it.scopedLive(
+        `${driver}: the connection is killed in mid-step: nothing stays, and the next step goes through`,
+        () =>
+          Effect.gen(function* () {
+            const { query, url } = yield* migrated()
+            const store = yield* open(url)
+            const created = delivery()
+            const error = yield* Effect.scoped(
+              heldUp(url, () =>
+                Effect.gen(function* () {
+                  const step = yield* Effect.fork(Effect.flip(applyOne(store, created)))
+                  const pid = yield* untilItWaits(query)
+                  yield* run(query, "SELECT pg_terminate_backend($1)", pid)
+                  return yield* Fiber.join(step)
+                })
+              )
+            )
+            expect(error).toMatchObject({ _tag: "StoreError", reason: "unavailable" })
+            discreet(error, "ada")
+            expect(yield* counts(query)).toEqual(nothing)
+            expect(yield* applyOne(store, created)).toMatchObject({ state: "applied", duplicate: false })
+          })
+      )
+    }
+
+    it.scopedLive("idle connections that were killed are replaced", () =>
+      Effect.gen(function* () {
+        const { query, store } = yield* migrated()
+        yield* applyOne(store, delivery())
+        yield* run(
+          query,
+          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'kavach-polar'"
+        )
+        yield* Effect.sleep("50 millis")
+        expect((yield* applyOne(store, delivery())).state).toBe("applied")
+      })
+    )
+
+    it.scopedLive("a lock that is not given up is waited for a few times, and then it is busy", () =>
+      Effect.gen(function* () {
+        const { name, query, url } = yield* migrated()
+        // Of the app's own setting, which is respected.
+        yield* run(query, `ALTER DATABASE ${name} SET lock_timeout = '40ms'`)
+        const store = yield* openStore(url)
+        const created = delivery()
+        const error = yield* Effect.scoped(heldUp(url, () => Effect.flip(applyOne(store, created))))
+        expect(error).toMatchObject({ reason: "busy", detail: expect.stringMatching(/^55P03/) })
+        expect(yield* counts(query)).toEqual(nothing)
+        expect((yield* applyOne(store, created)).duplicate).toBe(false)
+      })
+    )
+
+    it.scopedLive("a lock that is given up in time is waited for", () =>
+      Effect.gen(function* () {
+        const { name, query, url } = yield* migrated()
+        yield* run(query, `ALTER DATABASE ${name} SET lock_timeout = '100ms'`)
+        const store = yield* openStore(url)
+        const step = yield* Effect.scoped(
+          heldUp(url, () => Effect.zipLeft(Effect.fork(applyOne(store, delivery())), Effect.sleep("250 millis")))
+        )
+        expect((yield* Fiber.join(step)).state).toBe("applied")
+      })
+    )
+
+    it.scopedLive("a statement that the server's time limit ends is busy", () =>
+      Effect.gen(function* () {
+        const { name, query, url } = yield* migrated()
+        yield* run(query, `ALTER DATABASE ${name} SET statement_timeout = '60ms'`)
+        const store = yield* openStore(url)
+        const error = yield* Effect.scoped(heldUp(url, () => Effect.flip(applyOne(store, delivery()))))
+        expect(error).toMatchObject({ reason: "busy", detail: expect.stringMatching(/^57014/) })
+      })
+    )
+  })
+
+  describe("settings", () => {
+    const whole = (store: SubscriptionStoreService, query: Query, userId: UserId) =>
+      Effect.gen(function* () {
+        const scene = newScene()
+        const patch = { current_period_end: "2027-03-28T01:30:00.123Z" }
+        const created = subscriptionDelivery(scene, "created", { externalId: userId, patch, at: 1 })
+        yield* applyOne(store, created)
+        expect(yield* store.subscriptionsOf(userId, "live")).toEqual([subscriptionIn(created)])
+        const [recorded] = yield* store.deliveries({ ids: [created.id] })
+        expect(recorded).toMatchObject({ receivedAt: new Date(created.receivedAt), eventAt: created.content.at })
+        const { claimed, nextDueAt } = yield* store.claimNotifications({
+          owner: "a",
+          limit: 5,
+          lease: Duration.minutes(1)
+        })
+        expect(claimed.map(({ subscription }) => subscription.currentPeriodEnd)).toEqual([
+          new Date("2027-03-28T01:30:00.123Z")
+        ])
+        expect(nextDueAt).toBeGreaterThan(Date.now())
+        const rows = yield* run(
+          query,
+          "SELECT polar_current_period_end AS ends FROM kavach_users WHERE id = $1",
+          userId
+        )
+        expect(rows).toEqual([{ ends: new Date("2027-03-28T01:30:00.123Z") }])
+      })
+
+    for (const [setting, value] of [
+      ["timezone", "'Asia/Kolkata'"],
+      ["timezone", "'America/St_Johns'"],
+      ["datestyle", "'German, DMY'"],
+      ["intervalstyle", "'sql_standard'"],
+      ["default_transaction_isolation", "'serializable'"],
+      ["default_transaction_isolation", "'repeatable read'"],
+      ["standard_conforming_strings", "on"],
+      ["bytea_output", "'escape'"],
+      ["extra_float_digits", "-5"]
+    ] as const) {
+      it.scopedLive(`${setting} = ${value}`, () =>
+        Effect.gen(function* () {
+          const userId = newUser()
+          const { name, query, url } = yield* migrated([userId])
+          yield* run(query, `ALTER DATABASE ${name} SET ${setting} = ${value}`)
+          const store = yield* openStore(url)
+          yield* whole(store, query, userId)
+          // Whatever the default isolation is: what others committed while one waited is seen.
+          const delivery = subscriptionDelivery(newScene(), "created", { externalId: userId })
+          const outcomes = yield* together(Array.from({ length: 10 }, () => applyOne(store, delivery)))
+          expect(outcomes.filter(({ duplicate }) => !duplicate)).toHaveLength(1)
+        })
+      )
+    }
+
+    it.scopedLive("a database whose collation is not C: ids are bytes all the same", () =>
+      Effect.gen(function* () {
+        const [version] = yield* onServer("SHOW server_version_num")
+        // Before that a database's collation is one of the server's machine, which may have none but C.
+        if (Number(version?.["server_version_num"]) < 150000) return
+        const collation = "TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"
+        const { query, store } = yield* migrated([], collation)
+        const ids = ["b", "A", "a", "B", "ä", "Z"].map((id) => `${id}-${"x".repeat(8)}`)
+        for (const id of ids) {
+          yield* applyOne(store, subscriptionDelivery(newScene(), "created", { id, externalId: "someone" }))
+        }
+        const listed = yield* store.deliveries({ ids })
+        expect(listed.map(({ id }) => id)).toEqual([...ids].sort())
+        const [row] = yield* run(query, "SELECT 'a' < 'B' AS dictionary")
+        expect(row).toEqual({ dictionary: true })
+      })
+    )
+
+    it.scopedLive("tables in the schema that the connection's search path names", () =>
+      Effect.gen(function* () {
+        const userId = newUser()
+        const { name, query, url } = yield* newDatabase(admin)
+        yield* run(query, "CREATE SCHEMA app")
+        // A table of the same name that the path does not lead to.
+        yield* run(query, "CREATE TABLE public.kavach_users (id integer)")
+        yield* run(query, `ALTER DATABASE ${name} SET search_path = app`)
+        const store = yield* openStore(url)
+        yield* store.migrate
+        const pool = yield* newPool(url, 1)
+        const inApp: Query = async (text, ...parameters) => (await pool.query(text, [...parameters])).rows
+        yield* Effect.promise(() => insertUser(inApp, { id: userId }))
+        yield* whole(store, inApp, userId)
+        const tables = yield* run(query, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        expect(tables).toEqual([{ tablename: "kavach_users" }])
+      })
+    )
+  })
+
+  describe("databases that the app opened", () => {
+    it.scopedLive("with and without a schema, and with settings of their own; they stay open", () =>
+      Effect.gen(function* () {
+        const { url } = yield* migrated()
+        const pool = yield* newPool(url)
+        const client = yield* Effect.acquireRelease(
+          Effect.sync(() =>
+            postgres(url, { transform: postgres.camel, types: { bigint: postgres.BigInt }, fetch_types: false })
+          ),
+          (opened) => Effect.promise(() => opened.end())
+        )
+        const withSchema = drizzle(pool, { schema })
+        for (const store of [
+          PostgresStore.fromDrizzle(withSchema),
+          PostgresStore.fromDrizzle(drizzle(pool)),
+          PostgresStore.fromDrizzle(drizzlePostgresJs(client, { schema })),
+          PostgresStore.fromDrizzle(drizzlePostgresJs(client))
+        ]) {
+          const externalId = newUser()
+          const delivery = subscriptionDelivery(newScene(), "created", { externalId })
+          yield* Effect.gen(function* () {
+            const service = yield* SubscriptionStore
+            yield* service.applyDeliveries([delivery], defaultPolicy)
+            expect(yield* service.subscriptionsOf(externalId, "live")).toEqual([subscriptionIn(delivery)])
+          }).pipe(Effect.provide(store))
+          const rows = yield* Effect.promise(() => withSchema.query.deliveries.findMany())
+          expect(rows.find(({ id }) => id === delivery.id)).toMatchObject({
+            state: "applied",
+            userId: externalId,
+            receivedAt: new Date(delivery.receivedAt),
+            eventAt: delivery.content.at
+          })
+        }
+        yield* Effect.promise(() => client`SELECT 1`)
+      })
+    )
+  })
+
+  describe("on tables of some size", () => {
+    it.scopedLive(
+      "every statement finds its rows by an index",
+      () =>
+        Effect.gen(function* () {
+          const { query, url } = yield* newDatabase(admin)
+          yield* run(query, kavachUsers)
+          const statements: Array<readonly [string, ReadonlyArray<unknown>]> = []
+          const pool = yield* newPool(url)
+          const store = PostgresStore.make(
+            drizzle(pool, { logger: { logQuery: (text, parameters) => void statements.push([text, parameters]) } })
+          )
+          yield* store.migrate
+          yield* Effect.promise(() => fill(query))
+          statements.length = 0
+
+          const userId = UserId.make("user-77")
+          const scene = newScene({ customerId: "customer-77", subscriptionId: "subscription-77" })
+          yield* applyOne(store, subscriptionDelivery(scene, "canceled", { externalId: userId, at: 1 }))
+          yield* applyOne(store, subscriptionDelivery(newScene(), "created", { at: 1, metadataUserId: "user-78" }))
+          yield* store.linkCustomer(
+            { customerId: CustomerId.make("customer-unlinked"), userId, linkedBy: "host" },
+            defaultPolicy
+          )
+          yield* store.subscriptionsOf(userId, "live")
+          yield* store.subscriptionsOf(userId, "all")
+          yield* store.customerOf(userId)
+          yield* store.findUser(userId)
+          const claim = { owner: "a", limit: 20, lease: Duration.minutes(1) }
+          const { claimed } = yield* store.claimNotifications(claim)
+          expect(claimed).toHaveLength(20)
+          for (const { id } of claimed.slice(0, 1)) yield* store.completeNotification(id, "a")
+          yield* store.deliveries({ limit: 20 })
+          yield* store.pruneDeliveryBodies(new Date("2026-01-02T00:00:00Z"), 20)
+
+          const explained = statements.filter(
+            ([text]) => /kavach_/.test(text) && !/pg_advisory|pg_attribute/.test(text)
+          )
+          expect(explained.length).toBeGreaterThan(15)
+          for (const [text, parameters] of explained) {
+            const plan = yield* run(query, `EXPLAIN ${text}`, ...parameters)
+            const lines = plan.map((row) => String(row["QUERY PLAN"]))
+            const scans = lines.filter((line) => /Seq Scan on kavach_/.test(line))
+            expect(scans, `${text}\n${lines.join("\n")}`).toEqual([])
+          }
+        }),
+      120_000
+    )
+
+    const fill = async (query: Query) => {
+      const rows = 20_000
+      await query(`INSERT INTO kavach_users (id, email, polar_customer_id, created_at, updated_at)
+        SELECT 'user-' || n, n || '@example.test', 'customer-' || n, now(), now() FROM generate_series(1, ${rows}) AS n`)
+      await query(`INSERT INTO kavach_polar_customers
+        SELECT 'customer-' || n, 'user-' || n, 'external_id', now(), NULL FROM generate_series(1, ${rows}) AS n`)
+      await query(`INSERT INTO kavach_polar_checkouts
+        SELECT 'checkout-' || n, 'user-' || n, 'product', now() FROM generate_series(1, ${rows}) AS n`)
+      await query(`INSERT INTO kavach_polar_subscriptions (id, user_id, customer_id, product_id, status, live,
+          cancel_at_period_end, event_at, precedence, delivery_id, updated_at, data)
+        SELECT 'subscription-' || n, 'user-' || n, 'customer-' || n, 'product', 'active', n % 3 > 0, false, n, 1,
+          'delivery-' || n, now(), repeat('{}', 500) FROM generate_series(1, ${rows}) AS n`)
+      await query(`INSERT INTO kavach_polar_deliveries (id, type, state, event_at, received_at, updated_at,
+          customer_id, subscription_id, user_id, attempts, body)
+        SELECT 'delivery-' || n, 'subscription.updated', CASE WHEN n % 100 = 0 THEN 'unlinked' ELSE 'applied' END, n,
+          '2026-01-01'::timestamptz + n * interval '1 minute', now(), 'customer-' || n, 'subscription-' || n,
+          'user-' || n, 1, repeat('{}', 500) FROM generate_series(1, ${rows}) AS n`)
+      await query(`INSERT INTO kavach_polar_notifications (id, subscription_id, user_id, event_at, precedence, payload,
+          created_at, state, attempts, available_at, updated_at)
+        SELECT 'subscription-' || n || ':1', 'subscription-' || n, 'user-' || n, n, 1,
+          '{"id":"s","status":"active","productId":"p","currentPeriodEnd":null,"cancelAtPeriodEnd":false}',
+          '2026-01-01', CASE WHEN n % 10 = 0 THEN 'pending' ELSE 'done' END, 0, '2026-01-01', now()
+        FROM generate_series(1, ${rows}) AS n`)
+      await query("ANALYZE")
+    }
+  })
+})
