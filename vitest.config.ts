@@ -19,6 +19,9 @@ export default defineConfig({
           name: "unit",
           include: ["packages/*/test/**/*.test.ts", "test/**/*.test.ts"],
           exclude: ["**/node_modules/**", "**/dist/**", "test/servers/**", "test/databases/**"],
+          // A busy machine, not a slow test: PGlite starts a whole server in WebAssembly.
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
           server: { deps: { inline: [/@kavach-polar\//] } }
         }
       },

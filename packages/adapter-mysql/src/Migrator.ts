@@ -1,9 +1,15 @@
 /** Brings the tables to this version's state, whoever else is doing the same at the moment. */
-import { createHash } from "node:crypto"
+import {
+  checksumOf,
+  type Migration,
+  pendingMigrations,
+  type RecordedMigration,
+  statementsOf
+} from "@kavach-polar/core/StoreMigration"
+import { StoreProblem } from "@kavach-polar/core/StoreProblem"
 import { asc, getTableColumns, getTableName, sql } from "drizzle-orm"
 import { type MysqlDatabase, type Queries, uncached } from "./MysqlDatabase.ts"
-import { MysqlProblem } from "./MysqlProblem.ts"
-import { type Migration, migrations, statementsOf } from "./migrations.ts"
+import { migrations } from "./migrations.ts"
 import * as schema from "./schema.ts"
 import * as UsersTable from "./UsersTable.ts"
 
@@ -16,10 +22,8 @@ export const migrate = (database: MysqlDatabase): Promise<void> =>
     await takeTurn(connection)
     try {
       const history = await recorded(connection)
-      for (const migration of history) check(migration)
-      const versions = new Set(history.map(({ version }) => version))
-      for (const migration of migrations) {
-        if (!versions.has(migration.version)) await apply(connection, migration)
+      for (const migration of pendingMigrations(migrations, history, "@kavach-polar/adapter-mysql")) {
+        await apply(connection, migration)
       }
       await requireTables(connection)
       await UsersTable.migrate(connection)
@@ -28,10 +32,6 @@ export const migrate = (database: MysqlDatabase): Promise<void> =>
       await connection.execute(sql`DO RELEASE_LOCK(${lockName})`).catch(() => {})
     }
   })
-
-export const checksumOf = (migration: Migration): string => createHash("sha256").update(migration.sql).digest("hex")
-
-type Recorded = Pick<typeof schema.migrations.$inferSelect, "version" | "name" | "checksum">
 
 /** Locks of this kind are the whole server's, and their names have at most 64 characters. */
 const lockName = sql`CONCAT('kavach_polar_', LEFT(SHA2(DATABASE(), 256), 40))`
@@ -49,10 +49,10 @@ const takeTurn = async (connection: Queries): Promise<void> => {
       .from(sql`(SELECT 1 AS one) AS turn`)
   )
   if (row?.database == null) {
-    throw new MysqlProblem("unavailable", "no database is selected; name it in the URL or the pool's options")
+    throw new StoreProblem("unavailable", "no database is selected; name it in the URL or the pool's options")
   }
   if (Number(row.got) !== 1) {
-    throw new MysqlProblem("busy", `another process has been migrating for ${patienceSeconds} seconds`)
+    throw new StoreProblem("busy", `another process has been migrating for ${patienceSeconds} seconds`)
   }
 }
 
@@ -65,27 +65,11 @@ const historySql = `CREATE TABLE IF NOT EXISTS kavach_polar_migrations (
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4
   /*!80000 COLLATE utf8mb4_0900_bin */ /*M! COLLATE utf8mb4_nopad_bin */`
 
-const recorded = async (connection: Queries): Promise<ReadonlyArray<Recorded>> => {
+const recorded = async (connection: Queries): Promise<ReadonlyArray<RecordedMigration>> => {
   // A database user that may not create tables can still start an app whose tables are all there.
   if (!(await columnsOf(connection)).has(getTableName(schema.migrations))) await connection.execute(sql.raw(historySql))
   const { checksum, name, version } = schema.migrations
   return uncached(connection.select({ version, name, checksum }).from(schema.migrations).orderBy(asc(version)))
-}
-
-const check = (applied: Recorded): void => {
-  const migration = migrations.find(({ version }) => version === applied.version)
-  if (migration === undefined) {
-    throw new MysqlProblem(
-      "schema",
-      `the database has had migration ${applied.name}, which this version does not know; upgrade @kavach-polar/adapter-mysql`
-    )
-  }
-  if (checksumOf(migration) !== applied.checksum) {
-    throw new MysqlProblem(
-      "schema",
-      `migration ${applied.name} was applied in another form than this version has (checksum ${applied.checksum.slice(0, 12)}, expected ${checksumOf(migration).slice(0, 12)})`
-    )
-  }
 }
 
 const apply = async (connection: Queries, migration: Migration): Promise<void> => {
@@ -105,7 +89,7 @@ const requireTables = async (connection: Queries): Promise<void> => {
     const columns = found.get(getTableName(table))
     for (const { name } of Object.values(getTableColumns(table))) {
       if (columns?.has(name)) continue
-      throw new MysqlProblem(
+      throw new StoreProblem(
         "schema",
         `the table ${getTableName(table)} already exists, and is not the store's: it has no column ${name}`
       )

@@ -1,9 +1,11 @@
 /** A drizzle database as this adapter uses it: transactions that run again when they lose against another one. */
+
+import { StoreProblem } from "@kavach-polar/core/StoreProblem"
 import { sql } from "drizzle-orm"
 import type { MySqlDatabase, MySqlTransactionConfig } from "drizzle-orm/mysql-core"
 import type { MySql2PreparedQueryHKT, MySql2QueryResultHKT } from "drizzle-orm/mysql2"
 import type { TablesRelationalConfig } from "drizzle-orm/relations"
-import { isConflict, MysqlProblem } from "./MysqlProblem.ts"
+import { isConflict } from "./MysqlProblem.ts"
 
 /** A drizzle database on mysql2, made with or without a schema. */
 export type Mysql2Drizzle<
@@ -137,17 +139,17 @@ const requireUsable = async (queries: Queries): Promise<void> => {
       .from(sql`(SELECT 1 AS one) AS session`)
   )
   if (row?.mode.split(",").includes("NO_BACKSLASH_ESCAPES")) {
-    throw new MysqlProblem(
+    throw new StoreProblem(
       "schema",
       "the connection's sql_mode has NO_BACKSLASH_ESCAPES, with which mysql2 cannot pass text safely; take it out of the session's sql_mode"
     )
   }
   if (Number(row?.autocommit) === 0) {
-    throw new MysqlProblem("schema", "the connection's autocommit is off, and the store needs it on")
+    throw new StoreProblem("schema", "the connection's autocommit is off, and the store needs it on")
   }
   for (const charset of [row?.client, row?.results]) {
     if (charset !== undefined && charset !== null && charset !== "utf8mb4") {
-      throw new MysqlProblem(
+      throw new StoreProblem(
         "schema",
         `the connection's character set is ${charset}, and the store needs utf8mb4; leave the pool's option charset at its default`
       )

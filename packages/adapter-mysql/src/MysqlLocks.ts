@@ -10,10 +10,11 @@
  * Steps cannot deadlock over these rows: each statement takes them in the order of their ids, along the primary key, and
  * the rows of users all come after the others. So every step takes its rows in one and the same order.
  */
+
+import { StoreProblem } from "@kavach-polar/core/StoreProblem"
 import { asc, inArray } from "drizzle-orm"
 import { int, mysqlTable } from "drizzle-orm/mysql-core"
 import { type Queries, uncached } from "./MysqlDatabase.ts"
-import { MysqlProblem } from "./MysqlProblem.ts"
 
 const locks = mysqlTable("kavach_polar_locks", { id: int("id").primaryKey() })
 
@@ -38,7 +39,7 @@ const lock = async (tx: Queries, ids: Iterable<string>, first: number): Promise<
       .for("update")
   )
   if (found.length !== wanted.size) {
-    throw new MysqlProblem(
+    throw new StoreProblem(
       "schema",
       `the table kavach_polar_locks has lost rows; insert the numbers from 0 to ${2 * rows - 1} again`
     )

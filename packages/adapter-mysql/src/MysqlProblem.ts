@@ -1,21 +1,11 @@
 /** What an error of MySQL, of MariaDB, or of the code around them, means to an operator. */
 import type { StoreErrorReason } from "@kavach-polar/core/StoreError"
+import { innermostCause, StoreProblem } from "@kavach-polar/core/StoreProblem"
 
 export interface Explanation {
   readonly reason: StoreErrorReason
   /** Without SQL and without values. */
   readonly detail: string
-}
-
-/** Thrown where this adapter itself finds that something is not as it must be. */
-export class MysqlProblem extends Error {
-  readonly reason: StoreErrorReason
-
-  constructor(reason: StoreErrorReason, detail: string) {
-    super(detail)
-    this.name = "MysqlProblem"
-    this.reason = reason
-  }
 }
 
 /**
@@ -24,8 +14,8 @@ export class MysqlProblem extends Error {
  * a sentence of ours, with the name of a table, column or key where one was found at its known place.
  */
 export const explain = (error: unknown): Explanation => {
-  const cause = innermost(error)
-  if (cause instanceof MysqlProblem) return { reason: cause.reason, detail: cause.message }
+  const cause = innermostCause(error)
+  if (cause instanceof StoreProblem) return { reason: cause.reason, detail: cause.message }
   if (!(cause instanceof Error)) return { reason: "unknown", detail: "something that is not an error was thrown" }
   const { code, errno } = codesOf(cause)
   const known = isDiskFull(cause)
@@ -47,20 +37,12 @@ export const explain = (error: unknown): Explanation => {
 
 /** Whether the transaction lost against another one, and may go through when it runs again from its beginning. */
 export const isConflict = (error: unknown): boolean => {
-  const cause = innermost(error)
+  const cause = innermostCause(error)
   return cause instanceof Error && conflicts.has(codesOf(cause).errno ?? 0)
 }
 
 /** A deadlock; a lock that did not come in time; MariaDB's "record has changed since last read". */
 const conflicts: ReadonlySet<number> = new Set([1213, 1205, 1020])
-
-const innermost = (error: unknown): unknown => {
-  let current = error
-  for (let depth = 0; depth < 8 && current instanceof Error && current.cause !== undefined; depth++) {
-    current = current.cause
-  }
-  return current
-}
 
 const codesOf = (error: Error): { readonly code: string | undefined; readonly errno: number | undefined } => ({
   code: "code" in error && typeof error.code === "string" ? error.code : undefined,

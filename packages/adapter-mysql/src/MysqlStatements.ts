@@ -4,6 +4,7 @@
  * Rows go in with as few statements as there are tables, because each is a way to the server and back.
  */
 import type { ClaimRequest, DeliveryRowQuery, Settlement } from "@kavach-polar/core/StoreDriver"
+import { StoreProblem } from "@kavach-polar/core/StoreProblem"
 import type {
   CheckoutRow,
   ClaimedNotificationRow,
@@ -17,7 +18,6 @@ import type { Changes } from "@kavach-polar/core/StoreStep"
 import { and, asc, desc, eq, getTableColumns, gte, inArray, isNull, lt, notInArray, type SQL, sql } from "drizzle-orm"
 import { type MySqlColumn, type MySqlTable, union, unionAll } from "drizzle-orm/mysql-core"
 import { type Queries, uncached } from "./MysqlDatabase.ts"
-import { MysqlProblem } from "./MysqlProblem.ts"
 import { datetimeOf, millisOf } from "./MysqlTime.ts"
 import { checkouts, customers, deliveries, notifications, subscriptions } from "./schema.ts"
 
@@ -412,7 +412,7 @@ const requireRoom = async (queries: Queries, rows: ReadonlyArray<object>): Promi
     if (typeof value === "string") bytes += Buffer.byteLength(value) + (value.match(escaped)?.length ?? 0)
   }
   if (bytes < Number(server?.bytes)) return
-  throw new MysqlProblem(
+  throw new StoreProblem(
     "unknown",
     `a row of ${bytes} bytes is larger than the server's max_allowed_packet; raise that setting`
   )

@@ -3,13 +3,15 @@
  * what is written is what they take: a time goes into DATETIME and TIMESTAMP in UTC, into an integer as whole seconds
  * since 1970, which is what KavachOS stores, and into text as ISO 8601. Only rows that exist are ever written.
  */
+
+import { statementsOf } from "@kavach-polar/core/StoreMigration"
+import { StoreProblem } from "@kavach-polar/core/StoreProblem"
 import type { ProjectionRow, UserFact, UserRow } from "@kavach-polar/core/StoreRows"
 import { type SQL, sql } from "drizzle-orm"
 import { unionAll } from "drizzle-orm/mysql-core"
 import { type Queries, uncached } from "./MysqlDatabase.ts"
-import { MysqlProblem } from "./MysqlProblem.ts"
 import { datetimeOf, isoOf } from "./MysqlTime.ts"
-import { statementsOf, usersTableSql } from "./migrations.ts"
+import { usersTableSql } from "./migrations.ts"
 
 export interface UsersTable {
   readonly find: (queries: Queries, userId: string) => Promise<UserRow | undefined>
@@ -297,6 +299,6 @@ const columnOf = (columns: Columns, name: string): Column => {
   return column
 }
 
-const problem = (what: string) => new MysqlProblem("schema", `the table kavach_users ${what}`)
+const problem = (what: string) => new StoreProblem("schema", `the table kavach_users ${what}`)
 
 const textOrNull = (value: unknown): string | null => (typeof value === "string" ? value : null)

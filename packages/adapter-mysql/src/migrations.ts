@@ -3,11 +3,7 @@
  * this package, for people.
  */
 
-export interface Migration {
-  readonly version: number
-  readonly name: string
-  readonly sql: string
-}
+import type { Migration } from "@kavach-polar/core/StoreMigration"
 
 /** In order. One that was released never changes: the database remembers its checksum. */
 export const migrations: ReadonlyArray<Migration> = [
@@ -179,7 +175,3 @@ CREATE TABLE IF NOT EXISTS kavach_users (
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4
   /*!80000 COLLATE utf8mb4_0900_bin */ /*M! COLLATE utf8mb4_nopad_bin */;
 `
-
-/** The statements of a script whose statements all end at the end of a line. */
-export const statementsOf = (script: string): ReadonlyArray<string> =>
-  script.split(/;[ \t]*$/m).filter((part) => part.replaceAll(/^\s*--.*$/gm, "").trim() !== "")
