@@ -16,7 +16,7 @@ import postgres from "postgres"
 import { kavachUsers } from "../../packages/adapter-postgres/test/kavachTables.ts"
 import { runChild } from "../../packages/adapter-postgres/test/runChild.ts"
 import { serverUrl } from "../servers/serverUrl.ts"
-import { insertUser, newDatabase, newPool, type Query } from "../store/PostgresHarness.ts"
+import { insertUser, newDatabase, newPool, newPostgresJs, type Query } from "../store/PostgresHarness.ts"
 import { customerDelivery, newScene, subscriptionDelivery, subscriptionIn } from "../store/polarDeliveries.ts"
 
 const admin = serverUrl("postgres")
@@ -401,14 +401,26 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
         row === undefined ? Effect.delay(untilItWaits(query), "10 millis") : Effect.succeed(Number(row["pid"]))
       )
 
-    const onNodePostgres = (url: string) => Effect.map(newPool(url), (pool) => PostgresStore.make(drizzle(pool)))
-    const drivers = [
-      ["postgres.js", openStore],
-      ["node-postgres", onNodePostgres]
+    const single = (url: string) =>
+      Effect.map(
+        Effect.acquireRelease(
+          Effect.promise(async () => {
+            const client = new pg.Client({ connectionString: url })
+            await client.connect()
+            return client
+          }),
+          (client) => Effect.promise(() => client.end())
+        ),
+        (client) => PostgresStore.make(drizzle(client))
+      )
+    const openings = [
+      ["a pool of its own", (url: string) => openStore(url, 1)],
+      ["node-postgres", (url: string) => Effect.map(newPool(url, 1), (pool) => PostgresStore.make(drizzle(pool)))],
+      ["one connection of node-postgres", single]
     ] as const
-    for (const [driver, open] of drivers) {
+    for (const [name, open] of openings) {
       it.scopedLive(
-        `${driver}: the connection is killed in mid-step: nothing stays, and the next step goes through`,
+        `${name}: the connection is killed in mid-step: nothing stays, and the next step goes through`,
         () =>
           Effect.gen(function* () {
             const { query, url } = yield* migrated()
@@ -427,10 +439,54 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
             expect(error).toMatchObject({ _tag: "StoreError", reason: "unavailable" })
             discreet(error, "ada")
             expect(yield* counts(query)).toEqual(nothing)
-            expect(yield* applyOne(store, created)).toMatchObject({ state: "applied", duplicate: false })
+            if (open === single) {
+              // There is no other connection to go on with.
+              expect((yield* Effect.flip(applyOne(store, created))).reason).toBe("unavailable")
+            } else {
+              expect(yield* applyOne(store, created)).toMatchObject({ state: "applied", duplicate: false })
+            }
           })
       )
     }
+
+    it.scopedLive("connections that are killed at any moment: every delivery is applied once in the end", () =>
+      Effect.gen(function* () {
+        const { query, store } = yield* migrated()
+        const killer = yield* Effect.fork(
+          Effect.forever(
+            Effect.delay(
+              run(
+                query,
+                `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                WHERE datname = current_database() AND application_name = 'kavach-polar' ORDER BY random() LIMIT 1`
+              ),
+              "7 millis"
+            )
+          )
+        )
+        const deliveries = Array.from({ length: 150 }, (_, index) =>
+          subscriptionDelivery(newScene(), "created", { externalId: `user-${index % 5}`, at: index })
+        )
+        let failures = 0
+        const asPolarDoes = (one: Delivery): Effect.Effect<unknown> =>
+          Effect.catchAll(applyOne(store, one), (error) => {
+            failures++
+            expect(error.reason).toBe("unavailable")
+            return asPolarDoes(one)
+          })
+        yield* Effect.forEach(deliveries, asPolarDoes, { concurrency: 8, discard: true })
+        yield* Fiber.interrupt(killer)
+        expect(failures).toBeGreaterThan(0)
+        expect(yield* counts(query)).toEqual({
+          deliveries: 150,
+          subscriptions: 150,
+          customers: 150,
+          notifications: 150
+        })
+        // None of the pool's connections was lost on the way.
+        yield* together(Array.from({ length: 20 }, () => applyOne(store, delivery())))
+      })
+    )
 
     it.scopedLive("idle connections that were killed are replaced", () =>
       Effect.gen(function* () {
@@ -452,8 +508,11 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
         yield* run(query, `ALTER DATABASE ${name} SET lock_timeout = '40ms'`)
         const store = yield* openStore(url)
         const created = delivery()
-        const error = yield* Effect.scoped(heldUp(url, () => Effect.flip(applyOne(store, created))))
+        const [waited, error] = yield* Effect.scoped(
+          heldUp(url, () => Effect.timed(Effect.flip(applyOne(store, created))))
+        )
         expect(error).toMatchObject({ reason: "busy", detail: expect.stringMatching(/^55P03/) })
+        expect(Duration.toMillis(waited)).toBeLessThan(2000)
         expect(yield* counts(query)).toEqual(nothing)
         expect((yield* applyOne(store, created)).duplicate).toBe(false)
       })
@@ -578,12 +637,7 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
       Effect.gen(function* () {
         const { url } = yield* migrated()
         const pool = yield* newPool(url)
-        const client = yield* Effect.acquireRelease(
-          Effect.sync(() =>
-            postgres(url, { transform: postgres.camel, types: { bigint: postgres.BigInt }, fetch_types: false })
-          ),
-          (opened) => Effect.promise(() => opened.end())
-        )
+        const client = yield* newPostgresJs(url, { transform: postgres.camel, fetch_types: false })
         const withSchema = drizzle(pool, { schema })
         for (const store of [
           PostgresStore.fromDrizzle(withSchema),
@@ -619,10 +673,10 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
           const { query, url } = yield* newDatabase(admin)
           yield* run(query, kavachUsers)
           const statements: Array<readonly [string, ReadonlyArray<unknown>]> = []
-          const pool = yield* newPool(url)
-          const store = PostgresStore.make(
-            drizzle(pool, { logger: { logQuery: (text, parameters) => void statements.push([text, parameters]) } })
-          )
+          const client = yield* newPostgresJs(url, {
+            debug: (_connection, text, parameters) => void statements.push([text, parameters])
+          })
+          const store = PostgresStore.make(drizzlePostgresJs(client))
           yield* store.migrate
           yield* Effect.promise(() => fill(query))
           statements.length = 0

@@ -1,9 +1,9 @@
 /** Programs from Debian's packages, for machines that have none. */
 import { execFile } from "node:child_process"
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
-import { homedir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
+import { cacheFolder } from "./cacheFolder.ts"
 
 const run = promisify(execFile)
 const quiet = { maxBuffer: 64 * 1024 * 1024, env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } }
@@ -63,12 +63,6 @@ export const unpackFromUnstable = async (name: string): Promise<string> => {
   rmSync(apt, { recursive: true, force: true })
   return root
 }
-
-/** Root's own folders are closed to the unprivileged account that the servers run as. */
-const cacheFolder = (): string =>
-  process.getuid?.() === 0
-    ? "/var/cache/kavach-polar"
-    : join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "kavach-polar")
 
 const sourceFiles = ["/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list"]
 

@@ -1,23 +1,10 @@
-import { existsSync, readdirSync } from "node:fs"
 import { connect } from "node:net"
 import { join } from "node:path"
-import { install } from "./debian.ts"
+import { postgresPrograms } from "./postgresPrograms.ts"
 import { type Account, freePort, inFolder, type RunningServer, runAs, startServer } from "./ThrowAwayServer.ts"
 
-const installed = "/usr/lib/postgresql"
-
-const binaries = (): string | undefined =>
-  existsSync(installed)
-    ? readdirSync(installed)
-        .sort((a, b) => Number(b) - Number(a))
-        .map((version) => join(installed, version, "bin"))
-        .find((folder) => existsSync(join(folder, "initdb")))
-    : undefined
-
 export const startPostgres = async (account: Account): Promise<RunningServer & { readonly url: string }> => {
-  if (binaries() === undefined) await install("postgresql")
-  const bin = binaries()
-  if (bin === undefined) throw new Error("PostgreSQL's programs are not where Debian puts them")
+  const bin = await postgresPrograms()
   return inFolder("postgres", account, async (folder) => {
     const port = await freePort()
     const data = join(folder, "data")

@@ -6,11 +6,13 @@ import type { User } from "@kavach-polar/core/Subscription"
 import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
 import { drizzle as drizzleNodePostgres } from "drizzle-orm/node-postgres"
 import { drizzle as drizzlePGlite } from "drizzle-orm/pglite"
+import { drizzle as drizzlePostgresJs } from "drizzle-orm/postgres-js"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import pg from "pg"
+import postgres from "postgres"
 import { StoreDatabase } from "./StoreDatabase.ts"
 
 /** Runs plain SQL, past drizzle and the store. */
@@ -53,7 +55,8 @@ export const newPool = (url: string, max = 10) =>
     (pool) => Effect.promise(() => pool.end())
   )
 
-export const onPostgresJs = (admin: string) => (users: ReadonlyArray<User>) =>
+/** With a pool of its own. */
+export const onLayer = (admin: string) => (users: ReadonlyArray<User>) =>
   Layer.unwrapScoped(
     Effect.map(newDatabase(admin), ({ query, url }) =>
       prepared(PostgresStore.layer({ url: Redacted.make(url) }), query, users)
@@ -66,6 +69,21 @@ export const onNodePostgres = (admin: string) => (users: ReadonlyArray<User>) =>
       const { query, url } = yield* newDatabase(admin)
       return prepared(PostgresStore.fromDrizzle(drizzleNodePostgres(yield* newPool(url))), query, users)
     })
+  )
+
+export const onPostgresJs = (admin: string) => (users: ReadonlyArray<User>) =>
+  Layer.unwrapScoped(
+    Effect.gen(function* () {
+      const { query, url } = yield* newDatabase(admin)
+      return prepared(PostgresStore.fromDrizzle(drizzlePostgresJs(yield* newPostgresJs(url))), query, users)
+    })
+  )
+
+/** A pool of postgres.js's, until the scope ends. */
+export const newPostgresJs = (url: string, options: Parameters<typeof postgres>[1] = {}) =>
+  Effect.acquireRelease(
+    Effect.sync(() => postgres(url, options)),
+    (client) => Effect.promise(() => client.end())
   )
 
 export const onPGlite = (users: ReadonlyArray<User>) =>

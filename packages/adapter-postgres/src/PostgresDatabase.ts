@@ -5,7 +5,7 @@
 
 import { StoreProblem } from "@kavach-polar/core/StoreProblem"
 import type { SQL } from "drizzle-orm"
-import type { PgDatabase, PgQueryResultHKT, PgTransactionConfig } from "drizzle-orm/pg-core"
+import { type PgDatabase, PgDialect, type PgQueryResultHKT, type PgTransactionConfig } from "drizzle-orm/pg-core"
 import type { TablesRelationalConfig } from "drizzle-orm/relations"
 import { isConflict } from "./PostgresProblem.ts"
 
@@ -38,13 +38,23 @@ export const make = <
   db: PgDrizzle<TQueryResult, TFullSchema, TSchema>
 ): PostgresDatabase => {
   const drizzle: Drizzle = db
-  const { answer, run } = sessionOn(drizzle)
-  const inTurn = isSingleConnection(clientOf(db)) ? oneAtATime() : immediately
-  return {
-    run: (statement) => patiently(() => inTurn(() => run(statement))),
-    answer: <A>(statement: SQL) => patiently(() => inTurn(() => answer<A>(statement))),
-    transaction: (body) => patiently(() => inTurn(() => transact(drizzle, body)))
+  const client = clientOf(db)
+  if (isPool(client)) {
+    return patient(sessionOn(drizzle), async (body) => transactOn(await client.connect(), body))
   }
+  if (isClient(client)) {
+    // Two transactions on one connection would become one.
+    const inTurn = oneAtATime()
+    const session = sessionOn(drizzle)
+    return patient(
+      {
+        run: (statement) => inTurn(() => session.run(statement)),
+        answer: <A>(statement: SQL) => inTurn(() => session.answer<A>(statement))
+      },
+      (body) => inTurn(() => transactOn(client, body))
+    )
+  }
+  return patient(sessionOn(drizzle), (body) => transactByDrizzle(drizzle, body))
 }
 
 /** What is used of it; the same whatever its driver and schema. */
@@ -74,14 +84,17 @@ const rowsOf = (result: unknown): ReadonlyArray<unknown> => {
   return Array.isArray(rows) ? rows : []
 }
 
-const transact = async <A>(drizzle: Drizzle, body: (session: Session) => Promise<A>): Promise<A> => {
+// Whatever the server's default is: each statement has to see what was committed before it began.
+const isolationLevel = "read committed"
+
+type Transact = <A>(body: (session: Session) => Promise<A>) => Promise<A>
+
+const transactByDrizzle = async <A>(drizzle: Drizzle, body: (session: Session) => Promise<A>): Promise<A> => {
   // When the connection is gone, drizzle's own rollback throws another error.
   let thrown: { readonly error: unknown } | undefined
-  let ignored: Ignored | undefined
   try {
     return await drizzle.transaction(
       async (tx) => {
-        ignored = ignoreErrorEvents(tx)
         try {
           return await body(sessionOn(tx))
         } catch (error) {
@@ -89,31 +102,58 @@ const transact = async <A>(drizzle: Drizzle, body: (session: Session) => Promise
           throw error
         }
       },
-      // Whatever the server's default is: each statement has to see what was committed before it began.
-      { isolationLevel: "read committed" }
+      { isolationLevel }
     )
   } catch (error) {
     throw thrown === undefined ? error : thrown.error
-  } finally {
-    ignored?.end()
   }
 }
 
-interface Ignored {
-  readonly end: () => void
+/**
+ * On node-postgres without drizzle's help, which keeps a connection of the pool for ever if it breaks at BEGIN. When a
+ * connection breaks later, its client rejects what is under way and emits "error" besides, which ends the process if
+ * nobody listens: the pool listens to idle clients only.
+ */
+const transactOn = async <A>(
+  client: NodePostgresClient & Partial<Releasable>,
+  body: (session: Session) => Promise<A>
+): Promise<A> => {
+  let broken: Error | undefined
+  const listener = (error: Error) => {
+    broken = error
+  }
+  client.on("error", listener)
+  try {
+    await client.query(`BEGIN ISOLATION LEVEL ${isolationLevel}`)
+    const result = await body(
+      sessionOn({
+        execute: (statement) => {
+          const { params, sql } = dialect.sqlToQuery(statement)
+          return client.query(sql, params)
+        }
+      })
+    )
+    await client.query("COMMIT")
+    return result
+  } catch (error) {
+    await client.query("ROLLBACK").catch((failed: Error) => {
+      broken ??= failed
+    })
+    throw error
+  } finally {
+    client.removeListener("error", listener)
+    // With an error the pool closes the connection, and what was not committed is rolled back.
+    client.release?.(broken)
+  }
 }
 
-/**
- * When its connection breaks, a client of node-postgres rejects what is under way and emits "error" besides, which ends
- * the process if nobody listens. Its pool listens to idle clients only, and drizzle not at all.
- */
-const ignoreErrorEvents = (tx: object): Ignored | undefined => {
-  const client = clientOf(tx)
-  if (!isNodePostgres(client)) return undefined
-  const ignore = () => {}
-  client.on("error", ignore)
-  return { end: () => client.removeListener("error", ignore) }
-}
+const dialect = new PgDialect()
+
+const patient = (session: Session, transact: Transact): PostgresDatabase => ({
+  run: (statement) => patiently(() => session.run(statement)),
+  answer: <A>(statement: SQL) => patiently(() => session.answer<A>(statement)),
+  transaction: (body) => patiently(() => transact(body))
+})
 
 const tries = 5
 
@@ -130,9 +170,6 @@ const patiently = async <A>(attempt: () => Promise<A>): Promise<A> => {
   }
 }
 
-const immediately = <A>(attempt: () => Promise<A>): Promise<A> => attempt()
-
-/** Two transactions on one connection would become one. */
 const oneAtATime = () => {
   let last: Promise<unknown> = Promise.resolve()
   return <A>(attempt: () => Promise<A>): Promise<A> => {
@@ -149,15 +186,26 @@ const clientOf = (db: object): unknown => {
   return client ?? Reflect.get(db, "$client")
 }
 
-/** The part of node-postgres's Client that is used. A Pool has no `escapeLiteral`. */
+/** The part of node-postgres's Client that is used. */
 interface NodePostgresClient {
-  readonly on: (event: "error", listener: () => void) => unknown
-  readonly removeListener: (event: "error", listener: () => void) => unknown
+  readonly query: (text: string, parameters?: Array<unknown>) => Promise<unknown>
+  readonly on: (event: "error", listener: (error: Error) => void) => unknown
+  readonly removeListener: (event: "error", listener: (error: Error) => void) => unknown
 }
 
-const isNodePostgres = (client: unknown): client is NodePostgresClient =>
-  typeof client === "object" &&
-  client !== null &&
-  ["on", "removeListener", "escapeLiteral"].every((name) => typeof Reflect.get(client, name) === "function")
+interface Releasable {
+  readonly release: (error?: Error) => void
+}
 
-const isSingleConnection = isNodePostgres
+interface NodePostgresPool {
+  readonly connect: () => Promise<NodePostgresClient & Releasable>
+}
+
+const isPool = (client: unknown): client is NodePostgresPool =>
+  hasFunctions(client, ["connect", "query"]) && "totalCount" in client
+
+const isClient = (client: unknown): client is NodePostgresClient =>
+  hasFunctions(client, ["query", "on", "removeListener", "escapeLiteral"])
+
+const hasFunctions = (value: unknown, names: ReadonlyArray<string>): value is object =>
+  typeof value === "object" && value !== null && names.every((name) => typeof Reflect.get(value, name) === "function")

@@ -1,64 +1,66 @@
 /** A pool of this process's own. */
 import { StoreError } from "@kavach-polar/core/StoreError"
-import type { PostgresJsDatabase } from "drizzle-orm/postgres-js"
+import type { NodePgDatabase } from "drizzle-orm/node-postgres"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import type { Options, PostgresType } from "postgres"
-import { explain } from "./PostgresProblem.ts"
+import type { PoolConfig } from "pg"
 
 export interface PostgresStoreOptions {
-  /** `postgres://user:password@host:5432/database`, with `?sslmode=require` where the server wants it. */
+  /** `postgres://user:password@host:5432/database`, with `?sslmode=verify-full` where the server wants it. */
   readonly url: Redacted.Redacted | string
   /** At most so many connections at once; 10 unless given. */
   readonly maxConnections?: number | undefined
-  /** What else postgres.js takes, such as `ssl` (its readme, "Connection details"). */
-  readonly client?: Options<Record<string, PostgresType>> | undefined
+  /** What else node-postgres takes, such as `ssl` (its documentation, "Pool" and "Client"). */
+  readonly client?: Omit<PoolConfig, "connectionString" | "max"> | undefined
 }
 
 /**
- * A pool of postgres.js until the scope ends. It connects at the first query. The driver is loaded by this call and not
- * by importing the module.
+ * A pool of node-postgres until the scope ends. It connects at the first query, and then waits five seconds at most for a
+ * connection. The driver is loaded by this call and not by importing the module.
  */
 export const open = ({
   client: options,
   maxConnections,
   url
-}: PostgresStoreOptions): Effect.Effect<PostgresJsDatabase, StoreError, Scope.Scope> =>
+}: PostgresStoreOptions): Effect.Effect<NodePgDatabase, StoreError, Scope.Scope> =>
   Effect.gen(function* () {
-    const { default: postgres } = yield* Effect.tryPromise({ try: () => import("postgres"), catch: notInstalled })
+    const { default: pg } = yield* Effect.tryPromise({ try: () => import("pg"), catch: notInstalled })
     const { drizzle } = yield* Effect.tryPromise({
-      try: () => import("drizzle-orm/postgres-js"),
+      try: () => import("drizzle-orm/node-postgres"),
       catch: notInstalled
     })
-    const client = yield* Effect.acquireRelease(
-      Effect.try({
-        try: () =>
-          postgres(Redacted.isRedacted(url) ? Redacted.value(url) : url, {
-            // Polar waits ten seconds for its answer.
-            connect_timeout: 5,
-            max: maxConnections ?? 10,
-            // Its default prints them.
-            onnotice: () => {},
-            ...options,
-            connection: { application_name: "kavach-polar", ...options?.connection }
-          }),
-        catch: (error) =>
-          error instanceof TypeError
-            ? new StoreError({ operation: "open", reason: "unavailable", detail: "the database's url cannot be read" })
-            : new StoreError({ operation: "open", ...explain(error) })
+    const pool = yield* Effect.acquireRelease(
+      Effect.sync(() => {
+        const created = new pg.Pool({
+          application_name: "kavach-polar",
+          // Polar waits ten seconds for its answer.
+          connectionTimeoutMillis: 5000,
+          keepAlive: true,
+          ...options,
+          connectionString: Redacted.isRedacted(url) ? Redacted.value(url) : url,
+          max: maxConnections ?? 10
+        })
+        // Idle connections that broke: the pool has dropped them by then, and without a listener the process would end.
+        created.on("error", () => {})
+        return created
       }),
-      // What is under way gets so many seconds to end.
-      (client) => Effect.promise(() => client.end({ timeout: 5 }))
+      // What is under way gets so long to end.
+      (created) =>
+        Effect.promise(() => created.end()).pipe(
+          Effect.interruptible,
+          Effect.disconnect,
+          Effect.timeoutOption("5 seconds")
+        )
     )
-    return drizzle(client)
+    return drizzle(pool)
   })
 
 const notInstalled = (error: unknown) =>
   new StoreError({
     operation: "open",
     reason: "unavailable",
-    detail: `postgres cannot be loaded (${codeOf(error)}); run npm install postgres drizzle-orm`
+    detail: `pg cannot be loaded (${codeOf(error)}); run npm install pg drizzle-orm`
   })
 
 const codeOf = (error: unknown): string =>

@@ -87,6 +87,7 @@ const driverCodes: ReadonlyMap<string, StoreErrorReason> = new Map<string, Store
   ["EAI_AGAIN", "unavailable"],
   ["ENOENT", "unavailable"],
   ["EACCES", "denied"],
+  ["ERR_INVALID_URL", "unavailable"],
   ["CERT_HAS_EXPIRED", "unavailable"],
   ["DEPTH_ZERO_SELF_SIGNED_CERT", "unavailable"],
   ["SELF_SIGNED_CERT_IN_CHAIN", "unavailable"],
@@ -96,7 +97,7 @@ const driverCodes: ReadonlyMap<string, StoreErrorReason> = new Map<string, Store
   ["AUTH_TYPE_NOT_IMPLEMENTED", "denied"]
 ])
 
-/** For errors of node-postgres and PGlite that carry no code. */
+/** For errors of node-postgres and of PGlite that carry no code. */
 const messages: ReadonlyArray<readonly [pattern: RegExp, reason: StoreErrorReason]> = [
   [/^Connection terminated/, "unavailable"],
   [/^Client (has encountered a connection error|was closed) and is not queryable$/, "unavailable"],

@@ -1,11 +1,12 @@
 /**
  * The subscription store on PostgreSQL 13 and later.
  *
- * `layer` has a pool of its own with postgres.js, which it loads only then. `fromDrizzle` takes a database that the app
+ * `layer` has a pool of its own with node-postgres, which it loads only then. `fromDrizzle` takes a database that the app
  * owns, on node-postgres, postgres.js, PGlite or another driver of drizzle's, and never closes it. Neither connects when
  * it is built: `SubscriptionStore.migrate` creates and upgrades the tables, in the schema that the search path leads to.
  *
- * Any number of processes may share a database.
+ * Any number of processes may share a database. An app that has the choice takes node-postgres: postgres.js, up to 3.4.9
+ * at least, throws where nobody can catch it when a connection breaks in a transaction (its issues 1208 and 1216).
  */
 
 import type { StoreError } from "@kavach-polar/core/StoreError"

@@ -220,6 +220,6 @@ it("the SQL in the folder migrations is the SQL that runs", () => {
 it.live("importing the package loads no database driver; opening a pool does", () =>
   Effect.gen(function* () {
     const printed: unknown = JSON.parse(yield* Effect.promise(() => runChild("imports")))
-    expect(printed).toEqual({ before: [], after: ["postgres"] })
+    expect(printed).toEqual({ before: [], after: ["pg"] })
   })
 )

@@ -1,6 +1,7 @@
 import { expect, it } from "@effect/vitest"
 import { explain } from "@kavach-polar/adapter-postgres/PostgresProblem"
 import * as PostgresStore from "@kavach-polar/adapter-postgres/PostgresStore"
+import { UserId } from "@kavach-polar/core/Subscription"
 import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
 import { DrizzleQueryError } from "drizzle-orm"
 import { Config, ConfigProvider, Effect, Layer, Redacted } from "effect"
@@ -65,10 +66,13 @@ it("of an error that is not the database's only the name is told", () => {
   expect(explain(email)).toEqual({ reason: "unknown", detail: "something that is not an error was thrown" })
 })
 
-it.scoped("an address that cannot be read: an error without it", () =>
+it.scopedLive("an address that cannot be read: an error without it", () =>
   Effect.gen(function* () {
-    const error = yield* Effect.flip(PostgresStore.open({ url: Redacted.make("postgres://ada:secret@[bad:1/x") }))
-    expect(error).toMatchObject({ _tag: "StoreError", operation: "open", reason: "unavailable" })
+    const store = PostgresStore.make(
+      yield* PostgresStore.open({ url: Redacted.make("postgres://ada:secret@[bad:1/x") })
+    )
+    const error = yield* Effect.flip(store.customerOf(UserId.make("user-1")))
+    expect(error).toMatchObject({ _tag: "StoreError", reason: "unavailable", detail: "ERR_INVALID_URL: Invalid URL" })
     expect(JSON.stringify([error, error.message, error.stack])).not.toContain("secret")
   })
 )
