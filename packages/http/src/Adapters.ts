@@ -46,7 +46,7 @@ export const adapterFor = async (provider: string): Promise<Adapter> => {
       }
     }
     case "postgres": {
-      const { PostgresStore } = await import("@kavach-polar/adapter-postgres").catch(missing("postgres", "postgres"))
+      const { PostgresStore } = await import("@kavach-polar/adapter-postgres").catch(missing("postgres", "pg"))
       return {
         onDrizzle: (db) => PostgresStore.fromDrizzle(trusted<Parameters<typeof PostgresStore.fromDrizzle>[0]>(db)),
         open: (url) => PostgresStore.open({ url })
