@@ -32,6 +32,8 @@ else {
       await admin.connect()
       await admin.query(`CREATE DATABASE ${name}`)
       const client = new pg.Client({ connectionString: addressOf(postgres, name) })
+      // Dropping the database may end it while it is just closing, and node-postgres tells of it by an event.
+      client.on("error", () => {})
       await client.connect()
       return {
         env: { DATABASE_URL: addressOf(postgres, name) },

@@ -41,8 +41,10 @@ export const open = ({
           connectionString: Redacted.isRedacted(url) ? Redacted.value(url) : url,
           max: maxConnections ?? 10
         })
-        // Idle connections that broke: the pool has dropped them by then, and without a listener the process would end.
+        // A connection that breaks while idle, or just when it is handed out. The pool drops it, and whoever uses it hears
+        // of it by that; without a listener the process would end.
         created.on("error", () => {})
+        created.on("connect", (client) => client.on("error", () => {}))
         return created
       }),
       // What is under way gets so long to end.

@@ -71,6 +71,9 @@ export const createKavach = async <const Plugins extends ReadonlyArray<KavachPlu
 ): Promise<Kavach<PluginsContext<Plugins>>> => {
   const { provider, url } = config.database
   if (url === undefined || url.trim() === "") throw new InvalidDatabase({ problem: "url is missing" })
+  if (isServer(provider) && !URL.canParse(url)) {
+    throw new InvalidDatabase({ problem: `url is not an address such as ${provider}://user:password@host/database` })
+  }
   const database = await openDatabase(provider, url)
   const endpoints: Array<PluginEndpoint> = []
   const added = {}
@@ -113,6 +116,8 @@ export const createKavach = async <const Plugins extends ReadonlyArray<KavachPlu
   }
   return { db: database.db, plugins: { ...context, ...runner }, close, [Symbol.asyncDispose]: close }
 }
+
+const isServer = (provider: DatabaseConfig["provider"]): boolean => provider === "postgres" || provider === "mysql"
 
 const contextOf = (
   provider: DatabaseConfig["provider"],
