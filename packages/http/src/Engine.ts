@@ -1,6 +1,6 @@
 /**
- * The bridge from promises to Effect: one runtime behind `polar()`, started on first use, drained on disposal. This and
- * the command line are the only places where effects are run.
+ * The bridge from promises to Effect: one runtime behind `polar()`, started on first use, drained on disposal. Effects are
+ * run here, where `polar()` starts, and where our own host opens its database; nowhere else.
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
