@@ -6,7 +6,15 @@ import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import Database from "better-sqlite3"
 import { afterAll, assert, describe, test } from "vitest"
-import { deliver, readSubscription, signer, startAndFail, startServer, temporaryFolder } from "./serverProcess.ts"
+import {
+  deliver,
+  readSubscription,
+  runCommand,
+  signer,
+  startAndFail,
+  startServer,
+  temporaryFolder
+} from "./serverProcess.ts"
 import { serverSuite } from "./serverSuite.ts"
 
 serverSuite({
@@ -71,6 +79,38 @@ describe("the server for a stranger", () => {
     assert.strictEqual(checkout.status, 503)
     assert.isNotNull(checkout.headers.get("retry-after"))
     await second.stop()
+  })
+
+  test("send delivers bodies as Polar does, and says what was answered", { timeout: 60_000 }, async () => {
+    const data = folder()
+    const server = await start({ data })
+    const file = "test/fixtures/polar-webhooks/subscription.created.json"
+    const to = ["--url", `${server.url}/auth/polar/webhook`, "--json"]
+    const sent = await runCommand(["send", file, ...to], { KAVACH_POLAR_DATA: data })
+    assert.deepInclude(sent, { code: 0, stderr: "" })
+    assert.deepInclude(JSON.parse(sent.stdout), { file, status: 200, answer: '{"received":true}' })
+    assert.isNotNull(await readSubscription(server, "usr_1042"))
+
+    const refused = await runCommand(["send", file, ...to, "--secret", secret])
+    assert.strictEqual(refused.code, 1)
+    assert.deepInclude(JSON.parse(refused.stdout), { status: 403 })
+    assert.strictEqual(JSON.parse(refused.stderr).error, "1 of 1 deliveries were refused.")
+    await server.stop()
+    const nobody = await runCommand(["send", file, ...to, "--secret", secret])
+    assert.strictEqual(nobody.code, 1)
+    assert.include(nobody.stderr, "Nothing answers at")
+  })
+
+  test("a command that is wrong is told what is right, and exits with 2", async () => {
+    const help = await runCommand(["--help"])
+    assert.deepInclude(help, { code: 0, stderr: "" })
+    assert.include(help.stdout, "Usage: kavach-polar")
+    for (const args of [["fly"], ["--fly"], ["send"], ["serve", "there"], ["--port", "many"]]) {
+      const wrong = await runCommand(args)
+      assert.strictEqual(wrong.code, 2, args.join(" "))
+      assert.match(wrong.stderr, /^kavach-polar: ./)
+      assert.strictEqual(wrong.stdout, "")
+    }
   })
 
   test("says in a sentence why it cannot start, and exits with 1", { timeout: 60_000 }, async () => {

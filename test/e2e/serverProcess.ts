@@ -96,6 +96,28 @@ export const startAndFail = (options: ServerOptions): Promise<Exited> =>
     child.once("close", (code) => resolve({ code, stderr }))
   })
 
+/** Runs a command of the command line to its end. */
+export const runCommand = (
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>> = {}
+): Promise<Exited & { readonly stdout: string }> =>
+  new Promise((resolve) => {
+    const child = spawn(process.execPath, ["packages/http/dist/bin.js", ...args], {
+      cwd: root,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { PATH: process.env["PATH"], ...env }
+    })
+    let stdout = ""
+    let stderr = ""
+    child.stdout.on("data", (chunk) => {
+      stdout += chunk
+    })
+    child.stderr.on("data", (chunk) => {
+      stderr += chunk
+    })
+    child.once("close", (code) => resolve({ code, stdout, stderr }))
+  })
+
 /** Signs with the Standard Webhooks package. `utf8` is Polar's original scheme: the whole secret is the key. */
 export const signer = (secret: string, scheme: "utf8" | "standard"): Webhook =>
   new Webhook(scheme === "utf8" ? Buffer.from(secret).toString("base64") : secret)
