@@ -60,7 +60,7 @@ const historySql = `CREATE TABLE IF NOT EXISTS kavach_polar_migrations (
   version INT NOT NULL,
   name VARCHAR(255) NOT NULL,
   checksum VARCHAR(64) NOT NULL,
-  applied_at DATETIME(3) NOT NULL,
+  applied_at DATETIME(6) NOT NULL,
   PRIMARY KEY (version)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4
   /*!80000 COLLATE utf8mb4_0900_bin */ /*M! COLLATE utf8mb4_nopad_bin */`

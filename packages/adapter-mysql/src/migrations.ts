@@ -12,7 +12,7 @@ export const migrations: ReadonlyArray<Migration> = [
     name: "0001_initial",
     sql: `-- The tables of the subscription store, for MySQL 8.0 or later and MariaDB 10.6 or later.
 --
--- Times are DATETIME(3) in UTC, whatever the time zone of the server or of a session.
+-- Times are DATETIME(6) in UTC, whatever the time zone of the server or of a session.
 -- event_at is the event's own timestamp as a count of microseconds since 1970, because order is decided on it.
 -- Booleans are 0 or 1.
 -- Text is compared byte by byte, trailing spaces included, because ids differ by case. Both servers can do that, and call
@@ -26,8 +26,8 @@ CREATE TABLE IF NOT EXISTS kavach_polar_deliveries (
   -- applied, stale, ignored, unlinked (no user is known for it yet) or failed (it runs again when delivered again)
   state VARCHAR(16) NOT NULL,
   event_at BIGINT,
-  received_at DATETIME(3) NOT NULL,
-  updated_at DATETIME(3) NOT NULL,
+  received_at DATETIME(6) NOT NULL,
+  updated_at DATETIME(6) NOT NULL,
   customer_id VARCHAR(64),
   subscription_id VARCHAR(64),
   user_id VARCHAR(255),
@@ -54,12 +54,12 @@ CREATE TABLE IF NOT EXISTS kavach_polar_subscriptions (
   product_id VARCHAR(64) NOT NULL,
   status VARCHAR(64) NOT NULL,
   live BOOLEAN NOT NULL,
-  current_period_end DATETIME(3),
+  current_period_end DATETIME(6),
   cancel_at_period_end BOOLEAN NOT NULL,
   event_at BIGINT NOT NULL,
   precedence BIGINT NOT NULL,
   delivery_id VARCHAR(255) NOT NULL,
-  updated_at DATETIME(3) NOT NULL,
+  updated_at DATETIME(6) NOT NULL,
   -- the whole subscription as JSON
   data LONGTEXT NOT NULL,
   PRIMARY KEY (id),
@@ -74,8 +74,8 @@ CREATE TABLE IF NOT EXISTS kavach_polar_customers (
   user_id VARCHAR(255) NOT NULL,
   -- checkout, external_id or host: who said so
   linked_by VARCHAR(16) NOT NULL,
-  linked_at DATETIME(3) NOT NULL,
-  deleted_at DATETIME(3),
+  linked_at DATETIME(6) NOT NULL,
+  deleted_at DATETIME(6),
   PRIMARY KEY (customer_id),
   KEY kavach_polar_customers_user (user_id, linked_at)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4
@@ -86,7 +86,7 @@ CREATE TABLE IF NOT EXISTS kavach_polar_checkouts (
   id VARCHAR(64) NOT NULL,
   user_id VARCHAR(255) NOT NULL,
   product_id VARCHAR(64) NOT NULL,
-  created_at DATETIME(3) NOT NULL,
+  created_at DATETIME(6) NOT NULL,
   PRIMARY KEY (id),
   KEY kavach_polar_checkouts_user (user_id)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4
@@ -102,15 +102,15 @@ CREATE TABLE IF NOT EXISTS kavach_polar_notifications (
   precedence BIGINT NOT NULL,
   -- what the callback is given, as JSON
   payload TEXT NOT NULL,
-  created_at DATETIME(3) NOT NULL,
+  created_at DATETIME(6) NOT NULL,
   -- pending, done or dead (given up, with last_error)
   state VARCHAR(16) NOT NULL,
   attempts INT NOT NULL,
   -- not before this time, and while somebody holds the lease: the lease's end
-  available_at DATETIME(3) NOT NULL,
+  available_at DATETIME(6) NOT NULL,
   lease_owner VARCHAR(255),
   last_error MEDIUMTEXT,
-  updated_at DATETIME(3) NOT NULL,
+  updated_at DATETIME(6) NOT NULL,
   PRIMARY KEY (id),
   KEY kavach_polar_notifications_subscription (subscription_id, state, event_at, precedence),
   KEY kavach_polar_notifications_due (state, available_at, id)

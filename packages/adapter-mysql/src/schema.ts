@@ -1,7 +1,7 @@
 /**
  * The store's tables, for apps that read them with drizzle. The store alone writes them.
  *
- * Times are text here and DATETIME(3) in UTC there, so that no time zone of a pool or a session matters. `eventAt` is
+ * Times are text here and DATETIME(6) in UTC there, so that no time zone of a pool or a session matters. `eventAt` is
  * the event's own timestamp in epoch microseconds, because order is decided on it. The SQL with its indexes and
  * collations lies in `migrations`.
  */
@@ -12,7 +12,7 @@ import { bigint, boolean, datetime, int, longtext, mediumtext, mysqlTable, text,
 /** An id of Polar's: of a customer, a subscription, a product, a checkout. */
 const polarId = (name: string) => varchar(name, { length: 64 })
 const userId = () => varchar("user_id", { length: 255 })
-const time = (name: string) => datetime(name, { mode: "string", fsp: 3 })
+const time = (name: string) => datetime(name, { mode: "string", fsp: 6 })
 const count = (name: string) => bigint(name, { mode: "number" })
 
 /** The inbox: one row for each delivery. */
