@@ -4,6 +4,7 @@ import type { SubscriptionFact } from "@kavach-polar/core/StoreRows"
 import type { Changes, Facts, Keys } from "@kavach-polar/core/StoreStep"
 import * as Migrator from "./Migrator.ts"
 import type { MysqlDatabase, Queries } from "./MysqlDatabase.ts"
+import * as MysqlJobs from "./MysqlJobs.ts"
 import * as MysqlLocks from "./MysqlLocks.ts"
 import { explain } from "./MysqlProblem.ts"
 import * as MysqlStatements from "./MysqlStatements.ts"
@@ -56,6 +57,10 @@ export const make = (database: MysqlDatabase): StoreDriver => {
     settleNotification: (settlement) => transaction((tx) => MysqlStatements.on(tx).settle(settlement)),
     deliveries: (query) => read((queries) => MysqlStatements.on(queries).inbox(query)),
     pruneDeliveryBodies: (before, limit) => transaction((tx) => MysqlStatements.on(tx).pruneBodies(before, limit)),
+    subscriptions: (query) => read((queries) => MysqlStatements.on(queries).subscriptionsAfter(query)),
+    job: (name) => read((queries) => MysqlJobs.find(queries, name)),
+    claimJob: (claim) => transaction((tx) => MysqlJobs.claim(tx, claim)),
+    saveJob: (save) => transaction((tx) => MysqlJobs.save(tx, save)),
     explain: (error) => {
       const explanation = explain(error)
       // The users' table may have been changed or made anew by its owner; look again next time.

@@ -3,7 +3,7 @@
  *
  * Rows go in with as few statements as there are tables, because each is a way to the server and back.
  */
-import type { ClaimRequest, DeliveryRowQuery, Settlement } from "@kavach-polar/core/StoreDriver"
+import type { ClaimRequest, DeliveryRowQuery, Settlement, SubscriptionRowQuery } from "@kavach-polar/core/StoreDriver"
 import { StoreProblem } from "@kavach-polar/core/StoreProblem"
 import type {
   CheckoutRow,
@@ -15,10 +15,25 @@ import type {
   SubscriptionRow
 } from "@kavach-polar/core/StoreRows"
 import type { Changes } from "@kavach-polar/core/StoreStep"
-import { and, asc, desc, eq, getTableColumns, gte, inArray, isNull, lt, notInArray, type SQL, sql } from "drizzle-orm"
+import {
+  and,
+  asc,
+  desc,
+  eq,
+  getTableColumns,
+  gt,
+  gte,
+  inArray,
+  isNull,
+  lt,
+  notInArray,
+  or,
+  type SQL,
+  sql
+} from "drizzle-orm"
 import { type MySqlColumn, type MySqlTable, union, unionAll } from "drizzle-orm/mysql-core"
 import { type Queries, uncached } from "./MysqlDatabase.ts"
-import { datetimeOf, millisOf } from "./MysqlTime.ts"
+import { datetimeOf, datetimeOrNull, millisOf, millisOrNull } from "./MysqlTime.ts"
 import { checkouts, customers, deliveries, notifications, subscriptions } from "./schema.ts"
 
 export type MysqlStatements = ReturnType<typeof on>
@@ -282,10 +297,14 @@ export const on = (queries: Queries) => ({
             query.receivedBefore === undefined
               ? undefined
               : lt(deliveries.receivedAt, datetimeOf(query.receivedBefore)),
-            query.receivedAfter === undefined ? undefined : gte(deliveries.receivedAt, datetimeOf(query.receivedAfter))
+            query.receivedAfter === undefined ? undefined : gte(deliveries.receivedAt, datetimeOf(query.receivedAfter)),
+            query.after && isAfter(query.after)
           )
         )
-        .orderBy(desc(deliveries.receivedAt), asc(deliveries.id))
+        .orderBy(
+          query.order === "oldest" ? asc(deliveries.receivedAt) : desc(deliveries.receivedAt),
+          asc(deliveries.id)
+        )
         .limit(limitOf(query.limit))
     )
     return rows.map((row) => ({
@@ -317,6 +336,33 @@ export const on = (queries: Queries) => ({
         )
       )
     return oldest.length
+  },
+
+  subscriptionsAfter: async ({
+    afterId,
+    limit,
+    which
+  }: SubscriptionRowQuery): Promise<ReadonlyArray<SubscriptionRow>> => {
+    const page = (condition: SQL | undefined) =>
+      uncached(
+        queries
+          .select()
+          .from(subscriptions)
+          .where(and(condition, afterId === undefined ? undefined : gt(subscriptions.id, afterId)))
+          .orderBy(asc(subscriptions.id))
+          .limit(limitOf(limit))
+      )
+    const rows =
+      which === "live"
+        ? await page(eq(subscriptions.live, true))
+        : // Each in the order of an index, which only holds where `live` is one of the two.
+          [
+            ...(await page(and(isNull(subscriptions.userId), eq(subscriptions.live, true)))),
+            ...(await page(and(isNull(subscriptions.userId), eq(subscriptions.live, false))))
+          ]
+            .sort((a, b) => (a.id < b.id ? -1 : 1))
+            .slice(0, limitOf(limit))
+    return rows.map((row) => ({ ...factOf(row), data: row.data }))
   }
 })
 
@@ -340,7 +386,7 @@ const isOldestOfItsSubscription = sql`${notifications.id} = (
  * unique index, which somebody must have added, it has another key: NULL makes the statement fail, and no stranger's row
  * is written over.
  */
-const sameKey = (table: MySqlTable, key: MySqlColumn): SQL => {
+export const sameKey = (table: MySqlTable, key: MySqlColumn): SQL => {
   const name = sql.identifier(key.name)
   return sql`IF(${table}.${name} = VALUES(${name}), ${table}.${name}, NULL)`
 }
@@ -434,8 +480,11 @@ const factOf = (row: Omit<typeof subscriptions.$inferSelect, "data">): Subscript
   updatedAt: millisOf(row.updatedAt)
 })
 
-const datetimeOrNull = (millis: number | null): string | null => (millis === null ? null : datetimeOf(millis))
-const millisOrNull = (datetime: string | null): number | null => (datetime === null ? null : millisOf(datetime))
+const isAfter = ({ id, receivedAt }: NonNullable<DeliveryRowQuery["after"]>): SQL | undefined =>
+  or(
+    gt(deliveries.receivedAt, datetimeOf(receivedAt)),
+    and(eq(deliveries.receivedAt, datetimeOf(receivedAt)), gt(deliveries.id, id))
+  )
 
 /** MySQL takes whole numbers only. */
 const limitOf = (limit: number): number => Math.min(Math.max(Math.trunc(limit), 0), 2 ** 31 - 1)

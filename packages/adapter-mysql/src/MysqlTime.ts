@@ -11,3 +11,6 @@ export const millisOf = (datetime: string): number => Date.parse(`${datetime.rep
 
 const first = Date.parse("0000-01-01T00:00:00.000Z")
 const last = Date.parse("9999-12-31T23:59:59.999Z")
+
+export const datetimeOrNull = (millis: number | null): string | null => (millis === null ? null : datetimeOf(millis))
+export const millisOrNull = (datetime: string | null): number | null => (datetime === null ? null : millisOf(datetime))

@@ -91,6 +91,20 @@ export const notifications = mysqlTable("kavach_polar_notifications", {
   updatedAt: time("updated_at").notNull()
 })
 
+/** Jobs that one process does at a time. */
+export const jobs = mysqlTable("kavach_polar_jobs", {
+  name: varchar("name", { length: 64 }).primaryKey(),
+  owner: varchar("owner", { length: 255 }),
+  leaseUntil: time("lease_until"),
+  /** Where it stands, as JSON; `null` when it is not under way. */
+  position: longtext("position"),
+  startedAt: time("started_at").notNull(),
+  updatedAt: time("updated_at").notNull(),
+  /** When it was last done to the end, and what it reported then, as JSON. */
+  finishedAt: time("finished_at"),
+  report: longtext("report")
+})
+
 /** Which migrations this database has had. */
 export const migrations = mysqlTable("kavach_polar_migrations", {
   version: int("version").primaryKey(),

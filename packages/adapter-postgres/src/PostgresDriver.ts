@@ -1,10 +1,12 @@
 /** The store's driver on PostgreSQL. */
 import type { StoreDriver } from "@kavach-polar/core/StoreDriver"
-import type { DeliveryRow, SubscriptionRow, UserRow } from "@kavach-polar/core/StoreRows"
+import { StoreProblem } from "@kavach-polar/core/StoreProblem"
+import type { DeliveryRow, JobRow, SubscriptionRow, UserRow } from "@kavach-polar/core/StoreRows"
 import type { Changes, Facts, Keys } from "@kavach-polar/core/StoreStep"
 import { sql } from "drizzle-orm"
 import * as Migrator from "./Migrator.ts"
 import type { PostgresDatabase, Session } from "./PostgresDatabase.ts"
+import * as PostgresJobs from "./PostgresJobs.ts"
 import { lock } from "./PostgresLocks.ts"
 import { explain } from "./PostgresProblem.ts"
 import * as Statements from "./PostgresStatements.ts"
@@ -52,6 +54,18 @@ export const make = (database: PostgresDatabase): StoreDriver => {
     settleNotification: async (settlement) => (await database.answer<number>(Statements.settle(settlement))) > 0,
     deliveries: (query) => database.answer<ReadonlyArray<DeliveryRow>>(Statements.selectInbox(query)),
     pruneDeliveryBodies: (before, limit) => database.answer<number>(Statements.pruneBodies(before, limit)),
+    subscriptions: (query) =>
+      database.answer<ReadonlyArray<SubscriptionRow>>(Statements.selectSubscriptionsAfter(query)),
+    job: async (name) => (await database.answer<ReadonlyArray<JobRow>>(PostgresJobs.select(name)))[0],
+    claimJob: (claim) =>
+      database.transaction(async (session) => {
+        await session.run(PostgresJobs.take(claim))
+        // Another statement, which sees what the first one wrote, or had to wait for.
+        const [job] = await session.answer<ReadonlyArray<JobRow>>(PostgresJobs.select(claim.name))
+        if (job === undefined) throw new StoreProblem("unknown", `the job ${claim.name} was not written`)
+        return { claimed: job.owner === claim.owner, job }
+      }),
+    saveJob: async (save) => (await database.answer<number>(PostgresJobs.save(save))) > 0,
     explain: (error) => {
       const explanation = explain(error)
       // The users' table may have been changed or made anew by its owner; look again next time.

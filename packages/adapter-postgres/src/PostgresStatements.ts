@@ -1,5 +1,5 @@
 /** The statements on the store's own tables. Those that read answer with one JSON value; see `Session.answer`. */
-import type { ClaimRequest, DeliveryRowQuery, Settlement } from "@kavach-polar/core/StoreDriver"
+import type { ClaimRequest, DeliveryRowQuery, Settlement, SubscriptionRowQuery } from "@kavach-polar/core/StoreDriver"
 import type {
   CheckoutRow,
   ClaimedNotificationRow,
@@ -248,14 +248,15 @@ export const selectInbox = (query: DeliveryRowQuery): SQL => {
     query.states && sql`state = ANY (${texts(query.states)})`,
     query.types && sql`type = ANY (${texts(query.types)})`,
     query.receivedBefore === undefined ? undefined : sql`received_at < ${time(query.receivedBefore)}`,
-    query.receivedAfter === undefined ? undefined : sql`received_at >= ${time(query.receivedAfter)}`
+    query.receivedAfter === undefined ? undefined : sql`received_at >= ${time(query.receivedAfter)}`,
+    query.after && sql`(received_at, id) > (${time(query.after.receivedAt)}, ${text(query.after.id)})`
   ].filter((condition) => condition !== undefined)
   return sql`SELECT ${listOf(sql`SELECT id, type, state, event_at AS "eventAt",
     ${millis(sql`received_at`)} AS "receivedAt", ${millis(sql`updated_at`)} AS "updatedAt",
     customer_id AS "customerId", subscription_id AS "subscriptionId", user_id AS "userId", attempts,
     last_error AS "lastError", body FROM kavach_polar_deliveries
     ${conditions.length === 0 ? sql`` : sql`WHERE ${sql.join(conditions, sql` AND `)}`}
-    ORDER BY received_at DESC, id LIMIT ${count(query.limit)}`)}::text`
+    ORDER BY received_at ${query.order === "oldest" ? sql`ASC` : sql`DESC`}, id LIMIT ${count(query.limit)}`)}::text`
 }
 
 /** Answers with how many rows it changed. Rows that somebody is writing are left for the next time. */
@@ -266,3 +267,10 @@ export const pruneBodies = (before: number, limit: number): SQL =>
   ), pruned AS (
     UPDATE kavach_polar_deliveries AS delivery SET body = NULL FROM old WHERE delivery.id = old.id RETURNING delivery.id
   ) SELECT count(*)::text FROM pruned`
+
+/** Answers with `SubscriptionRow`s. */
+export const selectSubscriptionsAfter = ({ afterId, limit, which }: SubscriptionRowQuery): SQL =>
+  sql`SELECT ${listOf(sql`SELECT ${fact}, data FROM kavach_polar_subscriptions
+    WHERE ${which === "live" ? sql`live` : sql`user_id IS NULL`}
+    ${afterId === undefined ? sql`` : sql`AND id > ${text(afterId)}`}
+    ORDER BY id LIMIT ${count(limit)}`)}::text`

@@ -90,6 +90,20 @@ export const notifications = pgTable("kavach_polar_notifications", {
   updatedAt: time("updated_at").notNull()
 })
 
+/** Jobs that one process does at a time. */
+export const jobs = pgTable("kavach_polar_jobs", {
+  name: text("name").primaryKey(),
+  owner: text("owner"),
+  leaseUntil: time("lease_until"),
+  /** Where it stands, as JSON; `null` when it is not under way. */
+  position: text("position"),
+  startedAt: time("started_at").notNull(),
+  updatedAt: time("updated_at").notNull(),
+  /** When it was last done to the end, and what it reported then, as JSON. */
+  finishedAt: time("finished_at"),
+  report: text("report")
+})
+
 /** Which migrations this database has had. */
 export const migrations = pgTable("kavach_polar_migrations", {
   version: integer("version").primaryKey(),

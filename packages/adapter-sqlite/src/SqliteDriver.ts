@@ -4,6 +4,7 @@ import type { SubscriptionFact } from "@kavach-polar/core/StoreRows"
 import type { Changes, Facts, Keys } from "@kavach-polar/core/StoreStep"
 import * as Migrator from "./Migrator.ts"
 import type { SqliteDatabase } from "./SqliteDatabase.ts"
+import * as SqliteJobs from "./SqliteJobs.ts"
 import { explain } from "./SqliteProblem.ts"
 import * as SqliteStatements from "./SqliteStatements.ts"
 import * as UsersTable from "./UsersTable.ts"
@@ -92,6 +93,14 @@ export const make = (database: SqliteDatabase): StoreDriver => {
         () => statements().pruneBodies(before, limit),
         (count) => count > 0
       ),
+    subscriptions: (query) => statements().subscriptionsAfter(query),
+    job: (name) => SqliteJobs.find(drizzle, name),
+    claimJob: (claim) =>
+      transaction(
+        () => SqliteJobs.claim(drizzle, claim),
+        ({ claimed }) => claimed
+      ),
+    saveJob: (save) => transaction(() => SqliteJobs.save(drizzle, save), Boolean),
     explain: (error) => {
       const explanation = explain(error)
       // The users' table may have been changed or made anew by its owner; look again next time.

@@ -4,7 +4,7 @@
  *
  * Lists of ids go in as one JSON parameter, so that a statement stays the same however long they are.
  */
-import type { ClaimRequest, DeliveryRowQuery, Settlement } from "@kavach-polar/core/StoreDriver"
+import type { ClaimRequest, DeliveryRowQuery, Settlement, SubscriptionRowQuery } from "@kavach-polar/core/StoreDriver"
 import type {
   CheckoutRow,
   ClaimedNotificationRow,
@@ -15,10 +15,10 @@ import type {
   SubscriptionRow
 } from "@kavach-polar/core/StoreRows"
 import type { Changes } from "@kavach-polar/core/StoreStep"
-import { and, asc, desc, eq, getTableColumns, gte, lt, or, type Placeholder, type SQL, sql } from "drizzle-orm"
+import { and, asc, desc, eq, getTableColumns, gt, gte, lt, or, type Placeholder, type SQL, sql } from "drizzle-orm"
 import type { SQLiteColumn, SQLiteTable } from "drizzle-orm/sqlite-core"
 import type { Drizzle } from "./SqliteDatabase.ts"
-import { isoOf, millisOf } from "./SqliteTime.ts"
+import { isoOf, isoOrNull, millisOf, millisOrNull } from "./SqliteTime.ts"
 import { checkouts, customers, deliveries, notifications, subscriptions } from "./schema.ts"
 
 export type SqliteStatements = ReturnType<typeof prepare>
@@ -272,10 +272,15 @@ export const prepare = (drizzle: Drizzle) => {
             query.states && among(deliveries.state, JSON.stringify(query.states)),
             query.types && among(deliveries.type, JSON.stringify(query.types)),
             query.receivedBefore === undefined ? undefined : lt(deliveries.receivedAt, isoOf(query.receivedBefore)),
-            query.receivedAfter === undefined ? undefined : gte(deliveries.receivedAt, isoOf(query.receivedAfter))
+            query.receivedAfter === undefined ? undefined : gte(deliveries.receivedAt, isoOf(query.receivedAfter)),
+            query.after &&
+              sql`(${deliveries.receivedAt}, ${deliveries.id}) > (${isoOf(query.after.receivedAt)}, ${query.after.id})`
           )
         )
-        .orderBy(desc(deliveries.receivedAt), asc(deliveries.id))
+        .orderBy(
+          query.order === "oldest" ? asc(deliveries.receivedAt) : desc(deliveries.receivedAt),
+          asc(deliveries.id)
+        )
         .limit(limitOf(query.limit))
         .all()
         .map((row) => ({ ...row, receivedAt: millisOf(row.receivedAt), updatedAt: millisOf(row.updatedAt) })),
@@ -293,7 +298,22 @@ export const prepare = (drizzle: Drizzle) => {
         .where(sql`${deliveries.id} IN ${oldest}`)
         .returning({ id: deliveries.id })
         .all().length
-    }
+    },
+
+    subscriptionsAfter: ({ afterId, limit, which }: SubscriptionRowQuery): ReadonlyArray<SubscriptionRow> =>
+      drizzle
+        .select()
+        .from(subscriptions)
+        .where(
+          and(
+            which === "live" ? sql`${subscriptions.live} = 1` : sql`${subscriptions.userId} IS NULL`,
+            afterId === undefined ? undefined : gt(subscriptions.id, afterId)
+          )
+        )
+        .orderBy(asc(subscriptions.id))
+        .limit(limitOf(limit))
+        .all()
+        .map((row) => ({ ...factOf(row), data: row.data }))
   }
 }
 
@@ -336,9 +356,6 @@ const factOf = (row: Omit<typeof subscriptions.$inferSelect, "data">): Subscript
   currentPeriodEnd: millisOrNull(row.currentPeriodEnd),
   updatedAt: millisOf(row.updatedAt)
 })
-
-const isoOrNull = (millis: number | null): string | null => (millis === null ? null : isoOf(millis))
-const millisOrNull = (iso: string | null): number | null => (iso === null ? null : millisOf(iso))
 
 /** SQLite takes 64-bit integers only. */
 const limitOf = (limit: number): number => Math.min(Math.max(Math.trunc(limit), 0), 2 ** 31 - 1)

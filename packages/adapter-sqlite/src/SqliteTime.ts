@@ -7,3 +7,6 @@ export const millisOf = (iso: string): number => Date.parse(iso)
 
 const first = Date.parse("0000-01-01T00:00:00.000Z")
 const last = Date.parse("9999-12-31T23:59:59.999Z")
+
+export const isoOrNull = (millis: number | null): string | null => (millis === null ? null : isoOf(millis))
+export const millisOrNull = (iso: string | null): number | null => (iso === null ? null : millisOf(iso))

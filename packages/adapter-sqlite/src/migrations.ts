@@ -116,6 +116,27 @@ CREATE INDEX kavach_polar_notifications_pending_subscription
 CREATE INDEX kavach_polar_notifications_pending_due ON kavach_polar_notifications (available_at, id)
   WHERE state = 'pending';
 `
+  },
+  {
+    version: 2,
+    name: "0002_jobs",
+    sql: `-- Jobs that one process does at a time, such as the comparison of all subscriptions with Polar's.
+CREATE TABLE kavach_polar_jobs (
+  name TEXT NOT NULL PRIMARY KEY,
+  -- who does it now, and until when nobody else may; both NULL when nobody does
+  owner TEXT,
+  lease_until TEXT,
+  -- where it stands as JSON, NULL when it is not under way
+  position TEXT,
+  started_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL,
+  -- when it was last done to the end, and what it reported then as JSON
+  finished_at TEXT,
+  report TEXT
+) STRICT;
+
+CREATE INDEX kavach_polar_subscriptions_unlinked ON kavach_polar_subscriptions (id) WHERE user_id IS NULL;
+`
   }
 ]
 

@@ -84,6 +84,20 @@ export const notifications = sqliteTable("kavach_polar_notifications", {
   updatedAt: text("updated_at").notNull()
 })
 
+/** Jobs that one process does at a time. */
+export const jobs = sqliteTable("kavach_polar_jobs", {
+  name: text("name").primaryKey(),
+  owner: text("owner"),
+  leaseUntil: text("lease_until"),
+  /** Where it stands, as JSON; `null` when it is not under way. */
+  position: text("position"),
+  startedAt: text("started_at").notNull(),
+  updatedAt: text("updated_at").notNull(),
+  /** When it was last done to the end, and what it reported then, as JSON. */
+  finishedAt: text("finished_at"),
+  report: text("report")
+})
+
 /** Which migrations this database has had. */
 export const migrations = sqliteTable("kavach_polar_migrations", {
   version: integer("version").primaryKey(),

@@ -4,35 +4,38 @@
  * Many deliveries can share one step; they are gone through in the given order, each seeing what those before it did.
  */
 import type * as Arr from "effect/Array"
-import * as Schema from "effect/Schema"
 import type { AccessPolicy } from "./AccessPolicy.ts"
 import type { Delivery, DeliveryOutcome, DeliveryState } from "./Delivery.ts"
 import type { CustomerEvent, SubscriptionEvent } from "./PolarEvent.ts"
+import * as StepKeys from "./StepKeys.ts"
 import { make as makeLedger, type StoreLedger } from "./StoreLedger.ts"
-import type { DeliveryRow, SubscriptionFact, SubscriptionRow } from "./StoreRows.ts"
+import type { DeliveryRow } from "./StoreRows.ts"
 import type { Keys, Step } from "./StoreStep.ts"
-import { Subscription, UserId } from "./Subscription.ts"
+import type { UserId } from "./Subscription.ts"
 import { supersedes, versionOf } from "./SubscriptionVersion.ts"
 import type { EpochMicros } from "./Timestamp.ts"
+import { asUserId, identify, rowOf, versionOfFact } from "./WriteSubscription.ts"
 
 export interface ApplyOptions {
   readonly policy: AccessPolicy
   /** Epoch milliseconds. */
   readonly now: number
+  /** Whether deliveries that were dealt with before run again all the same. Default: false. */
+  readonly replay?: boolean | undefined
 }
 
 /** The answer holds one outcome for each delivery, in the same order. */
 export const applyDeliveries = (
   deliveries: Arr.NonEmptyReadonlyArray<Delivery>,
-  { now, policy }: ApplyOptions
+  { now, policy, replay = false }: ApplyOptions
 ): Step<Arr.NonEmptyReadonlyArray<DeliveryOutcome>> => ({
   keys: keysOf(deliveries),
   decide: (facts) => {
     const ledger = makeLedger(facts, policy, now)
     const [first, ...rest] = deliveries
     const answer: Arr.NonEmptyReadonlyArray<DeliveryOutcome> = [
-      applyOne(ledger, first, now),
-      ...rest.map((delivery) => applyOne(ledger, delivery, now))
+      applyOne(ledger, first, now, replay),
+      ...rest.map((delivery) => applyOne(ledger, delivery, now, replay))
     ]
     return { changes: ledger.changes(), answer }
   }
@@ -41,9 +44,9 @@ export const applyDeliveries = (
 /** States that a further delivery of the same event may still change. */
 const unsettled: ReadonlySet<DeliveryState> = new Set<DeliveryState>(["failed", "unlinked"])
 
-const applyOne = (ledger: StoreLedger, delivery: Delivery, now: number): DeliveryOutcome => {
+const applyOne = (ledger: StoreLedger, delivery: Delivery, now: number, replay: boolean): DeliveryOutcome => {
   const prior = ledger.delivery(delivery.id)
-  if (prior !== undefined && !unsettled.has(prior.state)) {
+  if (prior !== undefined && !replay && !unsettled.has(prior.state)) {
     return {
       id: delivery.id,
       state: prior.state,
@@ -54,10 +57,12 @@ const applyOne = (ledger: StoreLedger, delivery: Delivery, now: number): Deliver
   }
   const queuedBefore = ledger.queued()
   const result = applyContent(ledger, delivery, now)
+  // What was applied once stays so, although a replay may find that something newer has come since.
+  const state = prior?.state === "applied" ? "applied" : result.state
   ledger.record({
     id: delivery.id,
     type: result.type,
-    state: result.state,
+    state,
     eventAt: result.at,
     receivedAt: delivery.receivedAt,
     updatedAt: now,
@@ -70,7 +75,7 @@ const applyOne = (ledger: StoreLedger, delivery: Delivery, now: number): Deliver
   } satisfies DeliveryRow)
   return {
     id: delivery.id,
-    state: result.state,
+    state,
     duplicate: false,
     userId: result.userId ?? null,
     notified: ledger.queued() > queuedBefore
@@ -131,85 +136,16 @@ const applySubscription = (ledger: StoreLedger, event: SubscriptionEvent, delive
     if (stored.deliveryId !== deliveryId) return { ...place, state: "stale", userId }
     return { ...place, state: userId === null ? "unlinked" : "applied", userId }
   }
-  ledger.write({
-    id: subscription.id,
-    userId,
-    customerId: subscription.customer.id,
-    organizationId: subscription.organizationId,
-    productId: subscription.productId,
-    status: subscription.status,
-    live: subscription.isLive,
-    currentPeriodEnd: subscription.periodEnd,
-    cancelAtPeriodEnd: subscription.cancelAtPeriodEnd,
-    eventAt: version.at,
-    precedence: version.precedence,
-    deliveryId,
-    updatedAt: now,
-    data: encode(subscription)
-  } satisfies SubscriptionRow)
+  ledger.write(rowOf(subscription, { userId, version, deliveryId, now }))
   return { ...place, state: userId === null ? "unlinked" : "applied", userId }
 }
 
-/**
- * Whose subscription it is. In this order: the user it already belongs to; the user its customer is linked to; the
- * customer's external id, which also links the customer; the user that the checkout's metadata names, if the app has
- * that user. The last gives the user this subscription and not the customer: at a checkout Polar goes by the e-mail
- * that the buyer types, so the customer may be somebody else's (Polar docs: customers, external id).
- */
-const identify = (ledger: StoreLedger, { metadataUserId, subscription }: SubscriptionEvent): UserId | null => {
-  const { customer, id } = subscription
-  const stored = ledger.subscription(id)
-  if (stored !== undefined && stored.userId !== null) return stored.userId as UserId
-  const externalId = asUserId(customer.externalId)
-  if (externalId !== null) ledger.linkCustomer(customer.id, externalId, "external_id")
-  const link = ledger.link(customer.id)
-  const userId =
-    link !== undefined
-      ? (link.userId as UserId)
-      : metadataUserId !== null && ledger.userExists(metadataUserId)
-        ? metadataUserId
-        : null
-  if (userId !== null) ledger.adopt(id, userId)
-  return userId
-}
-
-const versionOfFact = (fact: SubscriptionFact) => ({ at: fact.eventAt as EpochMicros, precedence: fact.precedence })
-
-const isUserId = Schema.is(UserId)
-const asUserId = (externalId: string | null): UserId | null => (isUserId(externalId) ? externalId : null)
-
-const encodeSubscription = Schema.encodeSync(Subscription)
-const encode = (subscription: Subscription): string => JSON.stringify(encodeSubscription(subscription))
-
 const keysOf = (deliveries: Iterable<Delivery>): Keys => {
-  const keys = {
-    deliveryIds: new Set<string>(),
-    customerIds: new Set<string>(),
-    subscriptionIds: new Set<string>(),
-    userIds: new Set<string>()
-  }
-  const addUser = (id: string | null) => {
-    const userId = asUserId(id)
-    if (userId !== null) keys.userIds.add(userId)
-  }
+  const wanted = StepKeys.make()
   for (const { content, id } of deliveries) {
-    keys.deliveryIds.add(id)
-    if (content._tag === "CustomerEvent") {
-      keys.customerIds.add(content.customer.id)
-      addUser(content.customer.external_id)
-    }
-    if (content._tag === "SubscriptionEvent") {
-      const { customer, id: subscriptionId } = content.subscription
-      keys.subscriptionIds.add(subscriptionId)
-      keys.customerIds.add(customer.id)
-      addUser(customer.externalId)
-      addUser(content.metadataUserId)
-    }
+    wanted.delivery(id)
+    if (content._tag === "CustomerEvent") wanted.customer(content.customer.id, content.customer.external_id)
+    if (content._tag === "SubscriptionEvent") wanted.subscription(content)
   }
-  return {
-    deliveryIds: [...keys.deliveryIds],
-    customerIds: [...keys.customerIds],
-    subscriptionIds: [...keys.subscriptionIds],
-    userIds: [...keys.userIds]
-  }
+  return wanted.keys()
 }

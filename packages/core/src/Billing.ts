@@ -2,21 +2,25 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as AccessPolicy from "./AccessPolicy.ts"
 import { type Checkout, type CheckoutOptions, makeCheckout } from "./Checkout.ts"
-import type { Delivery, DeliveryContent, DeliveryOutcome } from "./Delivery.ts"
+import type { Delivery, DeliveryOutcome } from "./Delivery.ts"
+import * as DeliveryContent from "./DeliveryContent.ts"
 import { NotificationDispatcher } from "./NotificationDispatcher.ts"
 import { type CustomerSession, PolarClient } from "./PolarClient.ts"
 import type { PolarError } from "./PolarError.ts"
-import * as PolarEvent from "./PolarEvent.ts"
+import { makeReconcile, type ReconcileError, type ReconcileOptions } from "./Reconcile.ts"
+import type { ReconcileCounts, ReconcileReport } from "./ReconcileReport.ts"
+import { makeReplay, type ReplayQuery, type ReplayReport } from "./Replay.ts"
 import type { CustomerLinkedToAnotherUser, StoreError } from "./StoreError.ts"
 import type { CustomerId, ProductId, Subscription, UserId } from "./Subscription.ts"
 import { SubscriptionStore } from "./SubscriptionStore.ts"
+import { makeAdoption } from "./Unlinked.ts"
+import { makeWebhookCheck } from "./WebhookCheck.ts"
 import { type WebhookVerificationError, WebhookVerifier } from "./WebhookVerifier.ts"
 
 export interface BillingOptions {
@@ -26,6 +30,11 @@ export interface BillingOptions {
   readonly organizationId?: string | undefined
   /** Whether `start` creates and upgrades the tables. Default: true. */
   readonly migrate?: boolean | undefined
+  /**
+   * The address of this app's webhook endpoint, as Polar has it: `reconcileAll` looks after that one. Default: those whose
+   * path ends with `/auth/polar/webhook`.
+   */
+  readonly webhookUrl?: string | undefined
 }
 
 /** An authentic delivery whose body is no event: Polar is set to another format, or it is not Polar. */
@@ -78,6 +87,36 @@ export interface BillingService {
     userId: UserId,
     customerId: CustomerId
   ) => Effect.Effect<void, CustomerLinkedToAnotherUser | StoreError>
+
+  /**
+   * Gives subscriptions that waited for a user who exists by now to that user; succeeds with how many. Call it when the app
+   * has made users; `Maintenance` does it every few minutes.
+   */
+  readonly linkWaiting: Effect.Effect<number, StoreError>
+
+  /** Applies recorded deliveries again; the oldest received first. `onProgress` is called every few deliveries. */
+  readonly replay: (
+    query: ReplayQuery,
+    onProgress?: (report: ReplayReport) => Effect.Effect<void>
+  ) => Effect.Effect<ReplayReport, StoreError>
+
+  /**
+   * Makes what is stored of this user equal to what Polar's API says now. Also for when a buyer comes back from a checkout
+   * and no delivery has arrived yet.
+   */
+  readonly reconcile: (
+    userId: UserId,
+    options?: { readonly dryRun?: boolean | undefined }
+  ) => Effect.Effect<ReconcileCounts, PolarError | StoreError>
+
+  /**
+   * The same for all users; looks after the webhook endpoint, and asks Polar again for what it could not deliver. One
+   * process at a time does it; one that was interrupted is gone on from the page where it was.
+   */
+  readonly reconcileAll: (options?: ReconcileOptions) => Effect.Effect<ReconcileReport, ReconcileError>
+
+  /** The same, unless it was done to the end at this time or later. For a schedule that several processes keep. */
+  readonly reconcileUnlessDoneSince: (since: Date) => Effect.Effect<Option.Option<ReconcileReport>, ReconcileError>
 }
 
 export class Billing extends Context.Tag("@kavach-polar/core/Billing")<Billing, BillingService>() {}
@@ -94,23 +133,15 @@ const make = (options: BillingOptions = {}) =>
     const verifier = yield* WebhookVerifier
     const dispatcher = yield* NotificationDispatcher
     const policy = options.policy ?? AccessPolicy.defaultPolicy
+    const { organizationId, webhookUrl } = options
     const createCheckout = makeCheckout({ client, store, policy })
+    const replay = makeReplay({ store, dispatcher, policy, organizationId })
+    const checkWebhooks = makeWebhookCheck({ client, store, webhookUrl })
+    const reconciliation = makeReconcile({ client, store, dispatcher, checkWebhooks, policy, organizationId })
+    const linkWaiting = makeAdoption({ store, dispatcher, policy })
 
     const current = (userId: UserId) =>
       Effect.map(store.subscriptionsOf(userId, "live"), (subscriptions) => AccessPolicy.current(policy, subscriptions))
-
-    const contentOf = (body: Uint8Array): DeliveryContent =>
-      Either.match(PolarEvent.parse(body), {
-        onLeft: (unreadable): DeliveryContent => unreadable,
-        onRight: (event) => {
-          const organizationId = PolarEvent.organizationId(event)
-          return options.organizationId === undefined ||
-            organizationId === null ||
-            organizationId === options.organizationId
-            ? event
-            : { _tag: "ForeignEvent", type: event.type, at: event.at }
-        }
-      })
 
     const service: BillingService = {
       start: Effect.zipRight(options.migrate === false ? Effect.void : store.migrate, dispatcher.wake).pipe(
@@ -145,7 +176,7 @@ const make = (options: BillingOptions = {}) =>
 
       receiveWebhook: Effect.fn("Billing.receiveWebhook")(function* (headers, rawBody) {
         const verified = yield* verifier.verify({ headers, body: rawBody })
-        const content = contentOf(rawBody)
+        const content = DeliveryContent.read(rawBody, organizationId)
         const delivery: Delivery = {
           id: verified.id,
           receivedAt: yield* Clock.currentTimeMillis,
@@ -175,7 +206,26 @@ const make = (options: BillingOptions = {}) =>
       linkCustomer: Effect.fn("Billing.linkCustomer")(function* (userId, customerId) {
         const notified = yield* store.linkCustomer({ customerId, userId, linkedBy: "host" }, policy)
         if (notified > 0) yield* dispatcher.wake
-      })
+      }),
+
+      linkWaiting: Effect.withSpan(linkWaiting, "Billing.linkWaiting"),
+
+      replay: Effect.fn("Billing.replay")(replay),
+
+      reconcile: Effect.fn("Billing.reconcile")(reconciliation.reconcile),
+
+      reconcileAll: Effect.fn("Billing.reconcileAll")(function* (options) {
+        return yield* Effect.flatMap(reconciliation.reconcileAll(options), (report) =>
+          Option.match(report, {
+            onNone: () => Effect.dieMessage("A comparison that is due whenever it is asked for was not."),
+            onSome: Effect.succeed
+          })
+        )
+      }),
+
+      reconcileUnlessDoneSince: Effect.fn("Billing.reconcileUnlessDoneSince")((since) =>
+        reconciliation.reconcileAll({ unlessFinishedSince: since })
+      )
     }
     return service
   })

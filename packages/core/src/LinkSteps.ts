@@ -1,9 +1,11 @@
-/** The steps by which the app itself says whose customer it is, and which checkouts it made. */
+/** The steps by which subscriptions find their users apart from events, and by which checkouts are remembered. */
 import type { AccessPolicy } from "./AccessPolicy.ts"
+import * as StepKeys from "./StepKeys.ts"
 import { make as makeLedger } from "./StoreLedger.ts"
 import type { CheckoutRow, LinkSource } from "./StoreRows.ts"
 import { noChanges, type Step } from "./StoreStep.ts"
 import type { CustomerId, UserId } from "./Subscription.ts"
+import { identify, type SubscriptionReport } from "./WriteSubscription.ts"
 
 export interface LinkRequest {
   readonly customerId: CustomerId
@@ -31,6 +33,28 @@ export const linkCustomer = (request: LinkRequest, policy: AccessPolicy, now: nu
     return { changes: ledger.changes(), answer }
   }
 })
+
+/**
+ * Gives stored subscriptions that belong to nobody to their users, where these are known by now. Answers with how many
+ * found one.
+ */
+export const adoptSubscriptions = (
+  reports: ReadonlyArray<SubscriptionReport>,
+  policy: AccessPolicy,
+  now: number
+): Step<number> => {
+  const wanted = StepKeys.make()
+  for (const report of reports) wanted.subscription(report)
+  return {
+    keys: wanted.keys(),
+    decide: (facts) => {
+      const ledger = makeLedger(facts, policy, now)
+      const unlinked = reports.filter(({ subscription }) => ledger.subscription(subscription.id)?.userId === null)
+      const adopted = unlinked.filter((report) => identify(ledger, report) !== null)
+      return { changes: ledger.changes(), answer: adopted.length }
+    }
+  }
+}
 
 /** Remembers that a checkout was made for a user. */
 export const recordCheckout = (checkout: CheckoutRow): Step<void> => ({

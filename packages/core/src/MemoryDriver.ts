@@ -4,6 +4,7 @@ import type {
   CheckoutRow,
   ClaimedNotificationRow,
   DeliveryRow,
+  JobRow,
   LinkRow,
   NotificationRow,
   ProjectionRow,
@@ -29,6 +30,7 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
   const notifications = new Map<string, QueuedNotification>()
   const users = new Map(appUsers.map((user) => [user.id, user]))
   const projections = new Map<string, ProjectionRow>()
+  const jobs = new Map<string, JobRow>()
 
   const load = (keys: Keys): Facts => {
     const customerIds = new Set(keys.customerIds)
@@ -142,9 +144,12 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
             (query.states === undefined || query.states.includes(row.state)) &&
             (query.types === undefined || query.types.includes(row.type)) &&
             (query.receivedBefore === undefined || row.receivedAt < query.receivedBefore) &&
-            (query.receivedAfter === undefined || row.receivedAt >= query.receivedAfter)
+            (query.receivedAfter === undefined || row.receivedAt >= query.receivedAfter) &&
+            (query.after === undefined ||
+              row.receivedAt > query.after.receivedAt ||
+              (row.receivedAt === query.after.receivedAt && row.id > query.after.id))
         )
-        .sort((a, b) => b.receivedAt - a.receivedAt || compare(a.id, b.id))
+        .sort((a, b) => (query.order === "oldest" ? byReceived(a, b) : byReceived(b, a)) || compare(a.id, b.id))
         .slice(0, query.limit),
     pruneDeliveryBodies: (before, limit) => {
       const old = values(deliveries)
@@ -154,6 +159,48 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
       for (const row of old) deliveries.set(row.id, { ...row, body: null })
       return old.length
     },
+    subscriptions: ({ afterId, limit, which }) =>
+      values(subscriptions)
+        .filter(
+          (row) =>
+            (which === "live" ? row.live : row.userId === null) &&
+            (afterId === undefined || compare(row.id, afterId) > 0)
+        )
+        .sort((a, b) => compare(a.id, b.id))
+        .slice(0, limit),
+    job: (name) => jobs.get(name),
+    claimJob: ({ leaseUntil, name, now, owner }) => {
+      const before = jobs.get(name)
+      if (before !== undefined && before.owner !== null && before.owner !== owner && (before.leaseUntil ?? 0) > now) {
+        return { claimed: false, job: before }
+      }
+      const position = before?.position ?? null
+      const job: JobRow = {
+        name,
+        owner,
+        leaseUntil,
+        position,
+        startedAt: before === undefined || position === null ? now : before.startedAt,
+        updatedAt: now,
+        finishedAt: before?.finishedAt ?? null,
+        report: before?.report ?? null
+      }
+      jobs.set(name, job)
+      return { claimed: true, job }
+    },
+    saveJob: ({ position, leaseUntil, name, now, owner, report }) => {
+      const job = jobs.get(name)
+      if (job === undefined || job.owner !== owner) return false
+      jobs.set(name, {
+        ...job,
+        owner: leaseUntil === null ? null : owner,
+        leaseUntil,
+        position,
+        updatedAt: now,
+        ...(report === undefined ? {} : { finishedAt: now, report })
+      })
+      return true
+    },
     explain: (error) => ({ reason: "unknown", detail: error instanceof Error ? error.message : "not an error" })
   }
 }
@@ -161,6 +208,8 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
 const values = <A>(map: ReadonlyMap<string, A>): Array<A> => [...map.values()]
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+const byReceived = (a: DeliveryRow, b: DeliveryRow): number => a.receivedAt - b.receivedAt
 
 const isOlder = (a: NotificationRow, b: NotificationRow): boolean =>
   a.eventAt === b.eventAt ? a.precedence < b.precedence : a.eventAt < b.eventAt

@@ -13,6 +13,7 @@ import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
+import { randomId } from "./internal/randomId.ts"
 import type { ClaimedNotification } from "./Notification.ts"
 import { SubscriptionListener } from "./SubscriptionListener.ts"
 import { SubscriptionStore } from "./SubscriptionStore.ts"
@@ -137,16 +138,19 @@ export const layer = (
 ): Layer.Layer<NotificationDispatcher, never, SubscriptionStore | SubscriptionListener> =>
   Layer.scoped(NotificationDispatcher, make(options))
 
+/**
+ * For a process that changes subscriptions and has no callback, such as a command: what it queues is delivered by the
+ * processes that have, at their next look.
+ */
+export const layerElsewhere: Layer.Layer<NotificationDispatcher> = Layer.succeed(NotificationDispatcher, {
+  wake: Effect.void
+})
+
 /** Doubles with each attempt, up to an hour; between half of that and all of it, so that many do not come back at once. */
 const backoff = (first: Duration.Duration, attempt: number): Effect.Effect<Duration.Duration> =>
   Effect.map(Random.nextRange(0.5, 1), (share) =>
     Duration.times(Duration.min(Duration.times(first, 2 ** Math.min(attempt - 1, 30)), longestDelay), share)
   )
-
-const randomId: Effect.Effect<string> = Effect.map(
-  Effect.all([Random.nextIntBetween(0, 2 ** 31), Random.nextIntBetween(0, 2 ** 31)]),
-  (parts) => parts.map((part) => part.toString(36)).join("")
-)
 
 const describe = (cause: Cause.Cause<unknown>): string => {
   const error = Cause.squash(cause)

@@ -2,13 +2,14 @@
  * The part of Polar's API that is used here: what is asked, what is answered, and how both look on the wire.
  *
  * Sources: Polar docs, api-reference: checkouts/create-session, customers/create, customers/state,
- * customer-sessions/create, subscriptions/list.
+ * customer-sessions/create, subscriptions/list, webhooks/endpoints, webhooks/deliveries.
  */
 import type * as Arr from "effect/Array"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import { PolarCustomer, PolarSubscription } from "./PolarObjects.ts"
 import { CheckoutId, CustomerId, type Metadata, ProductId, SubscriptionId, SubscriptionStatus } from "./Subscription.ts"
+import type { SubscriptionSnapshot } from "./SubscriptionSnapshot.ts"
 import { DateFromTimestamp } from "./Timestamp.ts"
 
 /**
@@ -146,6 +147,8 @@ export interface SubscriptionFilter {
   readonly customerId?: string | undefined
   readonly externalCustomerId?: string | undefined
   readonly productId?: string | undefined
+  /** Whose checkout's metadata names this user: the key `kavach_user_id`. */
+  readonly metadataUserId?: string | undefined
   /**
    * True: `active` and `trialing`. False: over, that is `canceled` and `unpaid`. `past_due` and `paused` are neither,
    * and only listed when this is not given.
@@ -162,6 +165,48 @@ const page = <A, I>(item: Schema.Schema<A, I>) =>
 
 export const SubscriptionPage = page(PolarSubscription)
 export const CustomerPage = page(PolarCustomer)
+
+/** One page of a list of subscriptions. Pages count from 1. */
+export interface SnapshotPage {
+  readonly snapshots: ReadonlyArray<SubscriptionSnapshot>
+  readonly isLast: boolean
+}
+
+/** A webhook endpoint, without its secret, which Polar's answer holds in clear. */
+export const WebhookEndpoint = Schema.Struct({
+  id: Schema.String,
+  url: Schema.String,
+  /** False once Polar has given up on it: then it gets nothing more, and what was queued is lost to it. */
+  enabled: Schema.Boolean,
+  /** Only `raw` is what is read here; `slack` and `discord` are messages for people. */
+  format: Schema.String,
+  /** Types of events. */
+  events: Schema.Array(Schema.String)
+})
+export type WebhookEndpoint = typeof WebhookEndpoint.Type
+
+export const WebhookEndpointPage = page(WebhookEndpoint)
+
+/** An event that Polar could not deliver, and will not try to by itself any more. `id` is its `webhook-id`. */
+export interface UndeliveredEvent {
+  readonly id: string
+  readonly type: string
+}
+
+const FailedDelivery = Schema.Struct({
+  id: Schema.String,
+  webhook_event: Schema.Struct({
+    id: Schema.String,
+    type: Schema.String,
+    /** `null` while attempts are to come. */
+    succeeded: Schema.optionalWith(Schema.NullOr(Schema.Boolean), { default: () => null }),
+    skipped: Schema.optionalWith(Schema.Boolean, { default: () => false, nullable: true }),
+    is_archived: Schema.optionalWith(Schema.Boolean, { default: () => false, nullable: true })
+  })
+})
+export type FailedDelivery = typeof FailedDelivery.Type
+
+export const FailedDeliveryPage = page(FailedDelivery)
 
 // Fields that are `undefined` are left out of JSON. There is no `organization_id`: with an organization's token Polar
 // refuses it.

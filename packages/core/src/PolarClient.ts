@@ -1,13 +1,14 @@
 /** The port to Polar's API, and its implementation over HTTP. */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Chunk from "effect/Chunk"
+import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import type * as Schema from "effect/Schema"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { createOrGetCustomer, refuseTrimmed } from "./internal/CreateOrGetCustomer.ts"
 import * as PolarHttp from "./internal/PolarHttp.ts"
@@ -22,15 +23,30 @@ import {
   checkoutBody,
   customerBody,
   customerSessionBody,
+  type FailedDelivery,
+  FailedDeliveryPage,
   PolarCustomerState,
+  type SnapshotPage,
   type SubscriptionFilter,
   SubscriptionPage,
-  statusesOf
+  statusesOf,
+  type UndeliveredEvent,
+  type WebhookEndpoint,
+  WebhookEndpointPage
 } from "./PolarApi.ts"
 import * as PolarClientMemory from "./PolarClientMemory.ts"
 import { type CustomerEmailTaken, type PolarError, PolarNotConfigured } from "./PolarError.ts"
-import { PolarCustomer, toSubscription } from "./PolarObjects.ts"
-import type { Subscription } from "./Subscription.ts"
+import {
+  changedAt,
+  metadataUserId,
+  PolarCustomer,
+  PolarSubscription,
+  toSubscription,
+  userIdMetadataKey
+} from "./PolarObjects.ts"
+import type { Subscription, SubscriptionId } from "./Subscription.ts"
+import type { SubscriptionSnapshot } from "./SubscriptionSnapshot.ts"
+import { type EpochMicros, fromMillis } from "./Timestamp.ts"
 
 export type {
   ActiveSubscription,
@@ -41,7 +57,10 @@ export type {
   CustomerSession,
   CustomerState,
   GrantedBenefit,
-  SubscriptionFilter
+  SnapshotPage,
+  SubscriptionFilter,
+  UndeliveredEvent,
+  WebhookEndpoint
 } from "./PolarApi.ts"
 export { type MemoryCheckout, MemoryPolar } from "./PolarClientMemory.ts"
 
@@ -82,6 +101,27 @@ export class PolarClient extends Context.Tag("@kavach-polar/core/PolarClient")<
      */
     readonly listSubscriptions: (filter: SubscriptionFilter) => Stream.Stream<Subscription, PolarError>
 
+    /**
+     * One page of the same list, with what it takes to compare it with what is stored: for work that goes on where it
+     * was left.
+     */
+    readonly subscriptionPage: (filter: SubscriptionFilter, page: number) => Effect.Effect<SnapshotPage, PolarError>
+
+    /** The subscription with this id; `None` if Polar has none, or the token may not see it. */
+    readonly getSubscription: (id: SubscriptionId) => Effect.Effect<Option.Option<SubscriptionSnapshot>, PolarError>
+
+    /** All webhook endpoints of the organization. */
+    readonly webhookEndpoints: Effect.Effect<ReadonlyArray<WebhookEndpoint>, PolarError>
+
+    /**
+     * Events that the endpoint did not take in any attempt since, each once. Those that Polar skipped because the
+     * endpoint was disabled are not among them: no list of Polar's has them.
+     */
+    readonly undeliveredEvents: (endpointId: string, since: Date) => Stream.Stream<UndeliveredEvent, PolarError>
+
+    /** Asks Polar to deliver an event again. Asking twice delivers twice, under the same `webhook-id`. */
+    readonly redeliver: (eventId: string) => Effect.Effect<void, PolarError>
+
     /** Opens Polar's customer portal, and leads back to `returnUrl`. An unknown customer is a `PolarRejected`. */
     readonly createCustomerSession: (
       customer: CustomerReference,
@@ -104,30 +144,32 @@ export const make = Effect.fnUntraced(function* (
   const { call } = yield* PolarHttp.make(options)
   const organization: Query = options.organizationId === undefined ? [] : [["organization_id", options.organizationId]]
 
+  const onePage = <A, I>({ operation, path, query }: ListRequest, schema: Schema.Schema<Page<A>, I>, number: number) =>
+    Effect.map(
+      call(
+        {
+          operation,
+          method: "GET",
+          path,
+          query: [...organization, ...query, ["limit", "100"], ["page", `${number}`]]
+        },
+        schema
+      ),
+      ({ items, pagination }) => ({ items, isLast: items.length === 0 || number >= pagination.max_page })
+    )
+
   /** The items of a list, a page at a time. Ascending order, so that what is new comes last and moves nothing. */
   const list = <A extends { readonly id: string }, I>(
-    request: { readonly operation: string; readonly path: string; readonly query: Query },
+    request: ListRequest,
     schema: Schema.Schema<Page<A>, I>
   ): Stream.Stream<A, PolarError> =>
     Stream.suspend(() => {
       const seen = new Set<string>()
       return Stream.paginateChunkEffect(1, (number) =>
-        Effect.map(
-          call(
-            {
-              operation: request.operation,
-              method: "GET",
-              path: request.path,
-              query: [...organization, ...request.query, ["limit", "100"], ["page", `${number}`]]
-            },
-            schema
-          ),
-          ({ items, pagination }) => {
-            const fresh = items.filter(({ id }) => !seen.has(id) && seen.add(id))
-            const more = items.length > 0 && number < pagination.max_page
-            return [Chunk.unsafeFromArray(fresh), more ? Option.some(number + 1) : Option.none()] as const
-          }
-        )
+        Effect.map(onePage(request, schema, number), ({ isLast, items }) => {
+          const fresh = items.filter(({ id }) => !seen.has(id) && seen.add(id))
+          return [Chunk.unsafeFromArray(fresh), isLast ? Option.none() : Option.some(number + 1)] as const
+        })
       )
     })
 
@@ -222,25 +264,79 @@ export const make = Effect.fnUntraced(function* (
     }),
 
     listSubscriptions: (filter) =>
-      list(
-        {
-          operation: "list subscriptions",
-          path: "/v1/subscriptions/",
-          query: [
-            ...parameter("product_id", filter.productId),
-            ...parameter("customer_id", filter.customerId),
-            ...parameter("external_customer_id", filter.externalCustomerId),
-            ...(filter.active === undefined
-              ? []
-              : statusesOf(filter.active).map((status) => ["status", status] as const)),
-            ["sorting", "started_at"]
-          ]
-        },
-        SubscriptionPage
-      ).pipe(
+      list(subscriptionList(filter), SubscriptionPage).pipe(
         Stream.map((subscription) => toSubscription(subscription)),
         Stream.withSpan("PolarClient.listSubscriptions")
       ),
+
+    subscriptionPage: Effect.fn("PolarClient.subscriptionPage")(function* (filter: SubscriptionFilter, page: number) {
+      const fetchedAt = fromMillis(yield* Clock.currentTimeMillis)
+      const { isLast, items } = yield* onePage(subscriptionList(filter), SubscriptionPage, page)
+      return { snapshots: items.map(snapshotOf(fetchedAt)), isLast }
+    }),
+
+    getSubscription: Effect.fn("PolarClient.getSubscription")(function* (id: SubscriptionId) {
+      const fetchedAt = fromMillis(yield* Clock.currentTimeMillis)
+      return yield* call(
+        {
+          operation: "get subscription",
+          method: "GET",
+          path: `/v1/subscriptions/${encodeURIComponent(id)}`,
+          template: "/v1/subscriptions/{id}"
+        },
+        PolarSubscription
+      ).pipe(
+        Effect.map((subscription) => Option.some(snapshotOf(fetchedAt)(subscription))),
+        Effect.catchTag("PolarNotFound", () => Effect.succeedNone)
+      )
+    }),
+
+    webhookEndpoints: list(
+      { operation: "list webhook endpoints", path: "/v1/webhooks/endpoints", query: [] },
+      WebhookEndpointPage
+    ).pipe(
+      Stream.runCollect,
+      Effect.map((endpoints) => Chunk.toReadonlyArray(endpoints)),
+      Effect.withSpan("PolarClient.webhookEndpoints")
+    ),
+
+    undeliveredEvents: (endpointId, since) =>
+      Stream.suspend(() => {
+        // Each failed attempt is a delivery of its own.
+        const seen = new Set<string>()
+        return list(
+          {
+            operation: "list webhook deliveries",
+            path: "/v1/webhooks/deliveries",
+            query: [
+              ["endpoint_id", endpointId],
+              ["succeeded", "false"],
+              ["start_timestamp", since.toISOString()]
+            ]
+          },
+          FailedDeliveryPage
+        ).pipe(
+          Stream.map(({ webhook_event }) => webhook_event),
+          Stream.filter((event) => isUndelivered(event) && !seen.has(event.id)),
+          Stream.map(({ id, type }): UndeliveredEvent => {
+            seen.add(id)
+            return { id, type }
+          })
+        )
+      }).pipe(Stream.withSpan("PolarClient.undeliveredEvents")),
+
+    redeliver: Effect.fn("PolarClient.redeliver")((eventId: string) =>
+      call(
+        {
+          operation: "redeliver event",
+          method: "POST",
+          path: `/v1/webhooks/events/${encodeURIComponent(eventId)}/redeliver`,
+          template: "/v1/webhooks/events/{id}/redeliver",
+          body: {}
+        },
+        Schema.Unknown
+      )
+    ),
 
     createCustomerSession: Effect.fn("PolarClient.createCustomerSession")(
       (customer: CustomerReference, returnUrl?: string | undefined) =>
@@ -285,16 +381,53 @@ export const layerDisabled = (reason: string): Layer.Layer<PolarClient> => {
     createOrGetCustomer: fail("create customer"),
     getCustomerState: fail("get customer state"),
     listSubscriptions: () => Stream.fail(new PolarNotConfigured({ operation: "list subscriptions", reason })),
+    subscriptionPage: fail("list subscriptions"),
+    getSubscription: fail("get subscription"),
+    webhookEndpoints: Effect.suspend(fail("list webhook endpoints")),
+    undeliveredEvents: () => Stream.fail(new PolarNotConfigured({ operation: "list webhook deliveries", reason })),
+    redeliver: fail("redeliver event"),
     createCustomerSession: fail("create customer session")
   })
 }
 
 type Query = ReadonlyArray<readonly [string, string]>
 
+interface ListRequest {
+  readonly operation: string
+  readonly path: string
+  readonly query: Query
+}
+
 interface Page<A> {
   readonly items: ReadonlyArray<A>
   readonly pagination: { readonly max_page: number }
 }
+
+const subscriptionList = (filter: SubscriptionFilter): ListRequest => ({
+  operation: "list subscriptions",
+  path: "/v1/subscriptions/",
+  query: [
+    ...parameter("product_id", filter.productId),
+    ...parameter("customer_id", filter.customerId),
+    ...parameter("external_customer_id", filter.externalCustomerId),
+    ...parameter(`metadata[${userIdMetadataKey}]`, filter.metadataUserId),
+    ...(filter.active === undefined ? [] : statusesOf(filter.active).map((status) => ["status", status] as const)),
+    ["sorting", "started_at"]
+  ]
+})
+
+const snapshotOf =
+  (fetchedAt: EpochMicros) =>
+  (polar: PolarSubscription): SubscriptionSnapshot => ({
+    subscription: toSubscription(polar),
+    metadataUserId: metadataUserId(polar),
+    changedAt: changedAt(polar),
+    fetchedAt
+  })
+
+/** Given up on, and still there to be sent. */
+const isUndelivered = (event: FailedDelivery["webhook_event"]): boolean =>
+  event.succeeded === false && !event.skipped && !event.is_archived
 
 const parameter = (name: string, value: string | undefined): Query => (value === undefined ? [] : [[name, value]])
 

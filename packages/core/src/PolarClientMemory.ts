@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { createOrGetCustomer, refuseTrimmed } from "./internal/CreateOrGetCustomer.ts"
 import {
@@ -15,12 +16,17 @@ import {
   type CustomerReference,
   type CustomerSession,
   type CustomerState,
+  type SnapshotPage,
   type SubscriptionFilter,
-  statusesOf
+  statusesOf,
+  type UndeliveredEvent,
+  type WebhookEndpoint
 } from "./PolarApi.ts"
 import { type PolarError, type PolarIssue, PolarRejected } from "./PolarError.ts"
-import type { PolarCustomer } from "./PolarObjects.ts"
-import { CheckoutId, CustomerId, type Subscription } from "./Subscription.ts"
+import { type PolarCustomer, userIdMetadataKey } from "./PolarObjects.ts"
+import { CheckoutId, CustomerId, type Subscription, type SubscriptionId, UserId } from "./Subscription.ts"
+import type { SubscriptionSnapshot } from "./SubscriptionSnapshot.ts"
+import { type EpochMicros, fromMillis } from "./Timestamp.ts"
 
 /** A checkout that was opened, and what was asked for. */
 export interface MemoryCheckout {
@@ -38,6 +44,12 @@ export class MemoryPolar extends Context.Tag("@kavach-polar/core/MemoryPolar")<
     readonly customers: Effect.Effect<ReadonlyArray<PolarCustomer>>
     /** All checkouts opened, the oldest first. */
     readonly checkouts: Effect.Effect<ReadonlyArray<MemoryCheckout>>
+    /** Makes these the organization's webhook endpoints. */
+    readonly setWebhookEndpoints: (endpoints: ReadonlyArray<WebhookEndpoint>) => Effect.Effect<void>
+    /** Makes these the events that an endpoint did not take. */
+    readonly setUndelivered: (endpointId: string, events: ReadonlyArray<UndeliveredEvent>) => Effect.Effect<void>
+    /** The events that were asked for again, the first one first. */
+    readonly redelivered: Effect.Effect<ReadonlyArray<string>>
     /** Makes the next call fail with this error and do nothing. Asked for several times, as many calls fail, in order. */
     readonly failNext: (error: PolarError) => Effect.Effect<void>
   }
@@ -45,12 +57,18 @@ export class MemoryPolar extends Context.Tag("@kavach-polar/core/MemoryPolar")<
 
 const hour = 3_600_000
 
+/** As many as Polar gives at most. */
+const pageSize = 100
+
 /** The client and what stands behind it, with nothing in them. */
 export const make = Effect.sync(() => {
   const customers = new Map<string, PolarCustomer>()
   const subscriptions = new Map<string, Subscription>()
   const checkouts: Array<MemoryCheckout> = []
   const failures: Array<PolarError> = []
+  let endpoints: ReadonlyArray<WebhookEndpoint> = []
+  const undelivered = new Map<string, ReadonlyArray<UndeliveredEvent>>()
+  const redelivered: Array<string> = []
 
   const answer = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E | PolarError> =>
     Effect.suspend((): Effect.Effect<A, E | PolarError> => {
@@ -141,11 +159,13 @@ export const make = Effect.sync(() => {
       })
     )
 
-  const matching = ({ active, customerId, externalCustomerId, productId }: SubscriptionFilter) => {
+  const matching = (filter: SubscriptionFilter) => {
+    const { active, customerId, externalCustomerId, metadataUserId, productId } = filter
     const statuses = active === undefined ? undefined : statusesOf(active)
     return [...subscriptions.values()]
       .filter(
-        ({ customer, productId: product, status }) =>
+        ({ customer, metadata, productId: product, status }) =>
+          (metadataUserId === undefined || metadata[userIdMetadataKey] === metadataUserId) &&
           (customerId === undefined || customer.id === customerId) &&
           (externalCustomerId === undefined || customers.get(customer.id)?.external_id === externalCustomerId) &&
           (productId === undefined || product === productId) &&
@@ -173,6 +193,28 @@ export const make = Effect.sync(() => {
     getCustomerState,
     listSubscriptions: (filter: SubscriptionFilter): Stream.Stream<Subscription, PolarError> =>
       Stream.fromIterableEffect(answer(Effect.sync(() => matching(filter)))),
+    subscriptionPage: (filter: SubscriptionFilter, page: number): Effect.Effect<SnapshotPage, PolarError> =>
+      answer(
+        Effect.gen(function* () {
+          const fetchedAt = fromMillis(yield* Clock.currentTimeMillis)
+          const all = matching(filter)
+          return {
+            snapshots: all.slice((page - 1) * pageSize, page * pageSize).map(snapshotOf(fetchedAt)),
+            isLast: page * pageSize >= all.length
+          }
+        })
+      ),
+    getSubscription: (id: SubscriptionId): Effect.Effect<Option.Option<SubscriptionSnapshot>, PolarError> =>
+      answer(
+        Effect.map(Clock.currentTimeMillis, (now) =>
+          Option.map(Option.fromNullable(subscriptions.get(id)), snapshotOf(fromMillis(now)))
+        )
+      ),
+    webhookEndpoints: answer(Effect.sync(() => endpoints)),
+    undeliveredEvents: (endpointId: string): Stream.Stream<UndeliveredEvent, PolarError> =>
+      Stream.fromIterableEffect(answer(Effect.sync(() => undelivered.get(endpointId) ?? []))),
+    redeliver: (eventId: string): Effect.Effect<void, PolarError> =>
+      answer(Effect.sync(() => void redelivered.push(eventId))),
     createCustomerSession
   }
 
@@ -187,11 +229,32 @@ export const make = Effect.sync(() => {
       }),
     customers: Effect.sync(() => [...customers.values()]),
     checkouts: Effect.sync(() => [...checkouts]),
+    setWebhookEndpoints: (given) =>
+      Effect.sync(() => {
+        endpoints = given
+      }),
+    setUndelivered: (endpointId, events) => Effect.sync(() => void undelivered.set(endpointId, events)),
+    redelivered: Effect.sync(() => [...redelivered]),
     failNext: (error) => Effect.sync(() => void failures.push(error))
   }
 
   return { client, polar }
 })
+
+const isUserId = Schema.is(UserId)
+
+const snapshotOf =
+  (fetchedAt: EpochMicros) =>
+  (subscription: Subscription): SubscriptionSnapshot => {
+    const metadataUserId = subscription.metadata[userIdMetadataKey]
+    const changedAt = subscription.modifiedAt ?? subscription.createdAt
+    return {
+      subscription,
+      metadataUserId: isUserId(metadataUserId) ? metadataUserId : null,
+      changedAt: changedAt === null ? null : fromMillis(changedAt.getTime()),
+      fetchedAt
+    }
+  }
 
 const ruleBroken = (operation: string, issues: ReadonlyArray<PolarIssue>) =>
   new PolarRejected({ operation, status: 422, code: "PolarRequestValidationError", detail: null, issues })

@@ -2,12 +2,11 @@
 import * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import { PolarCustomer, PolarSubscription, toSubscription } from "./PolarObjects.ts"
-import { type Subscription, UserId } from "./Subscription.ts"
+import { metadataUserId, PolarCustomer, PolarSubscription, toSubscription } from "./PolarObjects.ts"
+import type { Subscription, UserId } from "./Subscription.ts"
 import { type EpochMicros, EpochMicrosFromString, toMillis } from "./Timestamp.ts"
 
-/** The key under which a checkout's metadata carries the app's user id; Polar copies it to the subscription. */
-export const userIdMetadataKey = "kavach_user_id"
+export { userIdMetadataKey } from "./PolarObjects.ts"
 
 /** Event types whose `data` is a subscription (Polar docs: webhooks/events; `migrated` since Polar's SDK 1.0). */
 export const subscriptionEventTypes: ReadonlySet<string> = new Set([
@@ -38,7 +37,7 @@ export interface SubscriptionEvent {
   readonly type: string
   readonly at: EpochMicros
   readonly subscription: Subscription
-  /** The user that the checkout's metadata names. A claim, not a proof: see `Identity`. */
+  /** The user that the checkout's metadata names. A claim, not a proof: see `WriteSubscription.identify`. */
   readonly metadataUserId: UserId | null
 }
 
@@ -82,7 +81,6 @@ const Envelope = Schema.Struct({
 const decodeEnvelope = Schema.decodeUnknownEither(Envelope)
 const decodeSubscription = Schema.decodeUnknownEither(PolarSubscription)
 const decodeCustomer = Schema.decodeUnknownEither(PolarCustomer)
-const isUserId = Schema.is(UserId)
 
 /** Reads a body. Never throws, whatever the bytes. */
 export const parse = (body: Uint8Array): Either.Either<PolarEvent, UnreadableEvent> => {
@@ -105,7 +103,7 @@ export const parse = (body: Uint8Array): Either.Either<PolarEvent, UnreadableEve
         type,
         at,
         subscription: toSubscription(polar, type === "subscription.revoked" ? new Date(toMillis(at)) : null),
-        metadataUserId: userIdOf(polar.metadata?.[userIdMetadataKey])
+        metadataUserId: metadataUserId(polar)
       })
     })
   }
@@ -136,8 +134,6 @@ const unreadable = (
   type: string | null = null,
   at: EpochMicros | null = null
 ): UnreadableEvent => ({ _tag: "UnreadableEvent", isEnvelope, type, at, problem })
-
-const userIdOf = (value: unknown): UserId | null => (isUserId(value) ? value : null)
 
 const organizationOf = (data: Readonly<Record<string, unknown>>): string | null => {
   for (const holder of [data, data["product"], data["customer"]]) {

@@ -14,9 +14,10 @@ import {
   Subscription,
   SubscriptionId,
   SubscriptionStatus,
-  text
+  text,
+  UserId
 } from "./Subscription.ts"
-import { DateFromTimestamp } from "./Timestamp.ts"
+import { DateFromTimestamp, type EpochMicros, EpochMicrosFromString, toMillis } from "./Timestamp.ts"
 
 /** Absent and `null` are the same; anything that is not an `A` refuses the object. */
 const nullable = <A, I>(schema: Schema.Schema<A, I>) =>
@@ -74,8 +75,8 @@ export const PolarSubscription = Schema.Struct({
   units: informative(Schema.Number),
   discount_id: informative(Schema.String),
   checkout_id: informative(CheckoutId),
-  created_at: informative(DateFromTimestamp),
-  modified_at: informative(DateFromTimestamp),
+  created_at: informative(EpochMicrosFromString),
+  modified_at: informative(EpochMicrosFromString),
   started_at: informative(DateFromTimestamp),
   current_period_start: informative(DateFromTimestamp),
   trial_start: informative(DateFromTimestamp),
@@ -95,6 +96,17 @@ export const PolarSubscription = Schema.Struct({
 })
 export type PolarSubscription = typeof PolarSubscription.Type
 
+/** The key under which a checkout's metadata carries the app's user id; Polar copies it to the subscription. */
+export const userIdMetadataKey = "kavach_user_id"
+
+const isUserId = Schema.is(UserId)
+
+/** The user that the checkout's metadata names. A claim, not a proof: see `WriteSubscription.identify`. */
+export const metadataUserId = ({ metadata }: PolarSubscription): UserId | null => {
+  const value = metadata?.[userIdMetadataKey]
+  return isUserId(value) ? value : null
+}
+
 const isMetadataValue = Schema.is(Metadata.value)
 
 const metadataOf = (values: Readonly<Record<string, unknown>> | null): Metadata => {
@@ -104,6 +116,11 @@ const metadataOf = (values: Readonly<Record<string, unknown>> | null): Metadata 
   }
   return { ...metadata }
 }
+
+const dateOf = (micros: EpochMicros | null): Date | null => (micros === null ? null : new Date(toMillis(micros)))
+
+/** When Polar last changed the subscription, by its own clock; `null` where it says nothing. */
+export const changedAt = (polar: PolarSubscription): EpochMicros | null => polar.modified_at ?? polar.created_at
 
 /**
  * The domain's subscription. `endedBy` is the time of an event that says by its own name that the subscription is
@@ -130,8 +147,8 @@ export const toSubscription = (polar: PolarSubscription, endedBy: Date | null = 
     units: polar.units,
     discountId: polar.discount_id,
     checkoutId: polar.checkout_id,
-    createdAt: polar.created_at,
-    modifiedAt: polar.modified_at,
+    createdAt: dateOf(polar.created_at),
+    modifiedAt: dateOf(polar.modified_at),
     startedAt: polar.started_at,
     currentPeriodStart: polar.current_period_start,
     currentPeriodEnd: polar.current_period_end,

@@ -1,7 +1,7 @@
 /** What an adapter supplies: plain functions over rows. `SubscriptionStore.make` turns them into the store. */
 import type { DeliveryState } from "./Delivery.ts"
 import type { StoreErrorReason } from "./StoreError.ts"
-import type { ClaimedNotificationRow, DeliveryRow, SubscriptionRow, UserRow } from "./StoreRows.ts"
+import type { ClaimedNotificationRow, DeliveryRow, JobRow, SubscriptionRow, UserRow } from "./StoreRows.ts"
 import type { Changes, Facts, Keys } from "./StoreStep.ts"
 
 /** A driver may be synchronous. */
@@ -32,7 +32,39 @@ export interface DeliveryRowQuery {
   readonly types: ReadonlyArray<string> | undefined
   readonly receivedBefore: number | undefined
   readonly receivedAfter: number | undefined
+  /** `newest`: the newest received first; `oldest`: the oldest first. Those received at once go by id, ascending. */
+  readonly order: "newest" | "oldest"
+  /** With `oldest`: only what comes after this one. */
+  readonly after: { readonly receivedAt: number; readonly id: string } | undefined
   readonly limit: number
+}
+
+export interface SubscriptionRowQuery {
+  /** `live`: those that are live, whosever they are. `unlinked`: those that belong to nobody. */
+  readonly which: "live" | "unlinked"
+  /** Only ids that are greater, byte by byte. */
+  readonly afterId: string | undefined
+  readonly limit: number
+}
+
+export interface JobClaim {
+  readonly name: string
+  readonly owner: string
+  /** Epoch milliseconds. */
+  readonly now: number
+  readonly leaseUntil: number
+}
+
+export interface JobSave {
+  readonly name: string
+  /** Who claimed it; nothing is saved for anybody else. */
+  readonly owner: string
+  readonly now: number
+  /** `null` lets go of it. */
+  readonly leaseUntil: number | null
+  readonly position: string | null
+  /** Given when the job is done to the end: `finishedAt` becomes `now`. */
+  readonly report?: string
 }
 
 export interface StoreDriver {
@@ -68,11 +100,24 @@ export interface StoreDriver {
   /** Ends the lease with an outcome. `false`, and nothing written, unless `owner` holds it. */
   readonly settleNotification: (settlement: Settlement) => Awaitable<boolean>
 
-  /** The newest received first, then by id. */
   readonly deliveries: (query: DeliveryRowQuery) => Awaitable<ReadonlyArray<DeliveryRow>>
 
   /** Sets up to `limit` bodies of deliveries received before this time to `null`; the oldest first. Returns how many. */
   readonly pruneDeliveryBodies: (before: number, limit: number) => Awaitable<number>
+
+  /** By id, byte by byte. */
+  readonly subscriptions: (query: SubscriptionRowQuery) => Awaitable<ReadonlyArray<SubscriptionRow>>
+
+  readonly job: (name: string) => Awaitable<JobRow | undefined>
+
+  /**
+   * One transaction: takes the job, unless somebody else holds a lease on it that has not ended by `now`. Without a position
+   * `startedAt` becomes `now`. Answers with the row as it is then, and whether it was taken.
+   */
+  readonly claimJob: (claim: JobClaim) => Awaitable<{ readonly claimed: boolean; readonly job: JobRow }>
+
+  /** `false`, and nothing written, unless `owner` holds the job. */
+  readonly saveJob: (save: JobSave) => Awaitable<boolean>
 
   /** What an error of the database means. `detail` holds no SQL and no values. */
   readonly explain: (error: unknown) => { readonly reason: StoreErrorReason; readonly detail: string }

@@ -112,3 +112,19 @@ export interface ProjectionRow {
   readonly polarCancelAtPeriodEnd: boolean
   readonly updatedAt: number
 }
+
+/** A job that one process does at a time. Key: `name`. */
+export interface JobRow {
+  readonly name: string
+  /** Who does it now; `null` when nobody does. */
+  readonly owner: string | null
+  readonly leaseUntil: number | null
+  /** Where it stands, as JSON; `null` when it is not under way. */
+  readonly position: string | null
+  readonly startedAt: number
+  readonly updatedAt: number
+  /** When it was last done to the end. */
+  readonly finishedAt: number | null
+  /** What it reported then, as JSON. */
+  readonly report: string | null
+}

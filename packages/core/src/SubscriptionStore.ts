@@ -14,13 +14,14 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { AccessPolicy } from "./AccessPolicy.ts"
 import * as ApplyDeliveries from "./ApplyDeliveries.ts"
+import * as ApplySnapshots from "./ApplySnapshots.ts"
 import type { Delivery, DeliveryOutcome, DeliveryState, RecordedDelivery } from "./Delivery.ts"
 import * as LinkSteps from "./LinkSteps.ts"
 import { makeMemoryDriver } from "./MemoryDriver.ts"
 import type { ClaimedNotification } from "./Notification.ts"
 import type { StoreDriver } from "./StoreDriver.ts"
 import { CustomerLinkedToAnotherUser, StoreError } from "./StoreError.ts"
-import type { ClaimedNotificationRow, DeliveryRow, SubscriptionRow } from "./StoreRows.ts"
+import type { ClaimedNotificationRow, DeliveryRow, JobRow, SubscriptionRow } from "./StoreRows.ts"
 import type { Step } from "./StoreStep.ts"
 import {
   type CheckoutId,
@@ -32,16 +33,43 @@ import {
   type User,
   UserId
 } from "./Subscription.ts"
+import type { SubscriptionSnapshot } from "./SubscriptionSnapshot.ts"
 import { DateFromTimestamp, type EpochMicros } from "./Timestamp.ts"
+import type { SubscriptionReport } from "./WriteSubscription.ts"
 
-/** Which deliveries to read; the newest received first. `limit` defaults to 100. */
+/** Which deliveries to read; the newest received first unless said otherwise. `limit` defaults to 100. */
 export interface DeliveryQuery {
   readonly ids?: ReadonlyArray<string> | undefined
   readonly states?: ReadonlyArray<DeliveryState> | undefined
   readonly types?: ReadonlyArray<string> | undefined
   readonly receivedBefore?: Date | undefined
+  /** Received at this time or later. */
   readonly receivedAfter?: Date | undefined
+  readonly order?: "newest" | "oldest" | undefined
+  /** With the order `oldest`: only what comes after this one, for the next page. */
+  readonly after?: { readonly receivedAt: Date; readonly id: string } | undefined
   readonly limit?: number | undefined
+}
+
+/** Subscriptions in the order of their ids, a page at a time. */
+export interface SubscriptionPageQuery {
+  /** `live`: those that are live, whosever they are. `unlinked`: those that belong to nobody. */
+  readonly which: "live" | "unlinked"
+  readonly after?: SubscriptionId | undefined
+  readonly limit: number
+}
+
+/** A job that one process at a time does, and that another can go on with. */
+export interface Job {
+  readonly name: string
+  /** When whoever has it must be done or ask for more time; `null` when nobody has it. */
+  readonly leaseUntil: Date | null
+  /** Where it stands, as whoever does it wrote; `null` when it is not under way. */
+  readonly position: string | null
+  readonly startedAt: Date
+  /** When it was last done to the end, and what it reported. */
+  readonly finishedAt: Date | null
+  readonly report: string | null
 }
 
 export interface SubscriptionStoreService {
@@ -50,12 +78,33 @@ export interface SubscriptionStoreService {
 
   /**
    * Records the deliveries and does what they say, in one atomic step: inbox, subscriptions, links, projection and
-   * notifications commit together or not at all. Succeeds with one outcome for each delivery, in the same order.
+   * notifications commit together or not at all. Succeeds with one outcome for each delivery, in the same order. With
+   * `replay` those run again that were dealt with before; order and the dedupe of notifications hold all the same.
    */
   readonly applyDeliveries: (
     deliveries: Arr.NonEmptyReadonlyArray<Delivery>,
-    policy: AccessPolicy
+    policy: AccessPolicy,
+    options?: { readonly replay?: boolean | undefined }
   ) => Effect.Effect<Arr.NonEmptyReadonlyArray<DeliveryOutcome>, StoreError>
+
+  /**
+   * Makes the store say what Polar's API said, in one atomic step, where that is newer or is certain to know better.
+   * Succeeds with one outcome for each snapshot, in the same order; after a dry run nothing is written.
+   */
+  readonly applySnapshots: (
+    snapshots: ReadonlyArray<SubscriptionSnapshot>,
+    policy: AccessPolicy,
+    options: { readonly dryRun: boolean }
+  ) => Effect.Effect<ReadonlyArray<ApplySnapshots.SnapshotOutcome>, StoreError>
+
+  /**
+   * Gives subscriptions that belong to nobody to their users, where these are known by now, in one atomic step. Succeeds
+   * with how many found one.
+   */
+  readonly adoptSubscriptions: (
+    reports: ReadonlyArray<SubscriptionReport>,
+    policy: AccessPolicy
+  ) => Effect.Effect<number, StoreError>
 
   /**
    * Links a customer to a user and gives the user what was kept for it, in one atomic step. Succeeds with the number of
@@ -78,6 +127,9 @@ export interface SubscriptionStoreService {
     userId: UserId,
     which: "all" | "live"
   ) => Effect.Effect<ReadonlyArray<Subscription>, StoreError>
+
+  /** All users' subscriptions, page by page. */
+  readonly subscriptions: (query: SubscriptionPageQuery) => Effect.Effect<ReadonlyArray<Subscription>, StoreError>
 
   /** The customer that the user was linked to last and that Polar has not deleted. */
   readonly customerOf: (userId: UserId) => Effect.Effect<Option.Option<CustomerId>, StoreError>
@@ -118,6 +170,30 @@ export interface SubscriptionStoreService {
 
   /** Forgets up to `limit` bodies received before the date; the deliveries stay known. Succeeds with how many. */
   readonly pruneDeliveryBodies: (before: Date, limit: number) => Effect.Effect<number, StoreError>
+
+  /** What is known of a job. */
+  readonly job: (name: string) => Effect.Effect<Option.Option<Job>, StoreError>
+
+  /** Takes the job for the length of the lease; `None` while somebody else has it. */
+  readonly claimJob: (claim: {
+    readonly name: string
+    readonly owner: string
+    readonly lease: Duration.Duration
+  }) => Effect.Effect<Option.Option<Job>, StoreError>
+
+  /** Remembers where the job stands, and takes more time. `false` when the lease was lost meanwhile. */
+  readonly continueJob: (
+    name: string,
+    owner: string,
+    position: string,
+    lease: Duration.Duration
+  ) => Effect.Effect<boolean, StoreError>
+
+  /** Lets go of the job where it stands, for whoever goes on with it. */
+  readonly releaseJob: (name: string, owner: string, position: string | null) => Effect.Effect<boolean, StoreError>
+
+  /** The job is done. `false` when the lease was lost meanwhile. */
+  readonly finishJob: (name: string, owner: string, report: string) => Effect.Effect<boolean, StoreError>
 }
 
 export class SubscriptionStore extends Context.Tag("@kavach-polar/core/SubscriptionStore")<
@@ -161,10 +237,20 @@ export const make = (driver: StoreDriver): SubscriptionStoreService => {
       Effect.withSpan("SubscriptionStore.migrate", span("migrate"))
     ),
 
-    applyDeliveries: (deliveries, policy) =>
+    applyDeliveries: (deliveries, policy, { replay } = {}) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        run("applyDeliveries", ApplyDeliveries.applyDeliveries(deliveries, { policy, now }))
+        run("applyDeliveries", ApplyDeliveries.applyDeliveries(deliveries, { policy, now, replay }))
       ).pipe(Effect.withSpan("SubscriptionStore.applyDeliveries", span("applyDeliveries"))),
+
+    applySnapshots: (snapshots, policy, { dryRun }) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        run("applySnapshots", ApplySnapshots.applySnapshots(snapshots, { policy, now, dryRun }))
+      ).pipe(Effect.withSpan("SubscriptionStore.applySnapshots", span("applySnapshots"))),
+
+    adoptSubscriptions: (reports, policy) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        run("adoptSubscriptions", LinkSteps.adoptSubscriptions(reports, policy, now))
+      ).pipe(Effect.withSpan("SubscriptionStore.adoptSubscriptions", span("adoptSubscriptions"))),
 
     linkCustomer: (request, policy) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
@@ -187,6 +273,12 @@ export const make = (driver: StoreDriver): SubscriptionStoreService => {
       attempt("subscriptionsOf", () => driver.subscriptionsOf(userId, which)).pipe(
         Effect.flatMap(Effect.forEach(decodeSubscription("subscriptionsOf"))),
         Effect.withSpan("SubscriptionStore.subscriptionsOf", span("subscriptionsOf"))
+      ),
+
+    subscriptions: ({ after, limit, which }) =>
+      attempt("subscriptions", () => driver.subscriptions({ which, afterId: after, limit })).pipe(
+        Effect.flatMap(Effect.forEach(decodeSubscription("subscriptions"))),
+        Effect.withSpan("SubscriptionStore.subscriptions", span("subscriptions"))
       ),
 
     customerOf: (userId) =>
@@ -252,6 +344,11 @@ export const make = (driver: StoreDriver): SubscriptionStoreService => {
           types: query.types,
           receivedBefore: query.receivedBefore?.getTime(),
           receivedAfter: query.receivedAfter?.getTime(),
+          order: query.order ?? "newest",
+          after:
+            query.after === undefined
+              ? undefined
+              : { receivedAt: query.after.receivedAt.getTime(), id: query.after.id },
           limit: query.limit ?? 100
         })
       ).pipe(
@@ -262,6 +359,38 @@ export const make = (driver: StoreDriver): SubscriptionStoreService => {
     pruneDeliveryBodies: (before, limit) =>
       attempt("pruneDeliveryBodies", () => driver.pruneDeliveryBodies(before.getTime(), limit)).pipe(
         Effect.withSpan("SubscriptionStore.pruneDeliveryBodies", span("pruneDeliveryBodies"))
+      ),
+
+    job: (name) =>
+      Effect.map(
+        attempt("job", () => driver.job(name)),
+        (row) => Option.map(Option.fromNullable(row), jobOf)
+      ),
+
+    claimJob: ({ lease, name, owner }) =>
+      Effect.gen(function* () {
+        const now = yield* Clock.currentTimeMillis
+        const { claimed, job } = yield* attempt("claimJob", () =>
+          driver.claimJob({ name, owner, now, leaseUntil: now + Duration.toMillis(lease) })
+        )
+        return claimed ? Option.some(jobOf(job)) : Option.none()
+      }),
+
+    continueJob: (name, owner, position, lease) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        attempt("continueJob", () =>
+          driver.saveJob({ name, owner, now, leaseUntil: now + Duration.toMillis(lease), position })
+        )
+      ),
+
+    releaseJob: (name, owner, position) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        attempt("releaseJob", () => driver.saveJob({ name, owner, now, leaseUntil: null, position }))
+      ),
+
+    finishJob: (name, owner, report) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        attempt("finishJob", () => driver.saveJob({ name, owner, now, leaseUntil: null, position: null, report }))
       )
   }
 }
@@ -332,3 +461,14 @@ const recordedDelivery = (row: DeliveryRow): RecordedDelivery => ({
   lastError: row.lastError,
   body: row.body
 })
+
+const jobOf = (row: JobRow): Job => ({
+  name: row.name,
+  leaseUntil: dateOrNull(row.leaseUntil),
+  position: row.position,
+  startedAt: new Date(row.startedAt),
+  finishedAt: dateOrNull(row.finishedAt),
+  report: row.report
+})
+
+const dateOrNull = (millis: number | null): Date | null => (millis === null ? null : new Date(millis))

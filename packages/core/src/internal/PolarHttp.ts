@@ -203,8 +203,10 @@ export const make = Effect.fnUntraced(function* (
       const asked = { operation: call.operation, environment, acts: call.method !== "GET", scrub }
       return yield* Effect.fail(refusal(asked, answer, yield* Clock.currentTimeMillis))
     }
+    // "Accepted" comes with nothing to read, in whichever way.
+    const read = answer.status === 202 && Option.isNone(answer.json) ? { ...answer, json: Option.some(null) } : answer
     return yield* Effect.mapError(
-      decode(call, answer, schema),
+      decode(call, read, schema),
       (error) => new Failure({ error, transient: false, retryAfterSeconds: null })
     )
   })
