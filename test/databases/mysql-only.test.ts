@@ -2,9 +2,11 @@
 import { randomUUID } from "node:crypto"
 import { describe, expect, it } from "@effect/vitest"
 import * as MysqlStore from "@kavach-polar/adapter-mysql/MysqlStore"
+import { migrations } from "@kavach-polar/adapter-mysql/migrations"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
 import type { Delivery } from "@kavach-polar/core/Delivery"
 import type { StoreError } from "@kavach-polar/core/StoreError"
+import { checksumOf, statementsOf } from "@kavach-polar/core/StoreMigration"
 import { CustomerId, UserId } from "@kavach-polar/core/Subscription"
 import type { SubscriptionStoreService } from "@kavach-polar/core/SubscriptionStore"
 import { Cache } from "drizzle-orm/cache/core"
@@ -307,12 +309,13 @@ for (const [server, name] of [
             const said = yield* Effect.all(children, { concurrency: "unbounded" })
             expect(said).toEqual(children.map(() => "migrated"))
             const rows = yield* Effect.promise(() => query("SELECT version, name FROM kavach_polar_migrations"))
-            expect(rows).toEqual([{ version: 1, name: "0001_initial" }])
+            expect(rows).toEqual(migrations.map(({ name, version }) => ({ version, name })))
             const tables = yield* Effect.promise(() => query("SHOW TABLES"))
             expect(tables.flatMap((row) => Object.values(row)).sort()).toEqual([
               "kavach_polar_checkouts",
               "kavach_polar_customers",
               "kavach_polar_deliveries",
+              "kavach_polar_jobs",
               "kavach_polar_locks",
               "kavach_polar_migrations",
               "kavach_polar_notifications",
@@ -331,8 +334,37 @@ for (const [server, name] of [
           yield* Effect.forEach(stores, (store) => Effect.flip(claim(store, "a")))
           yield* Effect.forEach(stores, (store) => store.migrate, { concurrency: "unbounded" })
           const rows = yield* Effect.promise(() => query("SELECT version, name FROM kavach_polar_migrations"))
-          expect(rows).toEqual([{ version: 1, name: "0001_initial" }])
+          expect(rows).toEqual(migrations.map(({ name, version }) => ({ version, name })))
         })
+      )
+
+      it.scopedLive.each(migrations.map(({ version }) => version))(
+        "version %i is brought to this one, with what it holds",
+        (version) =>
+          Effect.gen(function* () {
+            const { query, url } = yield* temporaryDatabase(adminUrl)
+            const had = migrations.filter((one) => one.version <= version)
+            yield* Effect.promise(async () => {
+              await query(
+                "CREATE TABLE kavach_polar_migrations (version INT NOT NULL PRIMARY KEY, name VARCHAR(255) NOT NULL, checksum VARCHAR(64) NOT NULL, applied_at DATETIME(6) NOT NULL)"
+              )
+              for (const one of had) {
+                for (const statement of statementsOf(one.sql)) await query(statement)
+                await query(
+                  `INSERT INTO kavach_polar_migrations VALUES (${one.version}, '${one.name}', '${checksumOf(one)}', UTC_TIMESTAMP())`
+                )
+              }
+              await query(
+                "INSERT INTO kavach_polar_customers VALUES ('customer', 'user', 'host', UTC_TIMESTAMP(), NULL)"
+              )
+            })
+            const store = yield* second(url)
+            yield* store.migrate
+            const rows = yield* Effect.promise(() => query("SELECT version, name FROM kavach_polar_migrations"))
+            expect(rows).toEqual(migrations.map((one) => ({ version: one.version, name: one.name })))
+            expect(yield* store.customerOf(UserId.make("user"))).toEqual(Option.some("customer"))
+            expect(yield* store.job("any")).toEqual(Option.none())
+          })
       )
 
       it.scopedLive("migrating again changes nothing", () =>
@@ -386,12 +418,12 @@ for (const [server, name] of [
           expect(lost).toMatchObject({ reason: "schema", detail: expect.stringContaining("kavach_polar_locks") })
 
           const newer = yield* refused(
-            "INSERT INTO kavach_polar_migrations VALUES (2, '0002_from_the_future', 'x', '2030-01-01')"
+            "INSERT INTO kavach_polar_migrations VALUES (999, '0999_from_the_future', 'x', '2030-01-01')"
           )
-          expect(newer).toContain("0002_from_the_future")
+          expect(newer).toContain("0999_from_the_future")
           expect(newer).toContain("upgrade @kavach-polar/adapter-mysql")
           const other = yield* refused(
-            "DELETE FROM kavach_polar_migrations WHERE version = 2",
+            "DELETE FROM kavach_polar_migrations WHERE version = 999",
             "UPDATE kavach_polar_migrations SET checksum = 'another'"
           )
           expect(other).toContain("0001_initial")

@@ -4,6 +4,8 @@ import { readFileSync } from "node:fs"
 import type { Delivery } from "@kavach-polar/core/Delivery"
 import { parse } from "@kavach-polar/core/PolarEvent"
 import type { Subscription } from "@kavach-polar/core/Subscription"
+import type { SubscriptionSnapshot } from "@kavach-polar/core/SubscriptionSnapshot"
+import { EpochMicros } from "@kavach-polar/core/Timestamp"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 
@@ -124,6 +126,31 @@ export const subscriptionIn = ({ content }: Delivery): Subscription => {
   if (content._tag !== "SubscriptionEvent") throw new Error(`a ${content._tag} carries no subscription`)
   return content.subscription
 }
+
+export interface SnapshotOptions extends SubscriptionOptions {
+  /** When Polar changed it last, in seconds since `epoch`; `null` where it does not say. */
+  readonly changedAt: number | null
+  /** When it was read, in seconds since `epoch`; an hour after everything unless given. */
+  readonly fetchedAt?: number
+}
+
+/** The same subscription as Polar's API would give it, in the state after an event of this type. */
+export const subscriptionSnapshot = (
+  scene: Scene,
+  type: string,
+  { changedAt, fetchedAt = 3600, ...options }: SnapshotOptions
+): SubscriptionSnapshot => {
+  const { content } = subscriptionDelivery(scene, type, options)
+  if (content._tag !== "SubscriptionEvent") throw new Error(`a ${content._tag} carries no subscription`)
+  return {
+    subscription: content.subscription,
+    metadataUserId: content.metadataUserId,
+    changedAt: changedAt === null ? null : microsOf(changedAt),
+    fetchedAt: microsOf(fetchedAt)
+  }
+}
+
+const microsOf = (seconds: number) => EpochMicros.make(epoch * 1000 + Math.round(seconds * 1e6))
 
 const delivery = (event: Json, options: DeliveryOptions): Delivery => {
   const body = JSON.stringify({ ...event, timestamp: options.timestamp ?? timestamp(options.at ?? 0) })

@@ -14,12 +14,15 @@ import { atomicity } from "./contract/atomicity.ts"
 import { duplicates } from "./contract/duplicates.ts"
 import { identity } from "./contract/identity.ts"
 import { inbox } from "./contract/inbox.ts"
+import { jobs } from "./contract/jobs.ts"
 import { lifecycle } from "./contract/lifecycle.ts"
 import { notifications } from "./contract/notifications.ts"
 import { order } from "./contract/order.ts"
 import { projection } from "./contract/projection.ts"
+import { replay } from "./contract/replay.ts"
 import { roundTrip } from "./contract/roundTrip.ts"
 import { sameAsMemory } from "./contract/sameAsMemory.ts"
+import { snapshots } from "./contract/snapshots.ts"
 import type { StoreDatabase } from "./StoreDatabase.ts"
 
 export interface StoreUnderTest {
@@ -48,6 +51,9 @@ export const storeContract = ({ hasDatabase, layer: makeLayer, name }: StoreUnde
       describe("atomicity", () => atomicity(suite))
       describe("notifications", () => notifications(suite))
       describe("inbox", () => inbox(suite))
+      describe("replay", () => replay(suite))
+      describe("snapshots", () => snapshots(suite))
+      describe("jobs", () => jobs(suite))
       describe("round trip", () => roundTrip(suite))
       describe("any sequence of calls", () => sameAsMemory(suite))
     })

@@ -2,9 +2,11 @@ import { readFileSync } from "node:fs"
 import { expect, it } from "@effect/vitest"
 import { migrations, usersTableSql } from "@kavach-polar/adapter-postgres/migrations"
 import * as schema from "@kavach-polar/adapter-postgres/schema"
+import { checksumOf, statementsOf } from "@kavach-polar/core/StoreMigration"
+import { UserId } from "@kavach-polar/core/Subscription"
 import { getTableName } from "drizzle-orm"
 import { getTableConfig } from "drizzle-orm/pg-core"
-import { Duration, Effect } from "effect"
+import { Duration, Effect, Option } from "effect"
 import type { Query } from "../../../test/store/PostgresHarness.ts"
 import { kavachUsers, kavachUsersBeforePolar } from "./kavachTables.ts"
 import { schemasOnPGlite } from "./pgliteSchema.ts"
@@ -35,6 +37,7 @@ const allTables = [
   "kavach_polar_checkouts",
   "kavach_polar_customers",
   "kavach_polar_deliveries",
+  "kavach_polar_jobs",
   "kavach_polar_migrations",
   "kavach_polar_notifications",
   "kavach_polar_subscriptions",
@@ -56,15 +59,37 @@ it.effect("a new database gets every table, and its history says so", () =>
     const { query, store } = yield* newSchema()
     yield* store.migrate
     expect(yield* tables(query)).toEqual(allTables)
-    expect(yield* run(query, "SELECT * FROM kavach_polar_migrations")).toEqual([
-      {
-        version: 1,
-        name: "0001_initial",
+    expect(yield* run(query, "SELECT * FROM kavach_polar_migrations")).toEqual(
+      migrations.map(({ name, version }) => ({
+        version,
+        name,
         checksum: expect.stringMatching(/^[0-9a-f]{64}$/),
         applied_at: expect.any(Date)
-      }
-    ])
+      }))
+    )
   })
+)
+
+it.effect.each(migrations.map(({ version }) => version))(
+  "version %i is brought to this one, with what it holds",
+  (version) =>
+    Effect.gen(function* () {
+      const had = migrations.filter((one) => one.version <= version)
+      const { query, store } = yield* newSchema([
+        "CREATE TABLE kavach_polar_migrations (version integer NOT NULL PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, applied_at timestamptz(3) NOT NULL)",
+        ...had.flatMap((one) => [
+          ...statementsOf(one.sql),
+          `INSERT INTO kavach_polar_migrations VALUES (${one.version}, '${one.name}', '${checksumOf(one)}', now())`
+        ]),
+        "INSERT INTO kavach_polar_customers VALUES ('customer', 'user', 'host', now(), NULL)"
+      ])
+      yield* store.migrate
+      expect(yield* tables(query)).toEqual(allTables)
+      expect(yield* store.customerOf(UserId.make("user"))).toEqual(Option.some("customer"))
+      const fresh = yield* newSchema()
+      yield* fresh.store.migrate
+      expect(yield* structure(query)).toEqual(yield* structure(fresh.query))
+    })
 )
 
 it.effect("ids are collated C, and times are timestamptz(3)", () =>
@@ -191,10 +216,10 @@ it.effect("a database of a newer version is refused, with the way out", () =>
   Effect.gen(function* () {
     const { query, store } = yield* newSchema()
     yield* store.migrate
-    yield* run(query, "INSERT INTO kavach_polar_migrations VALUES (2, '0002_from_the_future', 'x', now())")
+    yield* run(query, "INSERT INTO kavach_polar_migrations VALUES (999, '0999_from_the_future', 'x', now())")
     const error = yield* Effect.flip(store.migrate)
     expect(error.reason).toBe("schema")
-    expect(error.detail).toContain("0002_from_the_future")
+    expect(error.detail).toContain("0999_from_the_future")
     expect(error.detail).toContain("upgrade @kavach-polar/adapter-postgres")
   })
 )

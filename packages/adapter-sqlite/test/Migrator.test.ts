@@ -3,10 +3,11 @@ import { join } from "node:path"
 import { expect, it } from "@effect/vitest"
 import { migrations, usersTableSql } from "@kavach-polar/adapter-sqlite/migrations"
 import * as SqliteStore from "@kavach-polar/adapter-sqlite/SqliteStore"
-import { statementsOf } from "@kavach-polar/core/StoreMigration"
+import { checksumOf, statementsOf } from "@kavach-polar/core/StoreMigration"
+import { UserId } from "@kavach-polar/core/Subscription"
 import Database from "better-sqlite3"
 import { drizzle } from "drizzle-orm/better-sqlite3"
-import { Duration, Effect } from "effect"
+import { Duration, Effect, Option } from "effect"
 import { type Query, queryBetterSqlite3, temporaryFolder } from "../../../test/store/SqliteHarness.ts"
 import { kavachUsers, kavachUsersBeforePolar } from "./kavachTables.ts"
 import { runChild } from "./runChild.ts"
@@ -27,6 +28,7 @@ const allTables = [
   "kavach_polar_checkouts",
   "kavach_polar_customers",
   "kavach_polar_deliveries",
+  "kavach_polar_jobs",
   "kavach_polar_migrations",
   "kavach_polar_notifications",
   "kavach_polar_subscriptions",
@@ -48,14 +50,14 @@ it.effect("a new database gets every table, and its history says so", () =>
     const { query, store } = memory()
     yield* store.migrate
     expect(tables(query)).toEqual(allTables)
-    expect(query("SELECT * FROM kavach_polar_migrations")).toEqual([
-      {
-        version: 1,
-        name: "0001_initial",
+    expect(query("SELECT * FROM kavach_polar_migrations")).toEqual(
+      migrations.map(({ name, version }) => ({
+        version,
+        name,
         checksum: expect.stringMatching(/^[0-9a-f]{64}$/),
         applied_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
-      }
-    ])
+      }))
+    )
     const strict = query("SELECT name FROM pragma_table_list WHERE name LIKE 'kavach_polar_%' AND strict = 0")
     expect(strict).toEqual([])
   })
@@ -69,6 +71,37 @@ it.effect("migrating again changes nothing", () =>
     yield* store.migrate
     expect([schema(query), query("SELECT * FROM kavach_polar_migrations")]).toEqual(before)
   })
+)
+
+it.effect.each(migrations.map(({ version }) => version))(
+  "version %i is brought to this one, with what it holds",
+  (version) =>
+    Effect.gen(function* () {
+      const { query, store } = memory()
+      query(
+        "CREATE TABLE kavach_polar_migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at TEXT NOT NULL) STRICT"
+      )
+      for (const migration of migrations.filter((one) => one.version <= version)) {
+        for (const statement of statementsOf(migration.sql)) query(statement)
+        query(
+          "INSERT INTO kavach_polar_migrations VALUES (?, ?, ?, '2026-11-24T00:00:00.000Z')",
+          migration.version,
+          migration.name,
+          checksumOf(migration)
+        )
+      }
+      query("INSERT INTO kavach_polar_customers VALUES ('customer', 'user', 'host', '2026-11-24T00:00:00.000Z', NULL)")
+      yield* store.migrate
+      expect(tables(query)).toEqual(allTables)
+      expect(query("SELECT version FROM kavach_polar_migrations")).toEqual(
+        migrations.map((one) => ({ version: one.version }))
+      )
+      expect(yield* store.customerOf(UserId.make("user"))).toEqual(Option.some("customer"))
+      const fresh = memory()
+      yield* fresh.store.migrate
+      const structure = (of: Query) => schema(of).filter(({ name }) => name !== "kavach_polar_migrations")
+      expect(structure(query)).toEqual(structure(fresh.query))
+    })
 )
 
 it.effect("a users' table of KavachOS stays as it is", () =>
@@ -142,10 +175,10 @@ it.effect("a database of a newer version is refused, with the way out", () =>
   Effect.gen(function* () {
     const { query, store } = memory()
     yield* store.migrate
-    query("INSERT INTO kavach_polar_migrations VALUES (2, '0002_from_the_future', 'x', '2030-01-01T00:00:00.000Z')")
+    query("INSERT INTO kavach_polar_migrations VALUES (999, '0999_from_the_future', 'x', '2030-01-01T00:00:00.000Z')")
     const error = yield* Effect.flip(store.migrate)
     expect(error.reason).toBe("schema")
-    expect(error.detail).toContain("0002_from_the_future")
+    expect(error.detail).toContain("0999_from_the_future")
     expect(error.detail).toContain("upgrade @kavach-polar/adapter-sqlite")
   })
 )
@@ -185,7 +218,9 @@ it.scopedLive(
       expect(yield* Effect.all(children, { concurrency: "unbounded" })).toEqual(children.map(() => "migrated"))
       const client = new Database(filename)
       expect(tables(queryBetterSqlite3(client))).toEqual(allTables)
-      expect(queryBetterSqlite3(client)("SELECT count(*) AS n FROM kavach_polar_migrations")).toEqual([{ n: 1 }])
+      expect(queryBetterSqlite3(client)("SELECT count(*) AS n FROM kavach_polar_migrations")).toEqual([
+        { n: migrations.length }
+      ])
       client.close()
     }),
   60_000

@@ -1,5 +1,6 @@
 import { join } from "node:path"
 import { expect, it } from "@effect/vitest"
+import { migrations } from "@kavach-polar/adapter-sqlite/migrations"
 import * as SqliteStore from "@kavach-polar/adapter-sqlite/SqliteStore"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
 import { UserId } from "@kavach-polar/core/Subscription"
@@ -31,7 +32,7 @@ it.scoped("the tables are in the host's file after the migration", () =>
   Effect.gen(function* () {
     const { onDisk, store } = yield* host
     yield* store.migrate
-    expect(onDisk("SELECT name FROM kavach_polar_migrations")).toEqual([{ name: "0001_initial" }])
+    expect(onDisk("SELECT name FROM kavach_polar_migrations")).toEqual(migrations.map(({ name }) => ({ name })))
     expect(onDisk("SELECT count(*) AS n FROM kavach_users")).toEqual([{ n: 0 }])
   })
 )

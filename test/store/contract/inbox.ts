@@ -109,4 +109,31 @@ export const inbox = ({ it }: ContractSuite): void => {
       expect(yield* left()).toEqual(ids.slice(4))
     })
   )
+
+  it.effect("is read page by page, the oldest received first, each once", () =>
+    Effect.gen(function* () {
+      const store = yield* SubscriptionStore
+      const externalId = strangerId()
+      const scene = newScene()
+      // Three at the same moment: these go by their ids.
+      const all = [0, 1, 1, 1, 2, 3].map((second, index) =>
+        subscriptionDelivery(scene, "updated", { externalId, receivedAt: epoch + second * 1000, at: index })
+      )
+      yield* applyEach(all)
+      const ids = all.map(({ id }) => id)
+      const expected = [...all]
+        .sort((a, b) => a.receivedAt - b.receivedAt || (a.id < b.id ? -1 : 1))
+        .map(({ id }) => id)
+      const read: Array<string> = []
+      let after: { readonly receivedAt: Date; readonly id: string } | undefined
+      for (;;) {
+        const page = yield* store.deliveries({ ids, order: "oldest", after, limit: 2 })
+        if (page.length === 0) break
+        read.push(...page.map(({ id }) => id))
+        after = page.at(-1)
+      }
+      expect(read).toEqual(expected)
+      expect((yield* store.deliveries({ ids, order: "newest" })).map(({ id }) => id)[0]).toBe(expected.at(-1))
+    })
+  )
 }

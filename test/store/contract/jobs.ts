@@ -1,0 +1,93 @@
+import { randomUUID } from "node:crypto"
+import { expect } from "@effect/vitest"
+import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
+import { Array as Arr, Duration, Effect, Option, TestClock } from "effect"
+import type { ContractSuite } from "../ContractSuite.ts"
+
+const lease = Duration.minutes(1)
+
+/** What one process at a time does. */
+export const jobs = ({ it }: ContractSuite): void => {
+  it.effect("is nobody's until it is claimed, and then one owner's", () =>
+    Effect.gen(function* () {
+      const store = yield* SubscriptionStore
+      const name = randomUUID()
+      expect(yield* store.job(name)).toEqual(Option.none())
+      const claimed = Option.getOrThrow(yield* store.claimJob({ name, owner: "a", lease }))
+      expect(claimed).toMatchObject({ name, position: null, finishedAt: null, report: null })
+      expect(yield* store.job(name)).toEqual(Option.some(claimed))
+      expect(yield* store.claimJob({ name, owner: "b", lease })).toEqual(Option.none())
+      expect(yield* store.continueJob(name, "b", "mine", lease)).toBe(false)
+      expect(yield* store.releaseJob(name, "b", null)).toBe(false)
+      expect(yield* store.finishJob(name, "b", "done")).toBe(false)
+      expect(yield* store.job(name)).toEqual(Option.some(claimed))
+      // Another name is another job.
+      expect(Option.isSome(yield* store.claimJob({ name: randomUUID(), owner: "b", lease }))).toBe(true)
+    })
+  )
+
+  it.effect("goes on where it was left, by whoever takes it after", () =>
+    Effect.gen(function* () {
+      const store = yield* SubscriptionStore
+      const name = randomUUID()
+      const { startedAt } = Option.getOrThrow(yield* store.claimJob({ name, owner: "a", lease }))
+      expect(yield* store.continueJob(name, "a", '{"page":2}', lease)).toBe(true)
+      expect(yield* store.releaseJob(name, "a", '{"page":3}')).toBe(true)
+      expect(yield* store.continueJob(name, "a", '{"page":4}', lease)).toBe(false)
+      yield* TestClock.adjust("5 seconds")
+      const taken = Option.getOrThrow(yield* store.claimJob({ name, owner: "b", lease }))
+      expect(taken).toMatchObject({ position: '{"page":3}', startedAt })
+    })
+  )
+
+  it.effect("is taken over when its lease has run out, and is lost to the one before", () =>
+    Effect.gen(function* () {
+      const store = yield* SubscriptionStore
+      const name = randomUUID()
+      yield* store.claimJob({ name, owner: "a", lease })
+      yield* store.continueJob(name, "a", "here", lease)
+      yield* TestClock.adjust("59 seconds")
+      expect(yield* store.claimJob({ name, owner: "b", lease })).toEqual(Option.none())
+      expect(yield* store.continueJob(name, "a", "there", lease)).toBe(true)
+      yield* TestClock.adjust("59 seconds")
+      expect(yield* store.claimJob({ name, owner: "b", lease })).toEqual(Option.none())
+      yield* TestClock.adjust("1 second")
+      expect(Option.getOrThrow(yield* store.claimJob({ name, owner: "b", lease })).position).toBe("there")
+      expect(yield* store.continueJob(name, "a", "elsewhere", lease)).toBe(false)
+      expect(yield* store.finishJob(name, "a", "done")).toBe(false)
+      expect(Option.getOrThrow(yield* store.job(name)).position).toBe("there")
+    })
+  )
+
+  it.effect("is done with a report, and begins anew the next time", () =>
+    Effect.gen(function* () {
+      const store = yield* SubscriptionStore
+      const name = randomUUID()
+      const report = JSON.stringify({ text: "ünï ✓ 'quoted' \\ ".repeat(10_000) })
+      yield* store.claimJob({ name, owner: "a", lease })
+      yield* store.continueJob(name, "a", "half", lease)
+      yield* TestClock.adjust("7 seconds")
+      expect(yield* store.finishJob(name, "a", report)).toBe(true)
+      const done = Option.getOrThrow(yield* store.job(name))
+      expect(done).toMatchObject({ leaseUntil: null, position: null, report })
+      expect(done.finishedAt?.getTime()).toBe(done.startedAt.getTime() + 7000)
+      yield* TestClock.adjust("3 seconds")
+      const next = Option.getOrThrow(yield* store.claimJob({ name, owner: "b", lease }))
+      expect(next).toMatchObject({ position: null, finishedAt: done.finishedAt, report })
+      expect(next.startedAt.getTime()).toBe(done.startedAt.getTime() + 10_000)
+    })
+  )
+
+  it.effect("of twenty who want it at once, one gets it", () =>
+    Effect.gen(function* () {
+      const store = yield* SubscriptionStore
+      const name = randomUUID()
+      const claims = yield* Effect.forEach(
+        Arr.range(1, 20),
+        (owner) => store.claimJob({ name, owner: `owner ${owner}`, lease }),
+        { concurrency: "unbounded" }
+      )
+      expect(Arr.getSomes(claims)).toHaveLength(1)
+    })
+  )
+}
