@@ -6,11 +6,11 @@
 import { randomUUID } from "node:crypto"
 import { expect } from "@effect/vitest"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
-import { CheckoutId, CustomerId, ProductId, type User, UserId } from "@kavach-polar/core/Subscription"
+import { CheckoutId, CustomerId, ProductId, SubscriptionId, type User, UserId } from "@kavach-polar/core/Subscription"
 import { layerMemoryWith, SubscriptionStore, type SubscriptionStoreService } from "@kavach-polar/core/SubscriptionStore"
 import { Context, Duration, Effect, FastCheck, Layer, Runtime } from "effect"
 import type { ContractSuite } from "../ContractSuite.ts"
-import { customerDelivery, subscriptionDelivery } from "../polarDeliveries.ts"
+import { customerDelivery, subscriptionDelivery, subscriptionSnapshot } from "../polarDeliveries.ts"
 
 /** Few of everything, so that a short sequence meets the same ones again. */
 const indexes = { delivery: 6, subscription: 3, customer: 3, user: 3, second: 4 }
@@ -45,9 +45,35 @@ const calls = FastCheck.array(
     {
       arbitrary: FastCheck.record({
         call: FastCheck.constant("apply" as const),
-        events: FastCheck.array(event, { minLength: 1, maxLength: 4 })
+        events: FastCheck.array(event, { minLength: 1, maxLength: 4 }),
+        replay: FastCheck.boolean()
       }),
       weight: 6
+    },
+    {
+      arbitrary: FastCheck.record({
+        call: FastCheck.constant("snapshot" as const),
+        events: FastCheck.array(subscriptionEvent, { minLength: 1, maxLength: 3 }),
+        /** Before, between and after the events; and none. */
+        changedAt: FastCheck.constantFrom(null, 0, 1.5, 3),
+        /** Seconds: too soon to know all events, and late enough. */
+        fetchedAt: FastCheck.constantFrom(2, 601.5, 3600),
+        dryRun: FastCheck.boolean()
+      }),
+      weight: 2
+    },
+    {
+      arbitrary: FastCheck.record({ call: FastCheck.constant("adopt" as const), event: subscriptionEvent }),
+      weight: 1
+    },
+    {
+      arbitrary: FastCheck.record({
+        call: FastCheck.constant("job" as const),
+        owner: FastCheck.constantFrom("one", "two"),
+        what: FastCheck.constantFrom("claim" as const, "continue" as const, "release" as const, "finish" as const),
+        lease: FastCheck.constantFrom(0, 60)
+      }),
+      weight: 2
     },
     {
       arbitrary: FastCheck.record({
@@ -71,6 +97,7 @@ const calls = FastCheck.array(
 
 type Call = (typeof calls extends FastCheck.Arbitrary<infer A> ? A : never)[number]
 type Event = typeof event extends FastCheck.Arbitrary<infer A> ? A : never
+type SubscriptionEvent = typeof subscriptionEvent extends FastCheck.Arbitrary<infer A> ? A : never
 
 interface Cast {
   readonly run: string
@@ -78,24 +105,29 @@ interface Cast {
   readonly users: ReadonlyArray<UserId>
 }
 
-const deliveryOf = (cast: Cast, given: Event) => {
-  const scene = {
-    customerId: `${cast.run.slice(0, 30)}c${given.customer}`,
-    subscriptionId: `${cast.run.slice(0, 30)}s${given.call === "subscription" ? given.subscription : 0}`,
-    productId: "product"
-  }
-  const options = {
-    id: `${cast.run}-${given.delivery}`,
-    at: given.at,
-    externalId: given.externalUser === undefined ? null : (cast.users[given.externalUser] ?? null)
-  }
-  if (given.call === "customer") return customerDelivery(scene, given.type, options)
+const sceneOf = (cast: Cast, given: Event) => ({
+  customerId: `${cast.run.slice(0, 30)}c${given.customer}`,
+  subscriptionId: `${cast.run.slice(0, 30)}s${given.call === "subscription" ? given.subscription : 0}`,
+  productId: "product"
+})
+
+const optionsOf = (cast: Cast, given: SubscriptionEvent) => {
   const metadataUserId = given.metadataUser === undefined ? undefined : cast.users[given.metadataUser]
-  return subscriptionDelivery(scene, given.type, {
-    ...options,
+  return {
+    externalId: externalIdOf(cast, given),
     ...(metadataUserId === undefined ? {} : { metadataUserId }),
     patch: { current_period_end: given.periodEnd }
-  })
+  }
+}
+
+const externalIdOf = (cast: Cast, { externalUser }: Event) =>
+  externalUser === undefined ? null : (cast.users[externalUser] ?? null)
+
+const deliveryOf = (cast: Cast, given: Event) => {
+  const at = { id: `${cast.run}-${given.delivery}`, at: given.at }
+  return given.call === "customer"
+    ? customerDelivery(sceneOf(cast, given), given.type, { ...at, externalId: externalIdOf(cast, given) })
+    : subscriptionDelivery(sceneOf(cast, given), given.type, { ...at, ...optionsOf(cast, given) })
 }
 
 /** Does a call, and answers what a caller sees of it. */
@@ -104,8 +136,22 @@ const perform = (store: SubscriptionStoreService, cast: Cast, call: Call): Effec
   switch (call.call) {
     case "apply": {
       const [first, ...rest] = call.events.map((given) => deliveryOf(cast, given))
-      return first === undefined ? Effect.void : store.applyDeliveries([first, ...rest], defaultPolicy)
+      return first === undefined
+        ? Effect.void
+        : store.applyDeliveries([first, ...rest], defaultPolicy, { replay: call.replay })
     }
+    case "snapshot": {
+      const snapshots = call.events.map((given) =>
+        subscriptionSnapshot(sceneOf(cast, given), given.type, { ...optionsOf(cast, given), ...call })
+      )
+      return store.applySnapshots(snapshots, defaultPolicy, { dryRun: call.dryRun })
+    }
+    case "adopt": {
+      const { content } = deliveryOf(cast, call.event)
+      return content._tag === "SubscriptionEvent" ? store.adoptSubscriptions([content], defaultPolicy) : Effect.void
+    }
+    case "job":
+      return performJob(store, cast.run, call)
     case "link":
       return Effect.either(
         store.linkCustomer(
@@ -141,6 +187,24 @@ const perform = (store: SubscriptionStoreService, cast: Cast, call: Call): Effec
   }
 }
 
+const performJob = (
+  store: SubscriptionStoreService,
+  name: string,
+  { lease, owner, what }: Extract<Call, { readonly call: "job" }>
+): Effect.Effect<unknown, unknown> => {
+  const duration = Duration.seconds(lease)
+  switch (what) {
+    case "claim":
+      return store.claimJob({ name, owner, lease: duration })
+    case "continue":
+      return store.continueJob(name, owner, "on the way", duration)
+    case "release":
+      return store.releaseJob(name, owner, "left")
+    case "finish":
+      return store.finishJob(name, owner, "done")
+  }
+}
+
 const sorted = (value: unknown): string => JSON.stringify(value)
 
 /** Everything that the port shows of the cast. */
@@ -155,6 +219,14 @@ const visibleState = (store: SubscriptionStoreService, cast: Cast) =>
     )
     const ids = Array.from({ length: indexes.delivery }, (_, delivery) => `${cast.run}-${delivery}`)
     const deliveries = yield* store.deliveries({ ids })
+    const listed = yield* Effect.forEach(["live", "unlinked"] as const, (which) =>
+      Effect.map(
+        // The cast's ids follow upon each other; there is room for a stranger's at the end.
+        store.subscriptions({ which, after: SubscriptionId.make(cast.run.slice(0, 30)), limit: indexes.subscription }),
+        (page) => page.filter(({ id }) => id.startsWith(cast.run.slice(0, 30))).map(sorted)
+      )
+    )
+    const job = yield* store.job(cast.run)
     const notifications: Array<string> = []
     for (;;) {
       const { claimed } = yield* store.claimNotifications({ owner: "end", limit: 50, lease: Duration.minutes(1) })
@@ -164,7 +236,7 @@ const visibleState = (store: SubscriptionStoreService, cast: Cast) =>
         if (cast.users.includes(notification.userId)) notifications.push(sorted(notification))
       }
     }
-    return { users, deliveries: deliveries.map(sorted).sort(), notifications: notifications.sort() }
+    return { users, deliveries: deliveries.map(sorted).sort(), notifications: notifications.sort(), listed, job }
   })
 
 export const sameAsMemory = ({ it, nextUser }: ContractSuite): void => {
