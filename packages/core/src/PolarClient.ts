@@ -317,11 +317,8 @@ export const make = Effect.fnUntraced(function* (
           FailedDeliveryPage
         ).pipe(
           Stream.map(({ webhook_event }) => webhook_event),
-          Stream.filter((event) => isUndelivered(event) && !seen.has(event.id)),
-          Stream.map(({ id, type }): UndeliveredEvent => {
-            seen.add(id)
-            return { id, type }
-          })
+          Stream.filter((event) => isUndelivered(event) && !seen.has(event.id) && seen.add(event.id) === seen),
+          Stream.map(({ id, type }): UndeliveredEvent => ({ id, type }))
         )
       }).pipe(Stream.withSpan("PolarClient.undeliveredEvents")),
 

@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs"
 import { FetchHttpClient, HttpClient } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import * as PolarClient from "@kavach-polar/core/PolarClient"
-import { Chunk, Config, ConfigProvider, Effect, Layer, Option, Redacted, Stream } from "effect"
+import { SubscriptionId } from "@kavach-polar/core/Subscription"
+import { Chunk, Config, ConfigProvider, Effect, Layer, Option, Redacted, Stream, TestClock } from "effect"
 import * as ScriptedServer from "./ScriptedServer.ts"
 
 const token = "polar_oat_InventedInventedInventedInvented0123456"
@@ -473,6 +474,128 @@ describe("subscriptions", () => {
       assert.strictEqual(error._tag, "PolarUnexpectedAnswer")
       assert.include(error.message, '"items.1.customer_id" is missing')
       assert.notInclude(error.message, "of a user")
+    })
+  )
+})
+
+describe("what reconciliation asks", () => {
+  const changed = { ...subscription, modified_at: "2026-10-12T09:14:59.998112Z", metadata: { kavach_user_id: "usr_7" } }
+
+  it.effect("a page of subscriptions comes with where it stands in history", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* setup({ organizationId: "an-organization" })
+      yield* TestClock.setTime(1_790_000_000_123)
+      yield* server.script(page([changed, { ...subscription, modified_at: null }], 3))
+      const { isLast, snapshots } = yield* client.subscriptionPage({ metadataUserId: "usr_7" }, 2)
+      assert.deepStrictEqual<unknown>(sent(yield* server.next).query, [
+        ["organization_id", "an-organization"],
+        ["metadata[kavach_user_id]", "usr_7"],
+        ["sorting", "started_at"],
+        ["limit", "100"],
+        ["page", "2"]
+      ])
+      assert.isFalse(isLast)
+      assert.deepStrictEqual<unknown>(
+        snapshots.map(({ changedAt, fetchedAt, metadataUserId }) => [changedAt, fetchedAt, metadataUserId]),
+        [
+          // To the microsecond, because order is decided on it.
+          [Date.parse("2026-10-12T09:14:59Z") * 1000 + 998_112, 1_790_000_000_123_000, "usr_7"],
+          // One that was never changed is as old as it is.
+          [Date.parse("2026-10-05T14:22:08Z") * 1000 + 430_112, 1_790_000_000_123_000, null]
+        ]
+      )
+      yield* server.script(page([], 0))
+      assert.isTrue((yield* client.subscriptionPage({}, 1)).isLast)
+    }).pipe(Effect.scoped)
+  )
+
+  it.scoped("one subscription, or that there is none", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* setup()
+      yield* server.script({ body: changed }, ScriptedServer.notFound)
+      const found = Option.getOrThrow(yield* client.getSubscription(SubscriptionId.make("a/b")))
+      assert.strictEqual(found.subscription.id, subscription["id"])
+      assert.strictEqual((yield* server.next).path, "/v1/subscriptions/a%2Fb")
+      assert.isTrue(Option.isNone(yield* client.getSubscription(SubscriptionId.make("gone"))))
+    })
+  )
+
+  it.scoped("the webhook endpoints, and never their secrets", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* setup()
+      const endpoint = {
+        id: "endpoint-1",
+        url: "https://app.example.com/auth/polar/webhook",
+        enabled: false,
+        format: "raw",
+        events: ["subscription.updated"]
+      }
+      yield* server.script(page([{ ...endpoint, secret: "whsec_secret", name: null, api_version: "2026-10" }], 1))
+      assert.deepStrictEqual<unknown>(yield* client.webhookEndpoints, [endpoint])
+      const request = yield* server.next
+      assert.strictEqual(request.path, "/v1/webhooks/endpoints")
+    })
+  )
+
+  it.scoped("events that an endpoint did not take, each once, and none that is still tried or can't be sent", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* setup()
+      const failed = (id: string, event: object = {}) => ({
+        id: `delivery-${Math.random()}`,
+        succeeded: false,
+        http_code: 503,
+        webhook_event: {
+          id,
+          type: "subscription.updated",
+          succeeded: false,
+          skipped: false,
+          is_archived: false,
+          ...event
+        }
+      })
+      yield* server.script(
+        page([failed("dead"), failed("dead"), failed("tried", { succeeded: null })], 2),
+        page(
+          [
+            failed("dead"),
+            failed("taken", { succeeded: true }),
+            failed("skipped", { skipped: true }),
+            failed("archived", { is_archived: true }),
+            failed("other", { type: "customer.created" })
+          ],
+          2
+        )
+      )
+      const events = yield* collect(client.undeliveredEvents("endpoint-1", new Date("2026-11-01T00:00:00Z")))
+      assert.deepStrictEqual<unknown>(events, [
+        { id: "dead", type: "subscription.updated" },
+        { id: "other", type: "customer.created" }
+      ])
+      const [first] = yield* server.received
+      assert.isDefined(first)
+      assert.strictEqual(first.path, "/v1/webhooks/deliveries")
+      assert.deepStrictEqual<unknown>(first.query.slice(0, 3), [
+        ["endpoint_id", "endpoint-1"],
+        ["succeeded", "false"],
+        ["start_timestamp", "2026-11-01T00:00:00.000Z"]
+      ])
+    })
+  )
+
+  it.scoped("an event again, whatever stands in the answer; once, because it is not safe to repeat", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* setup()
+      yield* server.script({ status: 202, body: null }, { status: 202, body: "" }, { status: 503, body: "later" })
+      yield* client.redeliver("event-1")
+      yield* client.redeliver("event-1")
+      const error = yield* Effect.flip(client.redeliver("event-1"))
+      assert.strictEqual(error._tag, "PolarUnavailable")
+      const requests = yield* server.received
+      assert.deepStrictEqual<unknown>(
+        requests.map(({ method, path }) => [method, path]),
+        Array.from({ length: 3 }, () => ["POST", "/v1/webhooks/events/event-1/redeliver"])
+      )
+      for (const { headers } of requests) assert.isDefined(headers["content-length"])
     })
   )
 })
