@@ -1,0 +1,421 @@
+import { assert, describe, it } from "@effect/vitest"
+import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
+import * as Billing from "@kavach-polar/core/Billing"
+import * as NotificationDispatcher from "@kavach-polar/core/NotificationDispatcher"
+import * as PolarClient from "@kavach-polar/core/PolarClient"
+import { PolarForbidden, PolarRateLimited, PolarUnavailable } from "@kavach-polar/core/PolarError"
+import { lease } from "@kavach-polar/core/ReconcileJob"
+import { CustomerId, Subscription, SubscriptionId, type User, UserId } from "@kavach-polar/core/Subscription"
+import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
+import * as SubscriptionStore from "@kavach-polar/core/SubscriptionStore"
+import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
+import { Array as Arr, Context, Effect, Fiber, Layer, Option, Ref, type Scope, TestClock } from "effect"
+import { deliveryOf, fixture, vary } from "./deliveries.ts"
+
+const ada = UserId.make("usr_1042")
+const users: ReadonlyArray<User> = [{ id: ada, email: Option.some("ada.martin@acme-mail.dev"), name: Option.none() }]
+
+/** One database and one Polar; each process has billing of its own on them. */
+const shared = Layer.mergeAll(
+  SubscriptionStore.layerMemoryWith(users),
+  PolarClient.layerMemory,
+  WebhookVerifier.layerMemory,
+  SubscriptionListener.layerMemory
+)
+
+const process = (options?: Billing.BillingOptions) =>
+  Effect.map(Layer.build(Layer.provide(Billing.layer(options), NotificationDispatcher.layer())), (context) =>
+    Context.get(context, Billing.Billing)
+  )
+
+const start = Date.parse("2026-10-05T15:00:00Z")
+
+const scenario = <A, E>(body: Effect.Effect<A, E, Layer.Layer.Success<typeof shared> | Scope.Scope>) =>
+  Effect.zipRight(TestClock.setTime(start), body).pipe(Effect.scoped, Effect.provide(shared))
+
+const original = (() => {
+  const { content } = deliveryOf("any", fixture("subscription.active"))
+  if (content._tag !== "SubscriptionEvent") throw new Error("no subscription")
+  return content.subscription
+})()
+
+/** As Polar has it now. */
+const atPolar = (id: number, change: Partial<Subscription> = {}) =>
+  Effect.flatMap(PolarClient.MemoryPolar, (polar) =>
+    polar.putSubscription(
+      Subscription.make({
+        ...original,
+        id: SubscriptionId.make(`sub-${String(id).padStart(4, "0")}`),
+        customer: {
+          ...original.customer,
+          id: CustomerId.make(`cus-${id}`),
+          externalId: `user-${id}`,
+          email: `${id}@x.dev`
+        },
+        startedAt: new Date(start - 1_000_000 + id),
+        ...change
+      })
+    )
+  )
+
+const stored = (user: string) =>
+  Effect.flatMap(SubscriptionStore.SubscriptionStore, (store) => store.subscriptionsOf(UserId.make(user), "all"))
+
+const told = Effect.gen(function* () {
+  yield* TestClock.adjust("1 minute")
+  const received = yield* Ref.get(yield* SubscriptionListener.ReceivedNotifications)
+  return received.map(({ subscription, userId }) => `${userId} ${subscription.status}`)
+})
+
+const polar = PolarClient.MemoryPolar
+
+describe("reconcileAll", () => {
+  it.effect("stores what no delivery brought, links it and tells the app; a second run writes nothing", () =>
+    scenario(
+      Effect.gen(function* () {
+        const billing = yield* process()
+        for (const id of Arr.range(1, 230)) yield* atPolar(id)
+        const report = yield* billing.reconcileAll()
+        assert.deepInclude(report, {
+          compared: 230,
+          discrepancyCount: 230,
+          notified: 230,
+          dryRun: false,
+          resumed: false
+        })
+        assert.deepStrictEqual(report.discrepancies[7], {
+          subscriptionId: "sub-0008",
+          userId: "user-8",
+          finding: "missing",
+          fields: []
+        })
+        assert.lengthOf(yield* stored("user-230"), 1)
+        assert.lengthOf(yield* told, 230)
+
+        const again = yield* billing.reconcileAll()
+        assert.deepInclude(again, { compared: 230, discrepancyCount: 0, notified: 0 })
+        assert.lengthOf(yield* told, 230)
+      })
+    )
+  )
+
+  it.effect("a dry run reports the same and changes nothing, and may run beside another", () =>
+    scenario(
+      Effect.gen(function* () {
+        const billing = yield* process()
+        const store = yield* SubscriptionStore.SubscriptionStore
+        yield* atPolar(1)
+        yield* store.claimJob({ name: "reconcile", owner: "somebody", lease })
+        const report = yield* billing.reconcileAll({ dryRun: true })
+        assert.deepInclude(report, { dryRun: true, compared: 1, discrepancyCount: 1 })
+        assert.lengthOf(yield* stored("user-1"), 0)
+        assert.lengthOf(yield* told, 0)
+      })
+    )
+  )
+
+  it.effect("an end that was missed ends access, and says which fields differed", () =>
+    scenario(
+      Effect.gen(function* () {
+        const billing = yield* process()
+        yield* atPolar(1)
+        yield* billing.reconcileAll()
+        const end = new Date(start + 5000)
+        yield* atPolar(1, { status: "canceled", endedAt: end, modifiedAt: end })
+        const report = yield* billing.reconcileAll()
+        assert.deepStrictEqual(report.discrepancies, [
+          { subscriptionId: "sub-0001", userId: "user-1", finding: "outdated", fields: ["status", "live"] }
+        ])
+        assert.isTrue(Option.isNone(yield* billing.getSubscription(UserId.make("user-1"))))
+        assert.deepStrictEqual(yield* told, ["user-1 active", "user-1 canceled"])
+      })
+    )
+  )
+
+  it.effect("since: only what Polar has changed from then on is compared", () =>
+    scenario(
+      Effect.gen(function* () {
+        const billing = yield* process()
+        yield* atPolar(1, { modifiedAt: new Date(start - 10_000) })
+        yield* atPolar(2, { modifiedAt: new Date(start) })
+        const report = yield* billing.reconcileAll({ since: new Date(start) })
+        assert.deepStrictEqual(
+          report.discrepancies.map(({ subscriptionId }) => subscriptionId),
+          ["sub-0002"]
+        )
+        assert.deepStrictEqual(report.since, new Date(start))
+      })
+    )
+  )
+
+  it.effect("stored as live and unknown to Polar: reported, and left alone", () =>
+    scenario(
+      Effect.gen(function* () {
+        const billing = yield* process()
+        const store = yield* SubscriptionStore.SubscriptionStore
+        yield* store.applyDeliveries([deliveryOf("evt_1", fixture("subscription.active"))], defaultPolicy)
+        yield* atPolar(1)
+        const report = yield* billing.reconcileAll()
+        assert.deepStrictEqual(report.unknownToPolar, [original.id])
+        assert.isTrue(Option.isSome(yield* billing.getSubscription(ada)))
+      })
+    )
+  )
+
+  it.effect("of another organization nothing is stored", () =>
+    scenario(
+      Effect.gen(function* () {
+        const billing = yield* process({ organizationId: "mine" })
+        yield* atPolar(1, { organizationId: "theirs" })
+        yield* atPolar(2, { organizationId: "mine" })
+        assert.deepInclude(yield* billing.reconcileAll(), { compared: 1, discrepancyCount: 1 })
+        assert.lengthOf(yield* stored("user-1"), 0)
+      })
+    )
+  )
+
+  it.effect("one process at a time; another one is told so", () =>
+    scenario(
+      Effect.gen(function* () {
+        const [one, two] = [yield* process(), yield* process()]
+        yield* atPolar(1)
+        const slow = yield* Effect.fork(one.reconcileAll({ onProgress: () => Effect.sleep("1 minute") }))
+        yield* TestClock.adjust("1 second")
+        const error = yield* Effect.flip(two.reconcileAll())
+        assert.strictEqual(error._tag, "ReconcileRunning")
+        yield* TestClock.adjust("1 hour")
+        assert.deepInclude(yield* Fiber.join(slow), { compared: 1 })
+        assert.deepInclude(yield* two.reconcileAll(), { discrepancyCount: 0 })
+      })
+    )
+  )
+
+  it.effect("goes on from its last page after a failure, and after an interruption", () =>
+    scenario(
+      Effect.gen(function* () {
+        const billing = yield* process()
+        const { failNext } = yield* polar
+        for (const id of Arr.range(1, 250)) yield* atPolar(id)
+        const outage = new PolarUnavailable({
+          operation: "list subscriptions",
+          status: 503,
+          reason: "it answered 503",
+          retryAfterSeconds: null,
+          mayHaveActed: false
+        })
+        const failed = yield* Effect.flip(billing.reconcileAll({ onProgress: () => failNext(outage) }))
+        assert.strictEqual(failed._tag, "PolarUnavailable")
+        assert.lengthOf(yield* stored("user-100"), 1)
+        assert.lengthOf(yield* stored("user-101"), 0)
+
+        const fiber = yield* Effect.fork(billing.reconcileAll({ onProgress: () => Effect.never }))
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.interrupt(fiber)
+        assert.lengthOf(yield* stored("user-200"), 1)
+        assert.lengthOf(yield* stored("user-201"), 0)
+
+        const pages: Array<number> = []
+        const report = yield* billing.reconcileAll({
+          onProgress: ({ compared }) => Effect.sync(() => void pages.push(compared))
+        })
+        assert.deepInclude(report, { resumed: true, discrepancyCount: 250, notified: 250 })
+        // One page of Polar's, and the stored ones that this process has not seen there.
+        assert.strictEqual(pages[0], 250)
+        assert.lengthOf(yield* told, 250)
+        assert.deepInclude(yield* billing.reconcileAll(), { resumed: false, compared: 250, discrepancyCount: 0 })
+      })
+    )
+  )
+
+  it.effect("one that died is taken over when its lease ends, and cannot go on", () =>
+    scenario(
+      Effect.gen(function* () {
+        const [one, two] = [yield* process(), yield* process()]
+        for (const id of Arr.range(1, 150)) yield* atPolar(id)
+        // Held up for longer than its lease after the first page.
+        const slow = yield* Effect.fork(one.reconcileAll({ onProgress: () => Effect.sleep("11 minutes") }))
+        yield* TestClock.adjust("1 second")
+        yield* TestClock.adjust("10 minutes")
+        const report = yield* two.reconcileAll()
+        assert.deepInclude(report, { resumed: true, discrepancyCount: 150 })
+        yield* TestClock.adjust("1 hour")
+        const error = yield* Effect.flip(Fiber.join(slow))
+        assert.strictEqual(error._tag, "ReconcileTakenOver")
+        assert.lengthOf(yield* told, 150)
+      })
+    )
+  )
+
+  it.effect("waits for Polar's limit of requests, three times at the most", () =>
+    scenario(
+      Effect.gen(function* () {
+        const billing = yield* process()
+        const { failNext } = yield* polar
+        yield* atPolar(1)
+        const limited = new PolarRateLimited({ operation: "list", limitedBy: "polar", retryAfterSeconds: 30 })
+        for (const _ of Arr.range(1, 3)) yield* failNext(limited)
+        const fiber = yield* Effect.fork(billing.reconcileAll())
+        yield* TestClock.adjust("89 seconds")
+        assert.isTrue(Option.isNone(yield* Fiber.poll(fiber)))
+        yield* TestClock.adjust("1 second")
+        assert.deepInclude(yield* Fiber.join(fiber), { compared: 1 })
+        for (const _ of Arr.range(1, 4)) yield* failNext(limited)
+        const refused = yield* Effect.fork(Effect.flip(billing.reconcileAll()))
+        yield* TestClock.adjust("10 minutes")
+        assert.strictEqual((yield* Fiber.join(refused))._tag, "PolarRateLimited")
+      })
+    )
+  )
+})
+
+describe("reconcileUnlessDoneSince", () => {
+  it.effect("is done once by all processes together, and takes up what was left undone", () =>
+    scenario(
+      Effect.gen(function* () {
+        const [one, two] = [yield* process(), yield* process()]
+        yield* atPolar(1)
+        assert.isTrue(Option.isSome(yield* one.reconcileUnlessDoneSince(new Date(start - 1000))))
+        assert.isTrue(Option.isNone(yield* two.reconcileUnlessDoneSince(new Date(start - 1000))))
+        yield* TestClock.adjust("1 minute")
+        assert.isTrue(Option.isSome(yield* two.reconcileUnlessDoneSince(new Date(start + 1000))))
+        const { failNext } = yield* polar
+        yield* failNext(
+          new PolarForbidden({ operation: "list subscriptions", code: "NotPermitted", requiredScopes: [] })
+        )
+        yield* TestClock.adjust("1 minute")
+        yield* Effect.flip(one.reconcileUnlessDoneSince(new Date(start + 70_000)))
+        assert.isTrue(Option.isSome(yield* two.reconcileUnlessDoneSince(new Date(start + 70_000))))
+      })
+    )
+  )
+})
+
+describe("the webhook endpoint", () => {
+  const endpoint = {
+    id: "own",
+    url: "https://app.example.com/api/kavach/auth/polar/webhook",
+    enabled: true,
+    format: "raw",
+    events: ["subscription.updated"]
+  }
+  const other = { ...endpoint, id: "other", url: "https://elsewhere.example.com/hook", enabled: false }
+
+  it.effect("what it did not take and the inbox does not have is asked for again", () =>
+    scenario(
+      Effect.gen(function* () {
+        const billing = yield* process()
+        const store = yield* SubscriptionStore.SubscriptionStore
+        const { redelivered, setUndelivered, setWebhookEndpoints } = yield* polar
+        yield* store.applyDeliveries(
+          [
+            deliveryOf("known", fixture("subscription.active")),
+            deliveryOf("failed", vary("subscription.active", { data: { status: 7 } }))
+          ],
+          defaultPolicy
+        )
+        yield* setWebhookEndpoints([endpoint, other])
+        const events = ["known", "failed", "lost"].map((id) => ({ id, type: "subscription.updated" }))
+        yield* setUndelivered("own", events)
+        yield* setUndelivered("other", [{ id: "not ours", type: "subscription.updated" }])
+
+        const dry = yield* billing.reconcileAll({ dryRun: true })
+        assert.deepInclude(dry.webhooks.endpoints[0], { isOwn: true, undelivered: 2, redelivered: 0 })
+        assert.deepStrictEqual(yield* redelivered, [])
+
+        const { webhooks } = yield* billing.reconcileAll()
+        assert.isNull(webhooks.notChecked)
+        assert.deepInclude(webhooks.endpoints[0], { id: "own", undelivered: 2, redelivered: 2 })
+        assert.include(webhooks.endpoints[0]?.missingTypes ?? [], "subscription.revoked")
+        assert.deepInclude(webhooks.endpoints[1], { id: "other", isOwn: false, enabled: false, undelivered: 0 })
+        assert.deepStrictEqual(yield* redelivered, ["failed", "lost"])
+      })
+    )
+  )
+
+  it.effect("one that Polar has disabled is reported, and asked for nothing", () =>
+    scenario(
+      Effect.gen(function* () {
+        const billing = yield* process({ webhookUrl: "https://app.example.com/hooks/billing/" })
+        const { redelivered, setUndelivered, setWebhookEndpoints } = yield* polar
+        const disabled = { ...endpoint, url: "https://app.example.com/hooks/billing", enabled: false }
+        yield* setWebhookEndpoints([disabled, { ...endpoint, id: "by path only" }])
+        yield* setUndelivered("own", [{ id: "lost", type: "subscription.updated" }])
+        const { webhooks } = yield* billing.reconcileAll()
+        assert.deepInclude(webhooks.endpoints[0], { isOwn: true, enabled: false, undelivered: 1, redelivered: 0 })
+        assert.deepInclude(webhooks.endpoints[1], { isOwn: false })
+        assert.deepStrictEqual(yield* redelivered, [])
+      })
+    )
+  )
+
+  it.effect("a token that may not look at it is no failure", () =>
+    scenario(
+      Effect.gen(function* () {
+        const billing = yield* process()
+        const { failNext } = yield* polar
+        yield* atPolar(1)
+        const forbidden = new PolarForbidden({
+          operation: "list webhook endpoints",
+          code: "insufficient_scope",
+          requiredScopes: ["webhooks:read"]
+        })
+        const report = yield* billing.reconcileAll({
+          onProgress: ({ phase, compared }) => (phase === "store" && compared === 1 ? failNext(forbidden) : Effect.void)
+        })
+        assert.include(report.webhooks.notChecked ?? "", "webhooks:read")
+        assert.strictEqual(report.compared, 1)
+      })
+    )
+  )
+})
+
+describe("reconcile", () => {
+  it.effect("a buyer who comes back before any delivery has access at once", () =>
+    scenario(
+      Effect.gen(function* () {
+        const billing = yield* process()
+        yield* atPolar(1)
+        const user = UserId.make("user-1")
+        assert.deepInclude(yield* billing.reconcile(user, { dryRun: true }), { compared: 1, discrepancyCount: 1 })
+        assert.lengthOf(yield* stored("user-1"), 0)
+        assert.deepInclude(yield* billing.reconcile(user), { compared: 1, discrepancyCount: 1, notified: 1 })
+        assert.isTrue(Option.isSome(yield* billing.getSubscription(user)))
+        assert.deepInclude(yield* billing.reconcile(user), { compared: 1, discrepancyCount: 0, notified: 0 })
+        assert.deepStrictEqual(yield* told, ["user-1 active"])
+      })
+    )
+  )
+
+  it.effect("finds what hangs on the customer of another address, by the checkout's metadata", () =>
+    scenario(
+      Effect.gen(function* () {
+        const billing = yield* process()
+        yield* atPolar(1, { metadata: { kavach_user_id: ada } })
+        yield* atPolar(2, {
+          metadata: { kavach_user_id: ada },
+          customer: { ...original.customer, id: CustomerId.make("cus-2"), externalId: null }
+        })
+        // The first belongs to the user whom its customer names.
+        assert.deepInclude(yield* billing.reconcile(ada), { compared: 2, discrepancyCount: 2 })
+        assert.deepStrictEqual(
+          (yield* stored(ada)).map(({ id }) => `${id}`),
+          ["sub-0002"]
+        )
+      })
+    )
+  )
+
+  it.effect("leaves other users' alone, and says what Polar does not know", () =>
+    scenario(
+      Effect.gen(function* () {
+        const billing = yield* process()
+        const store = yield* SubscriptionStore.SubscriptionStore
+        yield* atPolar(1)
+        yield* store.applyDeliveries([deliveryOf("evt_1", fixture("subscription.active"))], defaultPolicy)
+        const report = yield* billing.reconcile(ada)
+        assert.deepInclude(report, { compared: 0, unknownToPolar: [original.id] })
+        assert.lengthOf(yield* stored("user-1"), 0)
+      })
+    )
+  )
+})
