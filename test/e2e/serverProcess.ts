@@ -144,9 +144,9 @@ export const readSubscription = async (server: ServerProcess, user: string): Pro
   return ((await response.json()) as { readonly subscription: unknown }).subscription
 }
 
-/** Waits until a condition holds, for up to ten seconds. */
-export const eventually = async (condition: () => boolean): Promise<void> => {
-  for (let attempt = 0; attempt < 200 && !condition(); attempt++) {
+/** Waits until a condition holds. */
+export const eventually = async (condition: () => boolean, seconds = 10): Promise<void> => {
+  for (let attempt = 0; attempt < seconds * 20 && !condition(); attempt++) {
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }

@@ -1,6 +1,13 @@
 import { FetchHttpClient, HttpApiBuilder, HttpServer } from "@effect/platform"
 import { SqliteStore } from "@kavach-polar/adapter-sqlite"
-import { Billing, NotificationDispatcher, PolarClient, SubscriptionListener, WebhookVerifier } from "@kavach-polar/core"
+import {
+  Billing,
+  Maintenance,
+  NotificationDispatcher,
+  PolarClient,
+  SubscriptionListener,
+  WebhookVerifier
+} from "@kavach-polar/core"
 import * as ApiLayer from "@kavach-polar/http/ApiLayer"
 import * as Endpoints from "@kavach-polar/http/Endpoints"
 import * as Session from "@kavach-polar/http/Session"
@@ -25,6 +32,9 @@ const Dispatcher = NotificationDispatcher.layer().pipe(Layer.provide([Store, Lis
 
 export const BillingLive = Billing.layer().pipe(Layer.provide([Store, Client, Verifier, Dispatcher]))
 
+// Now and then: forget old bodies, link users who came later, and compare everything with Polar.
+const Upkeep = Maintenance.layer({ reconcileEvery: "24 hours" }).pipe(Layer.provide([BillingLive, Store]))
+
 // Your own sessions: whom does this request come from?
 const SessionLive = Session.layer((request) =>
   Effect.succeed(Option.map(Option.fromNullable(request.headers["x-user"]), (id) => ({ id })))
@@ -35,7 +45,9 @@ export const ApiLive = ApiLayer.layerApi.pipe(
   Layer.provide([BillingLive, SessionLive])
 )
 
-export const { dispose, handler } = HttpApiBuilder.toWebHandler(Layer.mergeAll(ApiLive, HttpServer.layerContext))
+export const { dispose, handler } = HttpApiBuilder.toWebHandler(
+  Layer.mergeAll(ApiLive, Upkeep, HttpServer.layerContext)
+)
 
 // At start: create or upgrade the tables, and take up notifications that an earlier run left.
 export const start = Effect.flatMap(Billing.Billing, (billing) => billing.start)

@@ -6,6 +6,7 @@ import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Billing from "@kavach-polar/core/Billing"
+import * as Maintenance from "@kavach-polar/core/Maintenance"
 import * as NotificationDispatcher from "@kavach-polar/core/NotificationDispatcher"
 import * as PolarClient from "@kavach-polar/core/PolarClient"
 import { StoreError } from "@kavach-polar/core/StoreError"
@@ -156,7 +157,8 @@ const appLayer = (
     Billing.layer({
       policy: settings.policy,
       organizationId: settings.organizationId,
-      migrate: settings.migrate
+      migrate: settings.migrate,
+      webhookUrl: settings.webhookUrl
     }),
     Layer.mergeAll(
       store,
@@ -169,7 +171,8 @@ const appLayer = (
     Endpoints.layer({ trustedOrigins: settings.trustedOrigins, webhookBodyLimit: settings.webhookBodyLimit }),
     Layer.merge(billing, Session.layerHost)
   )
-  return Layer.provide(Layer.merge(billing, endpoints), Logger.minimumLogLevel(settings.logLevel))
+  const maintenance = Layer.provide(Maintenance.layer(settings.maintenance), Layer.merge(billing, store))
+  return Layer.provide(Layer.mergeAll(billing, endpoints, maintenance), Logger.minimumLogLevel(settings.logLevel))
 }
 
 const clientLayer = (settings: PolarSettings): Layer.Layer<PolarClient.PolarClient> => {

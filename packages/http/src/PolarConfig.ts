@@ -1,5 +1,6 @@
 /** The configuration of `polar()`, checked once, at start. */
 import * as AccessPolicy from "@kavach-polar/core/AccessPolicy"
+import type { MaintenanceOptions } from "@kavach-polar/core/Maintenance"
 import type { PolarClient } from "@kavach-polar/core/PolarClient"
 import { type KnownStatus, knownStatuses } from "@kavach-polar/core/Subscription"
 import type { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
@@ -58,6 +59,18 @@ export interface PolarConfig {
   readonly client?: Layer.Layer<PolarClient> | undefined
   /** Another address of Polar's API, such as a simulator's. */
   readonly apiBaseUrl?: string | undefined
+  /**
+   * Compare everything that is stored with Polar's API so often, and set right what differs: for what no webhook brought.
+   * One process does it for all. Default: never.
+   */
+  readonly reconcileEveryHours?: number | undefined
+  /**
+   * The address of your webhook endpoint, as Polar has it: reconciliation reports when Polar has disabled it, and asks for
+   * what it missed. Default: the endpoints whose path ends with `/auth/polar/webhook`.
+   */
+  readonly webhookUrl?: string | undefined
+  /** For how many days the bodies of deliveries are kept, for replays. Default 90; `Infinity` keeps them. */
+  readonly retentionDays?: number | undefined
   /** Create and upgrade the tables at start. Default: true. */
   readonly migrate?: boolean | undefined
   /** The largest delivery that is read, in bytes. Default 1 MiB. */
@@ -89,6 +102,8 @@ export interface PolarSettings {
   readonly store: PolarConfig["store"]
   readonly client: PolarConfig["client"]
   readonly apiBaseUrl: string | undefined
+  readonly webhookUrl: string | undefined
+  readonly maintenance: MaintenanceOptions
   readonly migrate: boolean
   readonly webhookBodyLimit: number | undefined
   readonly logLevel: LogLevel.LogLevel
@@ -134,6 +149,10 @@ const Entitlement = said(Schema.Literal("granted", "grace", "denied"), 'it must 
 
 // No more than a date can hold when they are added to it.
 const longestGraceDays = 36500
+
+// Not so often that Polar's limit of requests is used up by it, nor so rarely that no timer can hold it.
+const shortestReconcileHours = 0.25
+const longestReconcileHours = 24 * 365
 
 const ConfigShape = Schema.Struct({
   accessToken: optional(text("an organization access token (polar_oat_…)")),
@@ -181,6 +200,16 @@ const ConfigShape = Schema.Struct({
   store: optional(layer),
   client: optional(layer),
   apiBaseUrl: optional(httpUrl),
+  webhookUrl: optional(httpUrl),
+  reconcileEveryHours: optional(
+    said(
+      Schema.Number.pipe(Schema.between(shortestReconcileHours, longestReconcileHours)),
+      `it must be a number of hours, from ${shortestReconcileHours} to ${longestReconcileHours}`
+    )
+  ),
+  retentionDays: optional(
+    said(Schema.Number.pipe(Schema.positive()), "it must be a number of days, or Infinity to keep all bodies")
+  ),
   migrate: optional(boolean),
   webhookBodyLimit: optional(said(Schema.Int.pipe(Schema.positive()), "it must be a number of bytes")),
   logLevel: optional(
@@ -224,6 +253,12 @@ export const settingsOf = (config: PolarConfig): Either.Either<PolarSettings, Po
       store: config.store,
       client: config.client,
       apiBaseUrl: config.apiBaseUrl,
+      webhookUrl: config.webhookUrl,
+      maintenance: {
+        retention: config.retentionDays === undefined ? undefined : Duration.days(config.retentionDays),
+        reconcileEvery:
+          config.reconcileEveryHours === undefined ? undefined : Duration.hours(config.reconcileEveryHours)
+      },
       migrate: config.migrate ?? true,
       webhookBodyLimit: config.webhookBodyLimit,
       logLevel: logLevels[config.logLevel ?? "info"]

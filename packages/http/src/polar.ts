@@ -2,6 +2,8 @@
 import type { Access } from "@kavach-polar/core/AccessPolicy"
 import type { BillingService } from "@kavach-polar/core/Billing"
 import type { CheckoutOptions } from "@kavach-polar/core/Checkout"
+import type { ReconcileCounts, ReconcileReport } from "@kavach-polar/core/ReconcileReport"
+import type { ReplayQuery, ReplayReport } from "@kavach-polar/core/Replay"
 import { StoreError } from "@kavach-polar/core/StoreError"
 import { CustomerId, ProductId, type Subscription, UserId, visible } from "@kavach-polar/core/Subscription"
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
@@ -41,6 +43,28 @@ export interface PolarBilling {
   ) => Promise<{ readonly url: string; readonly expiresAt: Date }>
   /** Says whose customer it is, for customers that no checkout of this app made. */
   readonly linkCustomer: (userId: string, customerId: string) => Promise<void>
+  /**
+   * Gives subscriptions that waited for a user who exists by now to that user, and says how many. It is done every few
+   * minutes anyhow: call it when your app has made a user who may have bought before.
+   */
+  readonly linkWaiting: () => Promise<number>
+  /** Applies recorded deliveries again, for example after an upgrade. What is known already changes nothing. */
+  readonly replay: (query?: ReplayQuery) => Promise<ReplayReport>
+  /**
+   * Makes what is stored of the user equal to what Polar's API says now: for a buyer who is back from a checkout before its
+   * webhook, or for support.
+   */
+  readonly reconcile: (userId: string, options?: { readonly dryRun?: boolean | undefined }) => Promise<ReconcileCounts>
+  /**
+   * The same for all users. Also reports when Polar has disabled the webhook endpoint, and asks Polar for events that it
+   * could not deliver. One process at a time does it.
+   */
+  readonly reconcileAll: (options?: {
+    /** Only subscriptions that Polar has changed since. */
+    readonly since?: Date | undefined
+    /** Look and report, and change nothing. */
+    readonly dryRun?: boolean | undefined
+  }) => Promise<ReconcileReport>
   /**
    * Receives a delivery: to mount by itself, before any middleware that parses bodies. Never rejects.
    */
@@ -133,6 +157,11 @@ export const polar = (config: PolarConfig): Polar => {
           )
         })
       ),
+    linkWaiting: () => call((billing) => billing.linkWaiting),
+    replay: (query = {}) => call((billing) => billing.replay(query)),
+    reconcile: (userId, options) =>
+      call((billing) => Effect.flatMap(decodeId(UserId, "userId", userId), (user) => billing.reconcile(user, options))),
+    reconcileAll: ({ dryRun, since } = {}) => call((billing) => billing.reconcileAll({ dryRun, since })),
     webhook: async (request) => (engine === undefined ? notConnected() : engine.answer("webhook", request)),
     dispose: async () => engine?.dispose()
   }

@@ -76,6 +76,13 @@ describe("a fault is named by its field", () => {
     ["client", "a Layer", { ...good, client: () => {} }],
     ["apiBaseUrl", "http(s) URL", { ...good, apiBaseUrl: "api.polar.sh" }],
     ["apiBaseUrl", "http(s) URL", { ...good, apiBaseUrl: "file:///x" }],
+    ["webhookUrl", "http(s) URL", { ...good, webhookUrl: "/auth/polar/webhook" }],
+    ["reconcileEveryHours", "number of hours, from 0.25", { ...good, reconcileEveryHours: 0 }],
+    ["reconcileEveryHours", "number of hours, from 0.25", { ...good, reconcileEveryHours: Number.POSITIVE_INFINITY }],
+    ["reconcileEveryHours", "number of hours, from 0.25", { ...good, reconcileEveryHours: "24" }],
+    ["retentionDays", "number of days", { ...good, retentionDays: 0 }],
+    ["retentionDays", "number of days", { ...good, retentionDays: -90 }],
+    ["retentionDays", "number of days", { ...good, retentionDays: "90" }],
     ["migrate", "true or false", { ...good, migrate: "no" }],
     ["webhookBodyLimit", "number of bytes", { ...good, webhookBodyLimit: 0 }],
     ["webhookBodyLimit", "number of bytes", { ...good, webhookBodyLimit: 1.5 }],
@@ -135,6 +142,16 @@ describe("what is taken", () => {
     expect(JSON.stringify(settings(good))).not.toMatch(/Invented|SW52/)
   })
 
+  test("retention and the schedule of reconciliation, as durations", () => {
+    expect(settings({ ...good, retentionDays: 30, reconcileEveryHours: 24 }).maintenance).toEqual({
+      retention: Duration.days(30),
+      reconcileEvery: Duration.hours(24)
+    })
+    const { retention } = settings({ ...good, retentionDays: Number.POSITIVE_INFINITY }).maintenance
+    expect(retention !== undefined && Duration.isFinite(Duration.decode(retention))).toBe(false)
+    expect(settings(good).maintenance).toEqual({ retention: undefined, reconcileEvery: undefined })
+  })
+
   test("options that are undefined are options that are absent", () => {
     const absent = {
       organizationId: undefined,
@@ -145,6 +162,9 @@ describe("what is taken", () => {
       store: undefined,
       client: undefined,
       apiBaseUrl: undefined,
+      webhookUrl: undefined,
+      reconcileEveryHours: undefined,
+      retentionDays: undefined,
       migrate: undefined,
       webhookBodyLimit: undefined,
       logLevel: undefined

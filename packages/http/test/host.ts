@@ -2,6 +2,7 @@
 import * as PolarClient from "@kavach-polar/core/PolarClient"
 import * as PolarClientMemory from "@kavach-polar/core/PolarClientMemory"
 import type { PolarError } from "@kavach-polar/core/PolarError"
+import type { Subscription } from "@kavach-polar/core/Subscription"
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
 import { createKavach, type PolarConfig, polar } from "@kavach-polar/http"
 import type { SessionUser } from "@kavach-polar/http/Session"
@@ -64,6 +65,7 @@ export const memoryPolar = () => {
     client: Layer.succeed(PolarClient.PolarClient, client),
     customers: () => Effect.runPromise(memory.customers),
     checkouts: () => Effect.runPromise(memory.checkouts),
+    putSubscription: (subscription: Subscription) => Effect.runSync(memory.putSubscription(subscription)),
     failNext: (error: PolarError) => Effect.runSync(memory.failNext(error))
   }
 }

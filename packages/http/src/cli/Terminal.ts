@@ -4,6 +4,8 @@ export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly out: (line: string) => void
   readonly err: (line: string) => void
+  /** How far long work is. Where somebody looks, each line takes the place of the one before. */
+  readonly progress: (line: string) => void
   /** Resolves when the user asks the process to stop. */
   readonly stopped: Promise<void>
 }

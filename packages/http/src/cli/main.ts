@@ -1,5 +1,7 @@
-/** The command line: `kavach-polar [serve | send]`. */
+/** The command line: `kavach-polar [serve | send | replay | reconcile]`. */
 import { parse } from "./options.ts"
+import { reconcile } from "./reconcile.ts"
+import { replay } from "./replay.ts"
 import { send } from "./send.ts"
 import { serve } from "./serve.ts"
 import { CommandFailed, type Terminal } from "./Terminal.ts"
@@ -9,14 +11,24 @@ const help = `Usage: kavach-polar [command] [options]
 Commands:
   serve              Run billing behind a small HTTP server (the default)
   send FILE...       Sign a webhook body as Polar does and deliver it to the server
+  replay             Apply recorded deliveries again; which ones, the options say
+  reconcile          Compare what is stored with Polar's API, and set right what differs
 
 Options:
   --port NUMBER      serve: the port to listen on                       [PORT, 3000]
   --host ADDRESS     serve: the address to listen on                    [HOST, 127.0.0.1]
   --data FOLDER      The folder for the secret and the SQLite file      [KAVACH_POLAR_DATA, ./data]
-  --database URL     serve: postgres://…, mysql://… or a file for SQLite [DATABASE_URL, billing.sqlite in the folder]
+  --database URL     postgres://…, mysql://… or a file for SQLite       [DATABASE_URL, billing.sqlite in the folder]
   --url URL          send: where to deliver to                          [http://127.0.0.1:3000/auth/polar/webhook]
   --secret SECRET    send: the signing secret                           [POLAR_WEBHOOK_SECRET, or the one in the data folder]
+  --id ID            replay: of this webhook-id; can be repeated
+  --type TYPE        replay: of this type, such as subscription.updated; can be repeated
+  --state STATE      replay: applied, stale, ignored, unlinked or failed; can be repeated
+  --since TIME       replay: received then or later. reconcile: changed by Polar then or later
+  --until TIME       replay: received before then
+  --all              replay: all there are
+  --user ID          reconcile: only this user
+  --dry-run          reconcile: look and report, and change nothing
   --json             One JSON object a line instead of sentences
   --help             This text
 
@@ -25,6 +37,8 @@ Environment:
   POLAR_WEBHOOK_SECRET   The webhook endpoint's secret; without one, a secret is made and kept
   POLAR_ORGANIZATION_ID  Ignore deliveries of any other organization
   POLAR_ENVIRONMENT      sandbox (default) or production
+  POLAR_API_URL          Another address of Polar's API, such as a simulator's
+  POLAR_WEBHOOK_URL      reconcile: the webhook endpoint's address, as Polar has it
 
 Exit codes: 0 done, 1 it failed, 2 the command is wrong.`
 
@@ -44,6 +58,14 @@ export const main = async (terminal: Terminal): Promise<number> => {
         return 0
       case "send":
         await send(terminal, rest, values)
+        return 0
+      case "replay":
+        if (rest.length > 0) throw new CommandFailed(`replay takes no argument "${rest[0]}": use --id`, 2)
+        await replay(terminal, values)
+        return 0
+      case "reconcile":
+        if (rest.length > 0) throw new CommandFailed(`reconcile takes no argument "${rest[0]}": use --user`, 2)
+        await reconcile(terminal, values)
         return 0
       default:
         throw new CommandFailed(`There is no command "${command}". See kavach-polar --help.`, 2)

@@ -15,6 +15,14 @@ export const parse = (args: ReadonlyArray<string>) => {
         database: { type: "string" },
         url: { type: "string" },
         secret: { type: "string" },
+        id: { type: "string", multiple: true },
+        type: { type: "string", multiple: true },
+        state: { type: "string", multiple: true },
+        since: { type: "string" },
+        until: { type: "string" },
+        all: { type: "boolean" },
+        user: { type: "string" },
+        "dry-run": { type: "boolean" },
         json: { type: "boolean" },
         help: { type: "boolean", short: "h" }
       }

@@ -6,6 +6,7 @@ import { polar } from "../polar.ts"
 import { databaseOf } from "./database.ts"
 import { openDataFolder, type WebhookSecret, webhookSecretOf } from "./dataFolder.ts"
 import { addDemoUsers, demoUserOf, demoUsers } from "./demoUsers.ts"
+import { accessTokenOf, isSandbox } from "./environment.ts"
 import type { Options } from "./options.ts"
 import { CommandFailed, type Terminal } from "./Terminal.ts"
 
@@ -16,8 +17,8 @@ export const serve = async (terminal: Terminal, options: Options): Promise<void>
   const { env } = terminal
   const host = options.host ?? env["HOST"] ?? "127.0.0.1"
   const port = portOf(options.port ?? env["PORT"] ?? "3000")
-  const sandbox = isSandbox(env["POLAR_ENVIRONMENT"])
-  const accessToken = accessTokenOf(env["POLAR_ACCESS_TOKEN"])
+  const sandbox = isSandbox(env)
+  const accessToken = accessTokenOf(env)
   const folder = await openDataFolder(options.data, env)
   const secret = await webhookSecretOf(env, folder)
   const database = databaseOf(options.database ?? env["DATABASE_URL"], folder)
@@ -27,6 +28,7 @@ export const serve = async (terminal: Terminal, options: Options): Promise<void>
     webhookSecret: secret.value,
     organizationId: env["POLAR_ORGANIZATION_ID"],
     sandbox,
+    apiBaseUrl: env["POLAR_API_URL"],
     ...(accessToken === undefined ? { client: PolarClient.layerDisabled("POLAR_ACCESS_TOKEN is not set.") } : {}),
     onSubscriptionChange: (userId, subscription) => {
       terminal.out(
@@ -67,19 +69,6 @@ const portOf = (text: string): number => {
   const port = Number(text)
   if (!/^\d+$/.test(text) || port > 65535) throw new CommandFailed(`"${text}" is no port: use a number up to 65535.`, 2)
   return port
-}
-
-const isSandbox = (text: string | undefined): boolean => {
-  if (text === undefined || text === "sandbox") return true
-  if (text === "production") return false
-  throw new CommandFailed(`POLAR_ENVIRONMENT is "${text}": use sandbox or production.`)
-}
-
-const accessTokenOf = (text: string | undefined): string | undefined => {
-  if (text !== undefined && text.trim() === "") {
-    throw new CommandFailed("POLAR_ACCESS_TOKEN is set but blank. Set it to an organization access token, or unset it.")
-  }
-  return text
 }
 
 interface Announcement {

@@ -1,0 +1,40 @@
+/** The terminal of this process. */
+import type { Terminal } from "./Terminal.ts"
+
+const clearLine = "\r\x1b[2K"
+
+/** Where nobody looks, in a log, not every line of progress is wanted. */
+const progressEveryMillis = 5000
+
+export const processTerminal = (process: NodeJS.Process): Terminal => {
+  const { stderr, stdout } = process
+  let shown = false
+  let lastProgress = Number.NEGATIVE_INFINITY
+
+  const write = (stream: NodeJS.WriteStream, line: string) => {
+    if (shown) stderr.write(clearLine)
+    shown = false
+    stream.write(`${line}\n`)
+  }
+
+  return {
+    args: process.argv.slice(2),
+    env: process.env,
+    out: (line) => write(stdout, line),
+    err: (line) => write(stderr, line),
+    progress: (line) => {
+      if (stderr.isTTY) {
+        stderr.write(`${clearLine}${line}`)
+        shown = true
+        return
+      }
+      const now = performance.now()
+      if (now - lastProgress < progressEveryMillis) return
+      lastProgress = now
+      stderr.write(`${line}\n`)
+    },
+    stopped: new Promise((resolve) => {
+      for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve())
+    })
+  }
+}

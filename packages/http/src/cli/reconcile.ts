@@ -1,0 +1,85 @@
+/** `reconcile`: makes the store equal to what Polar's API says. */
+import type { Discrepancy, EndpointReport, ReconcileCounts, WebhookReport } from "@kavach-polar/core/ReconcileReport"
+import { UserId } from "@kavach-polar/core/Subscription"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { dateOf } from "./dateOf.ts"
+import { withBilling } from "./operate.ts"
+import type { Options } from "./options.ts"
+import { CommandFailed, type Terminal } from "./Terminal.ts"
+
+export const reconcile = async (terminal: Terminal, options: Options): Promise<void> => {
+  const dryRun = options["dry-run"] === true
+  if (options.user !== undefined) {
+    if (options.since !== undefined) throw new CommandFailed("--since is for all users, and not for --user.", 2)
+    const userId = userIdOf(options.user)
+    const counts = await withBilling(terminal, options, (billing) => billing.reconcile(userId, { dryRun }))
+    if (options.json === true) terminal.out(JSON.stringify(counts))
+    else tell(terminal, counts, dryRun)
+    return
+  }
+  const since = options.since === undefined ? undefined : dateOf("--since", options.since)
+  const report = await withBilling(terminal, options, (billing) =>
+    billing.reconcileAll({
+      since,
+      dryRun,
+      onProgress: ({ compared, discrepancyCount }) =>
+        Effect.sync(() => terminal.progress(`${compared} subscriptions compared, ${discrepancyCount} differ`))
+    })
+  )
+  if (options.json === true) {
+    terminal.out(JSON.stringify(report))
+    return
+  }
+  if (report.resumed) terminal.out("Went on with a comparison that was left undone.")
+  tell(terminal, report, dryRun)
+  tellWebhooks(terminal, report.webhooks)
+}
+
+const userIdOf = (text: string): UserId => {
+  if (!Schema.is(UserId)(text)) throw new CommandFailed(`"${text}" is no user id.`, 2)
+  return text
+}
+
+const tell = (terminal: Terminal, counts: ReconcileCounts, dryRun: boolean): void => {
+  const done = dryRun ? "differ" : "differed and were set right"
+  terminal.out(`Compared ${counts.compared} subscriptions with Polar; ${counts.discrepancyCount} ${done}.`)
+  for (const discrepancy of counts.discrepancies) terminal.out(`  ${lineOf(discrepancy)}`)
+  const unlisted = counts.discrepancyCount - counts.discrepancies.length
+  if (unlisted > 0) terminal.out(`  and ${unlisted} more`)
+  if (counts.notified > 0 && !dryRun) terminal.out(`${counts.notified} changes are queued for the app's callback.`)
+  for (const id of counts.unknownToPolar) {
+    terminal.out(`Stored as live, and not known to Polar under this token: subscription ${id}. It was left as it is.`)
+  }
+}
+
+const lineOf = ({ fields, finding, subscriptionId, userId }: Discrepancy): string =>
+  [
+    `${subscriptionId} (${userId === null ? "no user" : `user ${userId}`}): ${findings[finding]}`,
+    ...(fields.length > 0 ? [fields.join(", ")] : [])
+  ].join("; ")
+
+const findings: Readonly<Record<Discrepancy["finding"], string>> = {
+  missing: "it was not stored",
+  outdated: "Polar had changed it since",
+  different: "what was stored is not what Polar says",
+  unlinked: "its user was not known"
+}
+
+const tellWebhooks = (terminal: Terminal, { endpoints, notChecked }: WebhookReport): void => {
+  if (notChecked !== null) terminal.out(`The webhook endpoints were not looked at: ${notChecked}`)
+  for (const endpoint of endpoints.filter(({ isOwn }) => isOwn)) {
+    for (const sentence of sentencesOf(endpoint)) terminal.out(`Webhook endpoint ${endpoint.url}: ${sentence}`)
+  }
+}
+
+const sentencesOf = (endpoint: EndpointReport): ReadonlyArray<string> => [
+  ...(endpoint.enabled
+    ? []
+    : ["Polar has DISABLED it after too many failures, and sends nothing. Enable it in Polar's settings."]),
+  ...(endpoint.format === "raw" ? [] : [`its format is "${endpoint.format}", and must be "raw".`]),
+  ...(endpoint.missingTypes.length > 0 ? [`it does not get ${endpoint.missingTypes.join(", ")}.`] : []),
+  ...(endpoint.undelivered > 0
+    ? [`${endpoint.undelivered} events did not arrive; Polar was asked to deliver ${endpoint.redelivered} again.`]
+    : [])
+]
