@@ -295,7 +295,7 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
             migrations.map(({ version }) => ({ version }))
           )
         }),
-      60_000
+      180_000
     )
 
     it.scopedLive("one connection of node-postgres without a pool: steps take turns", () =>
