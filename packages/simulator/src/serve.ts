@@ -1,5 +1,6 @@
 /** The simulator for those who use no Effect: promises, and a server. */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import { toMillis } from "@kavach-polar/core/Timestamp"
 import * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -27,6 +28,8 @@ export interface Simulation {
   readonly addEndpoint: (options: Simulator.EndpointOptions) => Promise<WebhookEndpoint>
   readonly redeliver: (eventId: string) => Promise<WebhookEvent>
   readonly setChaos: (chaos: Partial<Chaos>) => Promise<void>
+  /** The simulator's time. */
+  readonly now: () => Promise<Date>
   readonly read: <A>(look: (world: World) => A) => Promise<A>
   readonly emitted: () => Promise<ReadonlyArray<Emitted>>
   /** Stops the clock and the webhooks, and closes the server if there is one. */
@@ -89,6 +92,7 @@ const start = async <A, E>(
       addEndpoint: (options) => run(simulator.addEndpoint(options)),
       redeliver: (id) => run(simulator.redeliver(id)),
       setChaos: (chaos) => run(simulator.setChaos(chaos)),
+      now: async () => new Date(toMillis(await run(simulator.now))),
       read: (look) => run(simulator.read(look)),
       emitted: () => run(simulator.emitted),
       close

@@ -21,7 +21,7 @@ const open = (product: string, extra: object = {}) =>
     const simulator = yield* Simulator.Simulator
     const response = yield* simulator.handle(checkoutBody(product, extra))
     assert.strictEqual(response.status, 201)
-    const opened: Opened = yield* Effect.promise(() => response.json())
+    const opened = yield* Effect.promise(async (): Promise<Opened> => JSON.parse(await response.text()))
     return opened.id
   })
 
