@@ -42,24 +42,34 @@ export const transition = <A>(
   at: Timestamp.EpochMicros,
   random: PCGRandom,
   change: Transition<A>
-): { readonly world: World; readonly answer: Either.Either<A, Refusal>; readonly emitted: ReadonlyArray<Emitted> } => {
+): {
+  readonly world: World
+  readonly answer: Either.Either<A, Refusal>
+  readonly emitted: ReadonlyArray<Emitted>
+  /** When it was over: the next one begins no earlier. */
+  readonly last: Timestamp.EpochMicros
+} => {
   const step = new Step(world, at, random)
   const answer = change(step)
   return Either.isRight(answer)
-    ? { world: step.finish(), answer, emitted: step.emitted }
+    ? { world: step.finish(), answer, emitted: step.emitted, last: step.last }
     : // A card that was asked was asked, whatever became of the rest.
-      { world: { ...world, declines: step.world.declines }, answer, emitted: [] }
+      { world: { ...world, declines: step.world.declines }, answer, emitted: [], last: step.last }
 }
 
 export const make = (options: Seed.WorldOptions): Effect.Effect<Engine> =>
   Effect.gen(function* () {
     const clock = Effect.map(Clock.currentTimeMillis, Timestamp.fromMillis)
     const changes = yield* PubSub.sliding<void>(1)
-    let world = Seed.world(options, yield* clock)
+    const start = yield* clock
+    let world = Seed.world(options, start)
     let offset = 0
     let log: Array<Emitted> = []
 
-    const now = Effect.map(clock, (at) => plus(at, offset))
+    // Never backwards, and never the same twice: a clock that stands still, or is set back, changes no order.
+    let last = start
+    const later = (at: Timestamp.EpochMicros): Timestamp.EpochMicros => plus(at, Math.max(0, last - at))
+    const now = Effect.map(clock, (at) => later(plus(at, offset)))
 
     // One seed for all that happens at once: a transition is a plain function.
     const randomness = Effect.map(
@@ -68,8 +78,9 @@ export const make = (options: Seed.WorldOptions): Effect.Effect<Engine> =>
     )
 
     const apply = <A>(at: Timestamp.EpochMicros, random: PCGRandom, change: Transition<A>) => {
-      const result = transition(world, at, random, change)
+      const result = transition(world, later(at), random, change)
       world = result.world
+      last = result.last
       log.push(...result.emitted)
       if (log.length > 2 * logLimit) log = log.slice(-logLimit)
       return result.answer

@@ -75,7 +75,8 @@ export interface Service {
 
 export class Simulator extends Context.Tag("@kavach-polar/simulator/Simulator")<Simulator, Service>() {}
 
-const longestSleepMillis = 12 * 3_600_000
+// A timer of JavaScript takes no more.
+const longestSleepMillis = 2 ** 31 - 1
 
 export const make = (options: Options = {}): Effect.Effect<Service, never, HttpClient.HttpClient | Scope.Scope> =>
   Effect.gen(function* () {
