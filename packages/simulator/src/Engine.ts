@@ -71,13 +71,10 @@ export const make = (options: Seed.WorldOptions): Effect.Effect<Engine> =>
     const later = (at: Timestamp.EpochMicros): Timestamp.EpochMicros => plus(at, Math.max(0, last - at))
     const now = Effect.map(clock, (at) => later(plus(at, offset)))
 
-    // One seed for all that happens at once: a transition is a plain function.
-    const randomness = Effect.map(
-      Effect.all([Random.nextIntBetween(0, 2 ** 31), Random.nextIntBetween(0, 2 ** 31)]),
-      ([high, low]) => new PCGRandom(high, low)
-    )
+    // Seeded once: a transition is a plain function, and the same seed makes the same ids whatever else uses `Random`.
+    const random = new PCGRandom(yield* Random.nextIntBetween(0, 2 ** 31), yield* Random.nextIntBetween(0, 2 ** 31))
 
-    const apply = <A>(at: Timestamp.EpochMicros, random: PCGRandom, change: Transition<A>) => {
+    const apply = <A>(at: Timestamp.EpochMicros, change: Transition<A>) => {
       const result = transition(world, later(at), random, change)
       world = result.world
       last = result.last
@@ -87,26 +84,22 @@ export const make = (options: Seed.WorldOptions): Effect.Effect<Engine> =>
     }
 
     // Synchronous from here to the answer, so that nobody sees a half-done state.
-    const settle = (until: Timestamp.EpochMicros, random: PCGRandom): boolean => {
+    const settle = (until: Timestamp.EpochMicros): boolean => {
       let due = Due.first(world)
       const some = due !== undefined && due.at <= until
       while (due !== undefined && due.at <= until) {
         const { at, run } = due
-        apply(at, random, (step) => Either.right(run(step)))
+        apply(at, (step) => Either.right(run(step)))
         due = Due.first(world)
       }
       return some
     }
 
-    const settled = Effect.map(Effect.all([now, randomness]), ([at, random]) => ({
-      at,
-      random,
-      changed: settle(at, random)
-    }))
+    const settled = Effect.map(now, (at) => ({ at, changed: settle(at) }))
 
     const run = <A>(change: Transition<A>): Effect.Effect<A, Refusal> =>
       settled.pipe(
-        Effect.flatMap(({ at, random }) => apply(at, random, change)),
+        Effect.flatMap(({ at }) => apply(at, change)),
         Effect.ensuring(PubSub.publish(changes, undefined))
       )
 
