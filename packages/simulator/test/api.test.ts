@@ -48,6 +48,7 @@ describe("answers that are no success", () => {
     ["no token", "/v1/products/", { token: null }, 401, { error: "Unauthorized", detail: "Unauthorized" }],
     ["an unknown object", `/v1/orders/${unknownId}`, {}, 404, { error: "ResourceNotFound", detail: "Not found" }],
     ["a customer nobody has", "/v1/customers/external/x", {}, 404, { error: "ResourceNotFound", detail: "Not found" }],
+    ["what is no encoding", "/v1/customers/external/%zz", {}, 404, { error: "ResourceNotFound", detail: "Not found" }],
     ["an encoded slash", "/v1/customers/external/a%2Fb", {}, 404, { detail: "Not Found" }]
   ]
   for (const [what, path, asked, status, body] of cases) {
