@@ -1,0 +1,11 @@
+import type { Proof } from "./Proof.ts"
+
+export const storm: Proof = {
+  name: "storm",
+  promise: "to be written",
+  stores: ["memory"],
+  defaultCount: 1,
+  run: async () => {
+    throw new Error("not written yet")
+  }
+}
