@@ -150,5 +150,11 @@ const main = async (args: ReadonlyArray<string>): Promise<number> => {
   }
 }
 
-// What is started here must end by itself or be ended: an exit in the middle would hide what did not.
-process.exitCode = await main(process.argv.slice(2))
+// Until it is known that the promise held. Nothing may end the process before: throw-away servers do not keep it alive.
+process.exitCode = 1
+const alive = setInterval(() => {}, 60_000)
+try {
+  process.exitCode = await main(process.argv.slice(2))
+} finally {
+  clearInterval(alive)
+}

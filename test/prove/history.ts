@@ -70,7 +70,7 @@ export const historyOf = (seed: number, index: number): History => {
     "the host says"
   ])
   const told: Array<Omit<HistoryEvent, "delivery">> = []
-  const subscriptions = 1 + random.int(3)
+  const subscriptions = random.pick([1, 1, 2, 3])
   const opensAt = firstDay + random.int(1_000_000)
   // When Polar learns the external id, for those who tell it late: in the middle, and never after the last event.
   const knownFrom = identity === "external_id" ? 0 : opensAt + random.int(60) * day
