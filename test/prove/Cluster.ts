@@ -40,6 +40,21 @@ export interface ClusterOptions {
   readonly nodes: number
 }
 
+/** A store on a database that is there, by the address that a cluster names. */
+export const storeAt = (store: StoreName, address: string): Layer.Layer<Store.SubscriptionStore, unknown> => {
+  switch (store) {
+    case "memory":
+      throw new Error("nobody else can open a store in memory")
+    case "sqlite":
+      return SqliteStore.layer({ filename: address })
+    case "postgres":
+      return PostgresStore.layer({ url: Redacted.make(address) })
+    case "mysql":
+    case "mariadb":
+      return MysqlStore.layer({ url: Redacted.make(address) })
+  }
+}
+
 /** A new database with migrated tables. It goes away with the scope. */
 export const openCluster = (options: ClusterOptions): Effect.Effect<Cluster, unknown, Scope.Scope> => {
   const { nodes, server, store, users } = options
@@ -49,7 +64,7 @@ export const openCluster = (options: ClusterOptions): Effect.Effect<Cluster, unk
     case "sqlite":
       return Effect.gen(function* () {
         const { address, query } = yield* SqliteHarness.newFile
-        const layer = () => SqliteStore.layer({ filename: address })
+        const layer = () => storeAt(store, address)
         return yield* cluster(SqliteHarness.prepared(layer(), query, users), layer, nodes, address, (sql) =>
           Effect.sync(() => query(sql))
         )
@@ -57,7 +72,7 @@ export const openCluster = (options: ClusterOptions): Effect.Effect<Cluster, unk
     case "postgres":
       return Effect.gen(function* () {
         const { query, url } = yield* PostgresHarness.newDatabase(needed(server))
-        const layer = () => PostgresStore.layer({ url: Redacted.make(url) })
+        const layer = () => storeAt(store, url)
         return yield* cluster(PostgresHarness.prepared(layer(), query, users), layer, nodes, url, (sql) =>
           Effect.promise(() => query(sql))
         )
@@ -66,7 +81,7 @@ export const openCluster = (options: ClusterOptions): Effect.Effect<Cluster, unk
     case "mariadb":
       return Effect.gen(function* () {
         const { query, url } = yield* MysqlHarness.temporaryDatabase(needed(server))
-        const layer = () => MysqlStore.layer({ url: Redacted.make(url) })
+        const layer = () => storeAt(store, url)
         return yield* cluster(MysqlHarness.prepared(layer(), query, users), layer, nodes, url, (sql) =>
           Effect.promise(() => query(sql))
         )

@@ -1,6 +1,6 @@
 /** Bodies that are JSON, or nearly so, and that nobody in their right mind sends. They are correctly signed. */
 import { Buffer } from "node:buffer"
-import type { Random } from "./random.ts"
+import type { Random } from "./seeded.ts"
 
 /** JSON texts, since no value in JavaScript holds most of these. */
 const values: readonly [(random: Random) => string, ...ReadonlyArray<(random: Random) => string>] = [

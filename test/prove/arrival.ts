@@ -1,7 +1,7 @@
 /** How deliveries arrive when Polar, the network and the app fail: out of order, more than once, late, some together. */
 import type { Delivery } from "@kavach-polar/core/Delivery"
 import type { History } from "./history.ts"
-import type { Random } from "./random.ts"
+import type { Random } from "./seeded.ts"
 
 export type Arrival =
   | { readonly _tag: "Deliver"; readonly deliveries: readonly [Delivery, ...ReadonlyArray<Delivery>] }

@@ -12,7 +12,7 @@ import { watchHeap } from "./heap.ts"
 import { isAsSigned, mutations, type Sent } from "./mutations.ts"
 import { headersFor, signedRequest, startNode, webhookSecret, webhookUrl } from "./node.ts"
 import { type Proof, type ProofOptions, storeNames } from "./Proof.ts"
-import { type Random, randomOf } from "./random.ts"
+import { type Random, randomOf } from "./seeded.ts"
 
 export const fuzz: Proof = {
   name: "fuzz",

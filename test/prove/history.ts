@@ -9,7 +9,7 @@ import { CustomerId, type User, UserId } from "@kavach-polar/core/Subscription"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import { begin, beginning, day, iso, type Json, type State, step, type Told } from "./lifecycle.ts"
-import { type Random, randomOf } from "./random.ts"
+import { type Random, randomOf } from "./seeded.ts"
 
 /** How the app can know whose customer it is. */
 export type Identity = "external_id" | "external_id later" | "metadata" | "the host says"

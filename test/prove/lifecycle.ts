@@ -2,7 +2,7 @@
  * What can happen to one subscription at Polar, and which events tell of it in which order (Polar's server:
  * subscription/service). Every event of one transition carries the same object.
  */
-import type { Random } from "./random.ts"
+import type { Random } from "./seeded.ts"
 
 export type Json = Readonly<Record<string, unknown>>
 

@@ -1,6 +1,6 @@
 /** Deliveries that were signed, and what becomes of them on the way: nothing, or something. */
 import { Buffer } from "node:buffer"
-import type { Random } from "./random.ts"
+import type { Random } from "./seeded.ts"
 
 export interface Sent {
   readonly headers: Readonly<Record<string, string>>

@@ -9,7 +9,7 @@ import { differences, type Told } from "./endState.ts"
 import { type History, historyOf, userOf } from "./history.ts"
 import { expectedOf } from "./model.ts"
 import { type Proof, type ProofOptions, type StoreName, storeNames } from "./Proof.ts"
-import { randomOf } from "./random.ts"
+import { randomOf } from "./seeded.ts"
 
 export const shuffle: Proof = {
   name: "shuffle",

@@ -15,7 +15,7 @@ import {
 import { type Cluster, openCluster, versionOf, withServer } from "./Cluster.ts"
 import { signedRequest, startNode } from "./node.ts"
 import { type Proof, type ProofOptions, storeNames } from "./Proof.ts"
-import { randomOf } from "./random.ts"
+import { randomOf } from "./seeded.ts"
 
 export const storm: Proof = {
   name: "storm",

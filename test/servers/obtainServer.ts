@@ -6,7 +6,8 @@ import { type Account, type RunningServer, unprivileged } from "./ThrowAwayServe
 export const serverNames = ["postgres", "mariadb", "mysql"] as const
 export type ServerName = (typeof serverNames)[number]
 
-const variables = {
+/** The environment's variables that name servers. */
+export const serverVariables = {
   postgres: "TEST_POSTGRES_URL",
   mariadb: "TEST_MARIADB_URL",
   mysql: "TEST_MYSQL_URL"
@@ -25,12 +26,12 @@ export interface ObtainedServer extends RunningServer {
 }
 
 export const obtainServer = async (name: ServerName): Promise<ObtainedServer> => {
-  const given = process.env[variables[name]]
+  const given = process.env[serverVariables[name]]
   if (given !== undefined && given !== "") return { url: given, stop: async () => {} }
   try {
     return await starters[name](await unprivileged())
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error)
-    throw new Error(`no ${name} server can be had (or set ${variables[name]}): ${detail}`)
+    throw new Error(`no ${name} server can be had (or set ${serverVariables[name]}): ${detail}`)
   }
 }
