@@ -9,14 +9,14 @@ import type { Cluster } from "./Cluster.ts"
 import type { History } from "./history.ts"
 import type { Expected, Shown } from "./model.ts"
 
-/** What the app was told last of each subscription. */
-export type Told = Map<string, Shown>
+/** What the app was told of each subscription, in order. */
+export type Told = Map<string, Array<Shown>>
 
 const encode = Schema.encodeSync(Subscription)
 
 /** Differences as short sentences; none when all is as it must be. */
 export const differences = (
-  way: string,
+  way: "in order" | "shuffled",
   cluster: Cluster,
   history: History,
   expected: Expected,
@@ -47,7 +47,13 @@ export const differences = (
 
     compare("the projection", yield* cluster.projection(history.user.id), projectionOf(history, expected))
 
-    for (const [id, shown] of expected.shown) compare(`what was told last of ${id}`, told.get(id), shown)
+    for (const [id, shown] of expected.shown) {
+      compare(`what was told last of ${id}`, told.get(id)?.at(-1), shown)
+      const calls = expected.calls?.get(id)
+      if (way === "in order" && calls !== undefined) {
+        compare(`the number of times that ${id} was told of`, told.get(id)?.length, calls)
+      }
+    }
 
     const inbox = new Map(
       (yield* store.deliveries({ ids: history.events.map(({ delivery }) => delivery.id), limit: 1000 })).map(

@@ -2,6 +2,7 @@
  * What must be so once Polar has delivered a whole history: worked out plainly from what was told, in the words of
  * docs/how-it-works.md and without the code that is proven.
  */
+import { isDeepStrictEqual } from "node:util"
 import type { History, HistoryEvent } from "./history.ts"
 import type { Json } from "./lifecycle.ts"
 
@@ -19,6 +20,11 @@ export interface Expected {
   /** The event that each subscription ends with, by its id. */
   readonly last: ReadonlyMap<string, HistoryEvent>
   readonly shown: ReadonlyMap<string, Shown>
+  /**
+   * How often the app is told of each subscription when deliveries come in order: once for each visible change. Not
+   * known of users who are found in the middle.
+   */
+  readonly calls: ReadonlyMap<string, number> | undefined
   readonly current: Shown | undefined
   /** What plain SQL readers see as the status of somebody without a current subscription. */
   readonly overStatus: string
@@ -69,10 +75,14 @@ const gives: Readonly<Record<string, number>> = { trialing: 2, active: 2, past_d
 
 export const expectedOf = ({ events, identity }: History): Expected => {
   const last = new Map<string, HistoryEvent>()
+  const calls = new Map<string, number>()
   for (const event of events) {
     if (event.subscriptionId === null) continue
     const known = last.get(event.subscriptionId)
-    if (known === undefined || isNewer(event, known)) last.set(event.subscriptionId, event)
+    if (known !== undefined && !isNewer(event, known)) continue
+    last.set(event.subscriptionId, event)
+    if (known !== undefined && isDeepStrictEqual(shownOf(known), shownOf(event))) continue
+    calls.set(event.subscriptionId, (calls.get(event.subscriptionId) ?? 0) + 1)
   }
   const shown = new Map([...last].map(([id, event]) => [id, shownOf(event)]))
   const live = [...last.values()]
@@ -85,5 +95,12 @@ export const expectedOf = ({ events, identity }: History): Expected => {
         (b.currentPeriodEnd ?? 0) - (a.currentPeriodEnd ?? 0) ||
         (a.id < b.id ? -1 : 1)
     )
-  return { last, shown, current: live[0], overStatus: "canceled", linked: identity !== "metadata" }
+  return {
+    last,
+    shown,
+    calls: identity === "external_id later" ? undefined : calls,
+    current: live[0],
+    overStatus: "canceled",
+    linked: identity !== "metadata"
+  }
 }

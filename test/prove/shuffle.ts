@@ -131,17 +131,15 @@ const comesAgain = <A, E>(step: Effect.Effect<A, StoreError | E>) =>
     while: (error) => typeof error === "object" && error !== null && "reason" in error && error.reason === "busy"
   })
 
-/** Takes what is queued until nothing is left, and remembers what was told last of each subscription. */
+/** Takes what is queued until nothing is left, and remembers what was told of each subscription. */
 const notify = ({ stores: [store] }: Cluster, told: Told) =>
   Effect.gen(function* () {
     for (;;) {
       const { claimed } = yield* store.claimNotifications({ owner: "prove", limit: 100, lease: Duration.minutes(5) })
       if (claimed.length === 0) return
       for (const { id, subscription } of claimed) {
-        told.set(subscription.id, {
-          ...subscription,
-          currentPeriodEnd: subscription.currentPeriodEnd?.getTime() ?? null
-        })
+        const shown = { ...subscription, currentPeriodEnd: subscription.currentPeriodEnd?.getTime() ?? null }
+        told.set(subscription.id, [...(told.get(subscription.id) ?? []), shown])
         yield* store.completeNotification(id, "prove")
       }
     }
