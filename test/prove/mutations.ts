@@ -136,11 +136,19 @@ export const mutations: ReadonlyArray<Mutation> = [
     }
   },
   {
-    name: "the id and the time cut elsewhere",
+    name: "what is signed, cut elsewhere",
     apply: (sent) => {
-      const time = header(sent, "webhook-timestamp")
-      const cut = withHeader(sent, "webhook-id", `${header(sent, "webhook-id")}.${time.slice(0, 5)}`)
-      return withHeader(cut, "webhook-timestamp", time.slice(5))
+      const [id, time] = [header(sent, "webhook-id"), header(sent, "webhook-timestamp")]
+      const next = /^\d+(?=\.)/.exec(Buffer.from(sent.body.subarray(0, 20)).toString("latin1"))?.[0]
+      if (next === undefined) {
+        return withHeader(
+          withHeader(sent, "webhook-id", `${id}.${time.slice(0, 5)}`),
+          "webhook-timestamp",
+          time.slice(5)
+        )
+      }
+      const cut = withHeader(withHeader(sent, "webhook-id", `${id}.${time}`), "webhook-timestamp", next)
+      return withBody(cut, sent.body.subarray(next.length + 1))
     }
   },
   {
