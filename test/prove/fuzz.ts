@@ -164,7 +164,7 @@ const mutated = (random: Random, ambiguous: boolean): Mutated => {
       if (!(error instanceof SyntaxError)) throw error
     }
   }
-  return { signed: [sent, other].filter(isTimely), sent, came, how: how.join(", then ") }
+  return { signed: [sent, other].filter(isTimely), sent, came, how: how.join(", then ") || "nothing" }
 }
 
 const throughVerifier = (
