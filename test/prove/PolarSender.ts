@@ -31,6 +31,8 @@ export interface SenderOptions {
   readonly random: Random
   /** Every answer that came, whatever it says. */
   readonly onAnswer?: (answer: Answer) => void
+  /** An attempt that somebody was there for, and that had no whole answer in time. */
+  readonly onLost?: (why: string) => void
 }
 
 export interface PolarSender {
@@ -53,9 +55,9 @@ const mostAttempts = 10
 /** Polar's own limit. */
 const timeoutMillis = 10_000
 const firstPauseMillis = 100
-const longestPauseMillis = 6000
+const longestPauseMillis = 3000
 
-export const makeSender = ({ onAnswer, random, secret, target }: SenderOptions): PolarSender => {
+export const makeSender = ({ onAnswer, onLost, random, secret, target }: SenderOptions): PolarSender => {
   const webhook = signer(secret, "standard")
   const sent = new Map<string, SentDelivery>()
   const underWay = new Set<Promise<void>>()
@@ -90,8 +92,10 @@ export const makeSender = ({ onAnswer, random, secret, target }: SenderOptions):
         millis: Date.now() - now.getTime()
       })
       return response.ok
-    } catch {
+    } catch (error) {
       // No server, a connection that broke, or no answer in time: to Polar all of these are a failed attempt.
+      const { cause } = error instanceof Error ? error : {}
+      onLost?.(`${error}${cause instanceof Error ? `, ${cause.message}` : ""} after ${Date.now() - now.getTime()} ms`)
       return false
     }
   }

@@ -1,5 +1,4 @@
 /** The database of a proof: new, gone afterwards, and looked at with plain SQL over connections of its own. */
-import { chownSync } from "node:fs"
 import { join } from "node:path"
 import Database from "better-sqlite3"
 import * as Effect from "effect/Effect"
@@ -7,7 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { startMariaDb, startMySql } from "../servers/mysql.ts"
 import { startPostgres } from "../servers/postgres.ts"
-import { type Account, type RunningServer, unprivileged } from "../servers/ThrowAwayServer.ts"
+import { type RunningServer, unprivileged } from "../servers/ThrowAwayServer.ts"
 import { queryOn, temporaryDatabase } from "../store/MysqlHarness.ts"
 import { newDatabase } from "../store/PostgresHarness.ts"
 import type { StoreName } from "./Proof.ts"
@@ -49,9 +48,6 @@ export const withDatabase = async <A>(
     await server.stop()
   }
 }
-
-/** Lets another account use the file that SQLite keeps, and those beside it. */
-export const giveFile = (folder: string, { gid, uid }: Account): void => chownSync(folder, uid, gid)
 
 const onFile = (filename: string): ProofDatabase => {
   const withClient = <A>(use: (client: Database.Database) => A): A => {

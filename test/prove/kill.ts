@@ -5,16 +5,15 @@
  */
 import { join } from "node:path"
 import { temporaryFolder } from "../e2e/serverProcess.ts"
-import { makeSender, type PolarSender, pause } from "./PolarSender.ts"
+import { tell } from "./load.ts"
+import { makeSender, pause } from "./PolarSender.ts"
 import type { Proof, ProofOptions, ProofOutcome } from "./Proof.ts"
 import { type ProofDatabase, withDatabase } from "./ProofDatabase.ts"
 import { type Random, randomOf } from "./random.ts"
 import { bundleServer, launch, type ServerUnderTest } from "./ServerUnderTest.ts"
 import { storyOf } from "./Story.ts"
-import { tell } from "./load.ts"
+import { deliverAll, secret, told } from "./settle.ts"
 import { judge } from "./verdict.ts"
-
-export const secret = "whsec_BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc="
 
 export const kill: Proof = {
   name: "kill",
@@ -163,7 +162,7 @@ const killAll = async (
       await pause(random.int(600))
     } else {
       await seat.server.listening
-      await pause(100 + random.int(seats.length === 1 ? 1400 : 2400))
+      await pause(200 + random.int(2000))
     }
     if (seat.url === undefined) early += 1
     seat.url = undefined
@@ -174,35 +173,4 @@ const killAll = async (
     progress()
   }
   return early
-}
-
-/** Delivers until all is acknowledged; what ten attempts did not bring is delivered by hand, three times at most. */
-export const deliverAll = async (sender: PolarSender, progress: (line: string) => void): Promise<number> => {
-  let byHand = 0
-  for (let round = 0; round < 4; round++) {
-    progress("delivering what was not acknowledged")
-    await sender.quiet()
-    const dead = round === 3 ? 0 : sender.redeliverByHand()
-    if (dead === 0) break
-    byHand += dead
-  }
-  return byHand
-}
-
-const patienceMillis = 120_000
-
-/** Waits until no notification is pending, as long as it takes a lease to run out, and more. */
-export const told = async (
-  database: ProofDatabase,
-  progress: (line: string) => void
-): Promise<ReadonlyArray<string>> => {
-  const deadline = Date.now() + patienceMillis
-  for (;;) {
-    const [row] = await database.read("SELECT count(*) AS pending FROM kavach_polar_notifications WHERE state = 'pending'")
-    const pending = Number(row?.["pending"])
-    if (pending === 0) return []
-    if (Date.now() > deadline) return [`${pending} notifications were not told within ${patienceMillis / 1000} s.`]
-    progress(`${pending} notifications are still to be told`)
-    await pause(250)
-  }
 }

@@ -5,7 +5,7 @@
 import type { SentDelivery } from "./PolarSender.ts"
 import { flagOf, millisOf, type ProofDatabase, type Row, textOf } from "./ProofDatabase.ts"
 import { readDiary, type ServerUnderTest } from "./ServerUnderTest.ts"
-import { projectionOf, type Shown, sameShown, type Story } from "./Story.ts"
+import { projectionOf, type Shown, type Story, sameShown } from "./Story.ts"
 
 export interface Evidence {
   readonly database: ProofDatabase
@@ -13,6 +13,8 @@ export interface Evidence {
   readonly stories: ReadonlyArray<Story>
   /** Every process that there was. */
   readonly servers: ReadonlyArray<ServerUnderTest>
+  /** Whether the database was away, so that a living process could not settle what it had told. */
+  readonly hadOutages?: boolean
 }
 
 export interface Verdict {
@@ -28,11 +30,13 @@ interface Told extends SentDelivery {
   readonly userId: string
 }
 
-export const judge = async ({ database, sent, servers, stories }: Evidence): Promise<Verdict> => {
+export const judge = async ({ database, hadOutages = false, sent, servers, stories }: Evidence): Promise<Verdict> => {
   const violations: Array<string> = []
   const say = (sentence: string) => violations.push(sentence)
 
-  const inbox = new Map((await database.read("SELECT * FROM kavach_polar_deliveries")).map((row) => [String(row["id"]), row]))
+  const inbox = new Map(
+    (await database.read("SELECT * FROM kavach_polar_deliveries")).map((row) => [String(row["id"]), row])
+  )
   judgeInbox(inbox, sent, say)
 
   const histories = historiesOf(sent)
@@ -45,7 +49,7 @@ export const judge = async ({ database, sent, servers, stories }: Evidence): Pro
   )
   await judgeQueue(database, due, say)
   const calls = callsOf(servers)
-  const doubled = judgeCalls(calls, due, say)
+  const doubled = judgeCalls(calls, due, hadOutages, say)
   let stale = 0
   for (const row of inbox.values()) stale += row["state"] === "stale" ? 1 : 0
   let notifications = 0
@@ -132,7 +136,11 @@ const judgeSubscriptions = async (
       currentPeriodEnd: millisOf(row["current_period_end"]) ?? 0,
       cancelAtPeriodEnd: flagOf(row["cancel_at_period_end"])
     }
-    if (!sameShown(stored, newest.shown) || row["delivery_id"] !== newest.event.id || row["user_id"] !== newest.userId) {
+    if (
+      !sameShown(stored, newest.shown) ||
+      row["delivery_id"] !== newest.event.id ||
+      row["user_id"] !== newest.userId
+    ) {
       say(
         `Subscription ${id} is stored as ${JSON.stringify(stored)} of user ${row["user_id"]} by delivery ${row["delivery_id"]}; ` +
           `the newest event is ${newest.event.id}: ${JSON.stringify(newest.shown)} of user ${newest.userId}.`
@@ -156,7 +164,9 @@ const judgeProjections = async (
     if (newest === undefined) continue
     newestOf.set(newest.userId, [...(newestOf.get(newest.userId) ?? []), newest.shown])
   }
-  const met = new Set([...sent.values()].map(({ event }) => JSON.parse(event.body).data.customer?.id ?? JSON.parse(event.body).data.id))
+  const met = new Set(
+    [...sent.values()].map(({ event }) => JSON.parse(event.body).data.customer?.id ?? JSON.parse(event.body).data.id)
+  )
   for (const { customerId, userId } of stories) {
     if (!met.has(customerId)) continue
     const row = rows.get(userId)
@@ -171,7 +181,9 @@ const judgeProjections = async (
     }
     const differs = Object.entries(expected).some(([field, value]) => Reflect.get(shown, field) !== value)
     if (differs) {
-      say(`kavach_users shows ${JSON.stringify(shown)} for user ${userId}, and should show ${JSON.stringify(expected)}.`)
+      say(
+        `kavach_users shows ${JSON.stringify(shown)} for user ${userId}, and should show ${JSON.stringify(expected)}.`
+      )
     }
   }
 }
@@ -238,6 +250,7 @@ const callsOf = (servers: Evidence["servers"]): ReadonlyArray<Call> => {
 const judgeCalls = (
   calls: ReadonlyArray<Call>,
   due: ReadonlyMap<string, ReadonlyArray<Told>>,
+  hadOutages: boolean,
   say: Say
 ): number => {
   const bySubscription = new Map<string, Array<Call>>()
@@ -254,7 +267,11 @@ const judgeCalls = (
       if (earlier === undefined) first.set(call.id, call)
       else {
         again.add(call.id)
-        judgeRepetition(list.filter((other) => other.id === call.id && other.begunAt <= call.begunAt), say)
+        judgeRepetition(
+          list.filter((other) => other.id === call.id && other.begunAt <= call.begunAt),
+          hadOutages,
+          say
+        )
       }
       if (before !== undefined) judgeTurn(before, call, say)
       before = call
@@ -275,7 +292,9 @@ const judgeCalls = (
     const last = list.at(-1)
     const newest = expected.at(-1)
     if (last !== undefined && newest !== undefined && !sameShown(last.shown, newest.shown)) {
-      say(`The last that the app was told of subscription ${id} is ${JSON.stringify(last.shown)}, which is not its state.`)
+      say(
+        `The last that the app was told of subscription ${id} is ${JSON.stringify(last.shown)}, which is not its state.`
+      )
     }
   }
   for (const [id, list] of due) {
@@ -285,13 +304,13 @@ const judgeCalls = (
 }
 
 /** A notification is told again only if the process that told it was killed before that was settled. */
-const judgeRepetition = (calls: ReadonlyArray<Call>, say: Say): void => {
+const judgeRepetition = (calls: ReadonlyArray<Call>, hadOutages: boolean, say: Say): void => {
   const last = calls.at(-1)
   const before = calls.at(-2)
   if (last === undefined || before === undefined) return
   if (before.settledAt !== undefined) {
     say(`Notification ${last.id} was told again after it was settled.`)
-  } else if ((before.server.killedAt() ?? Infinity) > last.begunAt) {
+  } else if (!hadOutages && (before.server.killedAt() ?? Infinity) > last.begunAt) {
     say(`Notification ${last.id} was told again although the process that was telling it was alive.`)
   }
 }
