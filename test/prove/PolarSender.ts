@@ -32,7 +32,7 @@ export interface SenderOptions {
   /** Every answer that came, whatever it says. */
   readonly onAnswer?: (answer: Answer) => void
   /** An attempt that somebody was there for, and that had no whole answer in time. */
-  readonly onLost?: (why: string) => void
+  readonly onLost?: (why: string, startedAt: number) => void
 }
 
 export interface PolarSender {
@@ -95,7 +95,10 @@ export const makeSender = ({ onAnswer, onLost, random, secret, target }: SenderO
     } catch (error) {
       // No server, a connection that broke, or no answer in time: to Polar all of these are a failed attempt.
       const { cause } = error instanceof Error ? error : {}
-      onLost?.(`${error}${cause instanceof Error ? `, ${cause.message}` : ""} after ${Date.now() - now.getTime()} ms`)
+      onLost?.(
+        `${error}${cause instanceof Error ? `, ${cause.message}` : ""} after ${Date.now() - now.getTime()} ms`,
+        now.getTime()
+      )
       return false
     }
   }

@@ -92,13 +92,13 @@ export const startServer = async (
     { detached: true, stdio: ["pipe", "ignore", "pipe", "ipc"] }
   )
   let said = ""
-  keeper.stderr.on("data", (chunk) => {
+  keeper.stderr?.on("data", (chunk) => {
     said = (said + chunk).slice(-4000)
   })
   const exited = new Promise<void>((resolve) => keeper.once("close", () => resolve()))
   const stop = async () => {
     keeper.ref()
-    keeper.stdin.end()
+    keeper.stdin?.end()
     await exited
   }
   const answers = async () => {
