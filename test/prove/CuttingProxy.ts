@@ -1,6 +1,6 @@
 /** A wire between the product and its database that can be cut: each connection after a number of bytes of its own. */
 import { type AddressInfo, connect, createServer, type Socket } from "node:net"
-import type { Random } from "./random.ts"
+import type { Random } from "./seeded.ts"
 
 export interface CuttingProxy {
   /** The database's address, by way of the proxy. */

@@ -4,7 +4,7 @@
  * was acknowledged comes once more (Polar docs: webhooks, delivery).
  */
 import { signer } from "../e2e/serverProcess.ts"
-import type { Random } from "./random.ts"
+import type { Random } from "./seeded.ts"
 import type { StoryEvent } from "./Story.ts"
 
 export interface SentDelivery {

@@ -3,7 +3,7 @@
  * what an app has to know once it was told: a model of its own, that shares nothing with the product.
  */
 import { readFileSync } from "node:fs"
-import type { Random } from "./random.ts"
+import type { Random } from "./seeded.ts"
 
 type Json = Readonly<Record<string, unknown>>
 

@@ -1,6 +1,6 @@
 /** Steady load: Polar tells some of the stories, a part of each at a time. */
 import { type PolarSender, pause } from "./PolarSender.ts"
-import type { Random } from "./random.ts"
+import type { Random } from "./seeded.ts"
 import type { Story } from "./Story.ts"
 
 export interface Load {

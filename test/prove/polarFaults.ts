@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { Received, Reply, ScriptedServer } from "../../packages/core/test/ScriptedServer.ts"
-import type { Random } from "./random.ts"
+import type { Random } from "./seeded.ts"
 
 interface Fault {
   readonly name: string
