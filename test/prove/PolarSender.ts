@@ -4,8 +4,8 @@
  * was acknowledged comes once more (Polar docs: webhooks, delivery).
  */
 import { signer } from "../e2e/serverProcess.ts"
-import type { Random } from "./seeded.ts"
 import type { StoryEvent } from "./Story.ts"
+import type { Random } from "./seeded.ts"
 
 export interface SentDelivery {
   readonly event: StoryEvent

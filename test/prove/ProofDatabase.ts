@@ -6,7 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { startMariaDb, startMySql } from "../servers/mysql.ts"
 import { startPostgres } from "../servers/postgres.ts"
-import { type RunningServer, unprivileged } from "../servers/ThrowAwayServer.ts"
+import { type ThrowAwayServer, unprivileged } from "../servers/ThrowAwayServer.ts"
 import { queryOn, temporaryDatabase } from "../store/MysqlHarness.ts"
 import { newDatabase } from "../store/PostgresHarness.ts"
 import type { StoreName } from "./Proof.ts"
@@ -23,7 +23,7 @@ export interface ProofDatabase {
   /** Rows in the app's own table. */
   readonly addUsers: (ids: ReadonlyArray<string>) => Promise<void>
   /** The server behind it; none for SQLite. */
-  readonly server: RunningServer | undefined
+  readonly server: ThrowAwayServer | undefined
   /** Ends every connection of the product's from the server's side; no server, no connections. */
   readonly endConnections: () => Promise<void>
 }
@@ -77,7 +77,7 @@ const onFile = (filename: string): ProofDatabase => {
   }
 }
 
-const onPostgres = (server: RunningServer & { readonly url: string }) =>
+const onPostgres = (server: ThrowAwayServer & { readonly url: string }) =>
   Effect.gen(function* () {
     const { query, url } = yield* newDatabase(server.url)
     const [row] = yield* Effect.promise(() => query("SHOW server_version"))
@@ -102,7 +102,7 @@ const onPostgres = (server: RunningServer & { readonly url: string }) =>
     } satisfies ProofDatabase as ProofDatabase
   })
 
-const onMysql = (store: "mysql" | "mariadb", server: RunningServer & { readonly url: string }) =>
+const onMysql = (store: "mysql" | "mariadb", server: ThrowAwayServer & { readonly url: string }) =>
   Effect.gen(function* () {
     const { name, query, url } = yield* temporaryDatabase(server.url)
     const [row] = yield* Effect.promise(() => query("SELECT version() AS version"))

@@ -6,9 +6,9 @@ import { join } from "node:path"
 import Database from "better-sqlite3"
 import { unprivileged } from "../servers/ThrowAwayServer.ts"
 import { makeSender } from "./PolarSender.ts"
-import { randomOf } from "./seeded.ts"
 import { launch } from "./ServerUnderTest.ts"
 import { storyOf } from "./Story.ts"
+import { randomOf } from "./seeded.ts"
 import { secret } from "./settle.ts"
 
 /** A write transaction of another process's; the answer ends it. */

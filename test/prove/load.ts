@@ -1,7 +1,7 @@
 /** Steady load: Polar tells some of the stories, a part of each at a time. */
 import { type PolarSender, pause } from "./PolarSender.ts"
-import type { Random } from "./seeded.ts"
 import type { Story } from "./Story.ts"
+import type { Random } from "./seeded.ts"
 
 export interface Load {
   /** Begins no more events, and waits for the first attempts under way. */

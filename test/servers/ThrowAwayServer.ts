@@ -69,8 +69,11 @@ export interface ServerCommand {
 }
 
 export interface RunningServer {
-  /** For good: its folder goes away. */
   readonly stop: () => Promise<void>
+}
+
+/** `stop` is for good: the folder goes away. */
+export interface ThrowAwayServer extends RunningServer {
   /** Stops it for a while. What it has stored stays. */
   readonly halt: () => Promise<void>
   /** Starts it again after `halt`, on the same port. Resolves once it answers. */
@@ -84,7 +87,7 @@ export const startServer = async (
   { args, command, folder, stopSignal }: ServerCommand,
   account: Account,
   ready: () => Promise<unknown>
-): Promise<RunningServer> => {
+): Promise<ThrowAwayServer> => {
   const keeper = spawn(
     process.execPath,
     [join(import.meta.dirname, "supervisor.mjs"), JSON.stringify({ command, args, folder, stopSignal, ...account })],
