@@ -27,6 +27,8 @@ export interface StoryEvent {
   /** Polar's `webhook-id`. */
   readonly id: string
   readonly type: string
+  /** Whose story it is from. */
+  readonly userId: string
   readonly body: string
   /** Microseconds since 1970. No two events of a story have the same. */
   readonly at: number
@@ -107,6 +109,7 @@ export const storyOf = (userId: string, random: Random): Story => {
     return {
       id: random.uuid(),
       type,
+      userId,
       at,
       told,
       body: JSON.stringify({ ...envelope, timestamp: iso(at), data: { ...example, ...data } })
