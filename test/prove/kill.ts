@@ -57,7 +57,7 @@ const prove = async (
       secret,
       diary: join(folder, `diary-${servers.length}.jsonl`),
       port: 0,
-      callMillis: 40
+      callMillis: 250
     })
     servers.push(server)
     return server
@@ -136,6 +136,7 @@ const prove = async (
         acknowledged: [...sender.sent.values()].filter(({ acknowledgedAt }) => acknowledgedAt !== undefined).length,
         stale: verdict.stale,
         notifications: verdict.notifications,
+        callsCutShort: verdict.cutShort,
         notificationsDoubled: verdict.doubled,
         longestWithoutTheProcessMillis: longestDown
       }

@@ -23,6 +23,8 @@ export interface Verdict {
   readonly notifications: number
   /** Notifications told more than once. */
   readonly doubled: number
+  /** Calls that were not known to be settled when their process was killed. */
+  readonly cutShort: number
   readonly stale: number
 }
 
@@ -50,7 +52,8 @@ export const judge = async ({ database, hadOutages = false, sent, servers, stori
   for (const row of inbox.values()) stale += row["state"] === "stale" ? 1 : 0
   let notifications = 0
   for (const list of due.values()) notifications += list.length
-  return { violations, notifications, doubled, stale }
+  const cutShort = calls.filter(({ server, settledAt }) => settledAt === undefined && server.killedAt() !== undefined)
+  return { violations, notifications, doubled, cutShort: cutShort.length, stale }
 }
 
 const isApplied = (row: Row | undefined): boolean => row?.["state"] === "applied"
