@@ -39,6 +39,8 @@ export interface PolarSender {
   readonly sent: ReadonlyMap<string, SentDelivery>
   /** Delivers for the first time; resolves after the first attempt, and the others follow by themselves. */
   readonly deliver: (event: StoryEvent) => Promise<void>
+  /** How many deliveries are not acknowledged yet. */
+  readonly backlog: () => number
   /** Resolves once nothing is under way: all acknowledged, or given up after ten attempts. */
   readonly quiet: () => Promise<void>
   /** Delivers what was given up, as a person does in Polar's dashboard. */
@@ -52,6 +54,7 @@ export interface PolarSender {
 }
 
 const mostAttempts = 10
+const workers = 16
 /** Polar's own limit. */
 const timeoutMillis = 10_000
 const firstPauseMillis = 100
@@ -62,6 +65,21 @@ export const makeSender = ({ onAnswer, onLost, random, secret, target }: SenderO
   const sent = new Map<string, SentDelivery>()
   const underWay = new Set<Promise<void>>()
   const counts = { attempts: 0, failed: 0, redelivered: 0, repeated: 0 }
+
+  // Polar has so many workers, and what is due waits for one of them.
+  let free = workers
+  const waiting: Array<() => void> = []
+  const byWorker = async <A>(work: () => Promise<A>): Promise<A> => {
+    if (free > 0) free -= 1
+    else await new Promise<void>((resolve) => waiting.push(resolve))
+    try {
+      return await work()
+    } finally {
+      const next = waiting.shift()
+      if (next === undefined) free += 1
+      else next()
+    }
+  }
 
   /** Whether it was acknowledged. */
   const attempt = async ({ body, id }: StoryEvent): Promise<boolean> => {
@@ -110,7 +128,7 @@ export const makeSender = ({ onAnswer, onLost, random, secret, target }: SenderO
 
   const tryOnce = async (delivery: SentDelivery): Promise<boolean> => {
     delivery.attempts += 1
-    if (await attempt(delivery.event)) delivery.acknowledgedAt ??= Date.now()
+    if (await byWorker(() => attempt(delivery.event))) delivery.acknowledgedAt ??= Date.now()
     else counts.failed += 1
     return delivery.acknowledgedAt !== undefined
   }
@@ -128,7 +146,7 @@ export const makeSender = ({ onAnswer, onLost, random, secret, target }: SenderO
   const repeat = async (delivery: SentDelivery): Promise<void> => {
     await pause(random.int(2000))
     counts.repeated += 1
-    await attempt(delivery.event)
+    await byWorker(() => attempt(delivery.event))
   }
 
   return {
@@ -140,6 +158,7 @@ export const makeSender = ({ onAnswer, onLost, random, secret, target }: SenderO
       follow(first.then((acknowledged) => (acknowledged ? undefined : persist(delivery))))
       if ((await first) && random.chance(0.03)) follow(repeat(delivery))
     },
+    backlog: () => underWay.size,
     quiet: async () => {
       while (underWay.size > 0) await Promise.all(underWay)
     },

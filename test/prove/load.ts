@@ -14,6 +14,9 @@ export interface LoadOptions {
   readonly random: Random
 }
 
+/** Buyers do not wait for an app that is away; but a proof has to come to its end. */
+const longestBacklog = 150
+
 export const tell = (stories: ReadonlyArray<Story>, sender: PolarSender, { lanes, random }: LoadOptions): Load => {
   let stopped = false
   // The longest untold first, so that nobody is left out; a story that is being told is in no other lane.
@@ -27,7 +30,8 @@ export const tell = (stories: ReadonlyArray<Story>, sender: PolarSender, { lanes
         const first = sender.deliver(story.next())
         // Mostly in order; now and then Polar's workers deliver two at once.
         if (random.chance(0.8)) await first
-        await pause(20 + random.int(160))
+        do await pause(20 + random.int(160))
+        while (sender.backlog() > longestBacklog && !stopped)
       }
       waiting.push(story)
     }
