@@ -31,8 +31,10 @@ export interface SenderOptions {
   readonly random: Random
   /** Every answer that came, whatever it says. */
   readonly onAnswer?: (answer: Answer) => void
-  /** An attempt that somebody was there for, and that had no whole answer in time. */
-  readonly onLost?: (why: string, startedAt: number) => void
+  /** How long it waits for an answer; as long as Polar unless given. */
+  readonly timeoutMillis?: number
+  /** An attempt that had no answer in that time. */
+  readonly onTimeout?: () => void
 }
 
 export interface PolarSender {
@@ -56,11 +58,18 @@ export interface PolarSender {
 const mostAttempts = 10
 const workers = 16
 /** Polar's own limit. */
-const timeoutMillis = 10_000
+const polarTimeoutMillis = 10_000
 const firstPauseMillis = 100
 const longestPauseMillis = 3000
 
-export const makeSender = ({ onAnswer, onLost, random, secret, target }: SenderOptions): PolarSender => {
+export const makeSender = ({
+  onAnswer,
+  onTimeout,
+  random,
+  secret,
+  target,
+  timeoutMillis = polarTimeoutMillis
+}: SenderOptions): PolarSender => {
   const webhook = signer(secret, "standard")
   const sent = new Map<string, SentDelivery>()
   const underWay = new Set<Promise<void>>()
@@ -112,11 +121,7 @@ export const makeSender = ({ onAnswer, onLost, random, secret, target }: SenderO
       return response.ok
     } catch (error) {
       // No server, a connection that broke, or no answer in time: to Polar all of these are a failed attempt.
-      const { cause } = error instanceof Error ? error : {}
-      onLost?.(
-        `${error}${cause instanceof Error ? `, ${cause.message}` : ""} after ${Date.now() - now.getTime()} ms`,
-        now.getTime()
-      )
+      if (error instanceof Error && error.name === "TimeoutError") onTimeout?.()
       return false
     }
   }

@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { Received, Reply, ScriptedServer } from "../../packages/core/test/ScriptedServer.ts"
+import { boundMillis } from "./probe.ts"
 import type { Random } from "./seeded.ts"
 
 interface Fault {
@@ -65,8 +66,6 @@ interface Case {
 }
 
 const productId = "a91d4e7c-33b2-4f0e-b7a5-1c2d3e4f5a60"
-/** Longer than the client's own limit of 15 seconds, for a machine that is busy. */
-const boundMillis = 30_000
 
 export interface CheckoutOutcome {
   readonly violations: ReadonlyArray<string>
