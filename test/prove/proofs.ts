@@ -5,5 +5,7 @@ export const proofs: Readonly<Record<string, () => Promise<Proof>>> = {
   shuffle: async () => (await import("./shuffle.ts")).shuffle,
   storm: async () => (await import("./storm.ts")).storm,
   fuzz: async () => (await import("./fuzz.ts")).fuzz,
-  callback: async () => (await import("./callback.ts")).callback
+  callback: async () => (await import("./callback.ts")).callback,
+  kill: async () => (await import("./kill.ts")).kill,
+  outage: async () => (await import("./outage.ts")).outage
 }
