@@ -5,13 +5,14 @@ import type { Changes, Facts, Keys } from "@kavach-polar/core/StoreStep"
 import * as Migrator from "./Migrator.ts"
 import type { SqliteDatabase } from "./SqliteDatabase.ts"
 import * as SqliteJobs from "./SqliteJobs.ts"
-import { migrationPatience, patiently } from "./SqlitePatience.ts"
+import * as SqlitePatience from "./SqlitePatience.ts"
 import { explain } from "./SqliteProblem.ts"
 import * as SqliteStatements from "./SqliteStatements.ts"
 import * as UsersTable from "./UsersTable.ts"
 
 export const make = (database: SqliteDatabase): StoreDriver => {
   const { drizzle, transaction } = database
+  const patiently = SqlitePatience.make()
 
   // Both wait for the tables, which a migration may yet have to make.
   let prepared: SqliteStatements.SqliteStatements | undefined
@@ -60,7 +61,7 @@ export const make = (database: SqliteDatabase): StoreDriver => {
   return {
     name: "sqlite",
     migrate: async () => {
-      await patiently(() => Migrator.migrate(database), migrationPatience)
+      await patiently(() => Migrator.migrate(database), SqlitePatience.migrationPatience)
       opened = undefined
     },
     atomically: async (keys, decide) => {

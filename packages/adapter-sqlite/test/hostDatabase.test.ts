@@ -83,7 +83,7 @@ it.scoped(
       yield* store.applyDeliveries([subscriptionDelivery(newScene(), "created")], defaultPolicy)
       expect(happened).toEqual([
         "busy_timeout",
-        "busy_timeout = 20",
+        "busy_timeout = 5",
         "synchronous",
         "synchronous = 2",
         "insert",
