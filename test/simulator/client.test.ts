@@ -1,8 +1,9 @@
 /** Core's client over HTTP against the simulator: what it asks is what Polar documents, and it reads what is answered. */
 import { FetchHttpClient } from "@effect/platform"
 import * as PolarClient from "@kavach-polar/core/PolarClient"
+import { SubscriptionId } from "@kavach-polar/core/Subscription"
 import { Seed } from "@kavach-polar/simulator"
-import { Cause, Chunk, Effect, Exit, Option, Redacted, Stream } from "effect"
+import { Cause, Chunk, Effect, Exit, HashMap, Option, Redacted, Stream } from "effect"
 import { afterAll, assert, beforeAll, test } from "vitest"
 import { judgeAnswer, judgeRequest } from "./polarDocument.ts"
 import { type Witness, witness } from "./Witness.ts"
@@ -104,8 +105,43 @@ test("checkout, subscriptions, state, portal", async () => {
   )
 })
 
+test("what reconciliation asks: pages with their times, single subscriptions, endpoints, what did not arrive", async () => {
+  const { isLast, snapshots } = await call((client) => client.subscriptionPage({ metadataUserId: "usr_1" }, 1))
+  assert.isTrue(isLast)
+  assert.lengthOf(snapshots, 3)
+  for (const { changedAt, fetchedAt, metadataUserId } of snapshots) {
+    assert.strictEqual(metadataUserId, "usr_1")
+    assert.isNotNull(changedAt)
+    assert.isAtMost(changedAt ?? Infinity, fetchedAt + 1_000_000)
+  }
+  const none = await call((client) => client.subscriptionPage({ metadataUserId: "nobody" }, 1))
+  assert.deepStrictEqual(none, { snapshots: [], isLast: true })
+
+  const [one] = snapshots
+  const found = await call((client) => client.getSubscription(one?.subscription.id ?? SubscriptionId.make("none")))
+  assert.deepStrictEqual(Option.getOrThrow(found).subscription, one?.subscription)
+  const unknown = SubscriptionId.make("0f0e0d0c-0b0a-4908-8706-050403020199")
+  assert.isTrue(Option.isNone(await call((client) => client.getSubscription(unknown))))
+
+  // Port 9 discards, and here nobody is there even for that.
+  const url = "http://127.0.0.1:9/auth/polar/webhook"
+  const endpoint = await scene.simulator.addEndpoint({ url, events: ["subscription.updated"] })
+  const endpoints = await call((client) => client.webhookEndpoints)
+  const own = endpoints.find(({ id }) => id === endpoint.id)
+  assert.deepStrictEqual(own, { id: endpoint.id, url, enabled: true, format: "raw", events: ["subscription.updated"] })
+  const missed = await call((client) =>
+    Stream.runCollect(client.undeliveredEvents(endpoint.id, new Date("2026-01-01T00:00:00.000Z")))
+  )
+  assert.lengthOf(Chunk.toReadonlyArray(missed), 0)
+  const session = await call((client) => client.createCheckout({ products: [Seed.products.pro.id] }))
+  await scene.simulator.pay(session.id, { customer_email: "lin@acme-mail.dev" })
+  const [event] = await scene.simulator.read(({ tables }) => [...HashMap.values(tables.events)])
+  await call((client) => client.redeliver(event?.id ?? "none"))
+  assert.strictEqual(await refusal((client) => client.redeliver(unknown)), "PolarNotFound")
+})
+
 test("every request is as Polar's document has it, and every success too", () => {
-  assert.isAtLeast(scene.exchanges.length, 15)
+  assert.isAtLeast(scene.exchanges.length, 24)
   for (const exchange of scene.exchanges) {
     assert.deepStrictEqual(judgeRequest(exchange), [], `${exchange.method} ${exchange.url} ${exchange.body}`)
     assert.deepStrictEqual(judgeAnswer(exchange), [], `${exchange.method} ${exchange.url} ${exchange.answer}`)

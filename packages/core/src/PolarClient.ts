@@ -287,7 +287,12 @@ export const make = Effect.fnUntraced(function* (
         PolarSubscription
       ).pipe(
         Effect.map((subscription) => Option.some(snapshotOf(fetchedAt)(subscription))),
-        Effect.catchTag("PolarNotFound", () => Effect.succeedNone)
+        Effect.catchTag("PolarNotFound", () => Effect.succeedNone),
+        // Of an id that is not of Polar's form it does not say that there is none, but that it is not one.
+        Effect.catchIf(
+          (error) => error._tag === "PolarRejected" && error.status === 422,
+          () => Effect.succeedNone
+        )
       )
     }),
 

@@ -517,6 +517,8 @@ describe("what reconciliation asks", () => {
       assert.strictEqual(found.subscription.id, subscription["id"])
       assert.strictEqual((yield* server.next).path, "/v1/subscriptions/a%2Fb")
       assert.isTrue(Option.isNone(yield* client.getSubscription(SubscriptionId.make("gone"))))
+      yield* server.script(ScriptedServer.ruleBroken({ loc: ["path", "id"], msg: "UUID version 4 expected" }))
+      assert.isTrue(Option.isNone(yield* client.getSubscription(SubscriptionId.make("no-uuid"))))
     })
   )
 
