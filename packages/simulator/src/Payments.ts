@@ -1,0 +1,122 @@
+/** What the buyer does on the checkout page: confirms it and pays, or is declined. */
+import * as Either from "effect/Either"
+import * as Checkouts from "./Checkouts.ts"
+import * as Customers from "./Customers.ts"
+import * as Orders from "./Orders.ts"
+import { planOf } from "./PlanChange.ts"
+import type { Checkout, Customer, Subscription } from "./Records.ts"
+import { issue, type Refusal, refused, rulesBroken } from "./Refusal.ts"
+import type { Step } from "./Step.ts"
+import * as Subscriptions from "./Subscriptions.ts"
+import * as Wire from "./Wire.ts"
+
+/** What became of a confirmed checkout. */
+export interface Payment {
+  readonly outcome: "succeeded" | "declined"
+  /** As the buyer's browser sees it when it has confirmed, before the outcome is known. */
+  readonly confirmed: Checkout
+  readonly checkout: Checkout
+  /** Whether the buyer may have a session: not when they only gave the e-mail address of a customer who exists. */
+  readonly sessionAllowed: boolean
+  /** What was bought; `null` when the charge was declined, or nothing recurs. */
+  readonly subscription: Subscription | null
+}
+
+/**
+ * Confirms the checkout, and charges the card. A declined charge leaves the checkout open, and the customer that was made
+ * for it.
+ */
+export const confirm =
+  (id: string, input: Checkouts.CheckoutChange) =>
+  (step: Step): Either.Either<Payment, Refusal> =>
+    Either.gen(function* () {
+      const checkout = yield* Checkouts.revised(step, yield* Checkouts.find(step, id), input)
+      const email = checkout.customer_email
+      if (email === null) {
+        return yield* Either.left(rulesBroken([issue("customer_email", "Field is required.", null)]))
+      }
+      const product = step.get("products", checkout.product_id)
+      const trial = Wire.trialOf(product, checkout)
+      const charged = product.price_amount > 0
+      const confirmed = Checkouts.change(step, id, {
+        ...checkout,
+        status: "confirmed",
+        payment_method_type: charged ? "card" : null
+      })
+      const sessionAllowed = checkout.customer_id !== null || Customers.byEmail(step, email) === undefined
+      const customer = yield* buyerOf(step, confirmed, email)
+      const linked = step.put("checkouts", { ...confirmed, customer_id: customer.id })
+      // A card is taken for a trial too, but not charged.
+      if (charged && step.charge() !== "paid") {
+        const open = Checkouts.change(step, id, { status: "open", payment_method_type: null })
+        return { outcome: "declined", confirmed: linked, checkout: open, sessionAllowed, subscription: null } as const
+      }
+      if (charged) step.put("customers", { ...customer, default_payment_method_id: step.uuid() })
+      const subscription = fulfil(step, linked, step.get("customers", customer.id), trial)
+      const succeeded = Checkouts.change(step, id, { status: "succeeded" })
+      return { outcome: "succeeded", confirmed: linked, checkout: succeeded, sessionAllowed, subscription } as const
+    })
+
+/**
+ * Whose purchase it is. The e-mail address decides before the external id: when it is that of a customer who exists, the
+ * purchase is theirs, and the external id of the checkout is dropped without a word.
+ */
+const buyerOf = (step: Step, checkout: Checkout, email: string): Either.Either<Customer, Refusal> => {
+  const linked = step.find("customers", checkout.customer_id)
+  if (linked !== undefined && linked.deleted_at !== null) {
+    return Either.left(refused(409, "CheckoutCustomerDeleted", "The customer of this checkout has been deleted."))
+  }
+  const known = linked ?? Customers.byEmail(step, email)
+  if (known !== undefined) {
+    const updated = step.update("customers", known.id, {
+      name: known.name ?? checkout.customer_name,
+      billing_address: checkout.customer_billing_address ?? known.billing_address,
+      metadata: { ...known.metadata, ...checkout.customer_metadata }
+    })
+    step.emitCustomer("customer.updated", updated)
+    return Either.right(updated)
+  }
+  const externalId = checkout.external_customer_id
+  if (externalId !== null && Customers.byExternalId(step, externalId) !== undefined) {
+    return Either.left(
+      refused(
+        422,
+        "CheckoutCustomerExternalIdMismatch",
+        "The external ID of this checkout belongs to a customer with another email address."
+      )
+    )
+  }
+  return Either.right(
+    Customers.add(step, {
+      email,
+      external_id: externalId,
+      name: checkout.customer_name,
+      billing_address: checkout.customer_billing_address,
+      metadata: checkout.customer_metadata
+    })
+  )
+}
+
+const fulfil = (step: Step, checkout: Checkout, customer: Customer, trial: Wire.Trial | null): Subscription => {
+  const product = step.get("products", checkout.product_id)
+  const upgraded = step.find("subscriptions", checkout.subscription_id)
+  const subscription =
+    upgraded === undefined
+      ? Subscriptions.start(step, { customer, product, trial, checkout, metadata: checkout.metadata })
+      : Subscriptions.change(
+          step,
+          upgraded.id,
+          {
+            ...Subscriptions.periodFrom(step.now(), product.recurring_interval, product.recurring_interval_count),
+            ...planOf(product),
+            checkout_id: checkout.id,
+            metadata: { ...upgraded.metadata, ...checkout.metadata }
+          },
+          ["updated"]
+        )
+  const period = [subscription.current_period_start, subscription.current_period_end] as const
+  const amount = trial === null || upgraded !== undefined ? subscription.amount : 0
+  const items = [Orders.item(step, product, amount, period)]
+  Orders.paid(step, Orders.open(step, { reason: "subscription_create", subscription, items, checkout }))
+  return subscription
+}

@@ -1,0 +1,227 @@
+/**
+ * What the simulator remembers: one record for each of Polar's objects, under Polar's own names for the fields. Points in
+ * time are counts of microseconds; what is derived from other records is not kept but written by `Wire`.
+ */
+import type { Metadata } from "@kavach-polar/core/Subscription"
+import type { EpochMicros } from "@kavach-polar/core/Timestamp"
+import type * as HashMap from "effect/HashMap"
+
+export type Interval = "day" | "week" | "month" | "year"
+
+export interface Stamped {
+  readonly id: string
+  readonly created_at: EpochMicros
+  readonly modified_at: EpochMicros | null
+}
+
+/** A product is recurring, with one price of a fixed amount; 0 is a free one. */
+export interface Product extends Stamped {
+  readonly name: string
+  readonly description: string | null
+  readonly metadata: Metadata
+  readonly recurring_interval: Interval
+  readonly recurring_interval_count: number
+  readonly trial_interval: Interval | null
+  readonly trial_interval_count: number | null
+  readonly is_archived: boolean
+  readonly price_id: string
+  readonly price_amount: number
+  readonly price_currency: string
+}
+
+export interface Address {
+  readonly country: string
+  readonly line1?: string | null | undefined
+  readonly line2?: string | null | undefined
+  readonly postal_code?: string | null | undefined
+  readonly city?: string | null | undefined
+  readonly state?: string | null | undefined
+}
+
+export interface Customer extends Stamped {
+  readonly external_id: string | null
+  readonly email: string
+  readonly name: string | null
+  readonly billing_address: Address | null
+  readonly locale: string | null
+  readonly metadata: Metadata
+  readonly default_payment_method_id: string | null
+  readonly deleted_at: EpochMicros | null
+}
+
+export type CheckoutStatus = "open" | "confirmed" | "succeeded" | "expired" | "failed"
+
+export interface Checkout extends Stamped {
+  readonly status: CheckoutStatus
+  readonly client_secret: string
+  readonly expires_at: EpochMicros
+  /** As asked, with `{CHECKOUT_ID}` still in it. */
+  readonly success_url: string | null
+  readonly return_url: string | null
+  readonly embed_origin: string | null
+  readonly product_ids: ReadonlyArray<string>
+  readonly product_id: string
+  readonly customer_id: string | null
+  readonly external_customer_id: string | null
+  readonly customer_email: string | null
+  readonly customer_name: string | null
+  readonly customer_billing_address: Address | null
+  readonly customer_ip_address: string | null
+  readonly is_business_customer: boolean
+  readonly allow_discount_codes: boolean
+  readonly require_billing_address: boolean
+  readonly allow_trial: boolean
+  readonly trial_interval: Interval | null
+  readonly trial_interval_count: number | null
+  readonly payment_method_type: string | null
+  /** A free subscription to upgrade; not the one that comes of the checkout. */
+  readonly subscription_id: string | null
+  readonly metadata: Metadata
+  readonly customer_metadata: Metadata
+  readonly custom_field_data: Readonly<Record<string, unknown>>
+}
+
+export type SubscriptionStatus = "trialing" | "active" | "past_due" | "paused" | "canceled"
+
+export interface PendingUpdate extends Stamped {
+  readonly applies_at: EpochMicros
+  readonly product_id: string
+}
+
+export interface Subscription extends Stamped {
+  readonly status: SubscriptionStatus
+  readonly amount: number
+  readonly currency: string
+  readonly recurring_interval: Interval
+  readonly recurring_interval_count: number
+  readonly current_period_start: EpochMicros
+  readonly current_period_end: EpochMicros
+  /** The day of the month on which periods begin, where the month has it. */
+  readonly anchor_day: number
+  readonly trial_start: EpochMicros | null
+  readonly trial_end: EpochMicros | null
+  readonly cancel_at_period_end: boolean
+  readonly canceled_at: EpochMicros | null
+  readonly started_at: EpochMicros
+  readonly ends_at: EpochMicros | null
+  readonly ended_at: EpochMicros | null
+  readonly past_due_at: EpochMicros | null
+  readonly pause_at_period_end: boolean
+  readonly paused_at: EpochMicros | null
+  readonly resumes_at: EpochMicros | null
+  readonly customer_id: string
+  readonly product_id: string
+  readonly checkout_id: string | null
+  readonly customer_cancellation_reason: string | null
+  readonly customer_cancellation_comment: string | null
+  readonly metadata: Metadata
+  readonly custom_field_data: Readonly<Record<string, unknown>>
+  readonly pending_update: PendingUpdate | null
+  /** Prorations that wait for the next invoice; credits are negative. */
+  readonly pending_items: ReadonlyArray<OrderItem>
+}
+
+export type BillingReason = "purchase" | "subscription_create" | "subscription_cycle" | "subscription_update"
+
+export interface OrderItem extends Stamped {
+  readonly label: string
+  readonly amount: number
+  readonly proration: boolean
+  readonly product_price_id: string
+  readonly start_timestamp: EpochMicros
+  readonly end_timestamp: EpochMicros
+}
+
+export interface Order extends Stamped {
+  readonly status: "pending" | "paid" | "void"
+  readonly billing_reason: BillingReason
+  readonly amount: number
+  readonly currency: string
+  readonly invoice_number: string
+  readonly customer_id: string
+  readonly product_id: string
+  readonly subscription_id: string | null
+  readonly checkout_id: string | null
+  readonly metadata: Metadata
+  readonly custom_field_data: Readonly<Record<string, unknown>>
+  readonly items: ReadonlyArray<OrderItem>
+  /** When the charge is tried again, or, after a decline that is final, when it is given up. */
+  readonly next_payment_attempt_at: EpochMicros | null
+  readonly failed_attempts: number
+  readonly declined_for_good: boolean
+}
+
+export interface CustomerSession extends Stamped {
+  readonly customer_id: string
+  readonly token: string
+  readonly expires_at: EpochMicros
+  readonly return_url: string | null
+}
+
+export interface WebhookEndpoint extends Stamped {
+  readonly url: string
+  readonly name: string | null
+  readonly secret: string
+  readonly events: ReadonlyArray<string>
+  readonly enabled: boolean
+  readonly api_version: string
+  readonly uses_standard_webhook_signature: boolean
+}
+
+/** One event for one endpoint; its id is the `webhook-id` of every attempt. */
+export interface WebhookEvent extends Stamped {
+  readonly endpoint_id: string
+  readonly type: string
+  readonly payload: string
+  readonly attempts: number
+  readonly succeeded: boolean | null
+  readonly skipped: boolean
+  readonly last_http_code: number | null
+  /** When the next attempt is due; `null` when there is none. */
+  readonly due_at: EpochMicros | null
+  /** Place in the endpoint's queue; events of one queue that are due go in this order. */
+  readonly position: number
+}
+
+export interface WebhookDelivery extends Stamped {
+  readonly event_id: string
+  readonly succeeded: boolean
+  readonly http_code: number | null
+  readonly response: string | null
+}
+
+export interface Tables {
+  readonly products: Product
+  readonly customers: Customer
+  readonly checkouts: Checkout
+  readonly subscriptions: Subscription
+  readonly orders: Order
+  readonly sessions: CustomerSession
+  readonly endpoints: WebhookEndpoint
+  readonly events: WebhookEvent
+  readonly deliveries: WebhookDelivery
+}
+
+export type TableName = keyof Tables
+
+export interface Organization extends Stamped {
+  readonly name: string
+  readonly slug: string
+  /** Whether a customer may have several subscriptions at a time; Polar's default is no. */
+  readonly allowMultipleSubscriptions: boolean
+  readonly prorationBehavior: "invoice" | "prorate" | "next_period" | "reset"
+  /** Polar's feature flag for `reset`. */
+  readonly allowReset: boolean
+}
+
+/** The whole state: a value, so that a transition that is refused leaves nothing behind. */
+export interface World {
+  /** Where buyers find checkouts and the portal, such as `http://127.0.0.1:4010`. */
+  readonly origin: string
+  readonly organization: Organization
+  readonly tables: { readonly [Name in TableName]: HashMap.HashMap<string, Tables[Name]> }
+  /** Charges that will be declined, in order; `true` is a decline for good, such as a stolen card. */
+  readonly declines: ReadonlyArray<boolean>
+  readonly invoices: number
+  readonly positions: number
+}

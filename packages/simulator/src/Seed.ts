@@ -1,0 +1,98 @@
+/** What there is at the start: an organization, and products. */
+import type { Metadata } from "@kavach-polar/core/Subscription"
+import type { EpochMicros } from "@kavach-polar/core/Timestamp"
+import * as HashMap from "effect/HashMap"
+import type { Interval, Organization, Product, World } from "./Records.ts"
+
+/** A product to sell. `amount` is in cents for each `count` (1) × `interval`; 0 makes it free. */
+export interface ProductInput {
+  /** A version 4 UUID. */
+  readonly id: string
+  readonly name: string
+  readonly amount: number
+  readonly interval?: Interval | undefined
+  readonly count?: number | undefined
+  readonly currency?: string | undefined
+  readonly description?: string | undefined
+  readonly trial?: { readonly interval: Interval; readonly count: number } | undefined
+  readonly metadata?: Metadata | undefined
+  readonly archived?: boolean | undefined
+}
+
+/** What is sold unless products are given. */
+export const products = {
+  free: { id: "0f0e0d0c-0b0a-4908-8706-050403020100", name: "Free", amount: 0 },
+  pro: { id: "a91d4e7c-33b2-4f0e-b7a5-1c2d3e4f5a60", name: "Pro (monthly)", amount: 1900 },
+  team: { id: "b7e2c5d8-40f1-4a6b-8c93-9d0e1f2a3b61", name: "Team (yearly)", amount: 49_000, interval: "year" },
+  trial: {
+    id: "c3d4e5f6-51a2-4b7c-9da4-ae1f2a3b4c62",
+    name: "Pro with a trial",
+    amount: 1900,
+    trial: { interval: "day", count: 14 }
+  }
+} as const satisfies Readonly<Record<string, ProductInput>>
+
+export interface WorldOptions {
+  /** What is sold; `Seed.products` unless given. */
+  readonly products?: ReadonlyArray<ProductInput> | undefined
+  /** A version 4 UUID. */
+  readonly organizationId?: string | undefined
+  /** Whether a customer may have several subscriptions at a time. False unless given, as at Polar. */
+  readonly allowMultipleSubscriptions?: boolean | undefined
+  /** For plan changes that do not say; `prorate` unless given, as at Polar. */
+  readonly prorationBehavior?: Organization["prorationBehavior"] | undefined
+  /** Whether a plan change may `reset` the period, which Polar allows some organizations only. */
+  readonly allowReset?: boolean | undefined
+  /** Where buyers find checkouts and the portal. */
+  readonly origin?: string | undefined
+}
+
+const product = (input: ProductInput, at: EpochMicros): Product => ({
+  id: input.id,
+  created_at: at,
+  modified_at: null,
+  name: input.name,
+  description: input.description ?? null,
+  metadata: input.metadata ?? {},
+  recurring_interval: input.interval ?? "month",
+  recurring_interval_count: input.count ?? 1,
+  trial_interval: input.trial?.interval ?? null,
+  trial_interval_count: input.trial?.count ?? null,
+  is_archived: input.archived ?? false,
+  price_id: priceIdOf(input.id),
+  price_amount: input.amount,
+  price_currency: input.currency ?? "usd"
+})
+
+// Always the same for the same product, and never the product's own.
+const priceIdOf = (id: string): string => `${id[0] === "d" ? "e" : "d"}${id.slice(1)}`
+
+export const world = (options: WorldOptions, now: EpochMicros): World => ({
+  origin: options.origin ?? "http://simulator.invalid",
+  organization: {
+    id: options.organizationId ?? "0f6f2f0e-5b0d-4c6e-9c55-2a7b5d0c1e01",
+    created_at: now,
+    modified_at: null,
+    name: "Simulator",
+    slug: "simulator",
+    allowMultipleSubscriptions: options.allowMultipleSubscriptions ?? false,
+    prorationBehavior: options.prorationBehavior ?? "prorate",
+    allowReset: options.allowReset ?? false
+  },
+  tables: {
+    products: HashMap.fromIterable(
+      (options.products ?? Object.values(products)).map((input) => [input.id, product(input, now)])
+    ),
+    customers: HashMap.empty(),
+    checkouts: HashMap.empty(),
+    subscriptions: HashMap.empty(),
+    orders: HashMap.empty(),
+    sessions: HashMap.empty(),
+    endpoints: HashMap.empty(),
+    events: HashMap.empty(),
+    deliveries: HashMap.empty()
+  },
+  declines: [],
+  invoices: 0,
+  positions: 0
+})

@@ -1,0 +1,280 @@
+/** Subscriptions: how they start, are cancelled, paused, resumed and ended. */
+import type { Metadata } from "@kavach-polar/core/Subscription"
+import type { EpochMicros } from "@kavach-polar/core/Timestamp"
+import * as Either from "effect/Either"
+import { anchorDayOf, periodEnd } from "./Calendar.ts"
+import * as Orders from "./Orders.ts"
+import type { Checkout, Customer, Interval, OrderItem, Product, Subscription } from "./Records.ts"
+import { invalid, notFound, type Refusal, refused } from "./Refusal.ts"
+import type { Step } from "./Step.ts"
+import * as Wire from "./Wire.ts"
+
+export type Answer = Either.Either<Subscription, Refusal>
+
+export const isActive = ({ status }: Subscription): boolean => status === "active" || status === "trialing"
+
+export const isBillable = (subscription: Subscription): boolean =>
+  isActive(subscription) || subscription.status === "past_due"
+
+export const find = (step: Step, id: string): Answer =>
+  Either.fromNullable(step.find("subscriptions", id), () => notFound)
+
+/** Writes the change, and tells it under each of the names. */
+export const change = (
+  step: Step,
+  id: string,
+  changes: Partial<Subscription>,
+  types: ReadonlyArray<string>
+): Subscription => {
+  const subscription = step.update("subscriptions", id, changes)
+  tell(step, subscription, types)
+  return subscription
+}
+
+const tell = (step: Step, subscription: Subscription, types: ReadonlyArray<string>): void => {
+  const body = Wire.subscription(step.world, subscription)
+  for (const type of types) step.emit(`subscription.${type}`, body)
+  step.stateChanged(subscription.customer_id)
+}
+
+export interface Start {
+  readonly customer: Customer
+  readonly product: Product
+  readonly metadata: Metadata
+  readonly checkout?: Checkout | undefined
+  readonly trial: Wire.Trial | null
+}
+
+/** For a free product, without a checkout. */
+export const createFree =
+  (productId: string, customer: Customer, metadata: Metadata) =>
+  (step: Step): Answer => {
+    const product = step.find("products", productId)
+    if (product === undefined) return Either.left(invalid("product_id", "Product does not exist.", productId))
+    return product.price_amount === 0
+      ? Either.right(start(step, { customer, product, metadata, trial: null }))
+      : Either.left(invalid("product_id", "Only free products can be subscribed to through the API.", productId))
+  }
+
+/** A subscription that was paid for, or whose card was taken for after the trial. */
+export const start = (step: Step, { checkout, customer, metadata, product, trial }: Start): Subscription => {
+  const stamp = step.stamp()
+  const now = stamp.created_at
+  const end =
+    trial === null
+      ? periodEnd(now, product.recurring_interval, product.recurring_interval_count)
+      : periodEnd(now, trial.interval, trial.count)
+  const subscription = step.put("subscriptions", {
+    ...stamp,
+    status: trial === null ? "active" : "trialing",
+    amount: product.price_amount,
+    currency: product.price_currency,
+    recurring_interval: product.recurring_interval,
+    recurring_interval_count: product.recurring_interval_count,
+    current_period_start: now,
+    current_period_end: end,
+    anchor_day: anchorDayOf(trial === null ? now : end),
+    trial_start: trial === null ? null : now,
+    trial_end: trial === null ? null : end,
+    cancel_at_period_end: false,
+    canceled_at: null,
+    started_at: now,
+    ends_at: null,
+    ended_at: null,
+    past_due_at: null,
+    pause_at_period_end: false,
+    paused_at: null,
+    resumes_at: null,
+    customer_id: customer.id,
+    product_id: product.id,
+    checkout_id: checkout?.id ?? null,
+    customer_cancellation_reason: null,
+    customer_cancellation_comment: null,
+    metadata,
+    custom_field_data: checkout?.custom_field_data ?? {},
+    pending_update: null,
+    pending_items: []
+  })
+  tell(step, subscription, ["created", "active", "updated"])
+  return subscription
+}
+
+export interface Reason {
+  readonly customer_cancellation_reason?: string | null | undefined
+  readonly customer_cancellation_comment?: string | null | undefined
+}
+
+const given = (reason: Reason): Partial<Subscription> => ({
+  ...(reason.customer_cancellation_reason == null
+    ? {}
+    : { customer_cancellation_reason: reason.customer_cancellation_reason }),
+  ...(reason.customer_cancellation_comment == null
+    ? {}
+    : { customer_cancellation_comment: reason.customer_cancellation_comment })
+})
+
+export const alreadyCanceled = refused(
+  403,
+  "AlreadyCanceledSubscription",
+  "This subscription is already canceled or will be at the end of the period."
+)
+
+/** Schedules the end for when the period is over. */
+export const cancel =
+  (id: string, reason: Reason) =>
+  (step: Step): Answer =>
+    Either.flatMap(find(step, id), (subscription) =>
+      subscription.ended_at !== null || subscription.cancel_at_period_end
+        ? Either.left(alreadyCanceled)
+        : Either.right(
+            change(
+              step,
+              id,
+              {
+                ...given(reason),
+                cancel_at_period_end: true,
+                canceled_at: step.now(),
+                ends_at: subscription.current_period_end,
+                pause_at_period_end: false,
+                resumes_at: null
+              },
+              ["updated", "canceled"]
+            )
+          )
+    )
+
+export const uncancel =
+  (id: string) =>
+  (step: Step): Answer =>
+    Either.flatMap(find(step, id), (subscription) => {
+      if (subscription.ended_at !== null) {
+        return Either.left(refused(410, "ResourceUnavailable", "This subscription has ended."))
+      }
+      if (!subscription.cancel_at_period_end) {
+        return Either.left(
+          refused(409, "SubscriptionNotScheduledToCancel", "This subscription is not scheduled to be canceled.")
+        )
+      }
+      const undone = {
+        cancel_at_period_end: false,
+        canceled_at: null,
+        ends_at: null,
+        customer_cancellation_reason: null,
+        customer_cancellation_comment: null
+      }
+      return Either.right(change(step, id, undone, ["updated", "uncanceled"]))
+    })
+
+/** Ends a subscription now: access is over, and what is still owed will not be collected. */
+export const end = (step: Step, subscription: Subscription, reason: Reason = {}): Subscription => {
+  const now = step.now()
+  const ended = change(
+    step,
+    subscription.id,
+    {
+      ...given(reason),
+      status: "canceled",
+      canceled_at: subscription.canceled_at ?? now,
+      ends_at: subscription.cancel_at_period_end && (subscription.ends_at ?? now) < now ? subscription.ends_at : now,
+      ended_at: now,
+      pause_at_period_end: false,
+      resumes_at: null,
+      pending_update: null
+    },
+    ["updated", "canceled", "revoked"]
+  )
+  Orders.voidAll(step, subscription.id)
+  return ended
+}
+
+export const revoke =
+  (id: string, reason: Reason = {}) =>
+  (step: Step): Answer =>
+    Either.flatMap(find(step, id), (subscription) =>
+      subscription.ended_at === null ? Either.right(end(step, subscription, reason)) : Either.left(alreadyCanceled)
+    )
+
+/** Schedules a pause for when the period is over, or takes that back. */
+export const schedulePause =
+  (id: string, pause: boolean, resumesAt: EpochMicros | null) =>
+  (step: Step): Answer =>
+    Either.flatMap(find(step, id), (subscription) => {
+      if (!pause && !subscription.pause_at_period_end) {
+        return Either.left(refused(409, "NoScheduledPause", "This subscription has no scheduled pause."))
+      }
+      if (pause && (subscription.status !== "active" || subscription.cancel_at_period_end)) {
+        return Either.left(refused(409, "CannotPauseSubscription", "Only an active subscription can be paused."))
+      }
+      if (resumesAt !== null && resumesAt <= subscription.current_period_end) {
+        return Either.left(invalid("resumes_at", "Must be after the end of the current period.", resumesAt))
+      }
+      return Either.right(
+        change(step, id, { pause_at_period_end: pause, resumes_at: pause ? resumesAt : null }, ["updated"])
+      )
+    })
+
+export const resume =
+  (id: string) =>
+  (step: Step): Answer =>
+    Either.flatMap(find(step, id), (subscription) =>
+      subscription.status === "paused"
+        ? Either.right(resumeNow(step, subscription))
+        : Either.left(refused(409, "NotPausedSubscription", "This subscription is not paused."))
+    )
+
+/** A period that begins anew. */
+export const periodFrom = (now: EpochMicros, interval: Interval, count: number) => ({
+  current_period_start: now,
+  current_period_end: periodEnd(now, interval, count),
+  anchor_day: anchorDayOf(now)
+})
+
+/** A new period from now on, charged at once. */
+export const resumeNow = (step: Step, paused: Subscription): Subscription => {
+  const subscription = change(
+    step,
+    paused.id,
+    {
+      status: "active",
+      paused_at: null,
+      resumes_at: null,
+      ...periodFrom(step.now(), paused.recurring_interval, paused.recurring_interval_count)
+    },
+    ["updated", "resumed"]
+  )
+  return invoicePeriod(step, subscription)
+}
+
+/** Charges the period that the subscription is in, with what waited for the invoice. */
+export const invoicePeriod = (step: Step, subscription: Subscription): Subscription => {
+  const product = step.get("products", subscription.product_id)
+  const period = [subscription.current_period_start, subscription.current_period_end] as const
+  const items = [Orders.item(step, product, subscription.amount, period), ...subscription.pending_items]
+  const carried = carryCredit(step, items)
+  if (subscription.pending_items.length > 0 || carried.rest.length > 0) {
+    step.put("subscriptions", { ...subscription, pending_items: carried.rest })
+  }
+  const order = Orders.open(step, { reason: "subscription_cycle", subscription, items: carried.items })
+  const outcome = order.amount === 0 ? "paid" : step.charge()
+  if (outcome === "paid") {
+    Orders.paid(step, order)
+    return step.get("subscriptions", subscription.id)
+  }
+  Orders.declined(step, order, outcome === "declinedForGood")
+  return change(step, subscription.id, { status: "past_due", past_due_at: step.now() }, ["updated", "past_due"])
+}
+
+/** An invoice is never negative: credit that is left waits for the next one. */
+export const carryCredit = (
+  step: Step,
+  items: ReadonlyArray<OrderItem>
+): { readonly items: ReadonlyArray<OrderItem>; readonly rest: ReadonlyArray<OrderItem> } => {
+  const total = Orders.total(items)
+  const [first] = items
+  if (total >= 0 || first === undefined) return { items, rest: [] }
+  const credit = { ...first, label: "Credit", proration: true }
+  return {
+    items: [...items, { ...credit, ...step.stamp(), label: "Credit carried to the next invoice", amount: -total }],
+    rest: [{ ...credit, ...step.stamp(), label: "Credit from an earlier invoice", amount: total }]
+  }
+}

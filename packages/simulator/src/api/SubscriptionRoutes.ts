@@ -1,0 +1,177 @@
+/** Subscriptions: lists, and the changes that Polar takes, one kind at a time. */
+import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import * as Customers from "../Customers.ts"
+import * as PlanChange from "../PlanChange.ts"
+import type { Subscription } from "../Records.ts"
+import { invalid, refused } from "../Refusal.ts"
+import type { Step } from "../Step.ts"
+import * as Subscriptions from "../Subscriptions.ts"
+import * as Wire from "../Wire.ts"
+import { Metadata, maybe, pathId, read, Time, Uuid } from "./Input.ts"
+import * as Page from "./Page.ts"
+import { created, ok, type Route, routesOf } from "./Route.ts"
+
+const reason = {
+  customer_cancellation_reason: maybe(
+    Schema.Literal(
+      "customer_service",
+      "low_quality",
+      "missing_features",
+      "switched_service",
+      "too_complex",
+      "too_expensive",
+      "unused",
+      "other"
+    )
+  ),
+  customer_cancellation_comment: maybe(Schema.String)
+}
+
+const Proration = maybe(Schema.Literal("invoice", "prorate", "next_period", "reset"))
+
+const Create = Schema.Struct({
+  product_id: Uuid,
+  customer_id: Schema.optional(Uuid),
+  external_customer_id: Schema.optional(Schema.String),
+  metadata: Schema.optional(Metadata)
+})
+
+const Plan = Schema.Struct({
+  product_id: maybe(Uuid),
+  proration_behavior: Proration,
+  discount_id: maybe(Uuid),
+  trial_end: maybe(Schema.Union(Schema.Literal("now"), Time)),
+  metadata: Schema.optional(Metadata)
+})
+const Cancel = Schema.Struct({ cancel_at_period_end: Schema.Boolean, ...reason })
+const Revoke = Schema.Struct({ revoke: Schema.Literal(true), ...reason })
+const Pause = Schema.Struct({ pause_at_period_end: Schema.Boolean, resumes_at: maybe(Time) })
+const Resume = Schema.Struct({ resume: Schema.Literal(true) })
+const PeriodEnd = Schema.Struct({ current_billing_period_end: Time })
+const Clear = Schema.Struct({ pending_update: Schema.Null })
+const Seats = Schema.Struct({ seats: Schema.Int, proration_behavior: Proration })
+const Units = Schema.Struct({ units: Schema.Int, proration_behavior: Proration })
+
+const exact = { exact: true }
+
+const notBySeat = refused(400, "NotASeatBasedSubscription", "This subscription is not seat-based.")
+
+/** Which kind of change it is, its own field tells; fields of two kinds are a mistake. */
+const change = (id: string, body: unknown, step: Step): Subscriptions.Answer => {
+  const has = (field: string) => Predicate.hasProperty(body, field)
+  if (has("cancel_at_period_end")) {
+    return Either.flatMap(read(Cancel, body, exact), ({ cancel_at_period_end, ...reason }) =>
+      (cancel_at_period_end ? Subscriptions.cancel(id, reason) : Subscriptions.uncancel(id))(step)
+    )
+  }
+  if (has("revoke")) {
+    return Either.flatMap(read(Revoke, body, exact), (reason) => Subscriptions.revoke(id, reason)(step))
+  }
+  if (has("pause_at_period_end")) {
+    return Either.flatMap(read(Pause, body, exact), ({ pause_at_period_end, resumes_at }) =>
+      Subscriptions.schedulePause(id, pause_at_period_end, resumes_at ?? null)(step)
+    )
+  }
+  if (has("resume")) return Either.flatMap(read(Resume, body, exact), () => Subscriptions.resume(id)(step))
+  if (has("current_billing_period_end")) {
+    return Either.flatMap(read(PeriodEnd, body, exact), (input) =>
+      PlanChange.movePeriodEnd(id, input.current_billing_period_end)(step)
+    )
+  }
+  if (has("pending_update")) {
+    return Either.flatMap(read(Clear, body, exact), () => PlanChange.dropPendingUpdate(id)(step))
+  }
+  if (has("seats")) return Either.flatMap(read(Seats, body, exact), () => Either.left(notBySeat))
+  if (has("units")) {
+    return Either.flatMap(read(Units, body, exact), ({ units }) =>
+      Either.left(invalid("units", "This subscription is not unit-based.", units))
+    )
+  }
+  return Either.flatMap(read(Plan, body, exact), (input) => PlanChange.updatePlan(id, input)(step))
+}
+
+const subscriptions = routesOf("subscriptions")
+
+const revokedStatuses: ReadonlySet<string> = new Set(["canceled", "unpaid"])
+
+export const routes: ReadonlyArray<Route> = [
+  subscriptions.get("/v1/subscriptions/", (step, { query }) => {
+    const filters = [
+      ["product_id", (row: Subscription) => row.product_id],
+      ["customer_id", (row: Subscription) => row.customer_id],
+      ["external_customer_id", (row: Subscription) => step.get("customers", row.customer_id).external_id ?? ""],
+      ["discount_id", () => ""],
+      ["status", (row: Subscription) => row.status],
+      ["customer_cancellation_reason", (row: Subscription) => row.customer_cancellation_reason ?? ""]
+    ] as const
+    const asked = filters.flatMap(([name, of]) => {
+      const values = Page.filter(query, name)
+      return values === undefined ? [] : [(row: Subscription) => values.has(of(row))]
+    })
+    const active = Page.flag(query, "active")
+    const ending = Page.flag(query, "cancel_at_period_end")
+    return Page.page({
+      query,
+      rows: step
+        .all("subscriptions")
+        .filter(
+          (row) =>
+            asked.every((matches) => matches(row)) &&
+            (active === undefined || (active ? Subscriptions.isActive(row) : revokedStatuses.has(row.status))) &&
+            (ending === undefined || row.cancel_at_period_end === ending) &&
+            Page.hasMetadata(query, row.metadata)
+        ),
+      sorts: {
+        started_at: ({ started_at }) => started_at,
+        status: ({ status }) => status,
+        current_period_end: ({ current_period_end }) => current_period_end,
+        ended_at: ({ ended_at }) => ended_at,
+        ends_at: ({ ends_at }) => ends_at,
+        amount: ({ amount }) => amount,
+        customer: ({ customer_id }) => step.get("customers", customer_id).email,
+        product: ({ product_id }) => step.get("products", product_id).name
+      },
+      sorting: "-started_at",
+      render: (subscription) => Wire.subscription(step.world, subscription)
+    })
+  }),
+
+  subscriptions.post("/v1/subscriptions/", (step, { body }) =>
+    Either.gen(function* () {
+      const input = yield* read(Create, body)
+      const [field, id, found] =
+        input.customer_id === undefined
+          ? [
+              "external_customer_id",
+              input.external_customer_id,
+              Customers.byExternalId(step, input.external_customer_id ?? "")
+            ]
+          : ["customer_id", input.customer_id, step.find("customers", input.customer_id)]
+      if (found === undefined || found.deleted_at !== null) {
+        return yield* Either.left(invalid(field, "Customer does not exist.", id))
+      }
+      const subscription = yield* Subscriptions.createFree(input.product_id, found, input.metadata ?? {})(step)
+      return created(Wire.subscription(step.world, subscription))
+    })
+  ),
+
+  subscriptions.get("/v1/subscriptions/{id}", (step, { params }) =>
+    Either.gen(function* () {
+      return ok(Wire.subscription(step.world, yield* Subscriptions.find(step, yield* pathId(params))))
+    })
+  ),
+
+  subscriptions.patch("/v1/subscriptions/{id}", (step, { body, params }) =>
+    Either.gen(function* () {
+      return ok(Wire.subscription(step.world, yield* change(yield* pathId(params), body, step)))
+    })
+  ),
+
+  subscriptions.delete("/v1/subscriptions/{id}", (step, { params }) =>
+    Either.gen(function* () {
+      return ok(Wire.subscription(step.world, yield* Subscriptions.revoke(yield* pathId(params))(step)))
+    })
+  )
+]

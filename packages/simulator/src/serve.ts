@@ -1,0 +1,105 @@
+/** The simulator for those who use no Effect: promises, and a server. */
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import { toMillis } from "@kavach-polar/core/Timestamp"
+import * as Cause from "effect/Cause"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Redacted from "effect/Redacted"
+import * as Runtime from "effect/Runtime"
+import * as Scope from "effect/Scope"
+import type { Chaos } from "./Chaos.ts"
+import type { CheckoutChange } from "./Checkouts.ts"
+import { listen } from "./NodeServer.ts"
+import type { Payment } from "./Payments.ts"
+import type { WebhookEndpoint, WebhookEvent, World } from "./Records.ts"
+import * as Simulator from "./Simulator.ts"
+import type { Emitted } from "./Step.ts"
+
+/** What `Simulator.Service` says of each, as promises. A refusal rejects with a `Refusal`. */
+export interface Simulation {
+  readonly handle: (request: Request) => Promise<Response>
+  readonly pay: (checkoutId: string, buyer?: CheckoutChange) => Promise<Payment>
+  readonly decline: (checkoutId: string, buyer?: CheckoutChange) => Promise<Payment>
+  readonly expireCheckout: (checkoutId: string) => Promise<void>
+  readonly failNextPayment: (options?: { readonly forGood?: boolean }) => Promise<void>
+  readonly advance: (duration: Duration.DurationInput) => Promise<void>
+  readonly flush: () => Promise<void>
+  readonly addEndpoint: (options: Simulator.EndpointOptions) => Promise<WebhookEndpoint>
+  readonly redeliver: (eventId: string) => Promise<WebhookEvent>
+  readonly setChaos: (chaos: Partial<Chaos>) => Promise<void>
+  /** The simulator's time. */
+  readonly now: () => Promise<Date>
+  readonly read: <A>(look: (world: World) => A) => Promise<A>
+  readonly emitted: () => Promise<ReadonlyArray<Emitted>>
+  /** Stops the clock and the webhooks, and closes the server if there is one. */
+  readonly close: () => Promise<void>
+}
+
+export interface Served extends Simulation {
+  /** Where the API is: `apiBaseUrl` of `polar()`, `baseUrl` of Polar's SDK. */
+  readonly url: string
+  readonly accessToken: string
+}
+
+/** A simulator in this process, without a server: mount `handle` where you like. */
+export const simulate = async (options: Simulator.Options = {}): Promise<Simulation> =>
+  (await start(options, () => Effect.succeed(undefined))).simulation
+
+export interface ServeOptions extends Simulator.Options {
+  /** Any free one unless given. */
+  readonly port?: number | undefined
+}
+
+/** A simulator on a port of this machine. Rejects with `CannotListen` when the port is taken. */
+export const serve = async ({ port = 0, ...options }: ServeOptions = {}): Promise<Served> => {
+  const { simulation, value: url } = await start({ ...options, lengthRequired: true }, (simulator) =>
+    Effect.gen(function* () {
+      const runtime = yield* Effect.runtime<never>()
+      const url = yield* listen(port, (request) => Runtime.runPromise(runtime)(simulator.handle(request)))
+      if (options.origin === undefined) yield* simulator.setOrigin(url)
+      return url
+    })
+  )
+  const [token] = options.accessTokens ?? []
+  return { ...simulation, url, accessToken: token === undefined ? Simulator.accessToken : Redacted.value(token.token) }
+}
+
+const start = async <A, E>(
+  options: Simulator.Options,
+  then: (simulator: Simulator.Service) => Effect.Effect<A, E, Scope.Scope>
+): Promise<{ readonly simulation: Simulation; readonly value: A }> => {
+  const scope = Effect.runSync(Scope.make())
+  const run = async <A, E>(effect: Effect.Effect<A, E>): Promise<A> => {
+    const exit = await Effect.runPromiseExit(effect)
+    if (Exit.isSuccess(exit)) return exit.value
+    throw Cause.squash(exit.cause)
+  }
+  const close = () => run(Scope.close(scope, Exit.void))
+  try {
+    const simulator = await run(
+      Simulator.make(options).pipe(Effect.provide(FetchHttpClient.layer), Scope.extend(scope))
+    )
+    const value = await run(Scope.extend(then(simulator), scope))
+    const simulation: Simulation = {
+      handle: (request) => run(simulator.handle(request)),
+      pay: (id, buyer) => run(simulator.pay(id, buyer)),
+      decline: (id, buyer) => run(simulator.decline(id, buyer)),
+      expireCheckout: (id) => run(simulator.expireCheckout(id)),
+      failNextPayment: (options) => run(simulator.failNextPayment(options)),
+      advance: (duration) => run(simulator.advance(duration)),
+      flush: () => run(simulator.flush),
+      addEndpoint: (options) => run(simulator.addEndpoint(options)),
+      redeliver: (id) => run(simulator.redeliver(id)),
+      setChaos: (chaos) => run(simulator.setChaos(chaos)),
+      now: async () => new Date(toMillis(await run(simulator.now))),
+      read: (look) => run(simulator.read(look)),
+      emitted: () => run(simulator.emitted),
+      close
+    }
+    return { simulation, value }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}

@@ -1,0 +1,261 @@
+/** Polar's own SDK, a stranger to the simulator, lives through everything with it as its server. */
+import { sign } from "@kavach-polar/core/WebhookVerifier"
+import { Seed, Webhooks } from "@kavach-polar/simulator"
+import { createPolar, webhooks } from "@polar-sh/sdk/2026-10"
+import * as oldSdk from "polar-sdk-0/webhooks"
+import { afterAll, assert, beforeAll, describe, test } from "vitest"
+import { judgeAnswer, judgeRequest, judgeWebhook, webhookTypes } from "./polarDocument.ts"
+import { type Delivered, type Witness, witness } from "./Witness.ts"
+
+// The old SDK knows only the key of the original scheme.
+const signedUtf8 = (headers: Delivered["headers"], body: Buffer): string =>
+  sign({
+    secret,
+    id: headers["webhook-id"] ?? "",
+    timestampSeconds: Number(headers["webhook-timestamp"]),
+    body,
+    key: "utf8"
+  })
+
+let scene: Witness
+let polar: ReturnType<typeof createPolar>
+let secret: string
+
+const types = (from = 0): ReadonlyArray<string> =>
+  scene.deliveries.slice(from).map(({ body }): string => JSON.parse(body.toString()).type)
+
+/** The types of what was delivered while this ran. */
+const deliveredBy = async (act: () => Promise<unknown>): Promise<ReadonlyArray<string>> => {
+  await scene.simulator.flush()
+  const before = scene.deliveries.length
+  await act()
+  await scene.simulator.flush()
+  return types(before)
+}
+
+const buy = async (product: string, email: string, extra: object = {}) => {
+  const checkout = await polar.checkouts.create({ products: [product], customer_email: email, ...extra })
+  await polar.checkouts.clientConfirm(checkout.client_secret, { confirmation_token_id: "ctoken_invented" })
+  const orders = await polar.orders.list({ checkout_id: [checkout.id] })
+  const id = orders.items[0]?.subscription_id
+  if (typeof id !== "string") throw new Error("nothing was bought")
+  return { checkout, id }
+}
+
+beforeAll(async () => {
+  scene = await witness({ allowReset: true })
+  polar = createPolar({ accessToken: scene.simulator.accessToken, baseUrl: scene.simulator.url })
+  const endpoint = await polar.webhooks.createWebhookEndpoint({
+    url: scene.appUrl,
+    format: "raw",
+    events: [...Webhooks.eventTypes]
+  })
+  secret = endpoint.secret
+})
+
+afterAll(() => scene.close())
+
+describe("a subscriber's life", () => {
+  test("checkout, payment, subscription", async () => {
+    const seen = await deliveredBy(async () => {
+      const { checkout, id } = await buy(Seed.products.pro.id, "ada@acme-mail.dev", {
+        external_customer_id: "usr_1",
+        metadata: { user_id: "usr_1", seats: 3, beta: true },
+        customer_metadata: { source: "landing" },
+        success_url: "https://app.acme.dev/return?checkout_id={CHECKOUT_ID}"
+      })
+      assert.include(checkout.success_url, checkout.id)
+      const subscription = await polar.subscriptions.get(id)
+      assert.strictEqual(subscription.status, "active")
+      assert.strictEqual(subscription.checkout_id, checkout.id)
+      assert.deepStrictEqual<unknown>(subscription.metadata, { user_id: "usr_1", seats: 3, beta: true })
+      assert.strictEqual(subscription.customer.external_id, "usr_1")
+      assert.strictEqual((await polar.checkouts.get(checkout.id)).status, "succeeded")
+      const state = await polar.customers.getStateExternal("usr_1")
+      assert.deepStrictEqual(
+        state.active_subscriptions.map(({ id }) => id),
+        [id]
+      )
+    })
+    assert.deepStrictEqual(seen, [
+      "checkout.created",
+      "checkout.updated",
+      "customer.created",
+      "customer.state_changed",
+      "subscription.created",
+      "subscription.active",
+      "subscription.updated",
+      "order.created",
+      "order.updated",
+      "order.paid",
+      "checkout.updated",
+      "customer.state_changed"
+    ])
+  })
+
+  test("every list and lookup", async () => {
+    const customers = await polar.customers.list({ email: "ADA@acme-mail.dev" })
+    const [customer] = customers.items
+    assert.isDefined(customer)
+    assert.strictEqual((await polar.customers.get(customer.id)).email, "ada@acme-mail.dev")
+    assert.strictEqual((await polar.customers.getExternal("usr_1")).id, customer.id)
+    assert.lengthOf((await polar.subscriptions.list({ external_customer_id: "usr_1", status: ["active"] })).items, 1)
+    assert.lengthOf((await polar.subscriptions.list({ status: ["past_due", "paused"] })).items, 0)
+    assert.isAtLeast((await polar.products.list()).items.length, 4)
+    assert.strictEqual((await polar.products.get(Seed.products.pro.id)).name, "Pro (monthly)")
+    const [order] = (await polar.orders.list({ customer_id: customer.id })).items
+    assert.isDefined(order)
+    assert.strictEqual((await polar.orders.get(order.id)).total_amount, 1900)
+    assert.strictEqual((await polar.checkouts.list({ status: "succeeded" })).pagination.total_count, 1)
+    await polar.customers.update(customer.id, { name: "Ada Martin", billing_address: { country: "FR", city: "Paris" } })
+    await polar.customers.updateExternal("usr_1", { metadata: { tier: "pro" } })
+    const session = await polar.customerSessions.create({ external_customer_id: "usr_1" })
+    assert.include(session.customer_portal_url, session.token)
+  })
+
+  test("cancel, take it back, change the plan, pause, resume, revoke", async () => {
+    const { id } = await buy(Seed.products.pro.id, "grace@acme-mail.dev")
+    const told = async (body: Parameters<typeof polar.subscriptions.update>[1]) =>
+      (await deliveredBy(() => polar.subscriptions.update(id, body))).filter(
+        (type) => type !== "customer.state_changed"
+      )
+
+    assert.deepStrictEqual(await told({ cancel_at_period_end: true, customer_cancellation_reason: "unused" }), [
+      "subscription.updated",
+      "subscription.canceled"
+    ])
+    assert.deepStrictEqual(await told({ cancel_at_period_end: false }), [
+      "subscription.updated",
+      "subscription.uncanceled"
+    ])
+    assert.deepStrictEqual(await told({ product_id: Seed.products.team.id, proration_behavior: "next_period" }), [
+      "subscription.updated"
+    ])
+    assert.strictEqual((await polar.subscriptions.get(id)).pending_update?.product_id, Seed.products.team.id)
+    assert.deepStrictEqual(await told({ pending_update: null }), ["subscription.updated"])
+    assert.deepStrictEqual(await told({ product_id: Seed.products.team.id, proration_behavior: "invoice" }), [
+      "subscription.updated",
+      "order.created",
+      "order.updated",
+      "order.paid"
+    ])
+    assert.deepStrictEqual(await told({ pause_at_period_end: true }), ["subscription.updated"])
+    const paused = await deliveredBy(() => scene.simulator.advance("367 days"))
+    assert.includeMembers([...paused], ["subscription.paused"])
+    assert.strictEqual((await polar.subscriptions.get(id)).status, "paused")
+    assert.deepStrictEqual(await told({ resume: true }), [
+      "subscription.updated",
+      "subscription.resumed",
+      "order.created",
+      "order.updated",
+      "order.paid"
+    ])
+    const revoked = await deliveredBy(() => polar.subscriptions.revoke(id))
+    assert.deepStrictEqual(revoked, [
+      "subscription.updated",
+      "subscription.canceled",
+      "subscription.revoked",
+      "customer.state_changed"
+    ])
+  })
+
+  test("renewal, failure, recovery", async () => {
+    const { id } = await buy(Seed.products.pro.id, "joan@acme-mail.dev")
+    await scene.simulator.failNextPayment()
+    // Others renew too: the next charge must be this one's.
+    const others = (await polar.subscriptions.list({ status: ["active"], limit: 100 })).items
+    for (const other of others) if (other.id !== id) await polar.subscriptions.revoke(other.id)
+    const { current_period_end } = await polar.subscriptions.get(id)
+    const left = Date.parse(current_period_end) - (await scene.simulator.now()).getTime()
+    await scene.simulator.advance(left + 3_600_000)
+    assert.strictEqual((await polar.subscriptions.get(id)).status, "past_due")
+    const recovered = await deliveredBy(() => scene.simulator.advance("3 days"))
+    assert.deepStrictEqual(recovered, [
+      "subscription.updated",
+      "subscription.active",
+      "order.updated",
+      "order.paid",
+      "customer.state_changed"
+    ])
+    assert.isNull((await polar.subscriptions.get(id)).past_due_at)
+  })
+
+  test("a trial, an expired checkout, a customer who goes", async () => {
+    const { id } = await buy(Seed.products.trial.id, "katherine@acme-mail.dev", { external_customer_id: "usr_9" })
+    assert.strictEqual((await polar.subscriptions.get(id)).status, "trialing")
+    await polar.checkouts.create({ products: [Seed.products.pro.id] })
+    assert.include(await deliveredBy(() => scene.simulator.advance("2 days")), "checkout.expired")
+    const gone = await deliveredBy(() => polar.customers.deleteExternal("usr_9"))
+    assert.deepStrictEqual(gone, [
+      "customer.deleted",
+      "customer.state_changed",
+      "subscription.updated",
+      "subscription.canceled",
+      "subscription.revoked",
+      "customer.state_changed"
+    ])
+    assert.strictEqual((await polar.subscriptions.get(id)).status, "canceled")
+  })
+
+  test("endpoints, deliveries, redelivery", async () => {
+    const endpoints = await polar.webhooks.listWebhookEndpoints()
+    const [endpoint] = endpoints.items
+    assert.isDefined(endpoint)
+    const page = await polar.webhooks.listWebhookDeliveries({ endpoint_id: endpoint.id, limit: 1 })
+    const [delivery] = page.items
+    assert.isDefined(delivery)
+    const again = await deliveredBy(() => polar.webhooks.redeliverWebhookEvent(delivery.webhook_event.id))
+    assert.deepStrictEqual(again, [delivery.webhook_event.type])
+    assert.strictEqual(scene.deliveries.at(-1)?.headers["webhook-id"], delivery.webhook_event.id)
+  })
+})
+
+describe("what was seen on the wire", () => {
+  const unknownToOldSdk = new Set(["subscription.cycled", "subscription.paused", "subscription.resumed"])
+  const all = (check: (delivered: Delivered, type: string) => Promise<void> | void) => async () => {
+    assert.isAtLeast(scene.deliveries.length, 60)
+    for (const delivered of scene.deliveries) await check(delivered, JSON.parse(delivered.body.toString()).type)
+  }
+
+  test("covers every type that the simulator can cause", () => {
+    const seen = new Set(types())
+    const missing = webhookTypes.filter(
+      (type) => /^(checkout|customer|order|subscription)\./.test(type) && !seen.has(type)
+    )
+    // Refunds are not simulated.
+    assert.deepStrictEqual(missing, ["order.refunded"])
+  })
+
+  test(
+    "every delivery is accepted by the SDK",
+    all(async ({ body, headers }, type) => {
+      // Signed for this moment: the clock of the machine is the receiver's.
+      assert.strictEqual((await webhooks.validateEvent(body, headers, secret)).type, type)
+    })
+  )
+
+  test(
+    "every body is one to the old SDK's parser",
+    all(({ body, headers }, type) => {
+      if (unknownToOldSdk.has(type)) return
+      const resigned = { ...headers, "webhook-signature": signedUtf8(headers, body) }
+      const event = oldSdk.validateEvent(body, resigned, secret)
+      assert.strictEqual(event.type, type)
+    })
+  )
+
+  test(
+    "every delivery is as Polar's document has it",
+    all(({ body }, type) => {
+      assert.deepStrictEqual(judgeWebhook(type, JSON.parse(body.toString())), [], body.toString())
+    })
+  )
+
+  test("every answer and every request is as Polar's document has it", () => {
+    assert.isAtLeast(scene.exchanges.length, 40)
+    for (const exchange of scene.exchanges) {
+      assert.deepStrictEqual(judgeRequest(exchange), [], `${exchange.method} ${exchange.url} ${exchange.body}`)
+      assert.deepStrictEqual(judgeAnswer(exchange), [], `${exchange.method} ${exchange.url} ${exchange.answer}`)
+    }
+  })
+})
