@@ -1,6 +1,6 @@
 /** What a person does in the demo shop, from the plans to the end of a subscription. */
 import { assert, test } from "vitest"
-import { inBrowser, inConsole, openCheckout, pay, readPage, signIn, subscribe } from "./person.ts"
+import { inBrowser, inConsole, openCheckout, pay, read, readPage, signIn, subscribe } from "./person.ts"
 
 inBrowser("a person in the shop", (visit) => {
   test("signs in, subscribes, pays, and may read the archive", async () => {
@@ -11,10 +11,10 @@ inBrowser("a person in the shop", (visit) => {
     assert.include(await readPage(visited, "/account"), "You have no subscription")
     const before = await page.goto(`${shop}/archive`)
     assert.strictEqual(before?.status(), 403)
-    assert.include(await page.getByRole("main").innerText(), "The archive is for subscribers")
+    assert.include(await read(page.getByRole("main")), "The archive is for subscribers")
 
     await openCheckout(visited)
-    assert.include(await page.getByRole("main").innerText(), "$19 a month")
+    assert.include(await read(page.getByRole("main")), "$19 a month")
     assert.strictEqual(await page.getByLabel("E-mail").inputValue(), "ada.martin@acme-mail.dev")
     await pay(visited)
     // The key to the portal that Polar adds does not stay in the address.
@@ -22,7 +22,7 @@ inBrowser("a person in the shop", (visit) => {
 
     const archive = await page.goto(`${shop}/archive`)
     assert.strictEqual(archive?.status(), 200)
-    assert.include(await page.getByRole("main").innerText(), "On tides")
+    assert.include(await read(page.getByRole("main")), "On tides")
     const account = await readPage(visited, "/account")
     assert.include(account, "Active")
     assert.include(account, "It renews on")
@@ -40,7 +40,7 @@ inBrowser("a person in the shop", (visit) => {
     await signIn(visited)
     await openCheckout(visited)
     await page.getByRole("button", { name: "Pay with a card that is declined" }).click()
-    assert.include(await page.getByRole("alert").innerText(), "declined, and nothing was charged")
+    assert.include(await read(page.getByRole("alert")), "declined, and nothing was charged")
     await pay(visited)
     assert.include(await readPage(visited, "/account"), "Active")
   })
@@ -74,7 +74,7 @@ inBrowser("a person in the shop", (visit) => {
     await simulator.flush()
     await page.getByRole("link", { name: "Back to the shop" }).click()
     await page.waitForURL(`${shop}/account`)
-    const canceled = await page.getByRole("main").innerText()
+    const canceled = await read(page.getByRole("main"))
     assert.include(canceled, "Cancellation scheduled")
     assert.include(canceled, "Until")
     assert.strictEqual((await page.goto(`${shop}/archive`))?.status(), 200)
@@ -84,7 +84,7 @@ inBrowser("a person in the shop", (visit) => {
     const gone = await readPage(visited, "/account")
     assert.include(gone, "You have no subscription")
     assert.include(gone, "Ended")
-    assert.include(await page.getByRole("note").innerText(), "Simulated time")
+    assert.include(await read(page.getByRole("note")), "Simulated time")
   })
 
   test("a renewal is declined: there is grace, it runs out, and payments that go on failing end it", async () => {
@@ -98,7 +98,7 @@ inBrowser("a person in the shop", (visit) => {
     assert.include(overdue, "Payment overdue")
     assert.include(overdue, "Access for now")
     assert.strictEqual((await page.goto(`${shop}/archive`))?.status(), 200)
-    assert.include(await page.getByRole("main").innerText(), "Your last payment was declined")
+    assert.include(await read(page.getByRole("main")), "Your last payment was declined")
 
     for (let attempt = 1; attempt <= 3; attempt++) {
       await inConsole(visited, "Fail the next payment")

@@ -1,6 +1,6 @@
 /** A person at a browser, and the shop and the simulator that they visit. */
 
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core"
+import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from "playwright-core"
 import { afterAll, assert, beforeAll, describe } from "vitest"
 import { type Started, start } from "../../examples/shop/src/start.ts"
 import { temporaryFolder } from "../e2e/serverProcess.ts"
@@ -88,8 +88,12 @@ export const inConsole = async ({ page, simulator }: Visited, button: string | R
   await page.getByRole("status").waitFor()
 }
 
-/** What a page of the shop says, as a person reads it. */
+/** What a part of a page says, as a person reads it. */
+// biome-ignore lint/performance/useDomNodeTextContent: text that is hidden is not read
+export const read = (part: Locator): Promise<string> => part.innerText()
+
+/** What a page of the shop says. */
 export const readPage = async ({ page, shop }: Visited, path: string): Promise<string> => {
   await page.goto(`${shop}${path}`)
-  return page.getByRole("main").innerText()
+  return read(page.getByRole("main"))
 }

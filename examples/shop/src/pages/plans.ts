@@ -74,15 +74,15 @@ export const welcome = async (visit: Visit): Promise<Response> => {
   return shopPage(visit, {
     title: isThere ? "Welcome" : "One moment",
     live: true,
-    ...(isThere ? {} : { refreshSeconds: 3 }),
     main: html`<div id="welcome" data-version="${activity.version()}">${
       isThere
         ? html`<h1>Welcome, ${visit.user.name}</h1><p class="lead">Your subscription is here.</p>
 ${await accessCard(visit, visit.user.id)}
 <p class="row gap"><a class="button primary" href="/archive">Read the archive</a><a class="button" href="/account">Your subscription</a></p>`
         : html`<h1>One moment</h1>
-<p class="lead">We are waiting to hear from Polar about your payment. This page looks again by itself.</p>
-<form method="post" action="/account/check"><button>Ask Polar now</button></form>`
+<p class="lead">We are waiting to hear from Polar about your payment. This page shows it by itself.</p>
+<div class="row"><form method="post" action="/account/check"><button>Ask Polar now</button></form>
+<a href="${visit.url.pathname}${visit.url.search}">Load the page again</a></div>`
     }</div>`
   })
 }

@@ -127,7 +127,7 @@ const subscriptionSection = ({ world }: ConsoleState): Html => {
     "Customers and subscriptions",
     lines.length === 0
       ? html`<p class="empty">Nobody has come yet. A customer appears when somebody in the shop starts a checkout.</p>`
-      : table("subscriptions", ["Customer", "Plan", "Status", "Next", "What happens now"], lines)
+      : table("subscriptions", ["Customer", "Plan", "Status", "Next", "Actions"], lines)
   )
 }
 
@@ -168,7 +168,7 @@ const checkoutSection = ({ world }: ConsoleState): Html | false => {
       "Open checkouts",
       table(
         "checkouts",
-        ["Buyer", "Plan", "Open until", "What happens now"],
+        ["Buyer", "Plan", "Open until", "Actions"],
         open.reverse().map((checkout) => checkoutRow(world, checkout))
       )
     )
@@ -189,7 +189,7 @@ const chaosSection = ({ chaos }: ConsoleState): Html =>
     html`<form class="card" method="post" action="/console/chaos"><fieldset><legend>What happens to deliveries on the way</legend>
 ${chaosSwitches.map(
   ({ hint, label, name }) =>
-    html`<label class="check"><input type="checkbox" name="${name}" value="on"${chaos[name] > 0 && html` checked`}><span>${label} <span class="muted">${hint}</span></span></label>`
+    html`<label class="check"><input type="checkbox" name="${name}" value="on"${chaos[name] > 0 && html` checked`}><span><strong>${label}</strong> <span class="muted">${hint}</span></span></label>`
 )}
 </fieldset><button class="primary">Apply</button></form>`
   )
@@ -201,7 +201,7 @@ const endpointSection = ({ world }: ConsoleState): Html => {
     "Webhook endpoints",
     endpoints.length === 0
       ? html`<p class="empty">Nobody listens. An app adds its endpoint through the API, or with <code>addEndpoint</code>.</p>`
-      : table("endpoints", ["Address", "State", "Events", "What happens now"], endpoints.map(endpointRow))
+      : table("endpoints", ["Address", "State", "Events", "Actions"], endpoints.map(endpointRow))
   )
 }
 
@@ -231,7 +231,7 @@ const deliverySection = ({ world, now }: ConsoleState): Html => {
         } <a href="/#deliveries">Refresh</a></p>
 ${table(
   "deliveries",
-  ["Event", "When", "State", "Answer", "What happens now"],
+  ["Event", "When", "State", "Answer", "Actions"],
   shown.map((event) => deliveryRow(event, now, answers.get(event.id) ?? null))
 )}`
   )
@@ -244,7 +244,7 @@ const deliveryRow = (event: WebhookEvent, now: EpochMicros, answer: string | nul
   event.attempts === 0
     ? html`<span class="muted">Not sent yet</span>`
     : html`${event.last_http_code ?? "No answer"}${event.attempts > 1 && html` <span class="muted">after ${event.attempts} attempts</span>`}${
-        answer !== null && html`<br><code class="small">${answer.slice(0, 80)}</code>`
+        answer !== null && html` <code class="small">${answer.slice(0, 40)}</code>`
       }`
 }</td>
 <td><form method="post" action="/console/events/${event.id}/redeliver"><button>Redeliver</button></form></td></tr>`

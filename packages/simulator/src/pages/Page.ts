@@ -31,8 +31,6 @@ export interface Page {
   readonly current?: string | undefined
   /** Other origins that forms of this page may lead to. */
   readonly formTargets?: ReadonlyArray<string> | undefined
-  /** Loads the page again after so many seconds, where no script does better. */
-  readonly refreshSeconds?: number | undefined
   /** Of this site. */
   readonly script?: string | undefined
   readonly headers?: Readonly<Record<string, string>> | undefined
@@ -84,7 +82,7 @@ export const respond = (page: Page): Response =>
 export const seeOther = (location: string, headers: Readonly<Record<string, string>> = {}): Response =>
   new Response(null, { status: 303, headers: { location, "cache-control": "no-store", ...headers } })
 
-const documentOf = ({ current, main, refreshSeconds, script, site, title }: Page): Html => html`<!doctype html>
+const documentOf = ({ current, main, script, site, title }: Page): Html => html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -93,7 +91,6 @@ const documentOf = ({ current, main, refreshSeconds, script, site, title }: Page
 <title>${title} · ${site.name}</title>
 <link rel="icon" href="${iconPath}" type="image/svg+xml">
 <link rel="stylesheet" href="${stylesheetPath}?v=${version}">
-${refreshSeconds !== undefined && html`<meta http-equiv="refresh" content="${refreshSeconds}">`}
 ${script !== undefined && html`<script src="${script}" defer></script>`}
 </head>
 <body class="${site.kind}">
@@ -114,7 +111,7 @@ ${site.notice !== undefined && html`<div class="notice" role="note"><div class="
 <main id="main" class="wide" tabindex="-1">
 ${main}
 </main>
-<footer class="wide">${site.footer}</footer>
+<footer><div class="wide">${site.footer}</div></footer>
 </body>
 </html>
 `

@@ -86,13 +86,14 @@ nav a[aria-current] { color: var(--text); font-weight: 600; box-shadow: inset 0 
 main { flex: 1; padding-block: 2rem 3rem; }
 main > section, main > form { margin-top: 2.5rem; }
 footer { padding-block: 1.25rem 2rem; color: var(--muted); font-size: 0.875rem; border-top: 1px solid var(--line); }
+h1 + :is(.card, .empty, div) { margin-top: 1.25rem; }
 
 .card { background: var(--surface); border: 1px solid var(--line); border-radius: 12px; padding: 1.25rem 1.4rem; }
 .card + .card { margin-top: 1rem; }
 .narrow { max-width: 30rem; margin-inline: auto; }
 .cards { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); padding: 0; list-style: none; margin: 0; }
-.cards > * { margin: 0; display: flex; flex-direction: column; gap: 0.35rem; }
-.cards > * + * { margin-top: 0; }
+.cards > * { display: flex; flex-direction: column; gap: 0.35rem; }
+.cards > .card { margin: 0; }
 .cards form { margin-top: auto; padding-top: 0.75rem; }
 .price { font-size: 1.5rem; font-weight: 650; letter-spacing: -0.01em; margin: 0; }
 .price .per { font-size: 1rem; font-weight: 400; color: var(--muted); letter-spacing: 0; }
@@ -138,12 +139,16 @@ input[type="text"], input[type="email"], select {
 input[readonly] { color: var(--muted); }
 .field { margin-bottom: 1rem; }
 .check { display: flex; gap: 0.6rem; align-items: baseline; margin-bottom: 0.55rem; font-weight: 400; }
+.check strong { font-weight: 600; }
 .check input { accent-color: var(--accent); width: 1.05rem; height: 1.05rem; flex: none; transform: translateY(0.15rem); }
-fieldset { border: 0; margin: 0; padding: 0; min-width: 0; }
+fieldset { border: 0; margin: 0 0 1rem; padding: 0; min-width: 0; }
 legend { padding: 0; font-weight: 600; margin-bottom: 0.5rem; }
 
 .scroll { overflow-x: auto; background: var(--surface); border: 1px solid var(--line); border-radius: 12px; }
-table { border-collapse: collapse; width: 100%; font-size: 0.9375rem; }
+table { border-collapse: collapse; width: 100%; min-width: 36rem; font-size: 0.9375rem; }
+body.simulator table { min-width: 52rem; }
+table .small { font-weight: 400; }
+table code { white-space: nowrap; }
 th, td { text-align: left; padding: 0.6rem 0.9rem; vertical-align: top; border-top: 1px solid var(--line); }
 thead th { border-top: 0; color: var(--muted); font-weight: 600; font-size: 0.8125rem; white-space: nowrap; }
 tbody tr:hover { background: color-mix(in srgb, var(--accent) 5%, transparent); }
