@@ -63,7 +63,7 @@ const run = async (terminal: Terminal): Promise<void> => {
     onNotification: ({ status, userId }) =>
       terminal.out(
         json
-          ? JSON.stringify({ event: "subscriptionChange", userId, status })
+          ? JSON.stringify({ event: "subscriptionChange", userId, subscription: { status } })
           : `onSubscriptionChange: ${userId} is now ${status}`
       )
   })

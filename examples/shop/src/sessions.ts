@@ -33,15 +33,18 @@ export const makeSessions = ({ key, now = Date.now, secure, users }: SessionOpti
       const [id = "", expires = "", signature = ""] = (cookieOf(request, cookieName) ?? "").split(".")
       const isGenuine = isEqual(signature, sign(`${id}.${expires}`))
       if (!isGenuine || Number(expires) <= now()) return null
-      return users.find((user) => encodeURIComponent(user.id) === id) ?? null
+      return users.find((user) => textOf(user.id) === id) ?? null
     },
     open: (user) => {
-      const value = `${encodeURIComponent(user.id)}.${now() + lifetimeSeconds * 1000}`
+      const value = `${textOf(user.id)}.${now() + lifetimeSeconds * 1000}`
       return cookie(`${value}.${sign(value)}`, lifetimeSeconds)
     },
     close: () => cookie("", 0)
   }
 }
+
+/** The id in letters that no cookie minds, and without the dots that separate the parts. */
+const textOf = (id: string): string => Buffer.from(id).toString("base64url")
 
 const isEqual = (one: string, other: string): boolean => {
   const [left, right] = [Buffer.from(one), Buffer.from(other)]
