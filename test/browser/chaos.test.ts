@@ -45,7 +45,7 @@ inBrowser("chaos", (visit) => {
     await inConsole(visited, "Fail the next payment")
     await inConsole(visited, "Advance to the next renewal")
     await eventually(visited, "/account", "Payment overdue", "Access for now")
-    await inConsole(visited, "Advance to the next payment attempt")
+    await inConsole(visited, "Advance to the next attempt")
     await eventually(visited, "/account", "Active", "It renews on")
     await inConsole(visited, "Cancel")
     await inConsole(visited, "Advance to the end")

@@ -102,14 +102,14 @@ inBrowser("a person in the shop", (visit) => {
 
     for (let attempt = 1; attempt <= 3; attempt++) {
       await inConsole(visited, "Fail the next payment")
-      await inConsole(visited, "Advance to the next payment attempt")
+      await inConsole(visited, "Advance to the next attempt")
     }
     // Two, five and seven days later: more than the week of grace, and Polar still tries.
     assert.include(await readPage(visited, "/account"), "No access")
     assert.strictEqual((await page.goto(`${shop}/archive`))?.status(), 403)
 
     await inConsole(visited, "Fail the next payment")
-    await inConsole(visited, "Advance to the next payment attempt")
+    await inConsole(visited, "Advance to the next attempt")
     assert.include(await readPage(visited, "/account"), "You have no subscription")
   })
 

@@ -7,7 +7,7 @@ import type { Visit } from "../Shop.ts"
 
 const links = [
   { href: "/", text: "Plans" },
-  { href: "/account", text: "Your subscription" },
+  { href: "/account", text: "Subscription" },
   { href: "/archive", text: "Archive" },
   { href: "/activity", text: "Activity" }
 ]

@@ -9,8 +9,8 @@ import { invalid, type Refusal } from "../Refusal.ts"
 import type * as Simulator from "../Simulator.ts"
 import * as Subscriptions from "../Subscriptions.ts"
 import * as Webhooks from "../Webhooks.ts"
-import { chaosSwitches, nextDue, view } from "./ConsoleView.ts"
-import { html } from "./Html.ts"
+import { chaosSwitches } from "./ConsoleDeliveries.ts"
+import { nextDue, view } from "./ConsoleView.ts"
 import { seeOther } from "./Page.ts"
 import type { Route } from "./Router.ts"
 import { consolePage, type Handler, type Visit } from "./Visit.ts"
@@ -21,40 +21,42 @@ const show: Handler = ({ simulator, url }) =>
     const now = yield* simulator.now
     const realNow = Timestamp.fromMillis(yield* Clock.currentTimeMillis)
     const chaos = yield* simulator.chaos
-    const done = said.get(url.searchParams.get("done") ?? "")
+    const done = doneOf(url.searchParams.get("done"))
     return consolePage({
       title: "Console",
       current: "/",
-      main: view({ world, now, realNow, chaos, message: done === undefined ? undefined : html`${done}` })
+      main: view({ world, now, realNow, chaos, done })
     })
   })
 
-/** What an action tells of itself afterwards; the address names it, and says no words of its own. */
-const said: ReadonlyMap<string, string> = new Map([
-  ["advanced", "The simulated time has moved on, and what fell due has happened."],
-  ["decline", "The next payment will be declined."],
-  ["decline-for-good", "The next payment will be declined for good: it is not tried again."],
-  ["no-decline", "The next payments go through again."],
-  ["subscription", "Done, and the shop has been told."],
-  ["expired", "The checkout has expired."],
-  ["chaos", "Deliveries are treated like this from now on."],
-  ["redelivered", "The event was sent again."],
-  ["endpoint", "Done."]
-])
+/** What an action tells of itself afterwards, and where; the address names it, and says no words of its own. */
+const said = {
+  advanced: { section: "time", text: "Time has moved on, and what fell due has happened." },
+  moved: { section: "subscriptions", text: "Time has moved on, and what fell due has happened." },
+  decline: { section: "payments", text: "Done." },
+  "decline-for-good": { section: "payments", text: "Done. A payment that is declined for good is not tried again." },
+  payments: { section: "payments", text: "Payments go through again." },
+  subscription: { section: "subscriptions", text: "Done, and the shop has been told." },
+  expired: { section: "checkouts", text: "The checkout has expired." },
+  chaos: { section: "chaos", text: "Deliveries are treated like this from now on." },
+  redelivered: { section: "deliveries", text: "The event was sent again." },
+  endpoint: { section: "endpoints", text: "Done." }
+} as const
 
-const back = (done: string, section: string): Response => seeOther(`/?done=${done}#${section}`)
+type Done = keyof typeof said
+
+const doneOf = (name: string | null): (typeof said)[Done] | undefined =>
+  Object.entries(said).find(([one]) => one === name)?.[1]
+
+const back = (done: Done): Response => seeOther(`/?done=${done}#${said[done].section}`)
 
 /** Does something, gives deliveries a moment, and goes back to where it was asked for. */
 const action =
-  (
-    done: string | ((visit: Visit) => string),
-    section: string,
-    act: (visit: Visit) => Effect.Effect<unknown, Refusal>
-  ): Handler =>
+  (done: Done | ((visit: Visit) => Done), act: (visit: Visit) => Effect.Effect<unknown, Refusal>): Handler =>
   (visit) =>
     act(visit).pipe(
       Effect.zipRight(Effect.timeoutOption(visit.simulator.flush, "3 seconds")),
-      Effect.as(back(typeof done === "string" ? done : done(visit), section))
+      Effect.as(back(typeof done === "string" ? done : done(visit)))
     )
 
 const id = ({ params }: Visit): string => params["id"] ?? ""
@@ -131,29 +133,26 @@ const setEndpoint = (visit: Visit): Effect.Effect<unknown, Refusal> =>
 
 const post = (path: string, handler: Handler): Route<Handler> => ({ method: "POST", path, handler })
 
+const paymentsDone = ({ form }: Visit): Done => {
+  const next = form.get("next")
+  return next === "decline" || next === "decline-for-good" ? next : "payments"
+}
+
+const subscriptionDone = ({ form }: Visit): Done => (form.get("action") === "advance" ? "moved" : "subscription")
+
 export const routes: ReadonlyArray<Route<Handler>> = [
   { method: "GET", path: "/", handler: show },
-  post("/console/advance", action("advanced", "time", advance)),
-  post(
-    "/console/payments",
-    action(({ form }) => form.get("next") ?? "no-decline", "payments", payments)
-  ),
-  post(
-    "/console/subscriptions/{id}",
-    action(
-      ({ form }) => (form.get("action") === "advance" ? "advanced" : "subscription"),
-      "subscriptions",
-      changeSubscription
-    )
-  ),
+  post("/console/advance", action("advanced", advance)),
+  post("/console/payments", action(paymentsDone, payments)),
+  post("/console/subscriptions/{id}", action(subscriptionDone, changeSubscription)),
   post(
     "/console/checkouts/{id}/expire",
-    action("expired", "checkouts", (visit) => visit.simulator.expireCheckout(id(visit)))
+    action("expired", (visit) => visit.simulator.expireCheckout(id(visit)))
   ),
-  post("/console/chaos", action("chaos", "chaos", setChaos)),
+  post("/console/chaos", action("chaos", setChaos)),
   post(
     "/console/events/{id}/redeliver",
-    action("redelivered", "deliveries", (visit) => visit.simulator.redeliver(id(visit)))
+    action("redelivered", (visit) => visit.simulator.redeliver(id(visit)))
   ),
-  post("/console/endpoints/{id}", action("endpoint", "endpoints", setEndpoint))
+  post("/console/endpoints/{id}", action("endpoint", setEndpoint))
 ]

@@ -42,15 +42,18 @@ export const date = (at: Date): Html => html`<time datetime="${at.toISOString()}
 
 export const time = (at: Date): Html => html`<time datetime="${at.toISOString()}">${timeFormat.format(at)} UTC</time>`
 
-const dayMillis = 86_400_000
+const minuteMillis = 60_000
+const hourMillis = 60 * minuteMillis
+const dayMillis = 24 * hourMillis
 
-/** `31 days`, `2 hours`, `a minute`: whole units, never more than there are. */
+/** `31 days`, `2 hours`, `5 minutes`: to the nearest one. */
 export const duration = (millis: number): string => {
-  const minutes = Math.floor(millis / 60_000)
-  const plural = (count: number, unit: string) => `${count} ${unit}${count === 1 ? "" : "s"}`
-  if (millis >= dayMillis) return plural(Math.floor(millis / dayMillis), "day")
-  if (minutes >= 60) return plural(Math.floor(minutes / 60), "hour")
-  return minutes === 0 ? "less than a minute" : plural(minutes, "minute")
+  const about = (unit: string, length: number) => {
+    const count = Math.round(millis / length)
+    return `${count} ${unit}${count === 1 ? "" : "s"}`
+  }
+  if (millis >= dayMillis) return about("day", dayMillis)
+  return millis >= hourMillis ? about("hour", hourMillis) : about("minute", minuteMillis)
 }
 
 export type Tone = "good" | "warn" | "bad" | "plain"

@@ -84,7 +84,10 @@ nav a[aria-current] { color: var(--text); font-weight: 600; box-shadow: inset 0 
 .notice p { max-width: none; }
 .notice a { color: inherit; }
 main { flex: 1; padding-block: 2rem 3rem; }
-main > section, main > form { margin-top: 2.5rem; }
+main > section, main > div > section, main > form { margin-top: 2.5rem; }
+main > section.card { margin-top: 1.25rem; }
+section { scroll-margin-top: 1rem; }
+section > .message { max-width: none; }
 footer { padding-block: 1.25rem 2rem; color: var(--muted); font-size: 0.875rem; border-top: 1px solid var(--line); }
 h1 + :is(.card, .empty, div) { margin-top: 1.25rem; }
 
@@ -94,6 +97,7 @@ h1 + :is(.card, .empty, div) { margin-top: 1.25rem; }
 .cards { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); padding: 0; list-style: none; margin: 0; }
 .cards > * { display: flex; flex-direction: column; gap: 0.35rem; }
 .cards > .card { margin: 0; }
+.cards p { margin: 0; }
 .cards form { margin-top: auto; padding-top: 0.75rem; }
 .price { font-size: 1.5rem; font-weight: 650; letter-spacing: -0.01em; margin: 0; }
 .price .per { font-size: 1rem; font-weight: 400; color: var(--muted); letter-spacing: 0; }
@@ -156,11 +160,13 @@ td.actions { min-width: 17rem; }
 .log { list-style: none; margin: 0; padding: 0; }
 .log li { padding: 0.7rem 0; border-top: 1px solid var(--line); display: flex; flex-wrap: wrap; gap: 0.25rem 0.9rem; align-items: baseline; }
 .log li:first-child { border-top: 0; }
+.log.card { padding-block: 0.35rem; padding-inline: 1.4rem; }
 .split { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(18rem, 1fr)); }
 .split > .card { margin: 0; }
 @media (max-width: 36rem) {
   main { padding-block: 1.35rem 2rem; }
   h1 { font-size: 1.5rem; }
+  nav ul { gap: 0.25rem 0.9rem; font-size: 0.9375rem; }
   .aside { margin-left: 0; width: 100%; justify-content: space-between; }
   dl { grid-template-columns: 1fr; gap: 0; }
   dd { margin-bottom: 0.6rem; }
