@@ -1,4 +1,4 @@
-/** The README's examples are the files in `test/examples`, which are type-checked. */
+/** The examples in the documentation are the files in `test/examples`, which are type-checked. */
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, test } from "vitest"
@@ -7,10 +7,15 @@ const examples = readdirSync(join(import.meta.dirname, "examples")).map((file) =
   readFileSync(join(import.meta.dirname, "examples", file), "utf8").trim()
 )
 
-const readme = readFileSync(join(import.meta.dirname, "../README.md"), "utf8")
+const blocksOf = (page: string): ReadonlyArray<string> => {
+  const text = readFileSync(join(import.meta.dirname, "..", page), "utf8")
+  return [...text.matchAll(/```ts\n([\s\S]*?)```/g)].map((match) => (match[1] ?? "").trim())
+}
 
-test("every example of the README is one that is type-checked", () => {
-  const blocks = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map((match) => (match[1] ?? "").trim())
+const pages = ["README.md", "docs/simulator.md"]
+
+test("every example of the documentation is one that is type-checked", () => {
+  const blocks = pages.flatMap(blocksOf)
   assert.isAtLeast(blocks.length, examples.length)
   for (const block of blocks) assert.include(examples, block)
 })

@@ -166,8 +166,7 @@ describe("a subscriber's life", () => {
     const others = (await polar.subscriptions.list({ status: ["active"], limit: 100 })).items
     for (const other of others) if (other.id !== id) await polar.subscriptions.revoke(other.id)
     const { current_period_end } = await polar.subscriptions.get(id)
-    const left = Date.parse(current_period_end) - (await scene.simulator.now()).getTime()
-    await scene.simulator.advance(left + 3_600_000)
+    await scene.simulator.advanceTo(new Date(current_period_end))
     assert.strictEqual((await polar.subscriptions.get(id)).status, "past_due")
     const recovered = await deliveredBy(() => scene.simulator.advance("3 days"))
     assert.deepStrictEqual(recovered, [

@@ -42,60 +42,64 @@ export const transition = <A>(
   at: Timestamp.EpochMicros,
   random: PCGRandom,
   change: Transition<A>
-): { readonly world: World; readonly answer: Either.Either<A, Refusal>; readonly emitted: ReadonlyArray<Emitted> } => {
+): {
+  readonly world: World
+  readonly answer: Either.Either<A, Refusal>
+  readonly emitted: ReadonlyArray<Emitted>
+  /** When it was over: the next one begins no earlier. */
+  readonly last: Timestamp.EpochMicros
+} => {
   const step = new Step(world, at, random)
   const answer = change(step)
   return Either.isRight(answer)
-    ? { world: step.finish(), answer, emitted: step.emitted }
+    ? { world: step.finish(), answer, emitted: step.emitted, last: step.last }
     : // A card that was asked was asked, whatever became of the rest.
-      { world: { ...world, declines: step.world.declines }, answer, emitted: [] }
+      { world: { ...world, declines: step.world.declines }, answer, emitted: [], last: step.last }
 }
 
 export const make = (options: Seed.WorldOptions): Effect.Effect<Engine> =>
   Effect.gen(function* () {
     const clock = Effect.map(Clock.currentTimeMillis, Timestamp.fromMillis)
     const changes = yield* PubSub.sliding<void>(1)
-    let world = Seed.world(options, yield* clock)
+    const start = yield* clock
+    let world = Seed.world(options, start)
     let offset = 0
     let log: Array<Emitted> = []
 
-    const now = Effect.map(clock, (at) => plus(at, offset))
+    // Never backwards, and never the same twice: a clock that stands still, or is set back, changes no order.
+    let last = start
+    const later = (at: Timestamp.EpochMicros): Timestamp.EpochMicros => plus(at, Math.max(0, last - at))
+    const now = Effect.map(clock, (at) => later(plus(at, offset)))
 
-    // One seed for all that happens at once: a transition is a plain function.
-    const randomness = Effect.map(
-      Effect.all([Random.nextIntBetween(0, 2 ** 31), Random.nextIntBetween(0, 2 ** 31)]),
-      ([high, low]) => new PCGRandom(high, low)
-    )
+    // Seeded once: a transition is a plain function, and the same seed makes the same ids whatever else uses `Random`.
+    const random = new PCGRandom(yield* Random.nextIntBetween(0, 2 ** 31), yield* Random.nextIntBetween(0, 2 ** 31))
 
-    const apply = <A>(at: Timestamp.EpochMicros, random: PCGRandom, change: Transition<A>) => {
-      const result = transition(world, at, random, change)
+    const apply = <A>(at: Timestamp.EpochMicros, change: Transition<A>) => {
+      const result = transition(world, later(at), random, change)
       world = result.world
+      last = result.last
       log.push(...result.emitted)
       if (log.length > 2 * logLimit) log = log.slice(-logLimit)
       return result.answer
     }
 
     // Synchronous from here to the answer, so that nobody sees a half-done state.
-    const settle = (until: Timestamp.EpochMicros, random: PCGRandom): boolean => {
+    const settle = (until: Timestamp.EpochMicros): boolean => {
       let due = Due.first(world)
       const some = due !== undefined && due.at <= until
       while (due !== undefined && due.at <= until) {
         const { at, run } = due
-        apply(at, random, (step) => Either.right(run(step)))
+        apply(at, (step) => Either.right(run(step)))
         due = Due.first(world)
       }
       return some
     }
 
-    const settled = Effect.map(Effect.all([now, randomness]), ([at, random]) => ({
-      at,
-      random,
-      changed: settle(at, random)
-    }))
+    const settled = Effect.map(now, (at) => ({ at, changed: settle(at) }))
 
     const run = <A>(change: Transition<A>): Effect.Effect<A, Refusal> =>
       settled.pipe(
-        Effect.flatMap(({ at, random }) => apply(at, random, change)),
+        Effect.flatMap(({ at }) => apply(at, change)),
         Effect.ensuring(PubSub.publish(changes, undefined))
       )
 

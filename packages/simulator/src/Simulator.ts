@@ -4,7 +4,7 @@ import * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as PolarClient from "@kavach-polar/core/PolarClient"
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
@@ -49,6 +49,8 @@ export interface Service {
 
   /** Moves the simulator's time on, and does what falls due, each at its own time; then sends what came of it. */
   readonly advance: (duration: Duration.DurationInput) => Effect.Effect<void>
+  /** The same until this moment, its millisecond included, such as the end of a period; one that is past is no wait. */
+  readonly advanceTo: (date: Date) => Effect.Effect<void>
   /** Sends every webhook that is due, and returns when nothing is under way any more. */
   readonly flush: Effect.Effect<void>
 
@@ -76,7 +78,8 @@ export interface Service {
 
 export class Simulator extends Context.Tag("@kavach-polar/simulator/Simulator")<Simulator, Service>() {}
 
-const longestSleepMillis = 12 * 3_600_000
+// A timer of JavaScript takes no more.
+const longestSleepMillis = 2 ** 31 - 1
 
 export const make = (options: Options = {}): Effect.Effect<Service, never, HttpClient.HttpClient | Scope.Scope> =>
   Effect.gen(function* () {
@@ -98,6 +101,20 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, HttpC
     const addEndpoint = (options: EndpointOptions) =>
       engine.run(Webhooks.createEndpoint({ ...options, events: options.events ?? Webhooks.eventTypes }))
 
+    // From one thing that is due to the next, so that ten attempts at a webhook are ten, also when months pass at once.
+    const advance = (duration: Duration.DurationInput): Effect.Effect<void> =>
+      Effect.gen(function* () {
+        let left = Duration.toMillis(duration)
+        while (left > 0) {
+          yield* sender.flush
+          const waits = [yield* engine.untilDue, yield* sender.untilDue].map((wait) => wait ?? left)
+          const next = Math.max(1, Math.min(left, ...waits))
+          yield* engine.advance(next)
+          left -= next
+        }
+        yield* sender.flush
+      })
+
     yield* background(engine, sender)
 
     return {
@@ -111,7 +128,9 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, HttpC
       expireCheckout: (id) => Effect.asVoid(engine.run(Checkouts.expire(id))),
       failNextPayment: ({ forGood = false } = {}) =>
         edit((world) => ({ ...world, declines: [...world.declines, forGood] })),
-      advance: (duration) => Effect.zipRight(engine.advance(duration), sender.flush),
+      advance,
+      advanceTo: (date) =>
+        Effect.flatMap(engine.now, (now) => advance(Math.max(0, date.getTime() + 1 - Math.floor(now / 1000)))),
       flush: sender.flush,
       addEndpoint,
       connect: (receiver, options = {}) =>

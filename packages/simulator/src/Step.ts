@@ -31,6 +31,11 @@ export class Step {
     this.#random = random
   }
 
+  /** The last time that was given out. */
+  get last(): EpochMicros {
+    return this.#now
+  }
+
   /** The time; later by a microsecond every time it is asked for. */
   now(): EpochMicros {
     this.#now = plus(this.#now, 1)

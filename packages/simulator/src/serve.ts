@@ -14,6 +14,7 @@ import { listen } from "./NodeServer.ts"
 import type { Payment } from "./Payments.ts"
 import * as Pages from "./pages/Pages.ts"
 import type { WebhookEndpoint, WebhookEvent, World } from "./Records.ts"
+import type { Receiver } from "./Sender.ts"
 import * as Simulator from "./Simulator.ts"
 import type { Emitted } from "./Step.ts"
 
@@ -26,8 +27,14 @@ export interface Simulation {
   readonly expireCheckout: (checkoutId: string) => Promise<void>
   readonly failNextPayment: (options?: { readonly forGood?: boolean }) => Promise<void>
   readonly advance: (duration: Duration.DurationInput) => Promise<void>
+  readonly advanceTo: (date: Date) => Promise<void>
   readonly flush: () => Promise<void>
   readonly addEndpoint: (options: Simulator.EndpointOptions) => Promise<WebhookEndpoint>
+  /** A webhook endpoint in this process: a function from `Request` to `Response`, such as `polar().webhook`. */
+  readonly connect: (
+    receive: (request: Request) => Promise<Response>,
+    options?: Omit<Simulator.EndpointOptions, "url">
+  ) => Promise<WebhookEndpoint>
   readonly redeliver: (eventId: string) => Promise<WebhookEvent>
   readonly setChaos: (chaos: Partial<Chaos>) => Promise<void>
   /** The simulator's time. */
@@ -68,6 +75,17 @@ export const serve = async ({ port = 0, ...options }: ServeOptions = {}): Promis
   return { ...simulation, url, accessToken: token === undefined ? Simulator.accessToken : Redacted.value(token.token) }
 }
 
+// A function that throws is an app that crashes.
+const receiverOf =
+  (receive: (request: Request) => Promise<Response>): Receiver =>
+  ({ body, headers }) =>
+    Effect.match(
+      Effect.tryPromise(() =>
+        receive(new Request("http://in-process.invalid/", { method: "POST", headers, body: new Uint8Array(body) }))
+      ),
+      { onFailure: () => 500, onSuccess: ({ status }) => status }
+    )
+
 const start = async <A, E>(
   options: Simulator.Options,
   then: (simulator: Simulator.Service) => Effect.Effect<A, E, Scope.Scope>
@@ -91,8 +109,10 @@ const start = async <A, E>(
       expireCheckout: (id) => run(simulator.expireCheckout(id)),
       failNextPayment: (options) => run(simulator.failNextPayment(options)),
       advance: (duration) => run(simulator.advance(duration)),
+      advanceTo: (date) => run(simulator.advanceTo(date)),
       flush: () => run(simulator.flush),
       addEndpoint: (options) => run(simulator.addEndpoint(options)),
+      connect: (receive, options) => run(simulator.connect(receiverOf(receive), options)),
       redeliver: (id) => run(simulator.redeliver(id)),
       setChaos: (chaos) => run(simulator.setChaos(chaos)),
       now: async () => new Date(toMillis(await run(simulator.now))),

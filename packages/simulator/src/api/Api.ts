@@ -78,9 +78,7 @@ export const make = (engine: Engine, options: Options): Effect.Effect<(request: 
         }
         yield* allowed(match, scopes)
         const body = yield* bodyOf(request, options.lengthRequired === true)
-        const params = Object.fromEntries(
-          Object.entries(match.params).map(([name, value]) => [name, decodeURIComponent(value)])
-        )
+        const params = Object.fromEntries(Object.entries(match.params).map(([name, value]) => [name, decoded(value)]))
         return yield* engine.run((step) => match.route.handle(step, { params, query: url.searchParams, body }))
       })
 
@@ -98,6 +96,12 @@ export const make = (engine: Engine, options: Options): Effect.Effect<(request: 
           Effect.map((answer) => respond(answer, headers)),
           Effect.catchAll((refusal) =>
             Effect.succeed(respond(refusalAnswer(refusal), { ...headers, ...refusal.headers }))
+          ),
+          Effect.catchAllDefect((defect) =>
+            Effect.as(
+              Effect.logError("The simulator failed; this is a bug of its own.", defect),
+              new Response("Internal Server Error", { status: 500 })
+            )
           )
         )
       })
@@ -110,6 +114,15 @@ const routed = (pathname: string): string =>
     .replace(/%2f/gi, "/")
     .replace(/^\/api\/v1\//, "/v1/")
     .replace(/^\/v1\/checkouts\/custom\//, "/v1/checkouts/")
+
+// What is no encoding is what it looks like.
+const decoded = (segment: string): string => {
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    return segment
+  }
+}
 
 /** A path that is right but for the slash at its end leads there. */
 const redirect = (url: URL, path: string): Either.Either<never, Refusal> => {

@@ -13,7 +13,7 @@ import { chaosSwitches } from "./ConsoleDeliveries.ts"
 import { nextDue, view } from "./ConsoleView.ts"
 import { seeOther } from "./Page.ts"
 import type { Route } from "./Router.ts"
-import { consolePage, type Handler, type Visit } from "./Visit.ts"
+import { consolePage, dateOf, type Handler, type Visit } from "./Visit.ts"
 
 const show: Handler = ({ simulator, url }) =>
   Effect.gen(function* () {
@@ -70,15 +70,14 @@ const advance = ({ form, simulator }: Visit): Effect.Effect<void, Refusal> => {
     : refuse("days", "It must be a number of days from 1 to 366.", form.get("days"))
 }
 
-/** Moves the time to just after what is next in a subscription's life. */
+/** Moves the time to what is next in a subscription's life. */
 const advanceTo = (subscriptionId: string, simulator: Simulator.Service): Effect.Effect<void, Refusal> =>
   Effect.gen(function* () {
     const next = yield* simulator.run((step) =>
       Either.map(Subscriptions.find(step, subscriptionId), (subscription) => nextDue(step.world, subscription))
     )
     if (next === undefined) return yield* refuse("action", "Nothing falls due by itself any more.", null)
-    const wait = next.at - (yield* simulator.now)
-    yield* simulator.advance(`${Math.max(0, Math.ceil(wait / 1000)) + 1000} millis`)
+    yield* simulator.advanceTo(dateOf(next.at))
   })
 
 const onSubscription = (name: string, id: string): Engine.Transition<unknown> | undefined => {

@@ -1,0 +1,113 @@
+/** Core's client over HTTP against the simulator: what it asks is what Polar documents, and it reads what is answered. */
+import { FetchHttpClient } from "@effect/platform"
+import * as PolarClient from "@kavach-polar/core/PolarClient"
+import { Seed } from "@kavach-polar/simulator"
+import { Cause, Chunk, Effect, Exit, Option, Redacted, Stream } from "effect"
+import { afterAll, assert, beforeAll, test } from "vitest"
+import { judgeAnswer, judgeRequest } from "./polarDocument.ts"
+import { type Witness, witness } from "./Witness.ts"
+
+let scene: Witness
+
+beforeAll(async () => {
+  scene = await witness({ allowMultipleSubscriptions: true })
+})
+
+afterAll(() => scene.close())
+
+type Client = PolarClient.PolarClient["Type"]
+
+const call = <A, E>(use: (client: Client) => Effect.Effect<A, E>): Promise<A> =>
+  PolarClient.make({
+    accessToken: Redacted.make(scene.simulator.accessToken),
+    apiBaseUrl: scene.simulator.url,
+    maxRetries: 0
+  }).pipe(Effect.flatMap(use), Effect.provide(FetchHttpClient.layer), Effect.runPromise)
+
+/** The tag of the error that a call fails with. */
+const refusal = async (use: (client: Client) => Effect.Effect<unknown, { readonly _tag: string }>): Promise<string> => {
+  const exit = await call((client) => Effect.exit(use(client)))
+  return Exit.isSuccess(exit) ? "accepted" : Option.getOrThrow(Cause.failureOption(exit.cause))._tag
+}
+
+test("customers: created once, found, never taken over", async () => {
+  const input = { email: "ada@acme-mail.dev", externalId: "usr 1|ä", name: "Ada", metadata: { tier: "pro" } }
+  const created = await call((client) => client.createOrGetCustomer(input))
+  const again = await call((client) => client.createOrGetCustomer(input))
+  assert.strictEqual(again.id, created.id)
+  const found = await call((client) => client.findCustomerByExternalId("usr 1|ä"))
+  assert.strictEqual(Option.getOrThrow(found).id, created.id)
+  assert.isTrue(Option.isNone(await call((client) => client.findCustomerByExternalId("nobody"))))
+  // No path can hold this one: it is looked for in the list.
+  assert.isTrue(Option.isNone(await call((client) => client.findCustomerByExternalId("a/b"))))
+  assert.strictEqual(
+    await refusal((client) => client.createCustomer({ ...input, externalId: "usr_2" })),
+    "PolarRejected"
+  )
+  assert.strictEqual(
+    await refusal((client) => client.createOrGetCustomer({ ...input, externalId: "usr_2" })),
+    "CustomerEmailTaken"
+  )
+})
+
+test("checkout, subscriptions, state, portal", async () => {
+  const ids: Array<string> = []
+  for (let count = 0; count < 3; count++) {
+    const session = await call((client) =>
+      client.createCheckout({
+        products: [Seed.products.pro.id, Seed.products.team.id],
+        externalCustomerId: "usr 1|ä",
+        successUrl: "https://app.acme.dev/return?checkout={CHECKOUT_ID}",
+        returnUrl: "https://app.acme.dev/",
+        metadata: { kavach_user_id: "usr_1", round: count, beta: true },
+        customerMetadata: { source: "test" },
+        customerName: "Ada",
+        allowDiscountCodes: false,
+        allowTrial: false,
+        locale: "fr"
+      })
+    )
+    assert.isNotNull(session.customerId)
+    const { subscription } = await scene.simulator.pay(session.id)
+    ids.push(subscription?.id ?? "none")
+  }
+  const listed = await call((client) =>
+    Stream.runCollect(client.listSubscriptions({ externalCustomerId: "usr 1|ä", active: true }))
+  )
+  assert.deepStrictEqual<ReadonlyArray<string>>(
+    Chunk.toReadonlyArray(listed).map(({ id }) => id),
+    ids
+  )
+  const [first] = Chunk.toReadonlyArray(listed)
+  assert.strictEqual(first?.metadata["kavach_user_id"], "usr_1")
+  assert.strictEqual(first?.productName, "Pro (monthly)")
+  const ended = await call((client) =>
+    Stream.runCollect(client.listSubscriptions({ productId: Seed.products.pro.id, active: false }))
+  )
+  assert.lengthOf(Chunk.toReadonlyArray(ended), 0)
+  const state = Option.getOrThrow(await call((client) => client.getCustomerState("usr 1|ä")))
+  assert.deepStrictEqual<ReadonlyArray<string>>(
+    state.activeSubscriptions.map(({ id }) => id),
+    ids
+  )
+  const portal = await call((client) =>
+    client.createCustomerSession({ externalCustomerId: "usr 1|ä" }, "https://app.acme.dev/billing")
+  )
+  assert.include(portal.customerPortalUrl, Redacted.value(portal.token))
+  assert.strictEqual(
+    await refusal((client) => client.createCustomerSession({ externalCustomerId: "nobody" })),
+    "PolarRejected"
+  )
+  assert.strictEqual(
+    await refusal((client) => client.createCheckout({ products: ["0f0e0d0c-0b0a-4908-8706-050403020199"] })),
+    "PolarRejected"
+  )
+})
+
+test("every request is as Polar's document has it, and every success too", () => {
+  assert.isAtLeast(scene.exchanges.length, 15)
+  for (const exchange of scene.exchanges) {
+    assert.deepStrictEqual(judgeRequest(exchange), [], `${exchange.method} ${exchange.url} ${exchange.body}`)
+    assert.deepStrictEqual(judgeAnswer(exchange), [], `${exchange.method} ${exchange.url} ${exchange.answer}`)
+  }
+})

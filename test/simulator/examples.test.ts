@@ -1,0 +1,22 @@
+/** The examples of docs/simulator.md, run. */
+import { Effect } from "effect"
+import { assert, test } from "vitest"
+import { accessOfABuyer } from "../examples/simulatorLayers.ts"
+import { aRenewalThatFails } from "../examples/simulatorPromises.ts"
+import { withPolarsOwnSdk } from "../examples/simulatorSdk.ts"
+
+test("a renewal that fails", async () => {
+  const { bought, unpaid } = await aRenewalThatFails()
+  assert.strictEqual(bought?.status, "active")
+  assert.strictEqual(unpaid?.status, "past_due")
+})
+
+test("layers", async () => {
+  const { entitlement } = await Effect.runPromise(accessOfABuyer)
+  assert.strictEqual(entitlement, "granted")
+})
+
+test("Polar's own SDK", async () => {
+  const [subscription] = await withPolarsOwnSdk()
+  assert.strictEqual(subscription?.product_id, "c3d4e5f6-51a2-4b7c-9da4-ae1f2a3b4c62")
+})
