@@ -7,7 +7,7 @@ import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
 import type { Delivery } from "@kavach-polar/core/Delivery"
 import type { StoreError } from "@kavach-polar/core/StoreError"
 import { checksumOf, statementsOf } from "@kavach-polar/core/StoreMigration"
-import { CustomerId, UserId } from "@kavach-polar/core/Subscription"
+import { CustomerId, SubscriptionId, UserId } from "@kavach-polar/core/Subscription"
 import type { SubscriptionStoreService } from "@kavach-polar/core/SubscriptionStore"
 import { Cache } from "drizzle-orm/cache/core"
 import { drizzle } from "drizzle-orm/mysql2"
@@ -16,7 +16,14 @@ import mysql from "mysql2/promise"
 import { runChild } from "../../packages/adapter-mysql/test/runChild.ts"
 import { serverUrl } from "../servers/serverUrl.ts"
 import { type Query, temporaryDatabase, temporaryPool } from "../store/MysqlHarness.ts"
-import { epoch, newScene, type Scene, subscriptionDelivery, subscriptionIn } from "../store/polarDeliveries.ts"
+import {
+  epoch,
+  newScene,
+  type Scene,
+  subscriptionDelivery,
+  subscriptionIn,
+  subscriptionSnapshot
+} from "../store/polarDeliveries.ts"
 
 const apply = (store: SubscriptionStoreService, delivery: Delivery) => store.applyDeliveries([delivery], defaultPolicy)
 
@@ -931,7 +938,21 @@ for (const [server, name] of [
             expect(claimed).toHaveLength(20)
             for (const { id } of claimed) yield* store.completeNotification(id, "a")
             yield* store.deliveries({ limit: 50 })
+            yield* store.deliveries({
+              order: "oldest",
+              after: { receivedAt: new Date("2026-01-01T01:00:00Z"), id: "a" },
+              limit: 50
+            })
             yield* store.pruneDeliveryBodies(new Date("2026-01-02"), 10)
+            // Their data is none that could be read.
+            const after = SubscriptionId.make("s-7")
+            yield* Effect.either(store.subscriptions({ which: "unlinked", after, limit: 50 }))
+            yield* store.applySnapshots(
+              [subscriptionSnapshot(scene, "active", { changedAt: 2000, externalId: "user-77" })],
+              defaultPolicy,
+              { dryRun: false }
+            )
+            yield* store.claimJob({ name: "any", owner: "a", lease: Duration.minutes(1) })
 
             const connection = yield* connectionTo(url)
             let looked = 0

@@ -7,7 +7,7 @@ import * as schema from "@kavach-polar/adapter-postgres/schema"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
 import type { Delivery } from "@kavach-polar/core/Delivery"
 import type { StoreError } from "@kavach-polar/core/StoreError"
-import { CustomerId, UserId } from "@kavach-polar/core/Subscription"
+import { CustomerId, SubscriptionId, UserId } from "@kavach-polar/core/Subscription"
 import { SubscriptionStore, type SubscriptionStoreService } from "@kavach-polar/core/SubscriptionStore"
 import { drizzle } from "drizzle-orm/node-postgres"
 import { drizzle as drizzlePostgresJs } from "drizzle-orm/postgres-js"
@@ -18,7 +18,13 @@ import { kavachUsers } from "../../packages/adapter-postgres/test/kavachTables.t
 import { runChild } from "../../packages/adapter-postgres/test/runChild.ts"
 import { serverUrl } from "../servers/serverUrl.ts"
 import { insertUser, newDatabase, newPool, newPostgresJs, type Query } from "../store/PostgresHarness.ts"
-import { customerDelivery, newScene, subscriptionDelivery, subscriptionIn } from "../store/polarDeliveries.ts"
+import {
+  customerDelivery,
+  newScene,
+  subscriptionDelivery,
+  subscriptionIn,
+  subscriptionSnapshot
+} from "../store/polarDeliveries.ts"
 
 const admin = serverUrl("postgres")
 
@@ -289,7 +295,7 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
             migrations.map(({ version }) => ({ version }))
           )
         }),
-      60_000
+      180_000
     )
 
     it.scopedLive("one connection of node-postgres without a pool: steps take turns", () =>
@@ -735,7 +741,21 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
           expect(claimed).toHaveLength(20)
           for (const { id } of claimed.slice(0, 1)) yield* store.completeNotification(id, "a")
           yield* store.deliveries({ limit: 20 })
+          yield* store.deliveries({
+            order: "oldest",
+            after: { receivedAt: new Date("2026-01-05"), id: "a" },
+            limit: 20
+          })
           yield* store.pruneDeliveryBodies(new Date("2026-01-02T00:00:00Z"), 20)
+          // Their data is none that could be read.
+          const after = SubscriptionId.make("subscription-7")
+          yield* Effect.either(store.subscriptions({ which: "live", after, limit: 50 }))
+          yield* Effect.either(store.subscriptions({ which: "unlinked", after, limit: 50 }))
+          yield* store.applySnapshots(
+            [subscriptionSnapshot(scene, "active", { changedAt: 2, externalId: userId })],
+            defaultPolicy,
+            { dryRun: false }
+          )
 
           const explained = statements.filter(
             ([text]) => /kavach_/.test(text) && !/pg_advisory|pg_attribute/.test(text)

@@ -1,5 +1,5 @@
 import { assert, test } from "vitest"
-import { serverNames } from "../servers/globalSetup.ts"
+import { serverNames } from "../servers/obtainServer.ts"
 import { serverUrl } from "../servers/serverUrl.ts"
 
 test.each(serverNames)("there is a %s server, or the run says that there is none", (name) => {

@@ -8,5 +8,5 @@ export const withPolarsOwnSdk = async () => {
   await simulator.pay(checkout.id, { customer_email: "ada@acme-mail.dev" })
   const { active_subscriptions } = await polar.customers.getStateExternal("user_1")
   await simulator.close()
-  return active_subscriptions
+  return active_subscriptions.map(({ id, status }) => `${id} ${status}`)
 }

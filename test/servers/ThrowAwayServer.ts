@@ -72,6 +72,14 @@ export interface RunningServer {
   readonly stop: () => Promise<void>
 }
 
+/** `stop` is for good: the folder goes away. */
+export interface ThrowAwayServer extends RunningServer {
+  /** Stops it for a while. What it has stored stays. */
+  readonly halt: () => Promise<void>
+  /** Starts it again after `halt`, on the same port. Resolves once it answers. */
+  readonly resume: () => Promise<void>
+}
+
 const patienceMillis = 60_000
 
 /** Starts the server and waits until `ready` succeeds. */
@@ -79,34 +87,52 @@ export const startServer = async (
   { args, command, folder, stopSignal }: ServerCommand,
   account: Account,
   ready: () => Promise<unknown>
-): Promise<RunningServer> => {
+): Promise<ThrowAwayServer> => {
   const keeper = spawn(
     process.execPath,
     [join(import.meta.dirname, "supervisor.mjs"), JSON.stringify({ command, args, folder, stopSignal, ...account })],
     // A session of its own: an interrupt from the terminal reaches the tests, and they stop it.
-    { detached: true, stdio: ["pipe", "ignore", "pipe"] }
+    { detached: true, stdio: ["pipe", "ignore", "pipe", "ipc"] }
   )
   let said = ""
-  keeper.stderr.on("data", (chunk) => {
+  keeper.stderr?.on("data", (chunk) => {
     said = (said + chunk).slice(-4000)
   })
   const exited = new Promise<void>((resolve) => keeper.once("close", () => resolve()))
   const stop = async () => {
-    keeper.stdin.end()
+    keeper.ref()
+    keeper.stdin?.end()
     await exited
   }
-  const deadline = Date.now() + patienceMillis
-  for (;;) {
-    try {
-      await ready()
-      release(keeper)
-      return { stop }
-    } catch (error) {
-      if (keeper.exitCode !== null || Date.now() > deadline) {
-        await stop()
-        throw new Error(`${command} did not come up: ${said || String(error)}`)
+  const answers = async () => {
+    const deadline = Date.now() + patienceMillis
+    for (;;) {
+      try {
+        await ready()
+        return
+      } catch (error) {
+        if (keeper.exitCode !== null || Date.now() > deadline) {
+          await stop()
+          throw new Error(`${command} did not come up: ${said || String(error)}`)
+        }
+        await new Promise((resolve) => setTimeout(resolve, 100))
       }
-      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  }
+  await answers()
+  release(keeper)
+  return {
+    stop,
+    halt: async () => {
+      keeper.ref()
+      const halted = new Promise<void>((resolve) => keeper.once("message", () => resolve()))
+      keeper.send("halt")
+      await Promise.race([halted, exited])
+      keeper.unref()
+    },
+    resume: async () => {
+      keeper.send("resume")
+      await answers()
     }
   }
 }
@@ -114,6 +140,7 @@ export const startServer = async (
 /** Lets the test run end although the server still runs: the end is what stops it. */
 const release = (keeper: ChildProcess) => {
   keeper.unref()
+  keeper.channel?.unref()
   for (const stream of [keeper.stdin, keeper.stderr]) {
     if (stream !== null && "unref" in stream && typeof stream.unref === "function") stream.unref()
   }

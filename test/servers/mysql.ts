@@ -5,7 +5,7 @@ import { connect } from "node:net"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { install, unpackFromUnstable } from "./debian.ts"
-import { type Account, freePort, inFolder, type RunningServer, runAs, startServer } from "./ThrowAwayServer.ts"
+import { type Account, freePort, inFolder, runAs, startServer, type ThrowAwayServer } from "./ThrowAwayServer.ts"
 
 const run = promisify(execFile)
 
@@ -19,7 +19,7 @@ const common = (folder: string, port: number): ReadonlyArray<string> => [
   "--max-connections=300"
 ]
 
-export const startMariaDb = async (account: Account): Promise<RunningServer & { readonly url: string }> => {
+export const startMariaDb = async (account: Account): Promise<ThrowAwayServer & { readonly url: string }> => {
   const program = "/usr/sbin/mariadbd"
   if (!existsSync(program)) await install("mariadb-server")
   return inFolder("mariadb", account, async (folder) => {
@@ -45,7 +45,7 @@ export const startMariaDb = async (account: Account): Promise<RunningServer & { 
   })
 }
 
-export const startMySql = async (account: Account): Promise<RunningServer & { readonly url: string }> => {
+export const startMySql = async (account: Account): Promise<ThrowAwayServer & { readonly url: string }> => {
   const root = await unpackFromUnstable("mysql-server-core")
   return inFolder("mysql", account, async (folder) => {
     const port = await freePort()

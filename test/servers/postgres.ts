@@ -1,9 +1,9 @@
 import { connect } from "node:net"
 import { join } from "node:path"
 import { postgresPrograms } from "./postgresPrograms.ts"
-import { type Account, freePort, inFolder, type RunningServer, runAs, startServer } from "./ThrowAwayServer.ts"
+import { type Account, freePort, inFolder, runAs, startServer, type ThrowAwayServer } from "./ThrowAwayServer.ts"
 
-export const startPostgres = async (account: Account): Promise<RunningServer & { readonly url: string }> => {
+export const startPostgres = async (account: Account): Promise<ThrowAwayServer & { readonly url: string }> => {
   const bin = await postgresPrograms()
   return inFolder("postgres", account, async (folder) => {
     const port = await freePort()

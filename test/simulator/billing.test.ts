@@ -85,23 +85,25 @@ describe("a life without trouble", () => {
     }).pipe(Effect.provide(App))
   )
 
-  it.effect("the buyer's e-mail address is another customer's, and the purchase is still the user's", () =>
-    Effect.gen(function* () {
-      const { billing, simulator } = yield* connected
-      const grace = UserId.make("usr_2")
-      yield* bought(ada, "shared@acme-mail.dev")
-      // Grace's checkout cannot have a customer of her own; at the till, Polar gives the purchase to Ada's.
-      const id = yield* bought(grace, "shared@acme-mail.dev", ProductId.make(Seed.products.team.id))
-      yield* simulator.flush
-      const owners = yield* simulator.read(({ tables }) => HashMap.size(tables.customers))
-      assert.strictEqual(owners, 1)
-      // The subscription's customer is linked to Ada, and a link beats what metadata says.
-      const all = yield* billing.listSubscriptions(ada)
-      assert.include(
-        all.map((subscription): string => subscription.id),
-        id
-      )
-    }).pipe(Effect.provide(App))
+  it.effect(
+    "bought with another user's e-mail address: Polar gives it to that customer, and so it is that user's",
+    () =>
+      Effect.gen(function* () {
+        const { billing, simulator } = yield* connected
+        const grace = UserId.make("usr_2")
+        yield* bought(ada, "shared@acme-mail.dev")
+        // Grace's checkout cannot have a customer of her own; at the till, Polar gives the purchase to Ada's.
+        const id = yield* bought(grace, "shared@acme-mail.dev", ProductId.make(Seed.products.team.id))
+        yield* simulator.flush
+        const owners = yield* simulator.read(({ tables }) => HashMap.size(tables.customers))
+        assert.strictEqual(owners, 1)
+        // The subscription's customer is linked to Ada, and a link beats what metadata says.
+        const all = yield* billing.listSubscriptions(ada)
+        assert.include(
+          all.map((subscription): string => subscription.id),
+          id
+        )
+      }).pipe(Effect.provide(App))
   )
 })
 

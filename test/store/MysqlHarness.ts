@@ -97,10 +97,12 @@ export const insertUser = (query: Query, user: User) =>
     Option.getOrNull(user.name)
   )
 
-const prepared = <E>(store: Layer.Layer<SubscriptionStore, E>, query: Query, users: ReadonlyArray<User>) => {
+/** A store with its database: migrated, and with a row for each user. */
+export const prepared = <E>(store: Layer.Layer<SubscriptionStore, E>, query: Query, users: ReadonlyArray<User>) => {
   const seeded = Layer.effectDiscard(
     Effect.gen(function* () {
       yield* (yield* SubscriptionStore).migrate
+      if (users.length === 0) return
       const values = users.flatMap(({ email, id, name }) => [id, Option.getOrNull(email), Option.getOrNull(name)])
       const rows = users.map(() => "(?, ?, ?, '2026-01-01', '2026-01-01')").join(", ")
       yield* Effect.promise(() =>

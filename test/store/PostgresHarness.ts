@@ -116,7 +116,8 @@ const insertUsers = (query: Query, users: ReadonlyArray<User>): Promise<unknown>
     )
   )
 
-const prepared = <E>(store: Layer.Layer<SubscriptionStore, E>, query: Query, users: ReadonlyArray<User>) => {
+/** A store with its database: migrated, and with a row for each user. */
+export const prepared = <E>(store: Layer.Layer<SubscriptionStore, E>, query: Query, users: ReadonlyArray<User>) => {
   const seeded = Layer.effectDiscard(
     Effect.gen(function* () {
       yield* (yield* SubscriptionStore).migrate

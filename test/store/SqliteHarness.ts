@@ -24,21 +24,23 @@ export const temporaryFolder = Effect.acquireRelease(
   (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
 )
 
+/** A path for a new database file, and a way to look into it: by a connection of its own, opened for each look. */
+export const newFile = Effect.map(temporaryFolder, (folder) => {
+  const address = join(folder, "app.db")
+  const query: Query = (sql, ...parameters) => {
+    const client = new Database(address, { timeout: 5000 })
+    try {
+      return queryBetterSqlite3(client)(sql, ...parameters)
+    } finally {
+      client.close()
+    }
+  }
+  return { address, query }
+})
+
 export const betterSqlite3File = (users: ReadonlyArray<User>) =>
   Layer.unwrapScoped(
-    Effect.gen(function* () {
-      const filename = join(yield* temporaryFolder, "app.db")
-      // A connection of its own, opened for each look.
-      const query: Query = (sql, ...parameters) => {
-        const client = new Database(filename, { timeout: 5000 })
-        try {
-          return queryBetterSqlite3(client)(sql, ...parameters)
-        } finally {
-          client.close()
-        }
-      }
-      return prepared(SqliteStore.layer({ filename }), query, users)
-    })
+    Effect.map(newFile, ({ address, query }) => prepared(SqliteStore.layer({ filename: address }), query, users))
   )
 
 export const betterSqlite3Memory = (users: ReadonlyArray<User>) =>
@@ -90,7 +92,8 @@ export const insertUser = (query: Query, user: User): void => {
   )
 }
 
-const prepared = <E>(store: Layer.Layer<SubscriptionStore, E>, query: Query, users: ReadonlyArray<User>) => {
+/** A store with its database: migrated, and with a row for each user. */
+export const prepared = <E>(store: Layer.Layer<SubscriptionStore, E>, query: Query, users: ReadonlyArray<User>) => {
   const seeded = Layer.effectDiscard(
     Effect.gen(function* () {
       yield* (yield* SubscriptionStore).migrate

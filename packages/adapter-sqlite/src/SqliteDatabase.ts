@@ -4,6 +4,7 @@ import { StoreProblem } from "@kavach-polar/core/StoreProblem"
 import { type SQL, sql } from "drizzle-orm"
 import type { TablesRelationalConfig } from "drizzle-orm/relations"
 import type { BaseSQLiteDatabase } from "drizzle-orm/sqlite-core"
+import { blockMillis } from "./SqlitePatience.ts"
 
 /** A synchronous drizzle database on SQLite, made with or without a schema: better-sqlite3's, sql.js's and the like. */
 export type SyncDrizzle<
@@ -21,7 +22,8 @@ export interface Drizzle
 export interface SqliteDatabase {
   readonly drizzle: Drizzle
   /**
-   * Runs `body` in a transaction that no other writer can get in between, and returns once what it wrote is on disk.
+   * Runs `body` in a transaction that no other writer can get in between, and returns once what it wrote is on disk. Fails
+   * at once, or nearly so, while another process writes.
    * `body` is synchronous; if it throws, nothing stays. `wrote` says of its result whether there is anything to save.
    */
   readonly transaction: <A>(body: () => A, wrote: (result: A) => boolean) => A
@@ -71,18 +73,29 @@ const onBetterSqlite3 = (drizzle: Drizzle, client: BetterSqlite3Client): SqliteD
     transaction: (body) => {
       // The driver would nest this into the app's own open transaction, whose end decides about both.
       if (client.inTransaction) throw new StoreProblem("busy", "the app has a transaction open on this connection")
+      const restore = [shortenWait(client)]
       // In WAL mode better-sqlite3 defaults to NORMAL, with which a commit can be lost when the power fails. An app that
       // lent its database keeps its choice for its own writes.
       const synchronous = client.pragma("synchronous", { simple: true })
-      if (typeof synchronous !== "number" || synchronous >= full) return run(body)
-      client.pragma(`synchronous = ${full}`)
+      if (typeof synchronous === "number" && synchronous < full) {
+        client.pragma(`synchronous = ${full}`)
+        restore.push(`synchronous = ${synchronous}`)
+      }
       try {
         return run(body)
       } finally {
-        client.pragma(`synchronous = ${synchronous}`)
+        for (const pragma of restore) if (pragma !== undefined) client.pragma(pragma)
       }
     }
   }
+}
+
+/** So that a wait for another writer does not hold up the process; see `SqlitePatience`. Answers how to undo it. */
+const shortenWait = (client: BetterSqlite3Client): string | undefined => {
+  const millis = client.pragma("busy_timeout", { simple: true })
+  if (typeof millis !== "number" || millis <= blockMillis) return undefined
+  client.pragma(`busy_timeout = ${blockMillis}`)
+  return `busy_timeout = ${millis}`
 }
 
 /** `PRAGMA synchronous`: every commit reaches the disk before it returns. */

@@ -1,16 +1,18 @@
-/** The store's driver on SQLite. All of it is synchronous, so within a process one transaction runs at a time. */
+/** The store's driver on SQLite. Every transaction is synchronous, so within a process one runs at a time. */
 import type { StoreDriver } from "@kavach-polar/core/StoreDriver"
 import type { SubscriptionFact } from "@kavach-polar/core/StoreRows"
 import type { Changes, Facts, Keys } from "@kavach-polar/core/StoreStep"
 import * as Migrator from "./Migrator.ts"
 import type { SqliteDatabase } from "./SqliteDatabase.ts"
 import * as SqliteJobs from "./SqliteJobs.ts"
+import * as SqlitePatience from "./SqlitePatience.ts"
 import { explain } from "./SqliteProblem.ts"
 import * as SqliteStatements from "./SqliteStatements.ts"
 import * as UsersTable from "./UsersTable.ts"
 
 export const make = (database: SqliteDatabase): StoreDriver => {
   const { drizzle, transaction } = database
+  const patiently = SqlitePatience.make()
 
   // Both wait for the tables, which a migration may yet have to make.
   let prepared: SqliteStatements.SqliteStatements | undefined
@@ -58,16 +60,18 @@ export const make = (database: SqliteDatabase): StoreDriver => {
 
   return {
     name: "sqlite",
-    migrate: () => {
-      Migrator.migrate(database)
+    migrate: async () => {
+      await patiently(() => Migrator.migrate(database), SqlitePatience.migrationPatience)
       opened = undefined
     },
-    atomically: (keys, decide) => {
-      transaction(() => {
-        const changes = decide(load(keys))
-        write(changes)
-        return changes
-      }, isAnything)
+    atomically: async (keys, decide) => {
+      await patiently(() =>
+        transaction(() => {
+          const changes = decide(load(keys))
+          write(changes)
+          return changes
+        }, isAnything)
+      )
     },
     subscriptionsOf: (userId, which) => {
       const rows = statements().subscriptionsOf(userId)
@@ -76,31 +80,37 @@ export const make = (database: SqliteDatabase): StoreDriver => {
     customerOf: (userId) => statements().latestCustomerOf(userId),
     findUser: (userId) => users()?.find(userId),
     claimNotifications: (request) =>
-      transaction(
-        () => {
-          const rows = statements().claim(request)
-          const next = statements().nextDue(rows.map((row) => row.id))
-          const nextDueAt =
-            next !== undefined ? Math.max(next, request.now) : rows.length > 0 ? request.leaseUntil : null
-          return { rows, nextDueAt }
-        },
-        ({ rows }) => rows.length > 0
+      patiently(() =>
+        transaction(
+          () => {
+            const rows = statements().claim(request)
+            const next = statements().nextDue(rows.map((row) => row.id))
+            const nextDueAt =
+              next !== undefined ? Math.max(next, request.now) : rows.length > 0 ? request.leaseUntil : null
+            return { rows, nextDueAt }
+          },
+          ({ rows }) => rows.length > 0
+        )
       ),
-    settleNotification: (settlement) => transaction(() => statements().settle(settlement), Boolean),
+    settleNotification: (settlement) => patiently(() => transaction(() => statements().settle(settlement), Boolean)),
     deliveries: (query) => statements().inbox(query),
     pruneDeliveryBodies: (before, limit) =>
-      transaction(
-        () => statements().pruneBodies(before, limit),
-        (count) => count > 0
+      patiently(() =>
+        transaction(
+          () => statements().pruneBodies(before, limit),
+          (count) => count > 0
+        )
       ),
     subscriptions: (query) => statements().subscriptionsAfter(query),
     job: (name) => SqliteJobs.find(drizzle, name),
     claimJob: (claim) =>
-      transaction(
-        () => SqliteJobs.claim(drizzle, claim),
-        ({ claimed }) => claimed
+      patiently(() =>
+        transaction(
+          () => SqliteJobs.claim(drizzle, claim),
+          ({ claimed }) => claimed
+        )
       ),
-    saveJob: (save) => transaction(() => SqliteJobs.save(drizzle, save), Boolean),
+    saveJob: (save) => patiently(() => transaction(() => SqliteJobs.save(drizzle, save), Boolean)),
     explain: (error) => {
       const explanation = explain(error)
       // The users' table may have been changed or made anew by its owner; look again next time.

@@ -7,11 +7,12 @@ import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import { blockMillis } from "./SqlitePatience.ts"
 import { explain } from "./SqliteProblem.ts"
 
 /**
  * Opens a file with better-sqlite3 until the scope ends: in WAL mode, with every commit on disk before it returns, and
- * waiting up to five seconds for other writers. The driver is loaded by this call and not by importing the module.
+ * hardly waiting for other writers by itself: that is the store's to do. The driver is loaded by this call and not by importing the module.
  */
 export const open = (filename: string): Effect.Effect<BetterSQLite3Database, StoreError, Scope.Scope> =>
   Effect.gen(function* () {
@@ -26,7 +27,7 @@ export const open = (filename: string): Effect.Effect<BetterSQLite3Database, Sto
           if (!isInMemory(filename) && !existsSync(dirname(filename))) {
             throw new StoreProblem("unavailable", `the folder ${dirname(filename)} does not exist`)
           }
-          return new Database(filename, { timeout: 5000 })
+          return new Database(filename, { timeout: blockMillis })
         },
         catch: failed
       }),

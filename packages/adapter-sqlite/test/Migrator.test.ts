@@ -223,5 +223,5 @@ it.scopedLive(
       ])
       client.close()
     }),
-  60_000
+  180_000
 )

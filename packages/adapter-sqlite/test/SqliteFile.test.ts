@@ -25,7 +25,7 @@ it.scoped("commits are on disk when they return, readers do not block, and locks
           const pragma = (name: string) => Object.values(db.get<Record<string, unknown>>(sql.raw(`PRAGMA ${name}`)))[0]
           expect(pragma("journal_mode")).toBe("wal")
           expect(pragma("synchronous")).toBe(2)
-          expect(pragma("busy_timeout")).toBe(5000)
+          expect(pragma("busy_timeout")).toBe(5)
           expect(pragma("foreign_keys")).toBe(1)
         })
       )

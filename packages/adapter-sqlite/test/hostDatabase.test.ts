@@ -7,7 +7,7 @@ import { UserId } from "@kavach-polar/core/Subscription"
 import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
 import Database from "better-sqlite3"
 import { drizzle } from "drizzle-orm/better-sqlite3"
-import { Effect } from "effect"
+import { Effect, Fiber, Option } from "effect"
 import { newScene, subscriptionDelivery } from "../../../test/store/polarDeliveries.ts"
 import { temporaryFolder } from "../../../test/store/SqliteHarness.ts"
 
@@ -58,29 +58,67 @@ it.effect("an open transaction of the app's is never joined: its rollback would 
   })
 )
 
-it.scoped("the app's choice of synchronous stays, and the store's own commits are synced all the same", () =>
+it.scoped(
+  "the app's choice of synchronous and of waiting stays, and the store's own commits are synced all the same",
+  () =>
+    Effect.gen(function* () {
+      const client = new Database(join(yield* temporaryFolder, "app.db"))
+      client.pragma("journal_mode = WAL")
+      client.pragma("synchronous = NORMAL")
+      const store = SqliteStore.make(drizzle(client))
+      yield* store.migrate
+      const happened: Array<unknown> = []
+      const { pragma } = client
+      client.pragma = (source, options) => {
+        happened.push(source)
+        return pragma.call(client, source, options)
+      }
+      client.function("note_insert", () => {
+        happened.push("insert")
+        return null
+      })
+      client.exec(
+        "CREATE TRIGGER look AFTER INSERT ON kavach_polar_deliveries BEGIN SELECT note_insert() FROM (SELECT 1); END"
+      )
+      yield* store.applyDeliveries([subscriptionDelivery(newScene(), "created")], defaultPolicy)
+      expect(happened).toEqual([
+        "busy_timeout",
+        "busy_timeout = 5",
+        "synchronous",
+        "synchronous = 2",
+        "insert",
+        "busy_timeout = 5000",
+        "synchronous = 1"
+      ])
+      expect(pragma.call(client, "synchronous", { simple: true })).toBe(1)
+      expect(pragma.call(client, "busy_timeout", { simple: true })).toBe(5000)
+      client.close()
+    })
+)
+
+it.scopedLive("while another process writes, steps wait and the process goes on", () =>
   Effect.gen(function* () {
-    const client = new Database(join(yield* temporaryFolder, "app.db"))
+    const filename = join(yield* temporaryFolder, "app.db")
+    const client = new Database(filename)
     client.pragma("journal_mode = WAL")
-    client.pragma("synchronous = NORMAL")
     const store = SqliteStore.make(drizzle(client))
     yield* store.migrate
-    const happened: Array<unknown> = []
-    const { pragma } = client
-    client.pragma = (source, options) => {
-      happened.push(source)
-      return pragma.call(client, source, options)
-    }
-    client.function("note_insert", () => {
-      happened.push("insert")
-      return null
-    })
-    client.exec(
-      "CREATE TRIGGER look AFTER INSERT ON kavach_polar_deliveries BEGIN SELECT note_insert() FROM (SELECT 1); END"
+    const other = new Database(filename)
+    other.exec("BEGIN IMMEDIATE")
+    const deliveries = Array.from({ length: 10 }, () => subscriptionDelivery(newScene(), "created"))
+    const steps = yield* Effect.fork(
+      Effect.forEach(deliveries, (delivery) => store.applyDeliveries([delivery], defaultPolicy), {
+        concurrency: "unbounded"
+      })
     )
-    yield* store.applyDeliveries([subscriptionDelivery(newScene(), "created")], defaultPolicy)
-    expect(happened).toEqual(["synchronous", "synchronous = 2", "insert", "synchronous = 1"])
-    expect(pragma.call(client, "synchronous", { simple: true })).toBe(1)
+    // Each of the ten would hold up the process for five seconds, one after the other.
+    yield* Effect.repeatN(Effect.sleep("10 millis"), 20)
+    expect(yield* Fiber.poll(steps)).toEqual(Option.none())
+    expect(yield* store.subscriptionsOf(userId, "all")).toEqual([])
+    other.exec("COMMIT")
+    const outcomes = yield* Fiber.join(steps)
+    expect(outcomes.map(([{ state }]) => state)).toEqual(deliveries.map(() => "unlinked"))
+    other.close()
     client.close()
   })
 )

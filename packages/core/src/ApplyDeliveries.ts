@@ -115,12 +115,9 @@ const applyContent = (ledger: StoreLedger, { content, id }: Delivery, now: numbe
 const applyCustomer = (ledger: StoreLedger, { at, customer, type }: CustomerEvent, now: number): Applied => {
   const deleted = type === "customer.deleted" || customer.deleted_at !== null
   const externalId = asUserId(customer.external_id)
-  if (deleted) {
-    // Polar hands a deleted customer's external id on to the next one, so this event proves nothing about identity.
-    ledger.markCustomerDeleted(customer.id, customer.deleted_at?.getTime() ?? now)
-  } else if (externalId !== null) {
-    ledger.linkCustomer(customer.id, externalId, "external_id")
-  }
+  // Also of one that is deleted: its external id was never another user's, and what it bought may yet be delivered.
+  if (externalId !== null) ledger.linkCustomer(customer.id, externalId, "external_id")
+  if (deleted) ledger.markCustomerDeleted(customer.id, customer.deleted_at?.getTime() ?? now)
   const userId = (ledger.link(customer.id)?.userId ?? null) as UserId | null
   const state = userId !== null ? "applied" : deleted ? "ignored" : "unlinked"
   return { state, type, at, customerId: customer.id, userId }

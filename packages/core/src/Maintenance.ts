@@ -6,8 +6,10 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import { Billing } from "./Billing.ts"
+import type { ReconcileReport } from "./ReconcileReport.ts"
 import { SubscriptionStore } from "./SubscriptionStore.ts"
 
 export interface MaintenanceOptions {
@@ -47,7 +49,8 @@ const make = (options: MaintenanceOptions) =>
     const reconcile = (every: Duration.Duration) =>
       Effect.gen(function* () {
         const now = yield* Clock.currentTimeMillis
-        yield* billing.reconcileUnlessDoneSince(new Date(now - Duration.toMillis(every)))
+        const report = yield* billing.reconcileUnlessDoneSince(new Date(now - Duration.toMillis(every)))
+        if (Option.isSome(report)) yield* tell(report.value)
       }).pipe(Effect.catchTag("ReconcileRunning", () => Effect.logDebug("Another process compares with Polar.")))
 
     if (Duration.isFinite(retention)) yield* start("Old bodies could not be pruned", pruneEvery, prune)
@@ -57,6 +60,15 @@ const make = (options: MaintenanceOptions) =>
       yield* start("The comparison with Polar failed", Duration.min(every, lookEvery), reconcile(every))
     }
   })
+
+/** What the store had to learn is worth a look: some delivery did not arrive. */
+const tell = ({ compared, discrepancyCount, unknownToPolar, webhooks }: ReconcileReport): Effect.Effect<void> => {
+  const redelivered = webhooks.endpoints.reduce((sum, endpoint) => sum + endpoint.redelivered, 0)
+  const entry = `Compared ${compared} subscriptions with Polar and set ${discrepancyCount} right.`
+  return (
+    discrepancyCount + redelivered + unknownToPolar.length > 0 ? Effect.logWarning(entry) : Effect.logInfo(entry)
+  ).pipe(Effect.annotateLogs({ redelivered, unknownToPolar: unknownToPolar.length }))
+}
 
 /** Does it again and again until the scope closes; a failure is for the log and for the next time. */
 const start = <A, E, R>(failure: string, every: Duration.Duration, work: Effect.Effect<A, E, R>) =>

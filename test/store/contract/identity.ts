@@ -236,12 +236,23 @@ export const identity = (suite: ContractSuite): void => {
     })
   )
 
-  it.effect("an event of a deleted customer links nobody, whatever external id it shows", () =>
+  it.effect("a deleted customer is never the user's customer again, in whatever order its events come", () =>
     Effect.gen(function* () {
       const user = nextUser()
-      const outcome = yield* applyOne(customerDelivery(newScene(), "deleted", { externalId: user.id }))
-      expect(outcome).toMatchObject({ state: "ignored", userId: null })
+      const scene = newScene()
+      const deleted = yield* applyOne(customerDelivery(scene, "deleted", { externalId: user.id, at: 9 }))
+      expect(deleted).toMatchObject({ state: "applied", userId: user.id })
       expect(yield* customerOf(user.id)).toBeNull()
+      // What it bought is the user's all the same, and comes late.
+      const late = subscriptionDelivery(scene, "revoked", { externalId: user.id, at: 1 })
+      expect(yield* applyOne(late)).toMatchObject({ state: "applied", userId: user.id })
+      yield* applyOne(customerDelivery(scene, "created", { externalId: user.id, at: 0 }))
+      expect(yield* customerOf(user.id)).toBeNull()
+      // The next customer with the same external id is.
+      const next = newScene()
+      yield* applyOne(customerDelivery(next, "created", { externalId: user.id, at: 10 }))
+      expect(yield* customerOf(user.id)).toBe(next.customerId)
+      expect(yield* applyOne(customerDelivery(newScene(), "deleted"))).toMatchObject({ state: "ignored", userId: null })
     })
   )
 

@@ -1,0 +1,92 @@
+/** What the database says about how it finds the rows. */
+import { expect, it } from "@effect/vitest"
+import * as SqliteStore from "@kavach-polar/adapter-sqlite/SqliteStore"
+import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
+import { CustomerId, SubscriptionId, UserId } from "@kavach-polar/core/Subscription"
+import Database from "better-sqlite3"
+import { drizzle } from "drizzle-orm/better-sqlite3"
+import { Duration, Effect } from "effect"
+import { newScene, subscriptionDelivery, subscriptionSnapshot } from "../../../test/store/polarDeliveries.ts"
+import { queryBetterSqlite3 } from "../../../test/store/SqliteHarness.ts"
+import { kavachUsers } from "./kavachTables.ts"
+
+const rows = 20_000
+
+it.live("every statement that runs often finds its rows by an index, on tables of some size", () =>
+  Effect.gen(function* () {
+    const statements = new Set<string>()
+    const client = new Database(":memory:", { verbose: (text) => void statements.add(String(text)) })
+    const query = queryBetterSqlite3(client)
+    client.exec(kavachUsers)
+    const store = SqliteStore.make(drizzle(client))
+    yield* store.migrate
+    fill(client)
+    statements.clear()
+
+    const userId = UserId.make("user-77")
+    const scene = newScene({ customerId: "customer-77", subscriptionId: "subscription-77" })
+    yield* store.applyDeliveries(
+      [subscriptionDelivery(scene, "canceled", { externalId: userId, at: 1 })],
+      defaultPolicy
+    )
+    yield* store.applyDeliveries(
+      [subscriptionDelivery(newScene(), "created", { at: 1, metadataUserId: "user-78" })],
+      defaultPolicy
+    )
+    yield* store.linkCustomer(
+      { customerId: CustomerId.make("customer-unlinked"), userId, linkedBy: "host" },
+      defaultPolicy
+    )
+    yield* store.applySnapshots(
+      [subscriptionSnapshot(scene, "active", { changedAt: 2, externalId: userId })],
+      defaultPolicy,
+      { dryRun: false }
+    )
+    yield* store.subscriptionsOf(userId, "live")
+    yield* store.subscriptionsOf(userId, "all")
+    yield* store.customerOf(userId)
+    yield* store.findUser(userId)
+    const { claimed } = yield* store.claimNotifications({ owner: "a", limit: 20, lease: Duration.minutes(1) })
+    expect(claimed).toHaveLength(20)
+    yield* store.completeNotification(claimed[0]?.id ?? "", "a")
+    yield* store.deliveries({ limit: 20 })
+    yield* store.deliveries({ order: "oldest", after: { receivedAt: new Date("2026-01-05"), id: "a" }, limit: 20 })
+    yield* store.pruneDeliveryBodies(new Date("2026-01-02"), 20)
+    // Their data is none that could be read.
+    const after = SubscriptionId.make("subscription-7")
+    yield* Effect.either(store.subscriptions({ which: "live", after, limit: 50 }))
+    yield* Effect.either(store.subscriptions({ which: "unlinked", after, limit: 50 }))
+    yield* store.claimJob({ name: "any", owner: "a", lease: Duration.minutes(1) })
+
+    const explained = [...statements].filter((text) => /kavach_/.test(text) && !/pragma_|sqlite_schema/.test(text))
+    expect(explained.length).toBeGreaterThan(15)
+    for (const text of explained) {
+      const plan = query(`EXPLAIN QUERY PLAN ${text}`).map(({ detail }) => String(detail))
+      // A scan of an index goes in its order and ends with the limit; one of a table looks at everything.
+      const scans = plan.filter((line) => /^SCAN (kavach_|older)/.test(line) && !/USING (COVERING )?INDEX/.test(line))
+      expect(scans, `${text}\n${plan.join("\n")}`).toEqual([])
+    }
+  })
+)
+
+const fill = (client: Database.Database): void => {
+  const numbers = `WITH RECURSIVE i (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < ${rows})`
+  const time = "strftime('%Y-%m-%dT%H:%M:%fZ', '2026-01-01', '+' || n || ' minutes')"
+  client.exec(`
+    ${numbers} INSERT INTO kavach_users (id, email, polar_customer_id, created_at, updated_at)
+      SELECT 'user-' || n, n || '@example.test', 'customer-' || n, n, n FROM i;
+    ${numbers} INSERT INTO kavach_polar_customers SELECT 'customer-' || n, 'user-' || n, 'external_id', ${time}, NULL FROM i;
+    ${numbers} INSERT INTO kavach_polar_checkouts SELECT 'checkout-' || n, 'user-' || n, 'product', ${time} FROM i;
+    ${numbers} INSERT INTO kavach_polar_subscriptions SELECT 'subscription-' || n,
+      CASE WHEN n % 50 = 0 THEN NULL ELSE 'user-' || n END, 'customer-' || n, NULL, 'product', 'active', n % 3 > 0, NULL, 0,
+      n, 1, 'delivery-' || n, ${time}, '{}' FROM i;
+    ${numbers} INSERT INTO kavach_polar_deliveries SELECT 'delivery-' || n, 'subscription.updated',
+      CASE WHEN n % 100 = 0 THEN 'unlinked' ELSE 'applied' END, n, ${time}, ${time}, 'customer-' || n,
+      'subscription-' || n, 'user-' || n, 1, NULL, '{}' FROM i;
+    ${numbers} INSERT INTO kavach_polar_notifications SELECT 'subscription-' || n || ':1', 'subscription-' || n,
+      'user-' || n, n, 1,
+      '{"id":"s","status":"active","productId":"p","currentPeriodEnd":null,"cancelAtPeriodEnd":false}',
+      '2026-01-01T00:00:00.000Z', CASE WHEN n % 10 = 0 THEN 'pending' ELSE 'done' END, 0, '2026-01-01T00:00:00.000Z', NULL,
+      NULL, '2026-01-01T00:00:00.000Z' FROM i;
+    ANALYZE;`)
+}

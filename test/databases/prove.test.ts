@@ -1,0 +1,20 @@
+/** The proofs' short forms, on servers. */
+import { describe } from "vitest"
+import { callback } from "../prove/callback.ts"
+import { proves } from "../prove/shortForms.ts"
+import { shuffle } from "../prove/shuffle.ts"
+import { storm } from "../prove/storm.ts"
+import { serverNames, serverVariables } from "../servers/obtainServer.ts"
+import { serverUrl } from "../servers/serverUrl.ts"
+
+for (const name of serverNames) {
+  const url = serverUrl(name)
+  describe.skipIf(url === undefined)(`proofs on ${name}`, () => {
+    if (url === undefined) return
+    // A proof looks here for its server, and finds this run's.
+    process.env[serverVariables[name]] = url
+    proves(shuffle, name, 10)
+    proves(storm, name, 6)
+    if (name === "postgres") proves(callback, name, 12)
+  })
+}

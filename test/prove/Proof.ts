@@ -1,0 +1,31 @@
+/** What a proof is: a promise of the product's, and a run that tries to break it. */
+
+export const storeNames = ["memory", "sqlite", "postgres", "mysql", "mariadb"] as const
+export type StoreName = (typeof storeNames)[number]
+
+export interface ProofOptions {
+  readonly store: StoreName
+  /** How much to do; what it counts is the proof's to say. */
+  readonly count: number
+  readonly seed: number
+  /** Run only the case with this number, as a violation names it. Proofs without numbered cases take no notice. */
+  readonly onlyIndex?: number | undefined
+  /** One line that replaces the one before it. */
+  readonly progress: (line: string) => void
+}
+
+export interface ProofOutcome {
+  /** Sentences, each with what it takes to reproduce it. Empty when the promise held. */
+  readonly violations: ReadonlyArray<string>
+  /** What was measured, for the summary: plain numbers and texts. */
+  readonly figures: Readonly<Record<string, number | string>>
+}
+
+export interface Proof {
+  readonly name: string
+  /** One sentence for --help. */
+  readonly promise: string
+  readonly stores: ReadonlyArray<StoreName>
+  readonly defaultCount: number
+  readonly run: (options: ProofOptions) => Promise<ProofOutcome>
+}

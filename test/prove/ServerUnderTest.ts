@@ -1,0 +1,117 @@
+/** The processes that a proof kills, starves and cuts off: started, watched from outside, and their diaries. */
+import { type ChildProcess, spawn } from "node:child_process"
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs"
+import { join, resolve } from "node:path"
+import { build } from "esbuild"
+import type { StoreName } from "./Proof.ts"
+import type { Shown } from "./Story.ts"
+
+/** What the child is told. */
+export interface ServerSettings {
+  readonly store: Exclude<StoreName, "memory">
+  /** The database's address, or SQLite's file. */
+  readonly url: string
+  readonly secret: string
+  /** Where it writes down what its callback is told. */
+  readonly diary: string
+  /** 0 for any free one. */
+  readonly port: number
+  /** The callback takes up to so long. */
+  readonly callMillis: number
+  readonly accessToken?: string
+  readonly apiBaseUrl?: string
+}
+
+/** A line of a diary. Milliseconds since 1970. */
+export type CallRecord =
+  | { readonly what: "begun"; readonly id: string; readonly userId: string; readonly shown: Shown; readonly at: number }
+  | { readonly what: "ended" | "settled" | "not settled"; readonly id: string; readonly at: number }
+
+export interface ServerUnderTest {
+  readonly diary: string
+  /** Where it answers; rejects if it exits before. */
+  readonly listening: Promise<string>
+  /** Resolves when the process is gone, with what it said last. */
+  readonly exited: Promise<string>
+  readonly isRunning: () => boolean
+  /** SIGKILL: no time for a last word. */
+  readonly kill: () => Promise<void>
+  /** Just before the SIGKILL, if there was one. */
+  readonly killedAt: () => number | undefined
+}
+
+const root = resolve(import.meta.dirname, "../..")
+
+/** Node's own module loader is slow with many files, and a proof starts hundreds of processes: so all is one file. */
+export const bundleServer = async (): Promise<{ readonly file: string; readonly remove: () => void }> => {
+  const folder = join(root, "node_modules/.cache/kavach-polar")
+  mkdirSync(folder, { recursive: true })
+  const file = join(folder, `server-${process.pid}-${Math.random().toString(36).slice(2)}.mjs`)
+  await build({
+    entryPoints: [join(import.meta.dirname, "children/server.ts")],
+    outfile: file,
+    bundle: true,
+    platform: "node",
+    target: "node20",
+    format: "esm",
+    conditions: ["kavach-polar-source"],
+    external: ["better-sqlite3", "sql.js", "pg", "postgres", "mysql2", "@electric-sql/pglite"],
+    logLevel: "error"
+  })
+  return { file, remove: () => rmSync(file, { force: true }) }
+}
+
+export interface LaunchOptions {
+  /** As whom; the harness's own account unless given. */
+  readonly account?: { readonly uid: number; readonly gid: number }
+}
+
+export const launch = (file: string, settings: ServerSettings, { account }: LaunchOptions = {}): ServerUnderTest => {
+  const child: ChildProcess = spawn(process.execPath, [file, JSON.stringify(settings)], {
+    cwd: root,
+    stdio: ["pipe", "pipe", "pipe"],
+    env: { PATH: process.env["PATH"] },
+    ...account
+  })
+  let said = ""
+  let killedAt: number | undefined
+  const exited = new Promise<string>((gone) => {
+    child.once("close", (code, signal) => gone(`it exited with ${code ?? signal}: ${said.slice(-2000)}`))
+  })
+  const listening = new Promise<string>((listens, fails) => {
+    let found = false
+    const hear = (chunk: Buffer) => {
+      said = (said + chunk).slice(-20_000)
+      const url = found ? undefined : /^listening (\S+)$/m.exec(said)?.[1]
+      if (url === undefined) return
+      found = true
+      listens(url)
+    }
+    child.stdout?.on("data", hear)
+    child.stderr?.on("data", hear)
+    void exited.then((why) => fails(new Error(`the server did not start, ${why}`)))
+  })
+  // A process that is killed while it starts is no failure of the proof's.
+  listening.catch(() => {})
+  return {
+    diary: settings.diary,
+    listening,
+    exited,
+    isRunning: () => child.exitCode === null && child.signalCode === null,
+    kill: async () => {
+      killedAt ??= Date.now()
+      child.kill("SIGKILL")
+      await exited
+    },
+    killedAt: () => killedAt
+  }
+}
+
+/** What a process wrote down. A kill can cut its last line short, and then that had not happened yet. */
+export const readDiary = (diary: string): ReadonlyArray<CallRecord> =>
+  existsSync(diary)
+    ? readFileSync(diary, "utf8")
+        .split("\n")
+        .slice(0, -1)
+        .map((line) => JSON.parse(line))
+    : []

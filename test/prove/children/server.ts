@@ -1,0 +1,84 @@
+/**
+ * A server of ours as an app has it: `polar()` behind Node's HTTP, on the store that it is told. It writes down what its
+ * callback was told, and what was settled, before it goes on: each line is on disk when `record` returns, so that a kill
+ * takes nothing away that had happened.
+ */
+import { fsyncSync, openSync, writeSync } from "node:fs"
+import { MysqlStore } from "@kavach-polar/adapter-mysql"
+import { PostgresStore } from "@kavach-polar/adapter-postgres"
+import { SqliteStore } from "@kavach-polar/adapter-sqlite"
+import * as PolarClient from "@kavach-polar/core/PolarClient"
+import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
+import { type PluginEndpoint, polar } from "@kavach-polar/http"
+import { route } from "@kavach-polar/http/HostRouter"
+import { serve } from "@kavach-polar/http/NodeServer"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { CallRecord, ServerSettings } from "../ServerUnderTest.ts"
+
+const { accessToken, apiBaseUrl, callMillis, diary, port, secret, store, url }: ServerSettings = JSON.parse(
+  process.argv[2] ?? "{}"
+)
+
+const file = openSync(diary, "a")
+const record = (line: CallRecord): void => {
+  writeSync(file, `${JSON.stringify(line)}\n`)
+  fsyncSync(file)
+}
+
+const opened =
+  store === "sqlite"
+    ? SqliteStore.layer({ filename: url })
+    : store === "postgres"
+      ? PostgresStore.layer({ url })
+      : MysqlStore.layer({ url })
+
+/** The store, which also says when it has settled a notification. */
+const observed = Layer.effect(
+  SubscriptionStore,
+  Effect.map(SubscriptionStore, (inner) => ({
+    ...inner,
+    completeNotification: (id: string, owner: string) =>
+      Effect.tap(inner.completeNotification(id, owner), (settled) =>
+        Effect.sync(() => record({ what: settled ? "settled" : "not settled", id, at: Date.now() }))
+      )
+  }))
+).pipe(Layer.provide(opened))
+
+const billing = polar({
+  webhookSecret: secret,
+  store: observed,
+  logLevel: "error",
+  ...(apiBaseUrl === undefined
+    ? { client: PolarClient.layerDisabled("this proof asks nothing of Polar") }
+    : { accessToken, apiBaseUrl }),
+  onSubscriptionChange: async (userId, { currentPeriodEnd, ...subscription }, { id }) => {
+    const shown = { ...subscription, currentPeriodEnd: currentPeriodEnd?.getTime() ?? 0 }
+    record({ what: "begun", id, userId, shown, at: Date.now() })
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * callMillis))
+    record({ what: "ended", id, at: Date.now() })
+  }
+})
+
+const endpoints: Array<PluginEndpoint> = []
+await billing.init({
+  db: undefined,
+  config: { database: { provider: store } },
+  addEndpoint: (endpoint) => endpoints.push(endpoint)
+})
+
+const getUser = async (request: Request) => {
+  const id = request.headers.get("x-user")
+  return id === null ? null : { id, email: `${id}@acme-mail.dev`, name: "Ada Martin" }
+}
+
+const server = await serve({
+  host: "127.0.0.1",
+  port,
+  handle: async (request) =>
+    (await route(endpoints, request, "", { getUser })) ?? Response.json({ error: "Not found" }, { status: 404 })
+})
+process.stdout.write(`listening ${server.url}\n`)
+
+// Whoever started this holds the other end: without them it has no business here.
+process.stdin.once("close", () => process.exit(0)).resume()

@@ -1,0 +1,191 @@
+/**
+ * The history of one user at Polar: their subscriptions, told in whole bodies made of Polar's own, in the order in which
+ * Polar would send them.
+ */
+import { readFileSync } from "node:fs"
+import type { Delivery } from "@kavach-polar/core/Delivery"
+import { parse } from "@kavach-polar/core/PolarEvent"
+import { CustomerId, type User, UserId } from "@kavach-polar/core/Subscription"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import { begin, beginning, day, iso, type Json, type State, step, type Told } from "./lifecycle.ts"
+import { type Random, randomOf } from "./seeded.ts"
+
+/** How the app can know whose customer it is. */
+export type Identity = "external_id" | "external_id later" | "metadata" | "the host says"
+
+export interface HistoryEvent extends Told {
+  readonly delivery: Delivery
+  /** `null` where the event is of something else. */
+  readonly subscriptionId: string | null
+}
+
+export interface History {
+  readonly index: number
+  readonly user: User
+  /** Whether the app's own table has the user. */
+  readonly hasRow: boolean
+  readonly identity: Identity
+  readonly customerId: CustomerId
+  /** In the order of Polar. */
+  readonly events: ReadonlyArray<HistoryEvent>
+}
+
+const read = (name: string): { readonly api_version: unknown; readonly data: Json } =>
+  JSON.parse(readFileSync(new URL(`../fixtures/polar-webhooks/${name}.json`, import.meta.url), { encoding: "utf8" }))
+
+const fixtures = {
+  subscription: read("subscription.created"),
+  customer: read("customer.created"),
+  state: read("customer.state_changed"),
+  orderCreated: read("order.created"),
+  orderPaid: read("order.paid"),
+  checkout: read("checkout.updated"),
+  grant: read("benefit_grant.created")
+}
+
+const objectOf = (value: unknown): Json => (typeof value === "object" && value !== null ? { ...value } : {})
+
+const firstDay = Date.parse("2026-10-05T14:22:08.455Z") * 1000
+
+/** The user of a case, without their history: rows are made before. */
+export const userOf = (seed: number, index: number): { readonly user: User; readonly hasRow: boolean } => ({
+  user: {
+    id: UserId.make(`usr_${seed.toString(36)}_${index}`),
+    email: Option.some(`ada.${seed.toString(36)}.${index}@example.test`),
+    name: Option.some("Ada Martin")
+  },
+  hasRow: (index * 7 + 3) % 5 !== 0
+})
+
+export const historyOf = (seed: number, index: number): History => {
+  const random = randomOf(seed, index)
+  const { hasRow, user } = userOf(seed, index)
+  const customerId = CustomerId.make(random.uuid())
+  const identity = random.pick<Identity>([
+    "external_id",
+    "external_id",
+    "external_id later",
+    hasRow ? "metadata" : "external_id",
+    "the host says"
+  ])
+  const told: Array<Omit<HistoryEvent, "delivery">> = []
+  const subscriptions = random.pick([1, 1, 2, 3])
+  const opensAt = firstDay + random.int(1_000_000)
+  // When Polar learns the external id, for those who tell it late: in the middle, and never after the last event.
+  const knownFrom = identity === "external_id" ? 0 : opensAt + random.int(60) * day
+  const externalIdAt = (at: number): string | null =>
+    identity.startsWith("external_id") && at >= knownFrom ? user.id : null
+
+  const customer = (at: number): Json => ({
+    ...objectOf(fixtures.subscription.data["customer"]),
+    id: customerId,
+    external_id: externalIdAt(at),
+    email: Option.getOrNull(user.email)
+  })
+
+  let lastAt = opensAt
+  let startsAt = opensAt
+  for (let number = 0; number < subscriptions; number++) {
+    const id = random.uuid()
+    const events = tellSubscription(random, startsAt, (state, at, modifiedAt) => ({
+      ...fixtures.subscription.data,
+      ...state,
+      id,
+      customer_id: customerId,
+      customer: customer(at),
+      created_at: iso(startsAt),
+      started_at: iso(startsAt),
+      modified_at: modifiedAt,
+      metadata: identity === "metadata" ? { kavach_user_id: user.id, plan: "pro" } : { plan: "pro", beta: true },
+      product: {
+        ...objectOf(fixtures.subscription.data["product"]),
+        id: state.product_id
+      }
+    }))
+    for (const event of events) told.push({ ...event, subscriptionId: id })
+    const endedAt = events.at(-1)?.at ?? startsAt
+    lastAt = Math.max(lastAt, endedAt)
+    for (const noise of around(random, startsAt, endedAt, customer)) told.push({ ...noise, subscriptionId: null })
+    // The next one runs beside this one, or after it.
+    startsAt = random.chance(0.5) ? startsAt + random.int(10 * day) : endedAt + random.int(20 * day)
+  }
+  if (identity === "external_id later") {
+    // However late: in the end Polar has told.
+    const at = Math.max(lastAt, knownFrom) + 1 + random.int(1000)
+    const data = { ...fixtures.customer.data, id: customerId, external_id: user.id, deleted_at: null }
+    told.push({ type: "customer.updated", at, data, subscriptionId: null })
+  }
+  told.sort((a, b) => a.at - b.at)
+  return {
+    index,
+    user,
+    hasRow,
+    identity,
+    customerId,
+    events: told.map((event, place) => ({
+      ...event,
+      delivery: deliveryOf(event, `msg_${seed.toString(36)}_${index}_${place}`)
+    }))
+  }
+}
+
+/** Plays transitions, and tells each as Polar does: several events, microseconds apart or at the very same one. */
+const tellSubscription = (
+  random: Random,
+  startsAt: number,
+  dataOf: (state: State, at: number, modifiedAt: string | null) => Json
+): ReadonlyArray<Told> => {
+  const told: Array<Told> = []
+  let at = startsAt
+  let modified = startsAt
+  const tell = (events: ReadonlyArray<string>, state: State, modifiedAt: string | null) => {
+    const data = dataOf(state, at, modifiedAt)
+    for (const [place, event] of events.entries()) {
+      if (place > 0 && random.chance(0.7)) at += 1 + random.int(3000)
+      told.push({ type: `subscription.${event}`, at, data })
+    }
+  }
+  let state = begin(random, startsAt)
+  tell(beginning, state, null)
+  const length = random.int(6)
+  for (let done = 0; done < length; done++) {
+    const tie = random.chance(0.15)
+    at += tie ? 0 : random.chance(0.2) ? 1 + random.int(3) : 1 + random.int(20 * day)
+    const next = step(state, at, random)
+    if (next === undefined) break
+    // Two states at one microsecond have to differ in something that Polar tells them apart by.
+    const telling = next.state.status !== state.status || next.state.cancel_at_period_end !== state.cancel_at_period_end
+    modified = Math.max(at, modified) + (tie && telling && random.chance(0.5) ? 0 : 1000)
+    state = next.state
+    tell(next.events, state, iso(modified))
+  }
+  return told
+}
+
+/** What else Polar sends in the course of a subscription. */
+const around = (random: Random, from: number, to: number, customer: (at: number) => Json): ReadonlyArray<Told> => {
+  const told: Array<Told> = []
+  const now = (): number => from + random.int(Math.max(1, Math.min(to - from, 2 ** 45)))
+  const add = (type: string, data: Json, at = now()) => told.push({ type, at, data })
+  if (random.chance(0.3)) add("checkout.updated", fixtures.checkout.data, from)
+  if (random.chance(0.3)) add("order.created", fixtures.orderCreated.data, from)
+  if (random.chance(0.3)) add("order.paid", fixtures.orderPaid.data, from)
+  if (random.chance(0.2)) add("benefit_grant.created", fixtures.grant.data)
+  if (random.chance(0.2)) {
+    const at = now()
+    add("customer.updated", { ...fixtures.customer.data, ...customer(at) }, at)
+  }
+  if (random.chance(0.2)) {
+    const at = now()
+    add("customer.state_changed", { ...fixtures.state.data, ...customer(at) }, at)
+  }
+  return told
+}
+
+const encoder = new TextEncoder()
+
+const deliveryOf = ({ at, data, type }: Told, id: string): Delivery => {
+  const body = JSON.stringify({ type, timestamp: iso(at), api_version: fixtures.subscription.api_version, data })
+  return { id, receivedAt: Math.floor(at / 1000) + 400, body, content: Either.merge(parse(encoder.encode(body))) }
+}

@@ -1,0 +1,13 @@
+/** The proofs as tests: the same runs, shorter, with another seed each time unless PROVE_SEED names one. */
+import { expect, test } from "vitest"
+import type { Proof, StoreName } from "./Proof.ts"
+
+const given = Number(process.env["PROVE_SEED"])
+const seed = Number.isSafeInteger(given) && given > 0 ? given : 1 + Math.floor(Math.random() * 2 ** 31)
+
+/** The seed is in the test's name, so that whoever sees it fail can have it again. */
+export const proves = (proof: Proof, store: StoreName, count: number): void =>
+  test(`${proof.name} on ${store}, ${count} (PROVE_SEED=${seed})`, { timeout: 180_000 }, async () => {
+    const { violations } = await proof.run({ store, count, seed, progress: () => {} })
+    expect(violations).toEqual([])
+  })
