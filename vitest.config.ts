@@ -17,8 +17,8 @@ export default defineConfig({
         ...shared,
         test: {
           name: "unit",
-          include: ["packages/*/test/**/*.test.ts", "test/**/*.test.ts"],
-          exclude: ["**/node_modules/**", "**/dist/**", "test/servers/**", "test/databases/**"],
+          include: ["packages/*/test/**/*.test.ts", "examples/*/test/**/*.test.ts", "test/**/*.test.ts"],
+          exclude: ["**/node_modules/**", "**/dist/**", "test/servers/**", "test/databases/**", "test/browser/**"],
           // A busy machine, not a slow test: PGlite starts a whole server in WebAssembly.
           testTimeout: 30_000,
           hookTimeout: 60_000,
@@ -32,6 +32,18 @@ export default defineConfig({
           include: ["test/databases/**/*.test.ts"],
           globalSetup: "test/servers/globalSetup.ts",
           testTimeout: 60_000,
+          hookTimeout: 60_000,
+          server: { deps: { inline: [/@kavach-polar\//] } }
+        }
+      },
+      {
+        ...shared,
+        test: {
+          name: "browser",
+          include: ["test/browser/**/*.test.ts"],
+          globalSetup: "test/browser/globalSetup.ts",
+          // A person's minute; the machine may be busy.
+          testTimeout: 90_000,
           hookTimeout: 60_000,
           server: { deps: { inline: [/@kavach-polar\//] } }
         }

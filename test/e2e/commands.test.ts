@@ -66,7 +66,7 @@ describe("beside a running server on SQLite", () => {
 
   beforeAll(async () => {
     fake = await polar()
-    running = await startServer({ data: folder.path, by: "npm start" })
+    running = await startServer({ data: folder.path, by: "npm run serve" })
   }, 120_000)
 
   afterAll(async () => {

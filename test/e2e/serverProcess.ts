@@ -16,12 +16,14 @@ export const temporaryFolder = (): { readonly path: string; readonly remove: () 
 export interface ServerOptions {
   readonly data: string
   readonly env?: Readonly<Record<string, string>>
-  /** `npm start`: the README's own words. `node`: the same program without building first. */
-  readonly by?: "npm start" | "node"
+  /** What to start. `npm run …`: the README's own words. `node`: the same programs without building first. */
+  readonly by?: "npm run serve" | "node" | "npm start" | "node shop"
 }
 
 export interface ServerProcess {
   readonly url: string
+  /** Of the simulator that the shop sells on. */
+  readonly simulatorUrl: string | null
   readonly webhookSecret: string | null
   /** Notifications that the app was given so far, as `user status`. */
   readonly notifications: () => ReadonlyArray<string>
@@ -34,11 +36,15 @@ export interface Exited {
   readonly stderr: string
 }
 
-const commandOf = (by: ServerOptions["by"]): readonly [string, ...Array<string>] =>
-  by === "npm start" ? ["npm", "start", "--", "--json"] : [process.execPath, "packages/http/dist/bin.js", "--json"]
+const commands: Readonly<Record<NonNullable<ServerOptions["by"]>, readonly [string, ...Array<string>]>> = {
+  "npm run serve": ["npm", "run", "serve", "--", "--json"],
+  node: [process.execPath, "packages/http/dist/bin.js", "--json"],
+  "npm start": ["npm", "start", "--", "--json"],
+  "node shop": [process.execPath, "examples/shop/dist/main.js", "--json"]
+}
 
 const launch = ({ by = "node", data, env }: ServerOptions): ChildProcess => {
-  const [command, ...args] = commandOf(by)
+  const [command, ...args] = commands[by]
   // A group of its own, so that a signal reaches the program behind npm and its shell.
   return spawn(command, args, {
     cwd: root,
@@ -71,6 +77,7 @@ export const startServer = (options: ServerOptions): Promise<ServerProcess> =>
         if (message.event === "listening") {
           started({
             url: message.url,
+            simulatorUrl: message.simulatorUrl ?? null,
             webhookSecret: message.webhookSecret,
             notifications: () => [...notifications],
             stop: () => {

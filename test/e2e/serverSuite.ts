@@ -52,7 +52,7 @@ const start = async (options: Parameters<typeof startServer>[0]): Promise<Server
 }
 
 const schemes = [
-  { scheme: "utf8", secret: "polar_whs_InventedInventedInventedInvented0123AbCdEf", by: "npm start" },
+  { scheme: "utf8", secret: "polar_whs_InventedInventedInventedInvented0123AbCdEf", by: "npm run serve" },
   { scheme: "utf8", secret: "whsec_Ab3Ab3Ab3Ab3Ab3Ab3Ab3Ab3Ab3Ab3Ab3Ab3Ab3Ab3Z", by: "node" },
   { scheme: "standard", secret: "whsec_BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=", by: "node" }
 ] as const

@@ -70,8 +70,11 @@ export interface BillingService {
   /** All subscriptions the user ever had, the newest first. */
   readonly listSubscriptions: (userId: UserId) => Effect.Effect<ReadonlyArray<Subscription>, StoreError>
 
-  /** Whether the user's current subscription gives access now, and why. */
-  readonly access: (userId: UserId) => Effect.Effect<AccessPolicy.Access, StoreError>
+  /** Whether the user's current subscription gives access, and why: now, or `at` another time. */
+  readonly access: (
+    userId: UserId,
+    options?: { readonly at?: Date | undefined }
+  ) => Effect.Effect<AccessPolicy.Access, StoreError>
 
   /**
    * Verifies and applies one delivery. `rawBody` is the body as it came, byte for byte. Succeeds for duplicates too:
@@ -167,11 +170,10 @@ const make = (options: BillingOptions = {}) =>
         return [...subscriptions].sort(newestFirst)
       }),
 
-      access: Effect.fn("Billing.access")(function* (userId) {
+      access: Effect.fn("Billing.access")(function* (userId, { at } = {}) {
         const subscription = yield* current(userId)
         if (subscription === undefined) return AccessPolicy.noSubscription
-        const now = yield* Clock.currentTimeMillis
-        return AccessPolicy.decide(policy, subscription, new Date(now))
+        return AccessPolicy.decide(policy, subscription, at ?? new Date(yield* Clock.currentTimeMillis))
       }),
 
       receiveWebhook: Effect.fn("Billing.receiveWebhook")(function* (headers, rawBody) {

@@ -34,8 +34,11 @@ export interface PolarBilling {
   readonly getSubscription: (userId: string) => Promise<PolarSubscription | null>
   /** All subscriptions the user ever had, the newest first, with every field. */
   readonly listSubscriptions: (userId: string) => Promise<ReadonlyArray<Subscription>>
-  /** Whether the user has access now, why, and until when. */
-  readonly access: (userId: string) => Promise<Access>
+  /**
+   * Whether the user has access, why, and until when. `at` asks for another time than now: for a clock of your own, such as
+   * a simulator's.
+   */
+  readonly access: (userId: string, options?: { readonly at?: Date | undefined }) => Promise<Access>
   /** A short-lived address at which the user manages what they bought. */
   readonly createPortalSession: (
     userId: string,
@@ -138,7 +141,8 @@ export const polar = (config: PolarConfig): Polar => {
       ),
     listSubscriptions: (userId) =>
       call((billing) => Effect.flatMap(decodeId(UserId, "userId", userId), billing.listSubscriptions)),
-    access: (userId) => call((billing) => Effect.flatMap(decodeId(UserId, "userId", userId), billing.access)),
+    access: (userId, options) =>
+      call((billing) => Effect.flatMap(decodeId(UserId, "userId", userId), (user) => billing.access(user, options))),
     createPortalSession: (userId, options = {}) =>
       call((billing) =>
         Effect.gen(function* () {

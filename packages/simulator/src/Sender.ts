@@ -23,6 +23,7 @@ export interface Sender {
   /** Sends what is due, and what falls due meanwhile, until nothing is. */
   readonly flush: Effect.Effect<void>
   readonly setChaos: (chaos: Partial<Chaos.Chaos>) => Effect.Effect<void>
+  readonly chaos: Effect.Effect<Chaos.Chaos>
   /** Milliseconds until an attempt is due; `undefined` when none is. */
   readonly untilDue: Effect.Effect<number | undefined>
   /** Lets an endpoint be answered in this process. */
@@ -140,6 +141,7 @@ export const make = (engine: Engine): Effect.Effect<Sender, never, HttpClient.Ht
         Effect.sync(() => {
           chaos = { ...chaos, ...change }
         }),
+      chaos: Effect.sync(() => chaos),
       untilDue: Effect.flatMap(engine.now, (at) =>
         engine.read(({ tables }) => {
           let earliest: number | undefined

@@ -63,6 +63,7 @@ export interface Service {
   ) => Effect.Effect<WebhookEndpoint, Refusal>
   readonly redeliver: (eventId: string) => Effect.Effect<WebhookEvent, Refusal>
   readonly setChaos: (chaos: Partial<Chaos>) => Effect.Effect<void>
+  readonly chaos: Effect.Effect<Chaos>
 
   /** Looks at everything there is. */
   readonly read: Engine.Engine["read"]
@@ -138,6 +139,7 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, HttpC
         ),
       redeliver: (id) => engine.run(Webhooks.redeliver(id)),
       setChaos: sender.setChaos,
+      chaos: sender.chaos,
       read: engine.read,
       run: engine.run,
       now: engine.now,

@@ -12,6 +12,7 @@ import type { Chaos } from "./Chaos.ts"
 import type { CheckoutChange } from "./Checkouts.ts"
 import { listen } from "./NodeServer.ts"
 import type { Payment } from "./Payments.ts"
+import * as Pages from "./pages/Pages.ts"
 import type { WebhookEndpoint, WebhookEvent, World } from "./Records.ts"
 import type { Receiver } from "./Sender.ts"
 import * as Simulator from "./Simulator.ts"
@@ -19,6 +20,7 @@ import type { Emitted } from "./Step.ts"
 
 /** What `Simulator.Service` says of each, as promises. A refusal rejects with a `Refusal`. */
 export interface Simulation {
+  /** The API, and the pages: checkout, portal, console. */
   readonly handle: (request: Request) => Promise<Response>
   readonly pay: (checkoutId: string, buyer?: CheckoutChange) => Promise<Payment>
   readonly decline: (checkoutId: string, buyer?: CheckoutChange) => Promise<Payment>
@@ -63,7 +65,8 @@ export const serve = async ({ port = 0, ...options }: ServeOptions = {}): Promis
   const { simulation, value: url } = await start({ ...options, lengthRequired: true }, (simulator) =>
     Effect.gen(function* () {
       const runtime = yield* Effect.runtime<never>()
-      const url = yield* listen(port, (request) => Runtime.runPromise(runtime)(simulator.handle(request)))
+      const handle = Pages.withApi(simulator)
+      const url = yield* listen(port, (request) => Runtime.runPromise(runtime)(handle(request)))
       if (options.origin === undefined) yield* simulator.setOrigin(url)
       return url
     })
@@ -100,7 +103,7 @@ const start = async <A, E>(
     )
     const value = await run(Scope.extend(then(simulator), scope))
     const simulation: Simulation = {
-      handle: (request) => run(simulator.handle(request)),
+      handle: (request) => run(Pages.withApi(simulator)(request)),
       pay: (id, buyer) => run(simulator.pay(id, buyer)),
       decline: (id, buyer) => run(simulator.decline(id, buyer)),
       expireCheckout: (id) => run(simulator.expireCheckout(id)),

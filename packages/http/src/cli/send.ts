@@ -25,7 +25,7 @@ export const send = async (terminal: Terminal, files: ReadonlyArray<string>, opt
       headers: { ...headers, "content-type": "application/json" },
       body
     }).catch(() => {
-      throw new CommandFailed(`Nothing answers at ${url}. Start the server first: npm start`)
+      throw new CommandFailed(`Nothing answers at ${url}. Start the server first: kavach-polar serve`)
     })
     const answer = await response.text()
     if (!response.ok) refused += 1

@@ -1,0 +1,150 @@
+/** The shop: kavach-polar behind a few pages. Start reading here. */
+import { randomBytes } from "node:crypto"
+import { createKavach, type Polar, polar } from "@kavach-polar/http"
+import { addDemoUsers, demoUsers } from "@kavach-polar/http/cli/demoUsers"
+import type { SessionUser } from "@kavach-polar/http/Session"
+import { isSameOrigin, readForm } from "@kavach-polar/simulator/pages/Form"
+import { find, type Params } from "@kavach-polar/simulator/pages/Router"
+import { type Activity, makeActivity, type Notification } from "./activity.ts"
+import { type Plan, rememberPlans } from "./catalog.ts"
+import { problemPage } from "./pages/frame.ts"
+import { routes } from "./routes.ts"
+import { makeSessions, type Sessions } from "./sessions.ts"
+
+export interface ShopOptions {
+  /** The file of the SQLite database. */
+  readonly database: string
+  readonly accessToken: string
+  readonly webhookSecret: string
+  /** Where Polar's API is: the sandbox's, or a simulator's. */
+  readonly apiBaseUrl: string
+  /** Where the shop is reached, such as `http://127.0.0.1:3000`. */
+  readonly origins: ReadonlyArray<string>
+  /** The simulator that stands in for Polar, if one does. */
+  readonly simulator?: Simulated | undefined
+  readonly onNotification?: ((notification: Notification) => void) | undefined
+}
+
+export interface Simulated {
+  /** Where its console is. */
+  readonly url: string
+  /** Its time, which may have been moved on. */
+  readonly now: () => Promise<Date>
+}
+
+/** What the pages work with. */
+export interface Services {
+  readonly billing: Polar
+  readonly sessions: Sessions
+  readonly activity: Activity
+  readonly users: ReadonlyArray<SessionUser>
+  readonly plans: () => Promise<ReadonlyArray<Plan>>
+  /** Polar's time. */
+  readonly now: () => Promise<Date>
+  readonly simulator: Simulated | undefined
+  /** Origins that checkouts and the portal may be at. */
+  readonly polarOrigins: ReadonlyArray<string>
+}
+
+/** One request for a page. */
+export interface Visit {
+  readonly services: Services
+  readonly request: Request
+  readonly url: URL
+  readonly params: Params
+  /** What was posted; empty for a page that is only looked at. */
+  readonly form: URLSearchParams
+  readonly user: SessionUser | null
+}
+
+export interface Shop {
+  /** Answers every request: the pages, and below `/auth/polar` the routes of kavach-polar. */
+  readonly handle: (request: Request) => Promise<Response>
+  /** Ends the pages' open connections, which would go on for as long as the pages are open. */
+  readonly endStreams: () => void
+  /** Lets callbacks under way finish, and closes the database. */
+  readonly close: () => Promise<void>
+}
+
+export const openShop = async (options: ShopOptions): Promise<Shop> => {
+  const now = options.simulator?.now ?? (async () => new Date())
+  const activity = makeActivity()
+  const sessions = makeSessions({
+    users: demoUsers,
+    key: randomBytes(32),
+    secure: options.origins.every((origin) => origin.startsWith("https:"))
+  })
+
+  const billing = polar({
+    accessToken: options.accessToken,
+    webhookSecret: options.webhookSecret,
+    apiBaseUrl: options.apiBaseUrl,
+    trustedOrigins: options.origins,
+    onSubscriptionChange: async (userId, { cancelAtPeriodEnd, currentPeriodEnd, productId, status }) => {
+      const notification = { at: await now(), userId, status, productId, currentPeriodEnd, cancelAtPeriodEnd }
+      activity.add(notification)
+      options.onNotification?.(notification)
+    }
+  })
+  const kavach = await createKavach({
+    database: { provider: "sqlite", url: options.database },
+    plugins: [billing],
+    getUser: sessions.userOf
+  })
+  // An auth framework would have put them there when they signed up.
+  await addDemoUsers("sqlite", kavach.db)
+
+  const services: Services = {
+    billing,
+    sessions,
+    activity,
+    users: demoUsers,
+    plans: rememberPlans(options),
+    now,
+    simulator: options.simulator,
+    polarOrigins:
+      options.simulator === undefined ? ["https://sandbox.polar.sh", "https://polar.sh"] : [options.simulator.url]
+  }
+  return {
+    handle: async (request) => (await kavach.plugins.handleRequest(request)) ?? answerPage(services, request),
+    endStreams: activity.close,
+    close: kavach.close
+  }
+}
+
+const answerPage = async (services: Services, request: Request): Promise<Response> => {
+  const url = new URL(request.url)
+  const found = find(routes, request.method, url.pathname)
+  const user = services.sessions.userOf(request)
+  const visit = { services, request, url, user, params: {}, form: new URLSearchParams() }
+  try {
+    switch (found._tag) {
+      case "Unknown":
+        return await problemPage(visit, 404, "There is no such page", "The address may be mistyped.")
+      case "WrongMethod": {
+        const page = await problemPage(visit, 405, "That does not work here", `This address takes ${found.allow} only.`)
+        page.headers.set("allow", found.allow)
+        return page
+      }
+      case "Found": {
+        if (request.method !== "POST") return await found.handler({ ...visit, params: found.params })
+        if (!isSameOrigin(request)) {
+          return await problemPage(
+            visit,
+            403,
+            "That did not come from this shop",
+            "Another site tried to do something in your name. Nothing was done."
+          )
+        }
+        const form = await readForm(request)
+        return form === undefined
+          ? await problemPage(visit, 400, "That is no form", "The body is too large, or no form at all.")
+          : await found.handler({ ...visit, params: found.params, form })
+      }
+    }
+  } catch (error) {
+    // Errors of kavach-polar say what was wrong and what to do, and no secrets.
+    const reason = error instanceof Error ? error.message : "Something unexpected happened."
+    return problemPage(visit, 502, "That did not work", reason)
+  }
+}

@@ -1,0 +1,74 @@
+/** What the shop was told by `onSubscriptionChange`, and the pages that want to hear of it at once. */
+
+export interface Notification {
+  readonly at: Date
+  readonly userId: string
+  readonly status: string
+  readonly productId: string
+  readonly currentPeriodEnd: Date | null
+  readonly cancelAtPeriodEnd: boolean
+}
+
+export interface Activity {
+  readonly add: (notification: Notification) => void
+  /** The newest first; the last hundred are kept. */
+  readonly recent: () => ReadonlyArray<Notification>
+  /** Grows with every notification. */
+  readonly version: () => number
+  /** Server-sent events: the version now, and whenever it grows. */
+  readonly stream: () => Response
+  /** Ends all streams. */
+  readonly close: () => void
+}
+
+const kept = 100
+const encoder = new TextEncoder()
+
+// So many browsers are more than a demo has; the oldest makes room.
+const streamLimit = 50
+
+export const makeActivity = (): Activity => {
+  let notifications: ReadonlyArray<Notification> = []
+  let version = 0
+  let closed = false
+  const listeners = new Set<ReadableStreamDefaultController<Uint8Array>>()
+
+  const event = () => encoder.encode(`data: ${version}\n\n`)
+
+  const end = (listener: ReadableStreamDefaultController<Uint8Array>) => {
+    listeners.delete(listener)
+    listener.close()
+  }
+
+  return {
+    add: (notification) => {
+      notifications = [notification, ...notifications].slice(0, kept)
+      version += 1
+      for (const listener of listeners) listener.enqueue(event())
+    },
+    recent: () => notifications,
+    version: () => version,
+    stream: () => {
+      let own: ReadableStreamDefaultController<Uint8Array> | undefined
+      const body = new ReadableStream<Uint8Array>({
+        start: (controller) => {
+          if (closed) return controller.close()
+          own = controller
+          const [oldest] = listeners
+          if (listeners.size >= streamLimit && oldest !== undefined) end(oldest)
+          listeners.add(controller)
+          controller.enqueue(encoder.encode("retry: 2000\n"))
+          controller.enqueue(event())
+        },
+        cancel: () => {
+          if (own !== undefined) listeners.delete(own)
+        }
+      })
+      return new Response(body, { headers: { "content-type": "text/event-stream", "cache-control": "no-store" } })
+    },
+    close: () => {
+      closed = true
+      for (const listener of [...listeners]) end(listener)
+    }
+  }
+}

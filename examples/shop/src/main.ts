@@ -1,0 +1,115 @@
+/** The command behind `npm start`. */
+
+import { parseArgs } from "node:util"
+import { processTerminal } from "@kavach-polar/http/cli/processTerminal"
+import { CommandFailed, type Terminal } from "@kavach-polar/http/cli/Terminal"
+import { type Started, start } from "./start.ts"
+
+const help = `Usage: npm start -- [options]
+
+Starts a demo shop, and a simulator of Polar for it to sell on.
+
+Options:
+  --port NUMBER            The shop's port                       [PORT, 3000]
+  --simulator-port NUMBER  The simulator's port                  [the one after the shop's]
+  --data FOLDER            The folder for the shop's database    [KAVACH_POLAR_DATA, ./data]
+  --json                   One JSON object a line instead of sentences
+  --help                   This text
+
+Environment:
+  POLAR_ACCESS_TOKEN       An organization access token of Polar's sandbox: the shop sells there, and no simulator starts
+  POLAR_WEBHOOK_SECRET     The secret of the webhook endpoint there; needed with the token
+  POLAR_API_URL            Another address of Polar's API
+
+With the simulator both start afresh every time. On the sandbox the shop keeps its database.
+Exit codes: 0 done, 1 it failed, 2 the command is wrong.`
+
+const parse = (args: ReadonlyArray<string>) => {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        port: { type: "string" },
+        "simulator-port": { type: "string" },
+        data: { type: "string" },
+        json: { type: "boolean" },
+        help: { type: "boolean", short: "h" }
+      }
+    }).values
+  } catch (error) {
+    throw new CommandFailed(
+      `${error instanceof Error ? error.message : "The arguments are wrong"}. See npm start -- --help.`,
+      2
+    )
+  }
+}
+
+const portOf = (text: string): number => {
+  const port = Number(text)
+  if (!/^\d+$/.test(text) || port > 65535) throw new CommandFailed(`"${text}" is no port: use a number up to 65535.`, 2)
+  return port
+}
+
+const run = async (terminal: Terminal): Promise<void> => {
+  const options = parse(terminal.args)
+  if (options.help === true) return terminal.out(help)
+  const port = portOf(options.port ?? terminal.env["PORT"] ?? "3000")
+  const json = options.json === true
+  const started = await start({
+    env: terminal.env,
+    data: options.data,
+    port,
+    simulatorPort: portOf(options["simulator-port"] ?? String(port === 0 ? 0 : port + 1)),
+    onNotification: ({ status, userId }) =>
+      terminal.out(
+        json
+          ? JSON.stringify({ event: "subscriptionChange", userId, subscription: { status } })
+          : `onSubscriptionChange: ${userId} is now ${status}`
+      )
+  })
+  for (const line of json ? [announcement(started)] : sentences(started)) terminal.out(line)
+  await terminal.stopped
+  if (!json) terminal.out("Stopping.")
+  await started.close()
+}
+
+const announcement = ({ database, simulator, url }: Started): string =>
+  JSON.stringify({ event: "listening", url, simulatorUrl: simulator?.url ?? null, database })
+
+const sentences = ({ database, simulator, url }: Started): ReadonlyArray<string> =>
+  simulator === undefined
+    ? [
+        `Shop       ${url}`,
+        "Polar      the sandbox, with your token. No simulator was started.",
+        `Database   ${database}`,
+        "",
+        "Polar cannot reach this machine by itself. Open a tunnel to the shop's port, and at Polar add a webhook endpoint for",
+        "  https://<your tunnel>/auth/polar/webhook",
+        "with the format raw and all subscription.* and customer.* events. Its secret is your POLAR_WEBHOOK_SECRET.",
+        `Then open ${url}, sign in, and subscribe with the test card 4242 4242 4242 4242.`
+      ]
+    : [
+        `Shop       ${url}`,
+        `Simulator  ${simulator.url}`,
+        `Database   ${database}, made anew: the simulator keeps nothing when it stops, so both start afresh.`,
+        "",
+        "What to try:",
+        "  1. Open the shop, sign in as Ada, subscribe, and pay.",
+        "  2. Read the archive, then cancel in the customer portal.",
+        "  3. Open the simulator's console. Move on to the end of the period: Ada's access is over.",
+        "  4. Subscribe again, fail the next payment, and move on to the renewal.",
+        "  5. Deliver twice, late and out of order, and do it all once more."
+      ]
+
+const main = async (terminal: Terminal): Promise<number> => {
+  try {
+    await run(terminal)
+    return 0
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    terminal.err(terminal.args.includes("--json") ? JSON.stringify({ error: message }) : message)
+    return error instanceof CommandFailed ? error.exitCode : 1
+  }
+}
+
+process.exitCode = await main(processTerminal(process))

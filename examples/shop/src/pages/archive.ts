@@ -1,0 +1,45 @@
+/** The page that only subscribers may see. */
+import { date } from "@kavach-polar/simulator/pages/Format"
+import { html } from "@kavach-polar/simulator/pages/Html"
+import type { Visit } from "../Shop.ts"
+import { shopPage } from "./frame.ts"
+import { signInFirst } from "./signIn.ts"
+
+export const show = async (visit: Visit): Promise<Response> => {
+  if (visit.user === null) return signInFirst(visit)
+  const { billing, now } = visit.services
+  const { entitlement, reason, until } = await billing.access(visit.user.id, { at: await now() })
+  if (entitlement === "denied") {
+    return shopPage(visit, {
+      status: 403,
+      title: "For subscribers",
+      main: html`<div class="card narrow"><h1>The archive is for subscribers</h1><p>${reason}</p>
+<p class="row"><a class="button primary" href="/">See the plans</a><a class="button" href="/account">Your subscription</a></p></div>`
+    })
+  }
+  return shopPage(visit, {
+    title: "Archive",
+    main: html`<h1>Archive</h1>
+${
+  entitlement === "grace" &&
+  html`<p class="message warn">Your last payment was declined. You can read on${until !== null && html` until ${date(until)}`}: please look after it in the customer portal.</p>`
+}
+<p class="lead">Thank you for subscribing. Here is what you missed.</p>
+<div class="split">${notes.map(({ text, title }) => html`<article class="card"><h2>${title}</h2><p>${text}</p></article>`)}</div>`
+  })
+}
+
+const notes = [
+  {
+    title: "On tides",
+    text: "The sea is back an hour later every day. It keeps its appointments, and so does a webhook: late, twice, but it comes."
+  },
+  {
+    title: "On ledgers",
+    text: "Write down what happened, then what follows from it. When the second is wrong, the first lets you do it again."
+  },
+  {
+    title: "On clocks",
+    text: "Two clocks never agree. Ask each event when it happened, and believe the one that happened last."
+  }
+]

@@ -1,0 +1,185 @@
+/** The hosted checkout page: what is bought, for how much, and the buyer's decision. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as HashMap from "effect/HashMap"
+import * as Schema from "effect/Schema"
+import { Email, Name } from "../api/Input.ts"
+import * as Checkouts from "../Checkouts.ts"
+import * as Customers from "../Customers.ts"
+import type { Payment } from "../Payments.ts"
+import type { Checkout, Product, World } from "../Records.ts"
+import type { Refusal } from "../Refusal.ts"
+import type * as Simulator from "../Simulator.ts"
+import * as Wire from "../Wire.ts"
+import { date, money, price, span } from "./Format.ts"
+import { type Html, html } from "./Html.ts"
+import { seeOther } from "./Page.ts"
+import type { Route } from "./Router.ts"
+import { buyerPage, dateOf, explanation, type Handler, sentence, type Visit } from "./Visit.ts"
+
+interface Offer {
+  readonly checkout: Checkout
+  readonly product: Product
+  readonly trial: Wire.Trial | null
+  readonly seller: string
+}
+
+const offerOf = ({ params, simulator }: Visit): Effect.Effect<Offer, Refusal> =>
+  simulator.run((step) =>
+    Either.map(Checkouts.findBySecret(step, params["secret"] ?? ""), (checkout) => {
+      const product = step.get("products", checkout.product_id)
+      const trial = Wire.trialOf(product, checkout)
+      return { checkout, product, trial, seller: step.world.organization.name }
+    })
+  )
+
+/** Instead of the page, for a checkout that is over or never was. */
+const unavailable = (refusal: Refusal): Response =>
+  refusal.status === 410
+    ? explanation(
+        410,
+        "This checkout has expired",
+        html`<p>It was open for a day and nobody paid, so nothing was charged.</p><p>Go back to the shop and start again: it opens a new one.</p>`
+      )
+    : explanation(
+        404,
+        "There is no such checkout",
+        html`<p>The address may be incomplete, or the simulator was started again since: it keeps checkouts in memory only.</p><p>Go back to the shop and start again.</p>`
+      )
+
+const show: Handler = (visit) =>
+  Effect.match(offerOf(visit), {
+    onFailure: unavailable,
+    onSuccess: (offer) =>
+      offer.checkout.status === "open"
+        ? openPage(offer, visit.url.searchParams.get("declined") === null ? undefined : declined)
+        : finishedPage(offer)
+  })
+
+const declined = "The card was declined, and nothing was charged. Try again, or pay with another card."
+
+const act: Handler = (visit) =>
+  offerOf(visit).pipe(
+    Effect.flatMap((offer) => {
+      const { simulator, form } = visit
+      const buyer = buyerOf(form)
+      if (typeof buyer === "string") return Effect.succeed(openPage(offer, buyer, 422, form))
+      const pay = form.get("card") === "declined" ? simulator.decline : simulator.pay
+      return pay(offer.checkout.id, buyer).pipe(
+        Effect.flatMap((payment) =>
+          payment.outcome === "declined"
+            ? Effect.succeed(seeOther(`${visit.url.pathname}?declined=yes`))
+            : Effect.map(returnAddress(simulator, payment), (to) => seeOther(to))
+        ),
+        Effect.catchAll((refusal) => Effect.succeed(openPage(offer, sentence(refusal), refusal.status, form)))
+      )
+    }),
+    Effect.catchAll((refusal) => Effect.succeed(unavailable(refusal)))
+  )
+
+/** What the buyer typed, or what is wrong with it. */
+const buyerOf = (form: URLSearchParams): Checkouts.CheckoutChange | string => {
+  const email = form.get("email")?.trim() ?? ""
+  const name = form.get("name")?.trim() ?? ""
+  if (email !== "" && !Schema.is(Email)(email)) return "This is no e-mail address that mail could be delivered to."
+  if (!Schema.is(Name)(name)) return "The name is too long."
+  return { customer_email: email === "" ? null : email, customer_name: name === "" ? null : name }
+}
+
+const longestWaitMillis = 15_000
+
+/**
+ * Where the buyer goes next. As at Polar the shop's own page waits until the shop has answered a webhook about the
+ * checkout, if it listens to any, and after 15 seconds it is Polar's page instead.
+ */
+const returnAddress = (simulator: Simulator.Service, payment: Payment): Effect.Effect<string, Refusal> =>
+  Effect.gen(function* () {
+    const { checkout } = payment
+    const started = yield* Clock.currentTimeMillis
+    const told = simulator.read((world) => isTold(world, checkout))
+    let answered = yield* told
+    while (!answered && (yield* Clock.currentTimeMillis) - started < longestWaitMillis) {
+      yield* Effect.sleep("100 millis")
+      answered = yield* told
+    }
+    const confirmation = yield* simulator.read(
+      ({ origin }) => `${origin}/checkout/${checkout.client_secret}/confirmation`
+    )
+    if (!answered || checkout.success_url === null) return confirmation
+    const success = yield* simulator.read((world) => Wire.checkout(world, checkout).success_url)
+    const { customer_id } = payment.confirmed
+    if (!payment.sessionAllowed || customer_id === null) return success
+    const session = yield* simulator.run(Customers.openSession({ customer_id }))
+    const url = new URL(success)
+    url.searchParams.set("customer_session_token", session.token)
+    return url.href
+  })
+
+const isTold = ({ tables }: World, { id }: Checkout): boolean => {
+  const events = Array.from(HashMap.values(tables.events)).filter(
+    ({ payload, type }) =>
+      type === "checkout.updated" && payload.includes(`"${id}"`) && payload.includes('"status":"succeeded"')
+  )
+  return events.length === 0 || events.some(({ succeeded }) => succeeded)
+}
+
+const priceOf = ({ product, trial }: Offer): Html =>
+  trial === null
+    ? html`<p class="price">${price(product)}</p>`
+    : html`<p class="price">${span(trial.interval, trial.count)} free</p><p>Then ${price(product)}, unless you cancel before.</p>`
+
+const openPage = (offer: Offer, problem?: string, status?: number, form = new URLSearchParams()): Response => {
+  const { checkout, product, seller } = offer
+  const known = checkout.customer_id !== null
+  const today =
+    offer.trial === null && product.price_amount > 0
+      ? `Pay ${money(product.price_amount, product.price_currency)}`
+      : offer.trial === null
+        ? "Subscribe for free"
+        : "Start the trial"
+  const targets = [checkout.success_url, checkout.return_url].flatMap((url) =>
+    url === null ? [] : [new URL(url).origin]
+  )
+  return buyerPage({
+    title: `Checkout: ${product.name}`,
+    status: status ?? (problem === undefined ? 200 : 402),
+    formTargets: [...new Set(targets)],
+    main: html`<div class="narrow">
+<p class="muted">${seller}</p>
+<h1>${product.name}</h1>
+${priceOf(offer)}
+${product.description !== null && html`<p class="muted">${product.description}</p>`}
+<form class="card gap" method="post">
+${problem !== undefined && html`<p class="message bad" role="alert">${problem}</p>`}
+<div class="field"><label for="email">E-mail</label>
+<input id="email" name="email" type="email" autocomplete="email" required value="${form.get("email") ?? checkout.customer_email ?? ""}"${known && html` readonly aria-describedby="known"`}>
+${known && html`<p class="small muted" id="known">The shop already told Polar who you are.</p>`}</div>
+<div class="field"><label for="name">Name</label>
+<input id="name" name="name" type="text" autocomplete="name" value="${form.get("name") ?? checkout.customer_name ?? ""}"></div>
+<p class="small muted">No card number is asked for: choose what the simulated card does.</p>
+<div class="field"><button class="primary full" name="card" value="good">${today}</button></div>
+${product.price_amount > 0 && html`<button class="full" name="card" value="declined">Pay with a card that is declined</button>`}
+</form>
+${checkout.return_url !== null && html`<p class="gap"><a href="${checkout.return_url}">Cancel and go back to the shop</a></p>`}
+<p class="small muted gap">This checkout is open until ${date(dateOf(checkout.expires_at))}.</p>
+</div>`
+  })
+}
+
+const finishedPage = ({ checkout, product }: Offer): Response =>
+  buyerPage({
+    title: "Payment received",
+    main: html`<div class="card narrow"><h1>Payment received</h1>
+<p>You have subscribed to ${product.name}.</p>
+${checkout.success_url !== null && html`<p><a class="button primary" href="${successUrlOf(checkout)}">Back to the shop</a></p>`}</div>`
+  })
+
+const successUrlOf = ({ id, success_url }: Checkout): string =>
+  (success_url ?? "").replaceAll(/\{CHECKOUT_ID\}|%7BCHECKOUT_ID%7D/gi, id)
+
+export const routes: ReadonlyArray<Route<Handler>> = [
+  { method: "GET", path: "/checkout/{secret}", handler: show },
+  { method: "POST", path: "/checkout/{secret}", handler: act },
+  { method: "GET", path: "/checkout/{secret}/confirmation", handler: show }
+]

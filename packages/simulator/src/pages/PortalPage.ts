@@ -1,0 +1,146 @@
+/** The customer portal: what the customer has, and the ways to end it or to keep it. */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import type { Customer, CustomerSession, Order, Product, Subscription } from "../Records.ts"
+import { type Refusal, refused } from "../Refusal.ts"
+import type { Step } from "../Step.ts"
+import * as Subscriptions from "../Subscriptions.ts"
+import { badge, date, money, price, statusBadge, type Tone } from "./Format.ts"
+import { type Html, html } from "./Html.ts"
+import { seeOther } from "./Page.ts"
+import type { Route } from "./Router.ts"
+import { buyerPage, dateOf, explanation, type Handler, sentence, type Visit } from "./Visit.ts"
+
+interface Portal {
+  readonly session: CustomerSession
+  readonly customer: Customer
+  readonly subscriptions: ReadonlyArray<{ readonly subscription: Subscription; readonly product: Product }>
+  readonly orders: ReadonlyArray<Order>
+}
+
+const noAccess = refused(401, "Unauthorized", "This session has ended.")
+
+const tokenParameter = "customer_session_token"
+
+/** The session that the address names, as long as it lasts. */
+const sessionOf = (step: Step, visit: Visit): Either.Either<CustomerSession, Refusal> => {
+  const token = visit.url.searchParams.get(tokenParameter)
+  const session = step.all("sessions").find((one) => one.token === token)
+  const isHere = visit.params["organization"] === step.world.organization.slug
+  return session === undefined || !isHere || session.expires_at <= step.now()
+    ? Either.left(noAccess)
+    : Either.right(session)
+}
+
+const portalOf = (visit: Visit): Effect.Effect<Portal, Refusal> =>
+  visit.simulator.run((step) =>
+    Either.map(sessionOf(step, visit), (session) => {
+      const own = ({ customer_id }: { readonly customer_id: string }) => customer_id === session.customer_id
+      return {
+        session,
+        customer: step.get("customers", session.customer_id),
+        subscriptions: step
+          .all("subscriptions")
+          .filter(own)
+          .map((subscription) => ({ subscription, product: step.get("products", subscription.product_id) }))
+          .reverse(),
+        orders: step.all("orders").filter(own).reverse()
+      }
+    })
+  )
+
+const closed = (): Response =>
+  explanation(
+    401,
+    "Your access to this page has ended",
+    html`<p>A link to the portal works for an hour. Go back to the shop and open it again.</p>`
+  )
+
+const show: Handler = (visit) =>
+  Effect.match(portalOf(visit), { onFailure: closed, onSuccess: (portal) => page(portal, visit) })
+
+const act: Handler = (visit) => {
+  const id = visit.form.get("subscription") ?? ""
+  const change = visit.form.get("action") === "uncancel" ? Subscriptions.uncancel(id) : Subscriptions.cancel(id, {})
+  return visit.simulator
+    .run((step) =>
+      Either.flatMap(sessionOf(step, visit), ({ customer_id }) =>
+        // Somebody else's is as good as none.
+        step.find("subscriptions", id)?.customer_id === customer_id ? change(step) : Subscriptions.find(step, "")
+      )
+    )
+    .pipe(
+      Effect.as(seeOther(`${visit.url.pathname}${visit.url.search}`)),
+      Effect.catchAll((refusal) =>
+        refusal.status === 401
+          ? Effect.succeed(closed())
+          : Effect.match(portalOf(visit), {
+              onFailure: closed,
+              onSuccess: (portal) => page(portal, visit, refusal)
+            })
+      )
+    )
+}
+
+const page = ({ customer, orders, session, subscriptions }: Portal, { url }: Visit, refusal?: Refusal): Response =>
+  buyerPage({
+    title: "Your subscription",
+    status: refusal?.status ?? 200,
+    main: html`<h1>Your subscription</h1>
+<p class="lead">${customer.name ?? customer.email}</p>
+${refusal !== undefined && html`<p class="message bad" role="alert">${sentence(refusal)}</p>`}
+${
+  subscriptions.length === 0
+    ? html`<p class="empty">You have not subscribed to anything yet.</p>`
+    : subscriptions.map(({ product, subscription }) => card(subscription, product, url))
+}
+<section aria-labelledby="orders"><h2 id="orders">Invoices</h2>
+${
+  orders.length === 0
+    ? html`<p class="empty">There is no invoice yet.</p>`
+    : html`<div class="scroll" role="region" aria-labelledby="orders" tabindex="0"><table>
+<thead><tr><th scope="col">Number</th><th scope="col">Date</th><th scope="col">Amount</th><th scope="col">State</th></tr></thead>
+<tbody>${orders.map(orderRow)}</tbody></table></div>`
+}</section>
+${session.return_url !== null && html`<p class="gap"><a href="${session.return_url}">Back to the shop</a></p>`}`
+  })
+
+const card = (subscription: Subscription, product: Product, url: URL): Html => html`<section class="card">
+<div class="head"><h2>${product.name}</h2>${statusBadge(subscription.status, subscription.cancel_at_period_end)}</div>
+<p>${price(product)}. ${future(subscription)}</p>
+${
+  subscription.ended_at === null &&
+  html`<form method="post" action="${url.pathname}${url.search}"><input type="hidden" name="subscription" value="${subscription.id}">
+${
+  subscription.cancel_at_period_end
+    ? html`<button class="primary" name="action" value="uncancel">Keep the subscription</button>`
+    : html`<button class="danger" name="action" value="cancel">Cancel the subscription</button>`
+}</form>`
+}
+</section>`
+
+const future = (subscription: Subscription): Html => {
+  const end = date(dateOf(subscription.current_period_end))
+  if (subscription.ended_at !== null) return html`It ended on ${date(dateOf(subscription.ended_at))}.`
+  if (subscription.cancel_at_period_end) return html`It ends on ${end}, and will not be charged again.`
+  if (subscription.status === "paused") return html`It is paused, and nothing is charged.`
+  if (subscription.status === "past_due") return html`The last charge was declined. It will be tried again.`
+  if (subscription.pause_at_period_end) return html`It pauses on ${end}.`
+  return html`It renews on ${end}.`
+}
+
+const states: Readonly<Record<Order["status"], readonly [Tone, string]>> = {
+  paid: ["good", "Paid"],
+  pending: ["warn", "Open"],
+  void: ["plain", "Void"]
+}
+
+const orderRow = (
+  order: Order
+): Html => html`<tr><td>${order.invoice_number}</td><td>${date(dateOf(order.created_at))}</td>
+<td>${money(order.amount, order.currency)}</td><td>${badge(...states[order.status])}</td></tr>`
+
+export const routes: ReadonlyArray<Route<Handler>> = [
+  { method: "GET", path: "/{organization}/portal", handler: show },
+  { method: "POST", path: "/{organization}/portal", handler: act }
+]

@@ -1,0 +1,293 @@
+/** The pages without a browser: what is escaped, who may post, and what addresses that lead nowhere say. */
+import { assert, describe, it } from "@effect/vitest"
+import { Pages, Seed, Simulator } from "@kavach-polar/simulator"
+import { isLoopback, isSameOrigin, readForm } from "@kavach-polar/simulator/pages/Form"
+import { html } from "@kavach-polar/simulator/pages/Html"
+import { find } from "@kavach-polar/simulator/pages/Router"
+import { Effect, HashMap, Layer } from "effect"
+
+describe("html", () => {
+  it("writes every value as text, in elements and in attributes", () => {
+    const text = `<script>"x" & 'y' \`z\`</script>`
+    const escaped = "&lt;script&gt;&quot;x&quot; &amp; &#39;y&#39; &#96;z&#96;&lt;/script&gt;"
+    assert.strictEqual(String(html`<p title="${text}">${text}</p>`), `<p title="${escaped}">${escaped}</p>`)
+  })
+
+  it("writes templates, lists and numbers, and nothing for what is not there", () => {
+    const items = ["<a>", "b"].map((item) => html`<li>${item}</li>`)
+    assert.strictEqual(String(html`<ul>${items}</ul>${0}`), "<ul><li>&lt;a&gt;</li><li>b</li></ul>0")
+    assert.strictEqual(String(html`${null}${undefined}${false}${[]}`), "")
+  })
+
+  it("takes nothing else for markup, whatever it says of itself", () => {
+    const forged = JSON.parse('{"text":"<b>","toString":"<b>"}')
+    assert.throws(() => String(html`${forged}`))
+    assert.strictEqual(String(html`${String(html`<b>`)}`), "&lt;b&gt;")
+  })
+})
+
+describe("routes", () => {
+  const routes = [
+    { method: "GET", path: "/a/{id}", handler: "show" },
+    { method: "POST", path: "/a/{id}", handler: "act" },
+    { method: "GET", path: "/", handler: "home" }
+  ] as const
+
+  it("finds the handler and what the address names", () => {
+    assert.deepStrictEqual(find(routes, "GET", "/a/x%20y"), { _tag: "Found", handler: "show", params: { id: "x y" } })
+    assert.deepStrictEqual(find(routes, "HEAD", "/"), { _tag: "Found", handler: "home", params: {} })
+    assert.deepStrictEqual(find(routes, "DELETE", "/a/x"), { _tag: "WrongMethod", allow: "GET, POST" })
+    for (const path of ["/b", "/a/", "/a/x/y", "/a/%zz", ""])
+      assert.deepStrictEqual(find(routes, "GET", path), { _tag: "Unknown" })
+  })
+})
+
+const post = (url: string, body: string, headers: Readonly<Record<string, string>> = {}) =>
+  new Request(url, {
+    method: "POST",
+    headers: { "content-type": "application/x-www-form-urlencoded", ...headers },
+    body
+  })
+
+describe("forms", () => {
+  it("knows a post of the same origin from any other", () => {
+    const to = (headers: Readonly<Record<string, string>>) => isSameOrigin(post("http://127.0.0.1:1/x", "", headers))
+    assert.isTrue(to({ origin: "http://127.0.0.1:1" }))
+    assert.isTrue(to({ "sec-fetch-site": "same-origin" }))
+    for (const origin of ["http://127.0.0.1:2", "https://127.0.0.1:1", "http://localhost:1", "null", ""]) {
+      assert.isFalse(to({ origin }), origin)
+    }
+    assert.isFalse(to({}))
+    assert.isFalse(to({ "sec-fetch-site": "same-site" }))
+    assert.isFalse(to({ origin: "http://evil.example", "sec-fetch-site": "same-origin" }))
+  })
+
+  it("knows this machine from a name that leads to it", () => {
+    for (const host of ["127.0.0.1:1", "localhost", "[::1]:1"])
+      assert.isTrue(isLoopback(new Request(`http://${host}/`)))
+    for (const host of ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example"]) {
+      assert.isFalse(isLoopback(new Request(`http://${host}/`)))
+    }
+  })
+
+  it("reads fields, and refuses what is too large or no form", async () => {
+    assert.strictEqual((await readForm(post("http://x/", "a=%C3%A9&b")))?.get("a"), "é")
+    assert.isUndefined(await readForm(post("http://x/", `a=${"x".repeat(17_000)}`)))
+    assert.isUndefined(await readForm(post("http://x/", "{}", { "content-type": "application/json" })))
+  })
+})
+
+const origin = "http://127.0.0.1:4010"
+const TestSimulator = Simulator.layer({ origin }).pipe(Layer.provide(Simulator.layerNoNetwork))
+
+const ask = (request: Request) =>
+  Effect.flatMap(Simulator.Simulator, (simulator) =>
+    Effect.flatMap(Pages.withApi(simulator)(request), (response) =>
+      Effect.map(
+        Effect.promise(() => response.text()),
+        (text) => ({ status: response.status, headers: response.headers, text })
+      )
+    )
+  )
+
+const look = (path: string) => ask(new Request(`${origin}${path}`))
+const submit = (path: string, body = "", from = origin) => ask(post(`${origin}${path}`, body, { origin: from }))
+
+/** An open checkout, and the path of its page. */
+const open = (extra: object = {}) =>
+  Effect.gen(function* () {
+    const { status, text } = yield* ask(
+      new Request(`${origin}/v1/checkouts/`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${Simulator.accessToken}` },
+        body: JSON.stringify({ products: [Seed.products.pro.id], ...extra })
+      })
+    )
+    assert.strictEqual(status, 201, text)
+    const { id, url }: { readonly id: string; readonly url: string } = JSON.parse(text)
+    return { id, path: new URL(url).pathname }
+  })
+
+describe("the checkout page", () => {
+  it.effect("says what is sold, and lets forms lead to the shop and nowhere else", () =>
+    Effect.gen(function* () {
+      const { path } = yield* open({
+        success_url: "https://shop.acme-mail.dev/done",
+        return_url: "https://acme-mail.dev/"
+      })
+      const page = yield* look(path)
+      assert.strictEqual(page.status, 200)
+      assert.include(page.text, "$19 a month")
+      const policy = page.headers.get("content-security-policy") ?? ""
+      assert.include(policy, "form-action 'self' https://shop.acme-mail.dev https://acme-mail.dev;")
+      assert.include(policy, "default-src 'none'")
+      assert.notInclude(policy, "unsafe")
+    }).pipe(Effect.provide(TestSimulator))
+  )
+
+  it.effect("takes the buyer back with the checkout's id and the key to the portal", () =>
+    Effect.gen(function* () {
+      const { id, path } = yield* open({ success_url: "http://shop.acme-mail.dev/done?of={CHECKOUT_ID}" })
+      const paid = yield* submit(path, "card=good&email=ada@acme-mail.dev")
+      assert.strictEqual(paid.status, 303)
+      const location = new URL(paid.headers.get("location") ?? "")
+      assert.strictEqual(location.searchParams.get("of"), id)
+      assert.match(location.searchParams.get("customer_session_token") ?? "", /^polar_/)
+      assert.include((yield* look(path)).text, "Payment received")
+      const again = yield* submit(path, "card=good&email=ada@acme-mail.dev")
+      assert.strictEqual(again.status, 403)
+    }).pipe(Effect.provide(TestSimulator))
+  )
+
+  it.effect("refuses an address that mail cannot reach, and keeps what was typed, as text", () =>
+    Effect.gen(function* () {
+      const { path } = yield* open()
+      for (const email of ["nobody", "x@localhost", '"><script>@']) {
+        const page = yield* submit(path, new URLSearchParams({ card: "good", email }).toString())
+        assert.strictEqual(page.status, 422)
+        assert.notInclude(page.text, "<script>@")
+      }
+      assert.strictEqual((yield* submit(path, "card=good&email=")).status, 422)
+      const simulator = yield* Simulator.Simulator
+      assert.strictEqual(yield* simulator.read(({ tables }) => HashMap.size(tables.subscriptions)), 0)
+    }).pipe(Effect.provide(TestSimulator))
+  )
+
+  it.effect("explains itself when it is over, and when it never was", () =>
+    Effect.gen(function* () {
+      const { path } = yield* open()
+      const simulator = yield* Simulator.Simulator
+      yield* simulator.advance("25 hours")
+      for (const page of [yield* look(path), yield* submit(path, "card=good&email=ada@acme-mail.dev")]) {
+        assert.strictEqual(page.status, 410)
+        assert.include(page.text, "has expired")
+      }
+      const unknown = yield* look("/checkout/nobody")
+      assert.strictEqual(unknown.status, 404)
+      assert.include(unknown.text, "There is no such checkout")
+    }).pipe(Effect.provide(TestSimulator))
+  )
+})
+
+describe("the console", () => {
+  it.effect("does nothing for other sites, and takes no other methods", () =>
+    Effect.gen(function* () {
+      const simulator = yield* Simulator.Simulator
+      const before = yield* simulator.now
+      for (const from of ["http://evil.example", "null", "http://127.0.0.1:4011"]) {
+        assert.strictEqual((yield* submit("/console/advance", "days=30", from)).status, 403)
+      }
+      // A name of somebody else's that leads to this machine: the browser takes it for one origin.
+      const rebound = post("http://evil.example/console/advance", "days=30", { origin: "http://evil.example" })
+      assert.strictEqual((yield* ask(rebound)).status, 403)
+      assert.isBelow((yield* simulator.now) - before, 60_000_000)
+      const wrong = yield* look("/console/advance")
+      assert.strictEqual(wrong.status, 405)
+      assert.strictEqual(wrong.headers.get("allow"), "POST")
+      assert.strictEqual((yield* look("/v1/nothing")).status, 404)
+      assert.strictEqual((yield* look("/nothing")).status, 404)
+    }).pipe(Effect.provide(TestSimulator))
+  )
+
+  it.effect("refuses in a sentence what cannot be done", () =>
+    Effect.gen(function* () {
+      for (const days of ["0", "-1", "1.5", "1000000", "", "x"]) {
+        assert.strictEqual((yield* submit("/console/advance", `days=${days}`)).status, 422)
+      }
+      assert.strictEqual((yield* submit("/console/subscriptions/nobody", "action=cancel")).status, 404)
+      assert.strictEqual((yield* submit("/console/subscriptions/nobody", "action=fly")).status, 422)
+      assert.strictEqual((yield* submit("/console/events/nobody/redeliver")).status, 404)
+      assert.strictEqual((yield* submit("/console/endpoints/nobody", "enabled=no")).status, 404)
+      assert.strictEqual((yield* submit("/console/checkouts/nobody/expire")).status, 404)
+    }).pipe(Effect.provide(TestSimulator))
+  )
+
+  it.effect("does to a subscription what its buttons say, and shows names as text", () =>
+    Effect.gen(function* () {
+      const simulator = yield* Simulator.Simulator
+      const { id } = yield* open()
+      const { subscription } = yield* simulator.pay(id, {
+        customer_email: "ada@acme-mail.dev",
+        customer_name: "<img src=x>"
+      })
+      const statusNow = simulator.read(({ tables }) => {
+        const now = HashMap.unsafeGet(tables.subscriptions, subscription?.id ?? "")
+        return [now.status, now.cancel_at_period_end, now.pause_at_period_end] as const
+      })
+      const press = (action: string) => submit(`/console/subscriptions/${subscription?.id}`, `action=${action}`)
+      const page = yield* look("/")
+      assert.include(page.text, "&lt;img src=x&gt;")
+      assert.notInclude(page.text, "<img")
+
+      yield* press("cancel")
+      assert.deepStrictEqual(yield* statusNow, ["active", true, false])
+      yield* press("uncancel")
+      yield* press("pause")
+      assert.deepStrictEqual(yield* statusNow, ["active", false, true])
+      yield* press("advance")
+      assert.deepStrictEqual(yield* statusNow, ["paused", false, false])
+      yield* press("resume")
+      yield* submit("/console/payments", "next=decline-for-good")
+      assert.include((yield* look("/")).text, "The next payment will be declined")
+      yield* submit("/console/payments", "next=no-decline")
+      yield* press("advance")
+      assert.deepStrictEqual(yield* statusNow, ["active", false, false])
+      yield* press("revoke")
+      assert.deepStrictEqual(yield* statusNow, ["canceled", false, false])
+      const twice = yield* press("revoke")
+      assert.strictEqual(twice.status, 403)
+    }).pipe(Effect.provide(TestSimulator))
+  )
+
+  it.effect("switches an endpoint off and on, and chaos too", () =>
+    Effect.gen(function* () {
+      const simulator = yield* Simulator.Simulator
+      const { id } = yield* simulator.addEndpoint({ url: "http://127.0.0.1:9/hooks" })
+      yield* submit(`/console/endpoints/${id}`, "enabled=no")
+      assert.include((yield* look("/")).text, "Disabled")
+      yield* submit("/console/chaos", "duplicates=on")
+      assert.strictEqual((yield* simulator.chaos).duplicates, 1)
+      yield* submit("/console/chaos")
+      assert.strictEqual((yield* simulator.chaos).duplicates, 0)
+    }).pipe(Effect.provide(TestSimulator))
+  )
+})
+
+describe("the portal", () => {
+  it.effect("serves its own customer, for an hour", () =>
+    Effect.gen(function* () {
+      const simulator = yield* Simulator.Simulator
+      const buy = (email: string) =>
+        Effect.flatMap(open({ success_url: "http://shop.acme-mail.dev/" }), ({ path }) =>
+          Effect.map(submit(path, new URLSearchParams({ card: "good", email }).toString()), ({ headers }) =>
+            new URL(headers.get("location") ?? "").searchParams.get("customer_session_token")
+          )
+        )
+      const token = yield* buy("ada@acme-mail.dev")
+      yield* simulator.advance("1 minute")
+      yield* buy("lin@acme-mail.dev")
+      const [own, other] = yield* simulator.read(({ tables }) =>
+        Array.from(HashMap.values(tables.subscriptions)).sort((one, two) => one.created_at - two.created_at)
+      )
+      const portal = `/simulator/portal?customer_session_token=${token}`
+      assert.include((yield* look(portal)).text, "It renews on")
+      assert.strictEqual((yield* submit(portal, `action=cancel&subscription=${other?.id}`)).status, 404)
+      assert.strictEqual((yield* submit(portal, `action=cancel&subscription=${own?.id}`)).status, 303)
+      assert.include((yield* look(portal)).text, "Keep the subscription")
+      const canceled = yield* simulator.read(({ tables }) =>
+        Array.from(HashMap.values(tables.subscriptions)).filter((one) => one.cancel_at_period_end)
+      )
+      assert.deepStrictEqual(
+        canceled.map(({ id }) => id),
+        [own?.id]
+      )
+
+      assert.strictEqual((yield* look(portal.replace("/simulator/", "/another/"))).status, 401)
+      yield* simulator.advance("61 minutes")
+      const closed = yield* look(portal)
+      assert.strictEqual(closed.status, 401)
+      assert.include(closed.text, "Your access to this page has ended")
+      assert.strictEqual((yield* submit(portal, `action=uncancel&subscription=${own?.id}`)).status, 401)
+    }).pipe(Effect.provide(TestSimulator))
+  )
+})

@@ -1,0 +1,133 @@
+/** What a person does in the demo shop, from the plans to the end of a subscription. */
+import { assert, test } from "vitest"
+import { inBrowser, inConsole, openCheckout, pay, read, readPage, signIn, subscribe } from "./person.ts"
+
+inBrowser("a person in the shop", (visit) => {
+  test("signs in, subscribes, pays, and may read the archive", async () => {
+    const visited = await visit()
+    const { page, shop } = visited
+    assert.include(await readPage(visited, "/"), "Sign in to subscribe")
+    await signIn(visited)
+    assert.include(await readPage(visited, "/account"), "You have no subscription")
+    const before = await page.goto(`${shop}/archive`)
+    assert.strictEqual(before?.status(), 403)
+    assert.include(await read(page.getByRole("main")), "The archive is for subscribers")
+
+    await openCheckout(visited)
+    assert.include(await read(page.getByRole("main")), "$19 a month")
+    assert.strictEqual(await page.getByLabel("E-mail").inputValue(), "ada.martin@acme-mail.dev")
+    await pay(visited)
+    // The key to the portal that Polar adds does not stay in the address.
+    assert.match(page.url(), /\/welcome\?checkout=[0-9a-f-]{36}$/)
+
+    const archive = await page.goto(`${shop}/archive`)
+    assert.strictEqual(archive?.status(), 200)
+    assert.include(await read(page.getByRole("main")), "On tides")
+    const account = await readPage(visited, "/account")
+    assert.include(account, "Active")
+    assert.include(account, "It renews on")
+    assert.include(await readPage(visited, "/activity"), "Ada Martin")
+
+    // Nobody else has it.
+    await page.getByRole("button", { name: "Sign out" }).click()
+    await signIn(visited, "Lin Osei")
+    assert.strictEqual((await page.goto(`${shop}/archive`))?.status(), 403)
+  })
+
+  test("is declined once, is told so, and pays with another card", async () => {
+    const visited = await visit()
+    const { page } = visited
+    await signIn(visited)
+    await openCheckout(visited)
+    await page.getByRole("button", { name: "Pay with a card that is declined" }).click()
+    assert.include(await read(page.getByRole("alert")), "declined, and nothing was charged")
+    await pay(visited)
+    assert.include(await readPage(visited, "/account"), "Active")
+  })
+
+  test("goes back from a checkout, and has bought nothing", async () => {
+    const visited = await visit()
+    const { page, shop } = visited
+    await signIn(visited)
+    await openCheckout(visited)
+    await page.getByRole("link", { name: "Cancel and go back to the shop" }).click()
+    await page.waitForURL(`${shop}/`)
+    assert.include(await readPage(visited, "/account"), "You have no subscription")
+  })
+
+  test("cancels in the portal, keeps it, cancels again, and loses it when the period is over", async () => {
+    const visited = await visit()
+    const { page, shop, simulator } = visited
+    await signIn(visited)
+    await subscribe(visited)
+
+    const toPortal = async () => {
+      await page.goto(`${shop}/account`)
+      await page.getByRole("button", { name: "Open the customer portal" }).click()
+      await page.waitForURL(`${simulator.url}/simulator/portal**`)
+    }
+    await toPortal()
+    await page.getByRole("button", { name: "Cancel the subscription" }).click()
+    await page.getByRole("button", { name: "Keep the subscription" }).click()
+    await page.getByRole("button", { name: "Cancel the subscription" }).click()
+    await page.getByRole("button", { name: "Keep the subscription" }).waitFor()
+    await simulator.flush()
+    await page.getByRole("link", { name: "Back to the shop" }).click()
+    await page.waitForURL(`${shop}/account`)
+    const canceled = await read(page.getByRole("main"))
+    assert.include(canceled, "Cancellation scheduled")
+    assert.include(canceled, "Until")
+    assert.strictEqual((await page.goto(`${shop}/archive`))?.status(), 200)
+
+    await inConsole(visited, "Advance to the end")
+    assert.strictEqual((await page.goto(`${shop}/archive`))?.status(), 403)
+    const gone = await readPage(visited, "/account")
+    assert.include(gone, "You have no subscription")
+    assert.include(gone, "Ended")
+    assert.include(await read(page.getByRole("note")), "Simulated time")
+  })
+
+  test("a renewal is declined: there is grace, it runs out, and payments that go on failing end it", async () => {
+    const visited = await visit()
+    const { page, shop } = visited
+    await signIn(visited)
+    await subscribe(visited)
+    await inConsole(visited, "Fail the next payment")
+    await inConsole(visited, "Advance to the next renewal")
+    const overdue = await readPage(visited, "/account")
+    assert.include(overdue, "Payment overdue")
+    assert.include(overdue, "Access for now")
+    assert.strictEqual((await page.goto(`${shop}/archive`))?.status(), 200)
+    assert.include(await read(page.getByRole("main")), "Your last payment was declined")
+
+    for (let attempt = 1; attempt <= 3; attempt++) {
+      await inConsole(visited, "Fail the next payment")
+      await inConsole(visited, "Advance to the next attempt")
+    }
+    // Two, five and seven days later: more than the week of grace, and Polar still tries.
+    assert.include(await readPage(visited, "/account"), "No access")
+    assert.strictEqual((await page.goto(`${shop}/archive`))?.status(), 403)
+
+    await inConsole(visited, "Fail the next payment")
+    await inConsole(visited, "Advance to the next attempt")
+    assert.include(await readPage(visited, "/account"), "You have no subscription")
+  })
+
+  test("a page that is open hears of a change by itself", async () => {
+    const visited = await visit()
+    const { page, shop, simulator } = visited
+    await signIn(visited)
+    await subscribe(visited)
+    await page.goto(`${shop}/account`)
+    await page.getByText("It renews on").waitFor()
+    const [subscription] = await simulator.read(({ tables }) => Array.from(tables.subscriptions).map(([id]) => id))
+    assert(subscription !== undefined)
+    // A click in another tab.
+    await fetch(`${simulator.url}/console/subscriptions/${subscription}`, {
+      method: "POST",
+      headers: { origin: simulator.url, "content-type": "application/x-www-form-urlencoded" },
+      body: "action=revoke"
+    })
+    await page.getByText("You have no subscription").waitFor()
+  })
+})
