@@ -152,7 +152,7 @@ legend { padding: 0; font-weight: 600; margin-bottom: 0.5rem; }
 table { border-collapse: collapse; width: 100%; min-width: 36rem; font-size: 0.9375rem; }
 body.simulator table { min-width: 52rem; }
 table .small { font-weight: 400; }
-table code { white-space: nowrap; }
+table code, table time { white-space: nowrap; }
 th, td { text-align: left; padding: 0.6rem 0.9rem; vertical-align: top; border-top: 1px solid var(--line); }
 thead th { border-top: 0; color: var(--muted); font-weight: 600; font-size: 0.8125rem; white-space: nowrap; }
 tbody tr:hover { background: color-mix(in srgb, var(--accent) 5%, transparent); }
