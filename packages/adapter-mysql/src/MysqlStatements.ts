@@ -302,8 +302,9 @@ export const on = (queries: Queries) => ({
           )
         )
         .orderBy(
-          query.order === "oldest" ? asc(deliveries.receivedAt) : desc(deliveries.receivedAt),
-          asc(deliveries.id)
+          ...(query.order === "oldest"
+            ? [asc(deliveries.receivedAt), desc(deliveries.id)]
+            : [desc(deliveries.receivedAt), asc(deliveries.id)])
         )
         .limit(limitOf(query.limit))
     )
@@ -481,9 +482,9 @@ const factOf = (row: Omit<typeof subscriptions.$inferSelect, "data">): Subscript
 })
 
 const isAfter = ({ id, receivedAt }: NonNullable<DeliveryRowQuery["after"]>): SQL | undefined =>
-  or(
-    gt(deliveries.receivedAt, datetimeOf(receivedAt)),
-    and(eq(deliveries.receivedAt, datetimeOf(receivedAt)), gt(deliveries.id, id))
+  and(
+    gte(deliveries.receivedAt, datetimeOf(receivedAt)),
+    or(gt(deliveries.receivedAt, datetimeOf(receivedAt)), lt(deliveries.id, id))
   )
 
 /** MySQL takes whole numbers only. */

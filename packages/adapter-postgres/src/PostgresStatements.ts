@@ -249,14 +249,16 @@ export const selectInbox = (query: DeliveryRowQuery): SQL => {
     query.types && sql`type = ANY (${texts(query.types)})`,
     query.receivedBefore === undefined ? undefined : sql`received_at < ${time(query.receivedBefore)}`,
     query.receivedAfter === undefined ? undefined : sql`received_at >= ${time(query.receivedAfter)}`,
-    query.after && sql`(received_at, id) > (${time(query.after.receivedAt)}, ${text(query.after.id)})`
+    query.after &&
+      sql`received_at >= ${time(query.after.receivedAt)}
+        AND (received_at > ${time(query.after.receivedAt)} OR id < ${text(query.after.id)})`
   ].filter((condition) => condition !== undefined)
   return sql`SELECT ${listOf(sql`SELECT id, type, state, event_at AS "eventAt",
     ${millis(sql`received_at`)} AS "receivedAt", ${millis(sql`updated_at`)} AS "updatedAt",
     customer_id AS "customerId", subscription_id AS "subscriptionId", user_id AS "userId", attempts,
     last_error AS "lastError", body FROM kavach_polar_deliveries
     ${conditions.length === 0 ? sql`` : sql`WHERE ${sql.join(conditions, sql` AND `)}`}
-    ORDER BY received_at ${query.order === "oldest" ? sql`ASC` : sql`DESC`}, id LIMIT ${count(query.limit)}`)}::text`
+    ORDER BY ${query.order === "oldest" ? sql`received_at, id DESC` : sql`received_at DESC, id`} LIMIT ${count(query.limit)}`)}::text`
 }
 
 /** Answers with how many rows it changed. Rows that somebody is writing are left for the next time. */

@@ -274,12 +274,14 @@ export const prepare = (drizzle: Drizzle) => {
             query.receivedBefore === undefined ? undefined : lt(deliveries.receivedAt, isoOf(query.receivedBefore)),
             query.receivedAfter === undefined ? undefined : gte(deliveries.receivedAt, isoOf(query.receivedAfter)),
             query.after &&
-              sql`(${deliveries.receivedAt}, ${deliveries.id}) > (${isoOf(query.after.receivedAt)}, ${query.after.id})`
+              sql`${deliveries.receivedAt} >= ${isoOf(query.after.receivedAt)}
+                AND (${deliveries.receivedAt} > ${isoOf(query.after.receivedAt)} OR ${deliveries.id} < ${query.after.id})`
           )
         )
         .orderBy(
-          query.order === "oldest" ? asc(deliveries.receivedAt) : desc(deliveries.receivedAt),
-          asc(deliveries.id)
+          ...(query.order === "oldest"
+            ? [asc(deliveries.receivedAt), desc(deliveries.id)]
+            : [desc(deliveries.receivedAt), asc(deliveries.id)])
         )
         .limit(limitOf(query.limit))
         .all()

@@ -147,9 +147,9 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
             (query.receivedAfter === undefined || row.receivedAt >= query.receivedAfter) &&
             (query.after === undefined ||
               row.receivedAt > query.after.receivedAt ||
-              (row.receivedAt === query.after.receivedAt && row.id > query.after.id))
+              (row.receivedAt === query.after.receivedAt && row.id < query.after.id))
         )
-        .sort((a, b) => (query.order === "oldest" ? byReceived(a, b) : byReceived(b, a)) || compare(a.id, b.id))
+        .sort(query.order === "oldest" ? (a, b) => newestFirst(b, a) : newestFirst)
         .slice(0, query.limit),
     pruneDeliveryBodies: (before, limit) => {
       const old = values(deliveries)
@@ -209,7 +209,7 @@ const values = <A>(map: ReadonlyMap<string, A>): Array<A> => [...map.values()]
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
-const byReceived = (a: DeliveryRow, b: DeliveryRow): number => a.receivedAt - b.receivedAt
+const newestFirst = (a: DeliveryRow, b: DeliveryRow): number => b.receivedAt - a.receivedAt || compare(a.id, b.id)
 
 const isOlder = (a: NotificationRow, b: NotificationRow): boolean =>
   a.eventAt === b.eventAt ? a.precedence < b.precedence : a.eventAt < b.eventAt

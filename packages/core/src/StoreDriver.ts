@@ -32,7 +32,10 @@ export interface DeliveryRowQuery {
   readonly types: ReadonlyArray<string> | undefined
   readonly receivedBefore: number | undefined
   readonly receivedAfter: number | undefined
-  /** `newest`: the newest received first; `oldest`: the oldest first. Those received at once go by id, ascending. */
+  /**
+   * `newest`: the newest received first, and those received at once by id. `oldest`: the other way round, ids too, so that
+   * both go along one index.
+   */
   readonly order: "newest" | "oldest"
   /** With `oldest`: only what comes after this one. */
   readonly after: { readonly receivedAt: number; readonly id: string } | undefined

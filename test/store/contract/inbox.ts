@@ -115,14 +115,14 @@ export const inbox = ({ it }: ContractSuite): void => {
       const store = yield* SubscriptionStore
       const externalId = strangerId()
       const scene = newScene()
-      // Three at the same moment: these go by their ids.
+      // Three at the same moment: these go by their ids, the other way round than the newest first.
       const all = [0, 1, 1, 1, 2, 3].map((second, index) =>
         subscriptionDelivery(scene, "updated", { externalId, receivedAt: epoch + second * 1000, at: index })
       )
       yield* applyEach(all)
       const ids = all.map(({ id }) => id)
       const expected = [...all]
-        .sort((a, b) => a.receivedAt - b.receivedAt || (a.id < b.id ? -1 : 1))
+        .sort((a, b) => a.receivedAt - b.receivedAt || (a.id > b.id ? -1 : 1))
         .map(({ id }) => id)
       const read: Array<string> = []
       let after: { readonly receivedAt: Date; readonly id: string } | undefined
