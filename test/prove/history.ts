@@ -183,9 +183,7 @@ const around = (random: Random, from: number, to: number, customer: (at: number)
   return told
 }
 
-const encoder = new TextEncoder()
-
 const deliveryOf = ({ at, data, type }: Told, id: string): Delivery => {
   const body = JSON.stringify({ type, timestamp: iso(at), api_version: fixtures.subscription.api_version, data })
-  return { id, receivedAt: Math.floor(at / 1000) + 400, body, content: Either.merge(parse(encoder.encode(body))) }
+  return { id, receivedAt: Math.floor(at / 1000) + 400, body, content: Either.merge(parse(body)) }
 }

@@ -158,7 +158,7 @@ const delivery = (event: Json, options: DeliveryOptions): Delivery => {
     id: options.id ?? `msg_${randomUUID()}`,
     receivedAt: options.receivedAt ?? epoch,
     body,
-    content: Either.merge(parse(new TextEncoder().encode(body)))
+    content: Either.merge(parse(body))
   }
 }
 

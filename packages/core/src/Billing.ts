@@ -1,4 +1,5 @@
 /** The use cases: the only place where the ports meet. */
+import type * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -8,8 +9,10 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as AccessPolicy from "./AccessPolicy.ts"
 import { type Checkout, type CheckoutOptions, makeCheckout } from "./Checkout.ts"
-import type { Delivery, DeliveryOutcome } from "./Delivery.ts"
+import type { Delivery, DeliveryOutcome, DeliveryState } from "./Delivery.ts"
 import * as DeliveryContent from "./DeliveryContent.ts"
+import * as GroupCommit from "./internal/groupCommit.ts"
+import { annotate, traced } from "./internal/traced.ts"
 import { NotificationDispatcher } from "./NotificationDispatcher.ts"
 import { type CustomerSession, PolarClient } from "./PolarClient.ts"
 import type { PolarError } from "./PolarError.ts"
@@ -21,7 +24,7 @@ import type { CustomerId, ProductId, Subscription, UserId } from "./Subscription
 import { SubscriptionStore } from "./SubscriptionStore.ts"
 import { makeAdoption } from "./Unlinked.ts"
 import { makeWebhookCheck } from "./WebhookCheck.ts"
-import { type WebhookVerificationError, WebhookVerifier } from "./WebhookVerifier.ts"
+import { type VerifiedDelivery, type WebhookVerificationError, WebhookVerifier } from "./WebhookVerifier.ts"
 
 export interface BillingOptions {
   /** Default: `AccessPolicy.defaultPolicy`. */
@@ -129,6 +132,28 @@ const deliveriesReceived = Metric.counter("kavach_polar_deliveries", {
   incremental: true
 })
 
+const receivedAs = (state: DeliveryState | "duplicate") => Metric.tagged(deliveriesReceived, "state", state)
+
+const received = {
+  applied: receivedAs("applied"),
+  stale: receivedAs("stale"),
+  ignored: receivedAs("ignored"),
+  unlinked: receivedAs("unlinked"),
+  failed: receivedAs("failed"),
+  duplicate: receivedAs("duplicate")
+} as const
+
+/** How deliveries that are in flight at once share steps, and so commits. */
+const sharedSteps = {
+  // While one waits for the disk, the next is made ready.
+  concurrency: 2,
+  maxSize: 100,
+  // In bytes of bodies: less than what any server takes in one statement, with everything that comes along.
+  maxWeight: 2 * 1024 * 1024,
+  weigh: ({ body }: Delivery) => body.length,
+  blamesOne: ({ reason }: StoreError) => reason === "constraint" || reason === "schema" || reason === "unknown"
+}
+
 const make = (options: BillingOptions = {}) =>
   Effect.gen(function* () {
     const store = yield* SubscriptionStore
@@ -146,6 +171,36 @@ const make = (options: BillingOptions = {}) =>
     const current = (userId: UserId) =>
       Effect.map(store.subscriptionsOf(userId, "live"), (subscriptions) => AccessPolicy.current(policy, subscriptions))
 
+    const apply = yield* GroupCommit.make({
+      commit: (deliveries: Arr.NonEmptyReadonlyArray<Delivery>) => store.applyDeliveries(deliveries, policy),
+      ...sharedSteps
+    })
+
+    const receive = Effect.fnUntraced(function* ({ body, id }: VerifiedDelivery) {
+      const delivery: Delivery = {
+        id,
+        receivedAt: yield* Clock.currentTimeMillis,
+        ...DeliveryContent.readBytes(body, organizationId)
+      }
+      const { content } = delivery
+      const outcome = yield* apply(delivery)
+      if (outcome.notified) yield* dispatcher.wake
+      yield* Metric.increment(received[outcome.duplicate ? "duplicate" : outcome.state])
+      const type = content._tag === "UnreadableEvent" ? (content.type ?? "unreadable") : content.type
+      yield* annotate(() => ({ "delivery.type": type, "delivery.state": outcome.state }))
+      if (content._tag === "UnreadableEvent") {
+        if (!content.isEnvelope) return yield* new NotAnEvent({ problem: content.problem })
+        yield* Effect.logError(
+          `A delivery of type ${type} could not be read and is kept as failed: ${content.problem}.`
+        ).pipe(Effect.annotateLogs({ delivery: outcome.id }))
+      } else {
+        yield* Effect.logDebug("Received a delivery.").pipe(
+          Effect.annotateLogs({ delivery: outcome.id, type, state: outcome.state, duplicate: outcome.duplicate })
+        )
+      }
+      return outcome
+    })
+
     const service: BillingService = {
       start: Effect.zipRight(options.migrate === false ? Effect.void : store.migrate, dispatcher.wake).pipe(
         Effect.withSpan("Billing.start")
@@ -161,49 +216,23 @@ const make = (options: BillingOptions = {}) =>
         )
       }),
 
-      getSubscription: Effect.fn("Billing.getSubscription")(function* (userId) {
-        return Option.fromNullable(yield* current(userId))
-      }),
+      getSubscription: (userId) =>
+        Effect.map(current(userId), Option.fromNullable).pipe(traced("Billing.getSubscription")),
 
       listSubscriptions: Effect.fn("Billing.listSubscriptions")(function* (userId) {
         const subscriptions = yield* store.subscriptionsOf(userId, "all")
         return [...subscriptions].sort(newestFirst)
       }),
 
-      access: Effect.fn("Billing.access")(function* (userId, { at } = {}) {
-        const subscription = yield* current(userId)
-        if (subscription === undefined) return AccessPolicy.noSubscription
-        return AccessPolicy.decide(policy, subscription, at ?? new Date(yield* Clock.currentTimeMillis))
-      }),
+      access: (userId, { at } = {}) =>
+        Effect.zipWith(current(userId), Clock.currentTimeMillis, (subscription, now) =>
+          subscription === undefined
+            ? AccessPolicy.noSubscription
+            : AccessPolicy.decide(policy, subscription, at ?? new Date(now))
+        ).pipe(traced("Billing.access")),
 
-      receiveWebhook: Effect.fn("Billing.receiveWebhook")(function* (headers, rawBody) {
-        const verified = yield* verifier.verify({ headers, body: rawBody })
-        const content = DeliveryContent.read(rawBody, organizationId)
-        const delivery: Delivery = {
-          id: verified.id,
-          receivedAt: yield* Clock.currentTimeMillis,
-          body: textOf(rawBody),
-          content
-        }
-        const [outcome] = yield* store.applyDeliveries([delivery], policy)
-        if (outcome.notified) yield* dispatcher.wake
-        yield* Metric.increment(
-          Metric.tagged(deliveriesReceived, "state", outcome.duplicate ? "duplicate" : outcome.state)
-        )
-        const type = content._tag === "UnreadableEvent" ? (content.type ?? "unreadable") : content.type
-        yield* Effect.annotateCurrentSpan({ "delivery.type": type, "delivery.state": outcome.state })
-        if (content._tag === "UnreadableEvent") {
-          if (!content.isEnvelope) return yield* new NotAnEvent({ problem: content.problem })
-          yield* Effect.logError(
-            `A delivery of type ${type} could not be read and is kept as failed: ${content.problem}.`
-          ).pipe(Effect.annotateLogs({ delivery: outcome.id }))
-        } else {
-          yield* Effect.logDebug("Received a delivery.").pipe(
-            Effect.annotateLogs({ delivery: outcome.id, type, state: outcome.state, duplicate: outcome.duplicate })
-          )
-        }
-        return outcome
-      }),
+      receiveWebhook: (headers, rawBody) =>
+        traced("Billing.receiveWebhook")(Effect.flatMap(verifier.verify({ headers, body: rawBody }), receive)),
 
       linkCustomer: Effect.fn("Billing.linkCustomer")(function* (userId, customerId) {
         const notified = yield* store.linkCustomer({ customerId, userId, linkedBy: "host" }, policy)
@@ -235,11 +264,7 @@ const make = (options: BillingOptions = {}) =>
 export const layer = (
   options?: BillingOptions
 ): Layer.Layer<Billing, never, SubscriptionStore | PolarClient | WebhookVerifier | NotificationDispatcher> =>
-  Layer.effect(Billing, make(options))
-
-/** The body as a database can keep it. JSON holds no NUL, so this changes nothing that could be read. */
-const textOf = (body: Uint8Array): string =>
-  new TextDecoder("utf-8", { ignoreBOM: true }).decode(body).replaceAll("\0", "\uFFFD")
+  Layer.scoped(Billing, make(options))
 
 const newestFirst = (a: Subscription, b: Subscription): number =>
   (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0) || (a.id < b.id ? -1 : 1)

@@ -82,13 +82,13 @@ const decodeEnvelope = Schema.decodeUnknownEither(Envelope)
 const decodeSubscription = Schema.decodeUnknownEither(PolarSubscription)
 const decodeCustomer = Schema.decodeUnknownEither(PolarCustomer)
 
-/** Reads a body. Never throws, whatever the bytes. */
-export const parse = (body: Uint8Array): Either.Either<PolarEvent, UnreadableEvent> => {
+/** Reads a body. Never throws, whatever the text. */
+export const parse = (body: string): Either.Either<PolarEvent, UnreadableEvent> => {
   let json: unknown
   try {
-    json = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body))
+    json = JSON.parse(body)
   } catch {
-    return Either.left(unreadable(false, "the body is not JSON in UTF-8"))
+    return Either.left(notJson)
   }
   const envelope = decodeEnvelope(json)
   if (Either.isLeft(envelope)) {
@@ -134,6 +134,9 @@ const unreadable = (
   type: string | null = null,
   at: EpochMicros | null = null
 ): UnreadableEvent => ({ _tag: "UnreadableEvent", isEnvelope, type, at, problem })
+
+/** Of a body that is no text at all, too. */
+export const notJson: UnreadableEvent = unreadable(false, "the body is not JSON in UTF-8")
 
 const organizationOf = (data: Readonly<Record<string, unknown>>): string | null => {
   for (const holder of [data, data["product"], data["customer"]]) {

@@ -85,7 +85,7 @@ export const makeReplay = ({ dispatcher, organizationId, policy, store }: Ports)
           id,
           receivedAt: receivedAt.getTime(),
           body,
-          content: DeliveryContent.read(new TextEncoder().encode(body), organizationId)
+          content: DeliveryContent.read(body, organizationId)
         })
 
   const replayStep = (report: ReplayReport, recorded: Chunk.Chunk<RecordedDelivery>) =>

@@ -16,6 +16,7 @@ import type { AccessPolicy } from "./AccessPolicy.ts"
 import * as ApplyDeliveries from "./ApplyDeliveries.ts"
 import * as ApplySnapshots from "./ApplySnapshots.ts"
 import type { Delivery, DeliveryOutcome, DeliveryState, RecordedDelivery } from "./Delivery.ts"
+import { traced } from "./internal/traced.ts"
 import * as LinkSteps from "./LinkSteps.ts"
 import { makeMemoryDriver } from "./MemoryDriver.ts"
 import type { ClaimedNotification } from "./Notification.ts"
@@ -226,31 +227,29 @@ export const make = (driver: StoreDriver): SubscriptionStoreService => {
       )
     })
 
-  const span = (operation: string) => ({
-    kind: "client" as const,
-    captureStackTrace: false,
-    attributes: { "db.system": driver.name, "db.operation.name": operation }
-  })
+  const span = (operation: string) =>
+    traced(`SubscriptionStore.${operation}`, () => ({
+      kind: "client",
+      attributes: { "db.system": driver.name, "db.operation.name": operation }
+    }))
 
   return {
-    migrate: attempt("migrate", () => driver.migrate()).pipe(
-      Effect.withSpan("SubscriptionStore.migrate", span("migrate"))
-    ),
+    migrate: attempt("migrate", () => driver.migrate()).pipe(span("migrate")),
 
     applyDeliveries: (deliveries, policy, { replay } = {}) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
         run("applyDeliveries", ApplyDeliveries.applyDeliveries(deliveries, { policy, now, replay }))
-      ).pipe(Effect.withSpan("SubscriptionStore.applyDeliveries", span("applyDeliveries"))),
+      ).pipe(span("applyDeliveries")),
 
     applySnapshots: (snapshots, policy, { dryRun }) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
         run("applySnapshots", ApplySnapshots.applySnapshots(snapshots, { policy, now, dryRun }))
-      ).pipe(Effect.withSpan("SubscriptionStore.applySnapshots", span("applySnapshots"))),
+      ).pipe(span("applySnapshots")),
 
     adoptSubscriptions: (reports, policy) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
         run("adoptSubscriptions", LinkSteps.adoptSubscriptions(reports, policy, now))
-      ).pipe(Effect.withSpan("SubscriptionStore.adoptSubscriptions", span("adoptSubscriptions"))),
+      ).pipe(span("adoptSubscriptions")),
 
     linkCustomer: (request, policy) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
@@ -261,30 +260,30 @@ export const make = (driver: StoreDriver): SubscriptionStoreService => {
             ? Effect.succeed(answer.notified)
             : new CustomerLinkedToAnotherUser({ customerId: request.customerId })
         ),
-        Effect.withSpan("SubscriptionStore.linkCustomer", span("linkCustomer"))
+        span("linkCustomer")
       ),
 
     recordCheckout: (checkout) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
         run("recordCheckout", LinkSteps.recordCheckout({ ...checkout, createdAt: now }))
-      ).pipe(Effect.withSpan("SubscriptionStore.recordCheckout", span("recordCheckout"))),
+      ).pipe(span("recordCheckout")),
 
     subscriptionsOf: (userId, which) =>
       attempt("subscriptionsOf", () => driver.subscriptionsOf(userId, which)).pipe(
         Effect.flatMap(Effect.forEach(decodeSubscription("subscriptionsOf"))),
-        Effect.withSpan("SubscriptionStore.subscriptionsOf", span("subscriptionsOf"))
+        span("subscriptionsOf")
       ),
 
     subscriptions: ({ after, limit, which }) =>
       attempt("subscriptions", () => driver.subscriptions({ which, afterId: after, limit })).pipe(
         Effect.flatMap(Effect.forEach(decodeSubscription("subscriptions"))),
-        Effect.withSpan("SubscriptionStore.subscriptions", span("subscriptions"))
+        span("subscriptions")
       ),
 
     customerOf: (userId) =>
       attempt("customerOf", () => driver.customerOf(userId)).pipe(
         Effect.map((customerId) => Option.fromNullable(customerId as CustomerId | undefined)),
-        Effect.withSpan("SubscriptionStore.customerOf", span("customerOf"))
+        span("customerOf")
       ),
 
     findUser: (userId) =>
@@ -299,7 +298,7 @@ export const make = (driver: StoreDriver): SubscriptionStoreService => {
             })
           )
         ),
-        Effect.withSpan("SubscriptionStore.findUser", span("findUser"))
+        span("findUser")
       ),
 
     claimNotifications: ({ lease, limit, owner }) =>
@@ -353,12 +352,12 @@ export const make = (driver: StoreDriver): SubscriptionStoreService => {
         })
       ).pipe(
         Effect.map((rows) => rows.map(recordedDelivery)),
-        Effect.withSpan("SubscriptionStore.deliveries", span("deliveries"))
+        span("deliveries")
       ),
 
     pruneDeliveryBodies: (before, limit) =>
       attempt("pruneDeliveryBodies", () => driver.pruneDeliveryBodies(before.getTime(), limit)).pipe(
-        Effect.withSpan("SubscriptionStore.pruneDeliveryBodies", span("pruneDeliveryBodies"))
+        span("pruneDeliveryBodies")
       ),
 
     job: (name) =>

@@ -15,7 +15,8 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { looksReencoded } from "./internal/ReencodedBody.ts"
-import { type InvalidWebhookSecret, type KeyScheme, signingKey, signingKeys } from "./WebhookSecret.ts"
+import { annotate, traced } from "./internal/traced.ts"
+import { type InvalidWebhookSecret, type KeyScheme, type SigningKey, signingKey, signingKeys } from "./WebhookSecret.ts"
 
 export { InvalidWebhookSecret, type KeyScheme } from "./WebhookSecret.ts"
 
@@ -140,41 +141,64 @@ export const make = Effect.fnUntraced(function* (
     return yield* Effect.dieMessage("toleranceSeconds of the webhook verifier must be a number of 0 or more seconds.")
   }
 
-  const verify = Effect.fn("WebhookVerifier.verify")(function* (
-    delivery: SignedDelivery
-  ): Effect.fn.Return<VerifiedDelivery, WebhookVerificationError> {
-    const id = yield* header(delivery, "webhook-id")
-    const timestamp = yield* header(delivery, "webhook-timestamp")
-    const signature = yield* header(delivery, "webhook-signature")
-
-    if (!wellFormedId.test(id)) {
-      return yield* malformed("webhook-id", 'is not 1 to 255 visible ASCII characters without "."')
-    }
-    yield* Effect.annotateCurrentSpan("webhook.id", id)
-
-    const attemptedAt = Number(timestamp)
-    if (!wellFormedTimestamp.test(timestamp) || !Number.isSafeInteger(attemptedAt)) {
-      return yield* malformed("webhook-timestamp", "is not a whole number of seconds since 1970")
-    }
-    const ageSeconds = Math.floor((yield* Clock.currentTimeMillis) / 1000) - attemptedAt
-    if (ageSeconds > toleranceSeconds) return yield* new DeliveryTooOld({ ageSeconds, toleranceSeconds })
-    if (-ageSeconds > toleranceSeconds) {
-      return yield* new DeliveryTooNew({ aheadSeconds: -ageSeconds, toleranceSeconds })
-    }
-
-    const digests = yield* parseSignatures(signature)
-    for (const { key, scheme, secretIndex } of keys) {
-      const expected = digest(key, id, timestamp, delivery.body)
-      if (digests.some((candidate) => timingSafeEqual(candidate, expected))) {
-        yield* Effect.annotateCurrentSpan({ "webhook.key": scheme, "webhook.secret_index": secretIndex })
-        return { id, attemptedAt, secretIndex, key: scheme, body: delivery.body }
-      }
-    }
-    return yield* new SignatureMismatch({ bodyReencoded: looksReencoded(delivery.body) })
-  })
+  const verify = (delivery: SignedDelivery) =>
+    Clock.currentTimeMillis.pipe(
+      Effect.flatMap((now) => check(delivery, { keys, toleranceSeconds, now })),
+      Effect.tap(({ key, secretIndex }) =>
+        annotate(() => ({ "webhook.key": key, "webhook.secret_index": secretIndex }))
+      ),
+      traced("WebhookVerifier.verify", () => ({ attributes: idOf(delivery) }))
+    )
 
   return { verify }
 })
+
+interface CheckOptions {
+  readonly keys: ReadonlyArray<SigningKey>
+  readonly toleranceSeconds: number
+  /** Epoch milliseconds. */
+  readonly now: number
+}
+
+/** Without effects, because whoever finds the endpoint can make us do this, as often as they like. */
+const check = (
+  delivery: SignedDelivery,
+  { keys, now, toleranceSeconds }: CheckOptions
+): Either.Either<VerifiedDelivery, WebhookVerificationError> => {
+  const id = header(delivery, "webhook-id")
+  if (id === undefined) return missing("webhook-id")
+  const timestamp = header(delivery, "webhook-timestamp")
+  if (timestamp === undefined) return missing("webhook-timestamp")
+  const signature = header(delivery, "webhook-signature")
+  if (signature === undefined) return missing("webhook-signature")
+
+  if (!wellFormedId.test(id)) return malformed("webhook-id", 'is not 1 to 255 visible ASCII characters without "."')
+
+  const attemptedAt = Number(timestamp)
+  if (!wellFormedTimestamp.test(timestamp) || !Number.isSafeInteger(attemptedAt)) {
+    return malformed("webhook-timestamp", "is not a whole number of seconds since 1970")
+  }
+  const ageSeconds = Math.floor(now / 1000) - attemptedAt
+  if (ageSeconds > toleranceSeconds) return Either.left(new DeliveryTooOld({ ageSeconds, toleranceSeconds }))
+  if (-ageSeconds > toleranceSeconds) {
+    return Either.left(new DeliveryTooNew({ aheadSeconds: -ageSeconds, toleranceSeconds }))
+  }
+
+  if (signature.length > signatureHeaderLimit) {
+    return malformed("webhook-signature", `is longer than ${signatureHeaderLimit} characters`)
+  }
+  const candidates = signaturesOf(signature)
+  if (candidates.length === 0) {
+    return malformed("webhook-signature", 'holds no "v1," followed by the base64 of a 32-byte signature')
+  }
+  for (const { key, scheme, secretIndex } of keys) {
+    const expected = digest(key, id, timestamp, delivery.body)
+    if (candidates.some((candidate) => timingSafeEqual(candidate, expected))) {
+      return Either.right({ id, attemptedAt, secretIndex, key: scheme, body: delivery.body })
+    }
+  }
+  return Either.left(new SignatureMismatch({ bodyReencoded: looksReencoded(delivery.body) }))
+}
 
 /** The verifier that `make` gives. */
 export const layer = (options: Options): Layer.Layer<WebhookVerifier, InvalidWebhookSecret> =>
@@ -233,12 +257,16 @@ const signatureLimit = 16
 // Exactly the base64 of 32 bytes: the 43rd digit carries four bits, so only each fourth digit is canonical there.
 const wellFormedSignature = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/
 
-const header = (delivery: SignedDelivery, name: HeaderName): Effect.Effect<string, MissingHeader> => {
+const header = (delivery: SignedDelivery, name: HeaderName): string | undefined => {
   const value = delivery.headers[name] ?? findHeader(delivery.headers, name)
   // A host without type checks may hand over a list for a repeated header; there is no right one to choose.
-  return typeof value === "string" && value !== ""
-    ? Effect.succeed(value)
-    : Effect.fail(new MissingHeader({ header: name }))
+  return typeof value === "string" && value !== "" ? value : undefined
+}
+
+/** For the span: nothing of a header that no delivery has. */
+const idOf = (delivery: SignedDelivery): Readonly<Record<string, unknown>> => {
+  const id = header(delivery, "webhook-id")
+  return id !== undefined && wellFormedId.test(id) ? { "webhook.id": id } : {}
 }
 
 const findHeader = (headers: SignedDelivery["headers"], name: HeaderName): string | undefined => {
@@ -248,19 +276,16 @@ const findHeader = (headers: SignedDelivery["headers"], name: HeaderName): strin
   return undefined
 }
 
-const malformed = (header: HeaderName, problem: string): MalformedHeader => new MalformedHeader({ header, problem })
+const missing = (header: HeaderName): Either.Either<never, MissingHeader> => Either.left(new MissingHeader({ header }))
 
-const parseSignatures = (value: string): Effect.Effect<ReadonlyArray<Buffer>, MalformedHeader> => {
-  if (value.length > signatureHeaderLimit) {
-    return Effect.fail(malformed("webhook-signature", `is longer than ${signatureHeaderLimit} characters`))
-  }
-  const signatures = value
+const malformed = (header: HeaderName, problem: string): Either.Either<never, MalformedHeader> =>
+  Either.left(new MalformedHeader({ header, problem }))
+
+const signaturesOf = (value: string): ReadonlyArray<Buffer> =>
+  value
     .split(" ")
     .filter((entry) => entry.startsWith("v1,"))
     .slice(0, signatureLimit)
     .map((entry) => entry.slice("v1,".length))
     .filter((signature) => wellFormedSignature.test(signature))
-  return signatures.length === 0
-    ? Effect.fail(malformed("webhook-signature", 'holds no "v1," followed by the base64 of a 32-byte signature'))
-    : Effect.succeed(signatures.map((signature) => Buffer.from(signature, "base64")))
-}
+    .map((signature) => Buffer.from(signature, "base64"))

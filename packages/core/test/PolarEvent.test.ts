@@ -7,7 +7,7 @@ import { Either, FastCheck } from "effect"
 import { fixture, type Variation, vary } from "./deliveries.ts"
 
 const parse = (body: Uint8Array | string) =>
-  PolarEvent.parse(typeof body === "string" ? new TextEncoder().encode(body) : body)
+  PolarEvent.parse(typeof body === "string" ? body : new TextDecoder().decode(body))
 
 const parsed = (name: string, variation: Variation = {}) => Either.getOrThrow(parse(vary(name, variation)))
 

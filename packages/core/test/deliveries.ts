@@ -1,8 +1,7 @@
 /** Deliveries for tests: Polar's example bodies, varied. */
 import { readFileSync } from "node:fs"
 import type { Delivery } from "@kavach-polar/core/Delivery"
-import * as PolarEvent from "@kavach-polar/core/PolarEvent"
-import { Either } from "effect"
+import * as DeliveryContent from "@kavach-polar/core/DeliveryContent"
 
 const fixtures = new URL("../../../test/fixtures/polar-webhooks/", import.meta.url)
 
@@ -24,8 +23,7 @@ export const vary = (name: string, { data, ...envelope }: Variation = {}): Uint8
 export const deliveryOf = (id: string, body: Uint8Array, receivedAt = 0): Delivery => ({
   id,
   receivedAt,
-  body: new TextDecoder().decode(body),
-  content: Either.merge(PolarEvent.parse(body))
+  ...DeliveryContent.readBytes(body, undefined)
 })
 
 /** `2026-10-05T14:22:08.` followed by these microseconds. */

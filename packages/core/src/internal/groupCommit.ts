@@ -1,0 +1,107 @@
+/**
+ * Group commit: what comes while a commit is under way shares the next one. A commit waits for the disk, whatever is in it,
+ * so under load this does many times as much; and what comes alone does not wait for company.
+ */
+import type * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+
+export interface GroupCommitOptions<In, Out, E> {
+  /** Does all of them in one atomic step. Succeeds with one outcome for each, in the same order. */
+  readonly commit: (inputs: Arr.NonEmptyReadonlyArray<In>) => Effect.Effect<ReadonlyArray<Out>, E>
+  /** Whether one of several may be to blame. Then they are tried in halves, so that it fails alone. */
+  readonly blamesOne: (error: E) => boolean
+  /** How many steps may run at once. */
+  readonly concurrency: number
+  /** At most so many share a step. */
+  readonly maxSize: number
+  /** At most so much shares a step, by `weigh`; one that is heavier goes alone. */
+  readonly maxWeight: number
+  readonly weigh: (input: In) => number
+}
+
+interface Waiting<In, Out, E> {
+  readonly input: In
+  readonly resume: (outcome: Effect.Effect<Out, E>) => void
+}
+
+/** Runs until the scope ends; who still waits then is interrupted. */
+export const make = <In, Out, E>(
+  options: GroupCommitOptions<In, Out, E>
+): Effect.Effect<(input: In) => Effect.Effect<Out, E>, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const waiting: Array<Waiting<In, Out, E>> = []
+    const someWait = yield* Effect.makeLatch()
+
+    /** Those who came first. */
+    const take = (): ReadonlyArray<Waiting<In, Out, E>> => {
+      let weight = 0
+      let size = 0
+      for (const { input } of waiting) {
+        weight += options.weigh(input)
+        if (size > 0 && (size === options.maxSize || weight > options.maxWeight)) break
+        size++
+      }
+      const taken = waiting.splice(0, size)
+      if (waiting.length === 0) someWait.unsafeClose()
+      return taken
+    }
+
+    const commit = (group: ReadonlyArray<Waiting<In, Out, E>>): Effect.Effect<void> => {
+      const [first, ...rest] = group
+      if (first === undefined) return Effect.void
+      return Effect.matchCauseEffect(options.commit([first.input, ...rest.map(({ input }) => input)]), {
+        onSuccess: (outcomes) => Effect.sync(() => answerEach(group, outcomes)),
+        onFailure: (cause) => {
+          if (rest.length === 0 || !mayBlameOne(cause)) return Effect.sync(() => answer(group, Effect.failCause(cause)))
+          const half = group.length >> 1
+          return Effect.zipRight(commit(group.slice(0, half)), commit(group.slice(half)))
+        }
+      }).pipe(Effect.onInterrupt(() => Effect.sync(() => answer(group, Effect.interrupt))))
+    }
+
+    const mayBlameOne = (cause: Cause.Cause<E>): boolean =>
+      Option.match(Cause.failureOption(cause), { onNone: () => false, onSome: options.blamesOne })
+
+    // Those who wait go with the scope; what the workers had taken, they answer themselves.
+    yield* Effect.addFinalizer(() => Effect.sync(() => answer(waiting.splice(0), Effect.interrupt)))
+    const work = someWait.await.pipe(
+      Effect.zipRight(restArrived),
+      Effect.zipRight(Effect.suspend(() => commit(take()))),
+      Effect.forever
+    )
+    yield* Effect.forEach(Array.from({ length: options.concurrency }), () => Effect.forkScoped(work), { discard: true })
+
+    return (input) =>
+      Effect.async<Out, E>((resume) => {
+        const one = { input, resume }
+        waiting.push(one)
+        someWait.unsafeOpen()
+        return Effect.sync(() => {
+          const index = waiting.indexOf(one)
+          if (index >= 0) waiting.splice(index, 1)
+        })
+      })
+  })
+
+/** Whoever was answered before hears nothing of a second answer. */
+const answer = <In, Out, E>(group: ReadonlyArray<Waiting<In, Out, E>>, outcome: Effect.Effect<Out, E>): void => {
+  for (const { resume } of group) resume(outcome)
+}
+
+const answerEach = <In, Out, E>(group: ReadonlyArray<Waiting<In, Out, E>>, outcomes: ReadonlyArray<Out>): void => {
+  for (const [index, { resume }] of group.entries()) {
+    const outcome = outcomes[index]
+    resume(
+      outcome === undefined ? Effect.dieMessage("A step has fewer outcomes than inputs.") : Effect.succeed(outcome)
+    )
+  }
+}
+
+/** Until Node has gone through what had arrived at the same time: it is to be in the same group. */
+const restArrived = Effect.async<void>((resume) => {
+  const immediate = setImmediate(() => resume(Effect.void))
+  return Effect.sync(() => clearImmediate(immediate))
+})
