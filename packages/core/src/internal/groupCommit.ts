@@ -27,12 +27,13 @@ interface Waiting<In, Out, E> {
   readonly resume: (outcome: Effect.Effect<Out, E>) => void
 }
 
-/** Runs until the scope ends; who still waits then is interrupted. */
+/** Runs until the scope ends; who still waits then, or comes later, is interrupted. */
 export const make = <In, Out, E>(
   options: GroupCommitOptions<In, Out, E>
 ): Effect.Effect<(input: In) => Effect.Effect<Out, E>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const waiting: Array<Waiting<In, Out, E>> = []
+    let ended = false
     const someWait = yield* Effect.makeLatch()
 
     /** Those who came first. */
@@ -52,7 +53,9 @@ export const make = <In, Out, E>(
     const commit = (group: ReadonlyArray<Waiting<In, Out, E>>): Effect.Effect<void> => {
       const [first, ...rest] = group
       if (first === undefined) return Effect.void
-      return Effect.matchCauseEffect(options.commit([first.input, ...rest.map(({ input }) => input)]), {
+      // Suspended, so that one that throws is its own failure and not the end of who works here.
+      const step = Effect.suspend(() => options.commit([first.input, ...rest.map(({ input }) => input)]))
+      return Effect.matchCauseEffect(step, {
         onSuccess: (outcomes) => Effect.sync(() => answerEach(group, outcomes)),
         onFailure: (cause) => {
           if (rest.length === 0 || !mayBlameOne(cause)) return Effect.sync(() => answer(group, Effect.failCause(cause)))
@@ -66,7 +69,12 @@ export const make = <In, Out, E>(
       Option.match(Cause.failureOption(cause), { onNone: () => false, onSome: options.blamesOne })
 
     // Those who wait go with the scope; what the workers had taken, they answer themselves.
-    yield* Effect.addFinalizer(() => Effect.sync(() => answer(waiting.splice(0), Effect.interrupt)))
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        ended = true
+        answer(waiting.splice(0), Effect.interrupt)
+      })
+    )
     const work = someWait.await.pipe(
       Effect.zipRight(restArrived),
       Effect.zipRight(Effect.suspend(() => commit(take()))),
@@ -76,6 +84,7 @@ export const make = <In, Out, E>(
 
     return (input) =>
       Effect.async<Out, E>((resume) => {
+        if (ended) return resume(Effect.interrupt)
         const one = { input, resume }
         waiting.push(one)
         someWait.unsafeOpen()

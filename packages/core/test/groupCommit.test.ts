@@ -1,0 +1,174 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Deferred, Effect, Exit, Fiber, Scope } from "effect"
+import * as GroupCommit from "../src/internal/groupCommit.ts"
+
+type Commit = GroupCommit.GroupCommitOptions<string, string, string>["commit"]
+
+const defaults = {
+  blamesOne: (error: string) => error === "poison",
+  concurrency: 1,
+  maxSize: 100,
+  maxWeight: 1000,
+  weigh: (input: string) => input.length
+}
+
+/** A commit that can be held up, and that remembers what went into each step. */
+const recording = (answer: (inputs: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<string>, string>) => {
+  const steps: Array<ReadonlyArray<string>> = []
+  const commit: Commit = (inputs) =>
+    Effect.suspend(() => {
+      steps.push(inputs)
+      return answer(inputs)
+    })
+  return { steps, commit }
+}
+
+const done = (inputs: ReadonlyArray<string>) => Effect.succeed(inputs.map((input) => `${input}!`))
+
+/** Until the workers have taken what there is. */
+const turns = Effect.promise(() => new Promise<void>((resolve) => setTimeout(resolve, 20)))
+
+describe("group commit", () => {
+  it.scopedLive("one that comes alone goes alone, and each gets its own outcome", () =>
+    Effect.gen(function* () {
+      const { commit, steps } = recording(done)
+      const submit = yield* GroupCommit.make({ ...defaults, commit })
+      assert.strictEqual(yield* submit("a"), "a!")
+      assert.strictEqual(yield* submit("b"), "b!")
+      assert.deepStrictEqual(steps, [["a"], ["b"]])
+    })
+  )
+
+  it.scopedLive("those that come while a step runs share the next one, in their order", () =>
+    Effect.gen(function* () {
+      const held = yield* Deferred.make<void>()
+      const { commit, steps } = recording((inputs) =>
+        inputs.includes("first") ? Effect.zipRight(Deferred.await(held), done(inputs)) : done(inputs)
+      )
+      const submit = yield* GroupCommit.make({ ...defaults, commit })
+      const first = yield* Effect.fork(submit("first"))
+      yield* turns
+      const others = yield* Effect.fork(Effect.forEach(["a", "b", "c"], submit, { concurrency: "unbounded" }))
+      yield* turns
+      assert.deepStrictEqual(steps, [["first"]])
+      yield* Deferred.succeed(held, undefined)
+      assert.deepStrictEqual(yield* Fiber.join(others), ["a!", "b!", "c!"])
+      assert.strictEqual(yield* Fiber.join(first), "first!")
+      assert.deepStrictEqual(steps, [["first"], ["a", "b", "c"]])
+    })
+  )
+
+  it.scopedLive("no step is larger or heavier than allowed, except for one that is heavier by itself", () =>
+    Effect.gen(function* () {
+      const { commit, steps } = recording(done)
+      const submit = yield* GroupCommit.make({ ...defaults, commit, maxSize: 3, maxWeight: 10 })
+      const inputs = ["1", "2", "3", "4", "x".repeat(50), "aaaaa", "bbbbb", "ccccc"]
+      const outcomes = yield* Effect.forEach(inputs, submit, { concurrency: "unbounded" })
+      assert.deepStrictEqual(
+        outcomes,
+        inputs.map((input) => `${input}!`)
+      )
+      assert.deepStrictEqual(steps, [["1", "2", "3"], ["4"], ["x".repeat(50)], ["aaaaa", "bbbbb"], ["ccccc"]])
+    })
+  )
+
+  it.scopedLive("one that is to blame fails alone", () =>
+    Effect.gen(function* () {
+      const { commit, steps } = recording((inputs) => (inputs.includes("bad") ? Effect.fail("poison") : done(inputs)))
+      const submit = yield* GroupCommit.make({ ...defaults, commit })
+      const exits = yield* Effect.forEach(["a", "b", "bad", "c", "d"], (input) => Effect.exit(submit(input)), {
+        concurrency: "unbounded"
+      })
+      assert.deepStrictEqual(exits, [
+        Exit.succeed("a!"),
+        Exit.succeed("b!"),
+        Exit.fail("poison"),
+        Exit.succeed("c!"),
+        Exit.succeed("d!")
+      ])
+      assert.deepStrictEqual(steps, [["a", "b", "bad", "c", "d"], ["a", "b"], ["bad", "c", "d"], ["bad"], ["c", "d"]])
+    })
+  )
+
+  it.scopedLive("where nobody is to blame all fail, without another try", () =>
+    Effect.gen(function* () {
+      const { commit, steps } = recording(() => Effect.fail("outage"))
+      const submit = yield* GroupCommit.make({ ...defaults, commit })
+      const exits = yield* Effect.forEach(["a", "b", "c"], (input) => Effect.exit(submit(input)), {
+        concurrency: "unbounded"
+      })
+      assert.deepStrictEqual(exits, [Exit.fail("outage"), Exit.fail("outage"), Exit.fail("outage")])
+      assert.strictEqual(steps.length, 1)
+    })
+  )
+
+  it.scopedLive("a step that throws, dies or forgets an outcome ends nothing else", () =>
+    Effect.gen(function* () {
+      const submit = yield* GroupCommit.make({
+        ...defaults,
+        commit: ([input]) => {
+          if (input === "throws") throw new Error("thrown")
+          if (input === "dies") return Effect.die("dead")
+          return input === "forgets" ? Effect.succeed([]) : done([input])
+        }
+      })
+      for (const input of ["throws", "dies", "forgets"]) {
+        const exit = yield* Effect.exit(submit(input))
+        assert.isTrue(Exit.isFailure(exit) && Cause.isDie(exit.cause), input)
+      }
+      assert.strictEqual(yield* submit("next"), "next!")
+    })
+  )
+
+  it.scopedLive("who stops waiting is left out, if there is time", () =>
+    Effect.gen(function* () {
+      const held = yield* Deferred.make<void>()
+      const { commit, steps } = recording((inputs) =>
+        inputs.includes("first") ? Effect.zipRight(Deferred.await(held), done(inputs)) : done(inputs)
+      )
+      const submit = yield* GroupCommit.make({ ...defaults, commit })
+      yield* Effect.fork(submit("first"))
+      yield* turns
+      const leaving = yield* Effect.fork(submit("leaving"))
+      const staying = yield* Effect.fork(submit("staying"))
+      yield* turns
+      yield* Fiber.interrupt(leaving)
+      yield* Deferred.succeed(held, undefined)
+      assert.strictEqual(yield* Fiber.join(staying), "staying!")
+      assert.deepStrictEqual(steps, [["first"], ["staying"]])
+    })
+  )
+
+  it.live("the end of the scope leaves nobody waiting", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const submit = yield* Scope.extend(GroupCommit.make({ ...defaults, commit: () => Effect.never }), scope)
+      const running = yield* Effect.fork(submit("running"))
+      yield* turns
+      const queued = yield* Effect.fork(submit("queued"))
+      yield* turns
+      yield* Scope.close(scope, Exit.void)
+      const late = yield* Effect.fork(submit("late"))
+      for (const fiber of [running, queued, late]) {
+        const exit = yield* Fiber.await(fiber)
+        assert.isTrue(Exit.isFailure(exit) && Cause.isInterrupted(exit.cause))
+      }
+    })
+  )
+
+  it.scopedLive("as many steps run at once as may", () =>
+    Effect.gen(function* () {
+      const held = yield* Deferred.make<void>()
+      const { commit, steps } = recording((inputs) => Effect.zipRight(Deferred.await(held), done(inputs)))
+      const submit = yield* GroupCommit.make({ ...defaults, commit, concurrency: 2 })
+      const fibers: Array<Fiber.RuntimeFiber<string, string>> = []
+      for (const input of ["a", "b", "c"]) {
+        fibers.push(yield* Effect.fork(submit(input)))
+        yield* turns
+      }
+      assert.deepStrictEqual(steps, [["a"], ["b"]])
+      yield* Deferred.succeed(held, undefined)
+      assert.deepStrictEqual(yield* Fiber.join(Fiber.all(fibers)), ["a!", "b!", "c!"])
+    })
+  )
+})
