@@ -1,0 +1,63 @@
+import { randomUUID } from "node:crypto"
+import mysql from "mysql2/promise"
+import { obtainServer } from "../../servers/obtainServer.ts"
+import type { BenchDatabase, BenchServer, Row } from "./BenchDatabase.ts"
+
+export const startMysql = async (store: "mysql" | "mariadb"): Promise<BenchServer> => {
+  const server = await obtainServer(store)
+  const admin = await mysql.createConnection(server.url)
+  const rowsOf = async (sql: string): Promise<ReadonlyArray<Row>> => {
+    const [rows] = await admin.query(sql)
+    return Array.isArray(rows) ? rows.map((row) => ({ ...row })) : []
+  }
+  const [version] = await rowsOf("SELECT version() AS version")
+  const durability = await rowsOf(
+    `SHOW GLOBAL VARIABLES WHERE variable_name IN
+      ('innodb_flush_log_at_trx_commit', 'sync_binlog', 'log_bin', 'innodb_doublewrite', 'innodb_buffer_pool_size')`
+  )
+  const made: Array<string> = []
+  return {
+    store,
+    version: `${store === "mysql" ? "MySQL" : "MariaDB"} ${version?.["version"]}`,
+    durability: durability.map((row) => `${row["Variable_name"]}=${row["Value"]}`).join(" "),
+    newDatabase: async () => {
+      const name = `kavach_bench_${randomUUID().replaceAll("-", "").slice(0, 20)}`
+      await admin.query(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`)
+      made.push(name)
+      const url = new URL(server.url)
+      url.pathname = `/${name}`
+      return onDatabase(store, url.href)
+    },
+    stop: async () => {
+      for (const name of made) await admin.query(`DROP DATABASE ${name}`)
+      await admin.end()
+      await server.stop()
+    }
+  }
+}
+
+const rowsAtOnce = 2000
+
+const onDatabase = async (store: "mysql" | "mariadb", url: string): Promise<BenchDatabase> => {
+  const connection = await mysql.createConnection({ uri: url, dateStrings: true, timezone: "Z" })
+  return {
+    store,
+    url,
+    run: async (sql) => {
+      const [rows] = await connection.query(sql)
+      return Array.isArray(rows) ? rows.map((row) => ({ ...row })) : []
+    },
+    addUsers: async (ids) => {
+      for (let from = 0; from < ids.length; from += rowsAtOnce) {
+        const some = ids.slice(from, from + rowsAtOnce)
+        await connection.query("INSERT INTO kavach_users (id, email, created_at, updated_at) VALUES ?", [
+          some.map((id) => [id, `${id}@acme-mail.dev`, "2026-01-01", "2026-01-01"])
+        ])
+      }
+    },
+    empty: async (tables) => {
+      for (const table of tables) await connection.query(`TRUNCATE TABLE ${table}`)
+    },
+    close: () => connection.end()
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * Deliveries as Polar sends them, in their real shape and size, made from numbers: the process that sends them and the
+ * one that judges the effect know the same ids without telling each other.
+ */
+import { createHash, createHmac } from "node:crypto"
+import { readFileSync } from "node:fs"
+import { resolve } from "node:path"
+
+/** What is sent in one turn. */
+export interface Plan {
+  /** A number that no other turn has: its ids are new. */
+  readonly turn: number
+  /** How many requests, repetitions included. */
+  readonly count: number
+  /** Each delivery another user's, or all of them one user's. */
+  readonly users: "distinct" | "hot"
+  /** Whether each fifth request is a delivery that was sent before. */
+  readonly repetitions: boolean
+}
+
+/** The id of something, in the form of a UUID: without order, as Polar's are. */
+export const idOf = (kind: "delivery" | "subscription" | "customer" | "user", turn: number, n: number): string => {
+  const hash = createHash("md5").update(`${kind} ${turn} ${n}`).digest("hex")
+  return `${hash.slice(0, 8)}-${hash.slice(8, 12)}-${hash.slice(12, 16)}-${hash.slice(16, 20)}-${hash.slice(20)}`
+}
+
+/** How many different deliveries a plan has. */
+export const deliveriesIn = ({ count, repetitions }: Plan): number =>
+  repetitions ? count - Math.floor(count / 5) : count
+
+/** The users whom a plan is about. */
+export const usersIn = (plan: Plan): ReadonlyArray<string> =>
+  Array.from({ length: plan.users === "hot" ? 1 : deliveriesIn(plan) }, (_, n) => idOf("user", plan.turn, n))
+
+const epochMillis = Date.parse("2026-12-01T00:00:00.000Z")
+
+/** The time of the n-th event in microseconds since 1970. */
+export const eventAt = (n: number): number => (epochMillis + n) * 1000 + 123
+
+const timestamp = (n: number): string => `${new Date(epochMillis + n).toISOString().slice(0, -1)}123Z`
+
+/** A period's end that is no other delivery's, so that each delivery is a change that the app is told of. */
+const periodEnd = (n: number): string => new Date(epochMillis + 30 * 86_400_000 + n * 1000).toISOString()
+
+type Writer = (
+  values: { readonly [Name in "timestamp" | "subscription" | "customer" | "user" | "periodEnd"]: string }
+) => string
+
+/** The fixture, with holes where deliveries differ. */
+const bodyWriter = (root: string): Writer => {
+  const event = JSON.parse(readFileSync(resolve(root, "test/fixtures/polar-webhooks/subscription.active.json"), "utf8"))
+  const text = JSON.stringify({
+    ...event,
+    timestamp: "{timestamp}",
+    data: {
+      ...event.data,
+      id: "{subscription}",
+      customer_id: "{customer}",
+      current_period_end: "{periodEnd}",
+      user_id: "{customer}",
+      user: { ...event.data.user, id: "{customer}" },
+      customer: { ...event.data.customer, id: "{customer}", external_id: "{user}" }
+    }
+  })
+  const parts = text.split(/\{(timestamp|subscription|customer|user|periodEnd)\}/)
+  return (values) =>
+    parts
+      .map((part, index) => (index % 2 === 0 ? part : Object.entries(values).find(([name]) => name === part)?.[1]))
+      .join("")
+}
+
+/** The n-th delivery of a plan. */
+const bodyOf = (write: Writer, { turn, users }: Plan, n: number): string => {
+  const who = users === "hot" ? 0 : n
+  return write({
+    timestamp: timestamp(n),
+    subscription: idOf("subscription", turn, who),
+    customer: idOf("customer", turn, who),
+    user: idOf("user", turn, who),
+    periodEnd: periodEnd(n)
+  })
+}
+
+/** Polar's original scheme: the whole secret is the key. */
+export const signatureOf = (secret: string, id: string, seconds: number, body: string): string =>
+  `v1,${createHmac("sha256", secret).update(`${id}.${seconds}.${body}`).digest("base64")}`
+
+export const webhookPath = "/auth/polar/webhook"
+
+/** Whole HTTP requests, signed now. */
+export const requestsOf = (plan: Plan, secret: string, root: string): ReadonlyArray<Buffer> => {
+  const write = bodyWriter(root)
+  const requests: Array<Buffer> = []
+  const made: Array<Buffer> = []
+  const seconds = Math.floor(Date.now() / 1000)
+  let random = plan.turn + 1
+  for (let index = 0; index < plan.count; index++) {
+    if (plan.repetitions && index % 5 === 4) {
+      // One of the last thousand: Polar's repetitions come soon after.
+      random = (Math.imul(random, 1664525) + 1013904223) >>> 0
+      const back = Math.floor((random / 2 ** 32) * Math.min(made.length, 1000))
+      const again = made[made.length - 1 - back]
+      if (again !== undefined) requests.push(again)
+      continue
+    }
+    const n = made.length
+    const body = bodyOf(write, plan, n)
+    const id = idOf("delivery", plan.turn, n)
+    const request = Buffer.from(
+      [
+        `POST ${webhookPath} HTTP/1.1`,
+        "host: 127.0.0.1",
+        "user-agent: polar.sh webhooks",
+        "accept: */*",
+        "content-type: application/json",
+        `webhook-id: ${id}`,
+        `webhook-timestamp: ${seconds}`,
+        `webhook-signature: ${signatureOf(secret, id, seconds, body)}`,
+        `content-length: ${Buffer.byteLength(body)}`,
+        "",
+        body
+      ].join("\r\n")
+    )
+    made.push(request)
+    requests.push(request)
+  }
+  return requests
+}

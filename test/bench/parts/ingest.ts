@@ -1,0 +1,138 @@
+/**
+ * Webhooks from the HTTP request to the answer, with 1, 16, 64 and 256 in flight, each delivery another user's or all of
+ * them one user's, every fifth one a repetition.
+ */
+import { type Arena, type Contender, checkEffect, makeReady, settled, withArena } from "../Arena.ts"
+import {
+  type Assignment,
+  type Comparison,
+  type Figure,
+  type Findings,
+  type Part,
+  type SubjectName,
+  together
+} from "../Bench.ts"
+import { comparison } from "../comparison.ts"
+import type { Plan } from "../deliveries.ts"
+import { median, spread } from "../statistics.ts"
+
+interface Load {
+  readonly users: Plan["users"]
+  readonly inFlight: number
+}
+
+const all: ReadonlyArray<Load> = (["distinct", "hot"] as const).flatMap((users) =>
+  [1, 16, 64, 256].map((inFlight) => ({ users, inFlight }))
+)
+
+const few: ReadonlyArray<Load> = [
+  { users: "distinct", inFlight: 1 },
+  { users: "distinct", inFlight: 64 },
+  { users: "hot", inFlight: 64 }
+]
+
+export interface Turn {
+  readonly perSecond: number
+  /** Milliseconds. */
+  readonly p50: number
+  readonly p99: number
+  /** Microseconds of CPU time for each delivery: the subject's process, and the sender's. */
+  readonly cpu: number
+  readonly senderCpu: number
+}
+
+/** One turn of one subject: sent, settled, and found to have done the work. */
+export const takeTurn = async (arena: Arena, contender: Contender, load: Load, count: number): Promise<Turn> => {
+  const plan: Plan = { turn: arena.nextTurn(), count, users: load.users, repetitions: true }
+  await makeReady(contender, plan)
+  await arena.prepare(plan)
+  const before = await contender.ask<number>({ what: "cpu" })
+  const sent = await arena.send(contender, { inFlight: load.inFlight })
+  await settled(contender)
+  const cpu = (await contender.ask<number>({ what: "cpu" })) - before
+  await checkEffect(contender, plan)
+  return {
+    perSecond: ((count - 1) / sent.millis) * 1000,
+    p50: sent.p50,
+    p99: sent.p99,
+    cpu: cpu / count,
+    senderCpu: sent.cpuMicros
+  }
+}
+
+/** How many deliveries take about this long. The first turns also warm the code. */
+export const calibrated = async (arena: Arena, contender: Contender, load: Load, seconds: number): Promise<number> => {
+  const least = Math.max(load.inFlight * 4, 50)
+  const first = await takeTurn(arena, contender, load, Math.max(least, 200))
+  const second = await takeTurn(arena, contender, load, within(first.perSecond * Math.min(seconds, 0.7), least))
+  return within(second.perSecond * seconds, least)
+}
+
+const within = (count: number, least: number): number => Math.min(Math.max(Math.round(count), least), 40_000)
+
+const measure = async (
+  arena: Arena,
+  load: Load,
+  { progress, scale }: Assignment
+): Promise<ReadonlyMap<SubjectName, ReadonlyArray<Turn>>> => {
+  const { store } = arena.server
+  const title = `ingest ${store}, ${load.inFlight} in flight, ${load.users}`
+  const counts = new Map<SubjectName, number>()
+  for (const contender of arena.contenders) {
+    progress(`${title}: ${contender.name} warms up`)
+    counts.set(contender.name, await calibrated(arena, contender, load, scale.seconds))
+  }
+  const turns = new Map<SubjectName, Array<Turn>>(arena.contenders.map(({ name }) => [name, []]))
+  for (let round = 0; round < scale.rounds; round++) {
+    for (const contender of arena.contenders) {
+      const turn = await takeTurn(arena, contender, load, counts.get(contender.name) ?? 200)
+      turns.get(contender.name)?.push(turn)
+      progress(
+        `${title}, round ${round + 1} of ${scale.rounds}: ${contender.name} ${Math.round(turn.perSecond)}/s, ` +
+          `p99 ${turn.p99.toFixed(1)} ms, CPU ${Math.round(turn.cpu)} µs each (sender ${Math.round(turn.senderCpu)} µs)`
+      )
+    }
+  }
+  return turns
+}
+
+const findingsOf = (key: string, turns: ReadonlyMap<SubjectName, ReadonlyArray<Turn>>) => {
+  const comparisons: Array<Comparison> = []
+  const figures: Array<Figure> = []
+  const of = (name: SubjectName, what: keyof Turn) => spread((turns.get(name) ?? []).map((turn) => turn[what]))
+  for (const name of ["raw", "usual"] as const) {
+    comparisons.push(comparison(`${key}.${name}`, "deliveries/s", of("ours", "perSecond"), of(name, "perSecond")))
+  }
+  comparisons.push(comparison(`${key}.p99`, "ms", of("ours", "p99"), of("raw", "p99")))
+  comparisons.push(comparison(`${key}.cpu`, "µs of CPU", of("ours", "cpu"), of("raw", "cpu")))
+  figures.push({
+    key: `${key}.sender`,
+    unit: "µs of CPU",
+    value: median([...turns.values()].flat().map(({ senderCpu }) => senderCpu))
+  })
+  return { comparisons, figures }
+}
+
+export const keyOf = ({ inFlight, users }: Load, store: string): string =>
+  users === "hot" ? `ingest.${inFlight}.hot.${store}` : `ingest.${inFlight}.${store}`
+
+export const ingest: Part = {
+  name: "ingest",
+  run: async (assignment): Promise<Findings> => {
+    const found: Array<Findings> = []
+    for (const store of assignment.stores) {
+      found.push(
+        await withArena(store, ["ours", "raw", "usual"], async (arena) => {
+          const parts: Array<Findings> = []
+          for (const load of assignment.scale.quick ? few : all) {
+            const turns = await measure(arena, load, assignment)
+            parts.push({ ...findingsOf(keyOf(load, store), turns), versions: {}, settings: {} })
+          }
+          const { durability, version } = arena.server
+          return { ...together(parts), versions: { [store]: version }, settings: { [store]: durability } }
+        })
+      )
+    }
+    return together(found)
+  }
+}

@@ -1,0 +1,67 @@
+/** Ours: `polar()` on a store of its own, with a callback that only counts. */
+import { MysqlStore } from "@kavach-polar/adapter-mysql"
+import { PostgresStore } from "@kavach-polar/adapter-postgres"
+import { SqliteStore } from "@kavach-polar/adapter-sqlite"
+import type { CheckoutSession } from "@kavach-polar/core/PolarApi"
+import * as PolarClient from "@kavach-polar/core/PolarClient"
+import { CheckoutId } from "@kavach-polar/core/Subscription"
+import { polar } from "@kavach-polar/http"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { instantCheckout } from "./instantCheckout.ts"
+import { mount } from "./mount.ts"
+import type { Subject, SubjectSettings } from "./Subject.ts"
+
+export const storeOf = ({ store, url }: Pick<SubjectSettings, "store" | "url">) => {
+  switch (store) {
+    case "sqlite":
+      return SqliteStore.layer({ filename: url })
+    case "postgres":
+      return PostgresStore.layer({ url })
+    case "mysql":
+    case "mariadb":
+      return MysqlStore.layer({ url })
+  }
+}
+
+/** Polar without the network. */
+const instantClient = Layer.effect(
+  PolarClient.PolarClient,
+  Effect.map(PolarClient.PolarClient, (inner) => ({
+    ...inner,
+    createCheckout: () =>
+      Effect.sync((): CheckoutSession => {
+        const { expiresAt, id, url } = instantCheckout()
+        return { id: CheckoutId.make(id), url, expiresAt, customerId: null }
+      })
+  }))
+).pipe(Layer.provide(PolarClient.layerDisabled("The benchmark asks nothing of Polar.")))
+
+export const startOurs = async (settings: SubjectSettings): Promise<Subject> => {
+  let answered: (deliveryId: string | null) => void = () => {}
+  let notified: (subscriptionId: string) => void = () => {}
+  const billing = polar({
+    webhookSecret: settings.secret,
+    store: storeOf(settings),
+    client: instantClient,
+    logLevel: "error",
+    onSubscriptionChange: (_userId, { id }) => notified(id)
+  })
+  const { close, port } = await mount(billing, (deliveryId) => answered(deliveryId))
+  return {
+    port,
+    getSubscription: billing.getSubscription,
+    access: billing.access,
+    createCheckout: (userId) => billing.createCheckout(userId, "a91d4e7c-33b2-4f0e-b7a5-1c2d3e4f5a60"),
+    onAnswered: (callback) => {
+      answered = callback
+    },
+    onNotified: (callback) => {
+      notified = callback
+    },
+    close: async () => {
+      await close()
+      await billing.dispose()
+    }
+  }
+}
