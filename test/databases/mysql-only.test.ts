@@ -140,7 +140,7 @@ for (const [server, name] of [
               if (claimed.length === 0) break
               for (const { id, subscription } of claimed) {
                 told.set(subscription.id, subscription.status)
-                yield* store.completeNotification(id, "a")
+                yield* store.completeNotifications([id], "a")
               }
             }
             expect([...told.values()].filter((status) => status !== "canceled")).toEqual([])
@@ -246,7 +246,7 @@ for (const [server, name] of [
                   const { claimed } = yield* claim(owner.endsWith("1") ? store : other, owner, 3)
                   for (const { id, subscription } of claimed) {
                     told.push([subscription.id, subscription.currentPeriodEnd?.getTime() ?? 0])
-                    expect(yield* store.completeNotification(id, owner)).toBe(true)
+                    expect(yield* store.completeNotifications([id], owner)).toEqual([id])
                     left--
                     idle = 0
                   }
@@ -936,7 +936,7 @@ for (const [server, name] of [
             yield* store.findUser(UserId.make("user-80"))
             const { claimed } = yield* claim(store, "a", 20)
             expect(claimed).toHaveLength(20)
-            for (const { id } of claimed) yield* store.completeNotification(id, "a")
+            for (const { id } of claimed) yield* store.completeNotifications([id], "a")
             yield* store.deliveries({ limit: 50 })
             yield* store.deliveries({
               order: "oldest",

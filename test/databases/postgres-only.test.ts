@@ -246,7 +246,7 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
               })
               for (const { id, subscription } of claimed) {
                 taken.push({ id, subscriptionId: subscription.id, status: subscription.status })
-                expect(yield* own.completeNotification(id, owner)).toBe(true)
+                expect(yield* own.completeNotifications([id], owner)).toEqual([id])
               }
               if (nextDueAt === null) return
               if (claimed.length === 0) yield* Effect.sleep("5 millis")
@@ -739,7 +739,7 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
           const claim = { owner: "a", limit: 20, lease: Duration.minutes(1) }
           const { claimed } = yield* store.claimNotifications(claim)
           expect(claimed).toHaveLength(20)
-          for (const { id } of claimed.slice(0, 1)) yield* store.completeNotification(id, "a")
+          for (const { id } of claimed.slice(0, 1)) yield* store.completeNotifications([id], "a")
           yield* store.deliveries({ limit: 20 })
           yield* store.deliveries({
             order: "oldest",

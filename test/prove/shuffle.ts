@@ -140,7 +140,7 @@ const notify = ({ stores: [store] }: Cluster, told: Told) =>
       for (const { id, subscription } of claimed) {
         const shown = { ...subscription, currentPeriodEnd: subscription.currentPeriodEnd?.getTime() ?? null }
         told.set(subscription.id, [...(told.get(subscription.id) ?? []), shown])
-        yield* store.completeNotification(id, "prove")
+        yield* store.completeNotifications([id], "prove")
       }
     }
   })

@@ -176,7 +176,7 @@ const leftOver = ({ stores: [store] }: Cluster) =>
       if (claimed.length === 0) return left
       for (const { id } of claimed) {
         left.push(id)
-        yield* store.completeNotification(id, "prove")
+        yield* store.completeNotifications([id], "prove")
       }
     }
   })

@@ -68,7 +68,7 @@ export const allNotifications: Effect.Effect<
     const { claimed } = yield* store.claimNotifications({ owner, limit: 100, lease: Duration.minutes(1) })
     if (claimed.length === 0) return taken
     for (const notification of claimed) {
-      expect(yield* store.completeNotification(notification.id, owner)).toBe(true)
+      expect(yield* store.completeNotifications([notification.id], owner)).toEqual([notification.id])
       taken.push(notification)
     }
   }

@@ -54,7 +54,8 @@ export const make = (database: MysqlDatabase): StoreDriver => {
         const nextDueAt = next !== undefined ? Math.max(next, request.now) : rows.length > 0 ? request.leaseUntil : null
         return { rows, nextDueAt }
       }),
-    settleNotification: (settlement) => transaction((tx) => MysqlStatements.on(tx).settle(settlement)),
+    completeNotifications: (completion) => transaction((tx) => MysqlStatements.on(tx).complete(completion)),
+    setBackNotification: (setback) => transaction((tx) => MysqlStatements.on(tx).setBack(setback)),
     deliveries: (query) => read((queries) => MysqlStatements.on(queries).inbox(query)),
     pruneDeliveryBodies: (before, limit) => transaction((tx) => MysqlStatements.on(tx).pruneBodies(before, limit)),
     subscriptions: (query) => read((queries) => MysqlStatements.on(queries).subscriptionsAfter(query)),

@@ -3,7 +3,13 @@
  *
  * Rows go in with as few statements as there are tables, because each is a way to the server and back.
  */
-import type { ClaimRequest, DeliveryRowQuery, Settlement, SubscriptionRowQuery } from "@kavach-polar/core/StoreDriver"
+import type {
+  ClaimRequest,
+  Completion,
+  DeliveryRowQuery,
+  Setback,
+  SubscriptionRowQuery
+} from "@kavach-polar/core/StoreDriver"
 import { StoreProblem } from "@kavach-polar/core/StoreProblem"
 import type {
   CheckoutRow,
@@ -261,23 +267,26 @@ export const on = (queries: Queries) => ({
   },
 
   /** Looks first and writes then: how many rows an UPDATE reports depends on a flag of the connection. */
-  settle: async ({ availableAt, error, id, now, owner, state }: Settlement): Promise<boolean> => {
-    const held = await uncached(
-      queries
-        .select({ lastError: notifications.lastError })
-        .from(notifications)
-        .where(and(eq(notifications.id, id), eq(notifications.state, "pending"), eq(notifications.leaseOwner, owner)))
-        .for("update")
-    )
-    const [row] = held
-    if (row === undefined) return false
+  complete: async ({ ids, now, owner }: Completion): Promise<ReadonlyArray<string>> => {
+    const held = await heldBy(queries, owner, ids)
+    if (held.length === 0) return held
+    await queries
+      .update(notifications)
+      .set({ state: "done", availableAt: datetimeOf(now), leaseOwner: null, updatedAt: datetimeOf(now) })
+      .where(inArray(notifications.id, [...held]))
+    return held
+  },
+
+  setBack: async ({ availableAt, error, id, now, owner, state }: Setback): Promise<boolean> => {
+    const held = await heldBy(queries, owner, [id])
+    if (held.length === 0) return false
     await queries
       .update(notifications)
       .set({
         state,
         availableAt: datetimeOf(availableAt ?? now),
         leaseOwner: null,
-        lastError: error ?? row.lastError,
+        lastError: error,
         updatedAt: datetimeOf(now)
       })
       .where(eq(notifications.id, id))
@@ -463,6 +472,26 @@ const requireRoom = async (queries: Queries, rows: ReadonlyArray<object>): Promi
     "unknown",
     `a row of ${bytes} bytes is larger than the server's max_allowed_packet; raise that setting`
   )
+}
+
+/** Those of the notifications on which `owner` holds the lease; they are locked. */
+const heldBy = async (queries: Queries, owner: string, ids: ReadonlyArray<string>): Promise<ReadonlyArray<string>> => {
+  if (ids.length === 0) return []
+  const held = await uncached(
+    queries
+      .select({ id: notifications.id })
+      .from(notifications)
+      .where(
+        and(
+          inArray(notifications.id, [...ids]),
+          eq(notifications.state, "pending"),
+          eq(notifications.leaseOwner, owner)
+        )
+      )
+      .orderBy(asc(notifications.id))
+      .for("update")
+  )
+  return held.map(({ id }) => id)
 }
 
 /** What mysql2 writes as two characters. */

@@ -51,7 +51,8 @@ export const make = (database: PostgresDatabase): StoreDriver => {
       const nextDueAt = next !== null ? Math.max(next, request.now) : rows.length > 0 ? request.leaseUntil : null
       return { rows, nextDueAt }
     },
-    settleNotification: async (settlement) => (await database.answer<number>(Statements.settle(settlement))) > 0,
+    completeNotifications: (completion) => database.answer<ReadonlyArray<string>>(Statements.complete(completion)),
+    setBackNotification: async (setback) => (await database.answer<number>(Statements.setBack(setback))) > 0,
     deliveries: (query) => database.answer<ReadonlyArray<DeliveryRow>>(Statements.selectInbox(query)),
     pruneDeliveryBodies: (before, limit) => database.answer<number>(Statements.pruneBodies(before, limit)),
     subscriptions: (query) =>

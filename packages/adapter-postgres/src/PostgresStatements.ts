@@ -1,5 +1,11 @@
 /** The statements on the store's own tables. Those that read answer with one JSON value; see `Session.answer`. */
-import type { ClaimRequest, DeliveryRowQuery, Settlement, SubscriptionRowQuery } from "@kavach-polar/core/StoreDriver"
+import type {
+  ClaimRequest,
+  Completion,
+  DeliveryRowQuery,
+  Setback,
+  SubscriptionRowQuery
+} from "@kavach-polar/core/StoreDriver"
 import type {
   CheckoutRow,
   ClaimedNotificationRow,
@@ -232,14 +238,22 @@ export const claim = ({ leaseUntil, limit, now, owner }: ClaimRequest): SQL =>
       ORDER BY available_at, id LIMIT 1)
   )::text`
 
+/** Answers with the ids of those that were completed. */
+export const complete = ({ ids, now, owner }: Completion): SQL =>
+  sql`WITH completed AS (
+    UPDATE kavach_polar_notifications
+    SET state = 'done', available_at = ${time(now)}, lease_owner = NULL, updated_at = ${time(now)}
+    WHERE id = ANY (${texts(ids)}) AND state = 'pending' AND lease_owner = ${text(owner)} RETURNING id
+  ) SELECT coalesce(json_agg(id), '[]')::text FROM completed`
+
 /** Answers with how many rows it changed. */
-export const settle = ({ availableAt, error, id, now, owner, state }: Settlement): SQL =>
-  sql`WITH settled AS (
+export const setBack = ({ availableAt, error, id, now, owner, state }: Setback): SQL =>
+  sql`WITH changed AS (
     UPDATE kavach_polar_notifications
     SET state = ${text(state)}, available_at = ${time(availableAt ?? now)}, lease_owner = NULL,
-      last_error = coalesce(${text(error ?? null)}, last_error), updated_at = ${time(now)}
+      last_error = ${text(error)}, updated_at = ${time(now)}
     WHERE id = ${text(id)} AND state = 'pending' AND lease_owner = ${text(owner)} RETURNING id
-  ) SELECT count(*)::text FROM settled`
+  ) SELECT count(*)::text FROM changed`
 
 /** Answers with `DeliveryRow`s. */
 export const selectInbox = (query: DeliveryRowQuery): SQL => {

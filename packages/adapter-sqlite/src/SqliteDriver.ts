@@ -92,7 +92,14 @@ export const make = (database: SqliteDatabase): StoreDriver => {
           ({ rows }) => rows.length > 0
         )
       ),
-    settleNotification: (settlement) => patiently(() => transaction(() => statements().settle(settlement), Boolean)),
+    completeNotifications: (completion) =>
+      patiently(() =>
+        transaction(
+          () => statements().complete(completion),
+          (completed) => completed.length > 0
+        )
+      ),
+    setBackNotification: (setback) => patiently(() => transaction(() => statements().setBack(setback), Boolean)),
     deliveries: (query) => statements().inbox(query),
     pruneDeliveryBodies: (before, limit) =>
       patiently(() =>

@@ -4,7 +4,13 @@
  *
  * Lists of ids go in as one JSON parameter, so that a statement stays the same however long they are.
  */
-import type { ClaimRequest, DeliveryRowQuery, Settlement, SubscriptionRowQuery } from "@kavach-polar/core/StoreDriver"
+import type {
+  ClaimRequest,
+  Completion,
+  DeliveryRowQuery,
+  Setback,
+  SubscriptionRowQuery
+} from "@kavach-polar/core/StoreDriver"
 import type {
   CheckoutRow,
   ClaimedNotificationRow,
@@ -151,7 +157,7 @@ export const prepare = (drizzle: Drizzle) => {
     .where(eq(notifications.id, sql.placeholder("id")))
     .prepare()
 
-  const settle = drizzle
+  const endLease = drizzle
     .update(notifications)
     .set({
       state: sql`${sql.placeholder("state")}`,
@@ -252,15 +258,15 @@ export const prepare = (drizzle: Drizzle) => {
       return row === undefined ? undefined : millisOf(row.availableAt)
     },
 
-    settle: ({ availableAt, error, id, now, owner, state }: Settlement): boolean =>
-      settle.all({
-        id,
-        owner,
-        state,
-        now: isoOf(now),
-        availableAt: isoOf(availableAt ?? now),
-        error: error ?? null
-      }).length > 0,
+    complete: ({ ids, now, owner }: Completion): ReadonlyArray<string> => {
+      const at = isoOf(now)
+      return ids.filter(
+        (id) => endLease.all({ id, owner, state: "done", now: at, availableAt: at, error: null }).length > 0
+      )
+    },
+
+    setBack: ({ availableAt, error, id, now, owner, state }: Setback): boolean =>
+      endLease.all({ id, owner, state, now: isoOf(now), availableAt: isoOf(availableAt ?? now), error }).length > 0,
 
     inbox: (query: DeliveryRowQuery): ReadonlyArray<DeliveryRow> =>
       drizzle

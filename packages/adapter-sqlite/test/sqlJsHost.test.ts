@@ -55,7 +55,7 @@ it.scoped("every change is in the host's file before it is acknowledged", () =>
     expect(onDisk("SELECT attempts, lease_owner FROM kavach_polar_notifications WHERE attempts > 0")).toEqual([
       { attempts: 1, lease_owner: "a" }
     ])
-    for (const { id } of claimed) yield* store.completeNotification(id, "a")
+    for (const { id } of claimed) yield* store.completeNotifications([id], "a")
     expect(onDisk("SELECT count(*) AS n FROM kavach_polar_notifications WHERE state = 'done'")).toEqual([{ n: 1 }])
     expect(querySqlJs(client)(foreignKeys)).toEqual([{ foreign_keys: 1 }])
   })
@@ -85,7 +85,7 @@ it.scoped("what changes nothing saves nothing", () =>
     const { saves } = disk
     yield* store.applyDeliveries([delivery], defaultPolicy)
     yield* store.claimNotifications({ ...claim, owner: "b" })
-    yield* store.completeNotification(claimed[0]?.id ?? "", "b")
+    yield* store.completeNotifications([claimed[0]?.id ?? ""], "b")
     yield* store.pruneDeliveryBodies(new Date(0), 10)
     yield* store.subscriptionsOf(userId, "all")
     yield* store.deliveries({})

@@ -32,6 +32,14 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
   const projections = new Map<string, ProjectionRow>()
   const jobs = new Map<string, JobRow>()
 
+  /** Unless somebody else has it by now. */
+  const endLease = (id: string, owner: string, outcome: Partial<QueuedNotification>): boolean => {
+    const row = notifications.get(id)
+    if (row === undefined || row.state !== "pending" || row.leaseOwner !== owner) return false
+    notifications.set(id, { ...row, ...outcome, leaseOwner: null, leaseUntil: null })
+    return true
+  }
+
   const load = (keys: Keys): Facts => {
     const customerIds = new Set(keys.customerIds)
     const subscriptionIds = new Set(keys.subscriptionIds)
@@ -123,19 +131,10 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
       const nextDueAt = rest !== undefined ? Math.max(claimableAt(rest), now) : rows.length > 0 ? leaseUntil : null
       return { rows: rows.map((row): ClaimedNotificationRow => ({ ...row, attempts: row.attempts + 1 })), nextDueAt }
     },
-    settleNotification: ({ availableAt, error, id, now, owner, state }) => {
-      const row = notifications.get(id)
-      if (row === undefined || row.state !== "pending" || row.leaseOwner !== owner) return false
-      notifications.set(id, {
-        ...row,
-        state,
-        availableAt: availableAt ?? now,
-        leaseOwner: null,
-        leaseUntil: null,
-        lastError: error ?? row.lastError
-      })
-      return true
-    },
+    completeNotifications: ({ ids, now, owner }) =>
+      ids.filter((id) => endLease(id, owner, { state: "done", availableAt: now })),
+    setBackNotification: ({ availableAt, error, id, now, owner, state }) =>
+      endLease(id, owner, { state, availableAt: availableAt ?? now, lastError: error }),
     deliveries: (query) =>
       values(deliveries)
         .filter(

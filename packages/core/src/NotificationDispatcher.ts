@@ -4,6 +4,7 @@
  * Notifications are claimed from the store under a lease, so several processes share the work, and what a dead process
  * held is taken over when its lease runs out.
  */
+import type * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -13,6 +14,7 @@ import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
+import * as GroupCommit from "./internal/groupCommit.ts"
 import { randomId } from "./internal/randomId.ts"
 import type { ClaimedNotification } from "./Notification.ts"
 import { SubscriptionListener } from "./SubscriptionListener.ts"
@@ -41,6 +43,9 @@ export class NotificationDispatcher extends Context.Tag("@kavach-polar/core/Noti
 
 const longestDelay = Duration.hours(1)
 
+/** Calls that end at the same time are written in one step. */
+const sharedSteps = { concurrency: 1, maxSize: 100, maxWeight: 100, weigh: () => 1, blamesOne: () => false }
+
 const make = (options: DispatcherOptions = {}) =>
   Effect.gen(function* () {
     const store = yield* SubscriptionStore
@@ -57,6 +62,16 @@ const make = (options: DispatcherOptions = {}) =>
     const signal = yield* Queue.sliding<void>(1)
     const wake = Effect.asVoid(Queue.offer(signal, undefined))
 
+    // Made before the calls, so that it ends after them.
+    const complete = yield* GroupCommit.make({
+      commit: (ids: Arr.NonEmptyReadonlyArray<string>) =>
+        Effect.map(store.completeNotifications(ids, owner), (completed) => {
+          const held = new Set(completed)
+          return ids.map((id) => held.has(id))
+        }),
+      ...sharedSteps
+    })
+
     // Closing the scope first stops the loop, which takes nothing new, and then waits for the calls under way.
     const calls = yield* FiberSet.make<void>()
     yield* Effect.addFinalizer(() =>
@@ -65,7 +80,7 @@ const make = (options: DispatcherOptions = {}) =>
 
     const settle = (notification: ClaimedNotification, failure: Cause.Cause<unknown> | undefined) =>
       Effect.gen(function* () {
-        if (failure === undefined) return yield* store.completeNotification(notification.id, owner)
+        if (failure === undefined) return yield* complete(notification.id)
         const detail = describe(failure)
         if (notification.attempt >= maxAttempts) {
           yield* Effect.logError(

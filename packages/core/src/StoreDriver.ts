@@ -15,13 +15,21 @@ export interface ClaimRequest {
   readonly leaseUntil: number
 }
 
-export interface Settlement {
-  readonly id: string
-  /** Who claimed it; nothing is settled for anybody else. */
+export interface Completion {
+  readonly ids: ReadonlyArray<string>
+  /** Who claimed them; nothing is completed for anybody else. */
   readonly owner: string
   readonly now: number
-  readonly state: "done" | "pending" | "dead"
-  readonly error?: string
+}
+
+/** What becomes of a notification that the callback did not take. */
+export interface Setback {
+  readonly id: string
+  /** Who claimed it; nothing is written for anybody else. */
+  readonly owner: string
+  readonly now: number
+  readonly state: "pending" | "dead"
+  readonly error: string
   /** For `pending`: not before this time, in epoch milliseconds. */
   readonly availableAt?: number
 }
@@ -100,8 +108,11 @@ export interface StoreDriver {
     request: ClaimRequest
   ) => Awaitable<{ readonly rows: ReadonlyArray<ClaimedNotificationRow>; readonly nextDueAt: number | null }>
 
-  /** Ends the lease with an outcome. `false`, and nothing written, unless `owner` holds it. */
-  readonly settleNotification: (settlement: Settlement) => Awaitable<boolean>
+  /** Makes those `done` on which `owner` holds the lease, and answers with their ids. */
+  readonly completeNotifications: (completion: Completion) => Awaitable<ReadonlyArray<string>>
+
+  /** Ends the lease without success. `false`, and nothing written, unless `owner` holds it. */
+  readonly setBackNotification: (setback: Setback) => Awaitable<boolean>
 
   readonly deliveries: (query: DeliveryRowQuery) => Awaitable<ReadonlyArray<DeliveryRow>>
 

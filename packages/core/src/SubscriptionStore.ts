@@ -152,8 +152,11 @@ export interface SubscriptionStoreService {
     StoreError
   >
 
-  /** The callback took it. `false` when the lease was lost meanwhile. */
-  readonly completeNotification: (id: string, owner: string) => Effect.Effect<boolean, StoreError>
+  /** The callback took them. Succeeds with the ids of those whose lease was not lost meanwhile. */
+  readonly completeNotifications: (
+    ids: ReadonlyArray<string>,
+    owner: string
+  ) => Effect.Effect<ReadonlyArray<string>, StoreError>
 
   /** The callback failed; try again after `delay`. `false` when the lease was lost meanwhile. */
   readonly retryNotification: (
@@ -311,15 +314,15 @@ export const make = (driver: StoreDriver): SubscriptionStoreService => {
         return { claimed, nextDueAt }
       }),
 
-    completeNotification: (id, owner) =>
+    completeNotifications: (ids, owner) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        attempt("completeNotification", () => driver.settleNotification({ id, owner, now, state: "done" }))
+        attempt("completeNotifications", () => driver.completeNotifications({ ids, owner, now }))
       ),
 
     retryNotification: (id, owner, error, delay) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
         attempt("retryNotification", () =>
-          driver.settleNotification({
+          driver.setBackNotification({
             id,
             owner,
             now,
@@ -332,7 +335,7 @@ export const make = (driver: StoreDriver): SubscriptionStoreService => {
 
     buryNotification: (id, owner, error) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        attempt("buryNotification", () => driver.settleNotification({ id, owner, now, state: "dead", error }))
+        attempt("buryNotification", () => driver.setBackNotification({ id, owner, now, state: "dead", error }))
       ),
 
     deliveries: (query) =>

@@ -87,7 +87,7 @@ describe("shuffled deliveries", () => {
           if (claimed.length === 0) break
           for (const { id, subscription } of claimed) {
             told.set(subscription.id, subscription.status)
-            yield* store.completeNotification(id, "a")
+            yield* store.completeNotifications([id], "a")
           }
         }
         for (const { id, status } of stored) expect(told.get(id)).toBe(status)

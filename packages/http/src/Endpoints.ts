@@ -1,4 +1,5 @@
 /** The routes themselves: what each does with a request. They never fail. */
+import type { IncomingMessage } from "node:http"
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Billing } from "@kavach-polar/core/Billing"
@@ -8,9 +9,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { readAll } from "./NodeBody.ts"
 import { checkRedirectUrl } from "./RedirectUrl.ts"
 import { InvalidRequest, NotSignedIn, refuse } from "./Refusal.ts"
-import { readBody } from "./RequestBody.ts"
+import { type BodyTooLarge, type BodyUnreadable, readBody } from "./RequestBody.ts"
 import { Session, type SessionUser } from "./Session.ts"
 
 export interface EndpointOptions {
@@ -24,10 +26,18 @@ type Route = (request: HttpServerRequest.HttpServerRequest) => Effect.Effect<Htt
 
 export class Endpoints extends Context.Tag("@kavach-polar/http/Endpoints")<
   Endpoints,
-  { readonly checkout: Route; readonly subscription: Route; readonly webhook: Route }
+  {
+    readonly checkout: Route
+    readonly subscription: Route
+    readonly webhook: Route
+    /** The same as `webhook`, for a request of Node's own server. */
+    readonly nodeWebhook: (incoming: IncomingMessage) => Effect.Effect<HttpServerResponse.HttpServerResponse>
+  }
 >() {}
 
 const checkoutBodyLimit = 16 * 1024
+
+const received = HttpServerResponse.unsafeJson({ received: true })
 
 const make = (options: EndpointOptions = {}) =>
   Effect.gen(function* () {
@@ -41,6 +51,16 @@ const make = (options: EndpointOptions = {}) =>
           onNone: () => Effect.fail(new NotSignedIn()),
           onSome: Effect.succeed
         })
+      )
+
+    const receive = (
+      headers: Readonly<Record<string, string | undefined>>,
+      body: Effect.Effect<Uint8Array, BodyTooLarge | BodyUnreadable>
+    ) =>
+      body.pipe(
+        Effect.flatMap((bytes) => billing.receiveWebhook(headers, bytes)),
+        Effect.as(received),
+        refuse
       )
 
     return {
@@ -69,17 +89,19 @@ const make = (options: EndpointOptions = {}) =>
           )
         }).pipe(refuse),
 
-      webhook: (request) =>
-        Effect.gen(function* () {
-          const body = yield* readBody(request, webhookBodyLimit)
-          yield* billing.receiveWebhook(request.headers, body)
-          return HttpServerResponse.unsafeJson({ received: true })
-        }).pipe(refuse)
-    } satisfies Record<string, Route>
+      webhook: (request) => receive(request.headers, readBody(request, webhookBodyLimit)),
+
+      nodeWebhook: (incoming) => receive(deliveryHeaders(incoming), readAll(incoming, webhookBodyLimit))
+    } satisfies Context.Tag.Service<typeof Endpoints>
   })
 
 export const layer = (options?: EndpointOptions): Layer.Layer<Endpoints, never, Billing | Session> =>
   Layer.effect(Endpoints, make(options))
+
+const deliveryHeaders = ({ headers }: IncomingMessage): Readonly<Record<string, string | undefined>> =>
+  Object.fromEntries(
+    ["webhook-id", "webhook-timestamp", "webhook-signature"].map((name) => [name, headers[name]?.toString()])
+  )
 
 const isUserId = Schema.is(UserId)
 

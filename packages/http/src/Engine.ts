@@ -2,6 +2,7 @@
  * The bridge from promises to Effect: one runtime behind `polar()`, started on first use, drained on disposal. Effects are
  * run here, where `polar()` starts, and where our own host opens its database; nowhere else.
  */
+import type { IncomingMessage, ServerResponse } from "node:http"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -14,16 +15,18 @@ import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
 import type { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
 import * as Cause from "effect/Cause"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Schema from "effect/Schema"
 import * as Endpoints from "./Endpoints.ts"
+import { endWith } from "./NodeAnswer.ts"
 import type { PolarSettings } from "./PolarConfig.ts"
-import { refuse } from "./Refusal.ts"
+import { refuse, respond as respondWith } from "./Refusal.ts"
 import * as Session from "./Session.ts"
 
 /** A call after `dispose()`, or one that was still running when its time to finish was over. */
@@ -45,6 +48,8 @@ export interface Engine {
     request: Request,
     getUser?: () => Promise<Session.SessionUser | null>
   ) => Promise<Response>
+  /** Answers a delivery that came to a Node server; rejects only when the connection is gone. */
+  readonly listen: (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void>
   /** Lets calls under way finish, up to ten seconds, and closes everything. */
   readonly dispose: () => Promise<void>
 }
@@ -56,8 +61,10 @@ export const makeEngine = (settings: PolarSettings, store: Layer.Layer<Subscript
   let runtime = ManagedRuntime.make(app)
   let starting: Promise<void> | undefined
   let disposing: Promise<void> | undefined
-  const closing = Effect.runSync(Deferred.make<never, Disposed>())
+  let started = false
+  let closed = false
   const underWay = new Set<Promise<unknown>>()
+  const fibers = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
 
   const track = <A>(call: Promise<A>): Promise<A> => {
     const settled = call.then(
@@ -69,8 +76,17 @@ export const makeEngine = (settings: PolarSettings, store: Layer.Layer<Subscript
     return call
   }
 
-  const runExit = <A, E>(effect: Effect.Effect<A, E, App>): Promise<Exit.Exit<A, unknown>> =>
-    runtime.runPromiseExit(Effect.raceFirst(effect, Deferred.await(closing)))
+  const runExit = <A, E>(effect: Effect.Effect<A, E, App>): Promise<Exit.Exit<A, unknown>> => {
+    if (closed) return Promise.resolve(Exit.interrupt(FiberId.none))
+    const fiber = runtime.runFork(effect)
+    fibers.add(fiber)
+    return new Promise((resolve) => {
+      fiber.addObserver((exit) => {
+        fibers.delete(fiber)
+        resolve(exit)
+      })
+    })
+  }
 
   const start = (): Promise<void> => {
     if (disposing !== undefined) return Promise.reject(new Disposed())
@@ -85,41 +101,58 @@ export const makeEngine = (settings: PolarSettings, store: Layer.Layer<Subscript
 
   const begin = async (): Promise<void> => {
     const exit = await runExit(Effect.flatMap(Billing.Billing, (billing) => billing.start))
-    if (Exit.isSuccess(exit)) return
+    if (Exit.isSuccess(exit)) {
+      started = true
+      return
+    }
     // A runtime remembers for ever that its layers could not be built, such as a store that could not be opened.
     const failed = runtime
     runtime = ManagedRuntime.make(app)
     await failed.dispose()
-    throw Cause.squash(exit.cause)
+    throw errorOf(exit.cause)
   }
+
+  /** What is interrupted here is so because its time to finish was over. */
+  const errorOf = (cause: Cause.Cause<unknown>): unknown =>
+    closed && Cause.isInterruptedOnly(cause) ? new Disposed() : Cause.squash(cause)
 
   const run: Engine["run"] = async (use) => {
     if (disposing !== undefined) throw new Disposed()
     return track(
       (async () => {
-        await start()
+        if (!started) await start()
         const exit = await runExit(Effect.flatMap(Billing.Billing, use))
         if (Exit.isSuccess(exit)) return exit.value
-        throw Cause.squash(exit.cause)
+        throw errorOf(exit.cause)
       })()
     )
   }
 
-  const answer: Engine["answer"] = (route, request, getUser = async () => null) => {
-    if (disposing !== undefined) return Promise.resolve(outOfService())
-    const answered = Effect.gen(function* () {
-      const endpoints = yield* Endpoints.Endpoints
-      return yield* endpoints[route](HttpServerRequest.fromWeb(request))
-    }).pipe(refuse, Effect.provideService(Session.HostRequest, { getUser }))
-    return track(
-      start()
-        .then(
-          () => runExit(answered),
+  /** Runs a route, once the tables are there. */
+  const respond = (
+    route: Effect.Effect<HttpServerResponse.HttpServerResponse, never, App>
+  ): Promise<HttpServerResponse.HttpServerResponse> => {
+    if (disposing !== undefined) return Promise.resolve(outOfService)
+    const answered = started
+      ? runExit(route)
+      : start().then(
+          () => runExit(route),
           // The route is not reached, so the edge answers without it.
           (error: unknown) => Effect.runPromiseExit(Logger.withMinimumLogLevel(refuseStart(error), settings.logLevel))
         )
-        .then((exit) => (Exit.isSuccess(exit) ? HttpServerResponse.toWeb(exit.value) : outOfService()))
-    )
+    return track(answered.then((exit) => (Exit.isSuccess(exit) ? exit.value : outOfService)))
+  }
+
+  const answer: Engine["answer"] = async (name, request, getUser = async () => null) => {
+    const route = Effect.flatMap(Endpoints.Endpoints, (endpoints) =>
+      endpoints[name](HttpServerRequest.fromWeb(request))
+    ).pipe(refuse, Effect.provideService(Session.HostRequest, { getUser }))
+    return HttpServerResponse.toWeb(await respond(route))
+  }
+
+  const listen: Engine["listen"] = async (incoming, outgoing) => {
+    const route = Effect.flatMap(Endpoints.Endpoints, (endpoints) => endpoints.nodeWebhook(incoming))
+    await endWith(incoming, outgoing, await respond(route))
   }
 
   const dispose = (): Promise<void> => {
@@ -131,14 +164,15 @@ export const makeEngine = (settings: PolarSettings, store: Layer.Layer<Subscript
           drainMillis
         )
       )
-      await Effect.runPromise(Deferred.fail(closing, new Disposed()))
+      closed = true
+      await Effect.runPromise(Fiber.interruptAll(fibers))
       await finished
       await runtime.dispose()
     })()
     return disposing
   }
 
-  return { start, run, answer, dispose }
+  return { start, run, answer, listen, dispose }
 }
 
 const appLayer = (
@@ -194,5 +228,4 @@ const refuseStart = (error: unknown): Effect.Effect<HttpServerResponse.HttpServe
     ? Effect.fail(error)
     : refuse(error instanceof StoreError ? Effect.fail(error) : Effect.die(error))
 
-const outOfService = (): Response =>
-  Response.json({ error: "The server is shutting down" }, { status: 503, headers: { "retry-after": "5" } })
+const outOfService = respondWith({ status: 503, error: "The server is shutting down", retryAfter: 5 })

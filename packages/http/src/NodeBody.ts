@@ -1,5 +1,7 @@
 /** The body of a request to a Node server, for handlers that may not want all of it. */
 import type { IncomingMessage } from "node:http"
+import * as Effect from "effect/Effect"
+import { BodyTooLarge, BodyUnreadable, joined } from "./RequestBody.ts"
 
 /**
  * The body as it comes, and only as fast as it is read. Who gives it up leaves the request as it is, for `runOff`:
@@ -39,6 +41,32 @@ export const bodyOf = (incoming: IncomingMessage): ReadableStream<Uint8Array> =>
     { highWaterMark: 0 }
   )
 }
+
+/** All of the body at once. One that is larger than `limit` bytes is left as it is, for `runOff`. */
+export const readAll = (
+  incoming: IncomingMessage,
+  limit: number
+): Effect.Effect<Uint8Array, BodyTooLarge | BodyUnreadable> =>
+  Effect.async((resume) => {
+    if (Number(incoming.headers["content-length"]) > limit) return resume(Effect.fail(new BodyTooLarge({ limit })))
+    if (incoming.readableDidRead) return resume(Effect.fail(new BodyUnreadable({ reason: "used" })))
+    const chunks: Array<Uint8Array> = []
+    let size = 0
+    const settle = (outcome: Effect.Effect<Uint8Array, BodyTooLarge | BodyUnreadable>) => {
+      incoming.off("data", take).off("end", finish).off("error", fail).off("close", fail)
+      resume(outcome)
+    }
+    const take = (chunk: Uint8Array) => {
+      size += chunk.length
+      chunks.push(chunk)
+      if (size <= limit) return
+      incoming.pause()
+      settle(Effect.fail(new BodyTooLarge({ limit })))
+    }
+    const finish = () => settle(Effect.succeed(joined(chunks, size)))
+    const fail = () => settle(Effect.fail(new BodyUnreadable({ reason: "broken" })))
+    incoming.on("data", take).on("end", finish).on("error", fail).on("close", fail)
+  })
 
 const longestMillis = 1000
 const mostBytes = 16 * 1024 * 1024

@@ -5,7 +5,8 @@ import { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import type { ReadableStream } from "node:stream/web"
 import * as Schema from "effect/Schema"
-import { bodyOf, runOff } from "./NodeBody.ts"
+import { end } from "./NodeAnswer.ts"
+import { bodyOf } from "./NodeBody.ts"
 
 /** The port cannot be listened on. */
 export class CannotListen extends Schema.TaggedError<CannotListen>()("CannotListen", {
@@ -83,25 +84,12 @@ const answer = async (
   }
   const cookies = response.headers.getSetCookie()
   if (cookies.length > 0) outgoing.setHeader("set-cookie", cookies)
-  // A body that nobody read to its end, because it is too large, would stand in the way of the next request.
-  if (!incoming.complete || isClosing()) outgoing.setHeader("connection", "close")
+  if (isClosing()) outgoing.setHeader("connection", "close")
   if (incoming.complete && response.body !== null && incoming.method !== "HEAD") {
     return pipeline(Readable.fromWeb(response.body as ReadableStream), outgoing)
   }
-  const body = incoming.method === "HEAD" ? empty : new Uint8Array(await response.arrayBuffer())
-  if (incoming.method !== "HEAD") outgoing.setHeader("content-length", body.length)
-  if (!incoming.complete) {
-    // The client sees a whole answer, stops sending, and only then the connection ends.
-    outgoing.flushHeaders()
-    if (body.length > 0) outgoing.write(body)
-    await runOff(incoming)
-    outgoing.end()
-  } else {
-    outgoing.end(body)
-  }
+  return end(incoming, outgoing, new Uint8Array(await response.arrayBuffer()))
 }
-
-const empty = new Uint8Array(0)
 
 const requestOf = (incoming: IncomingMessage): Request | undefined => {
   const method = incoming.method ?? "GET"

@@ -29,8 +29,43 @@ export const readBody = (
   Effect.suspend(() => {
     const announced = Number(request.headers["content-length"])
     if (announced > limit) return Effect.fail(new BodyTooLarge({ limit }))
-    if (isUsed(request)) return Effect.fail(new BodyUnreadable({ reason: "used" }))
-    if (isWithoutBody(request)) return Effect.succeed(new Uint8Array(0))
+    const { source } = request
+    return source instanceof Request ? readWeb(source, limit) : readStream(request, limit)
+  })
+
+/** By the web's own reader, which takes a fifth of the time of a stream around it. */
+const readWeb = (request: Request, limit: number): Effect.Effect<Uint8Array, BodyTooLarge | BodyUnreadable> => {
+  const { body } = request
+  if (body === null) return Effect.succeed(new Uint8Array(0))
+  // The reader of another would be in the way, or there is nothing left.
+  if (request.bodyUsed || body.locked) return Effect.fail(new BodyUnreadable({ reason: "used" }))
+  const reader = body.getReader()
+  const read = async (): Promise<Uint8Array | undefined> => {
+    const chunks: Array<Uint8Array> = []
+    let size = 0
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) return joined(chunks, size)
+      size += value.length
+      if (size > limit) return undefined
+      chunks.push(value)
+    }
+  }
+  // Whoever sends the rest is told that nobody wants it.
+  const cancel = Effect.promise(() => reader.cancel().catch(() => {}))
+  return Effect.tryPromise({ try: read, catch: () => new BodyUnreadable({ reason: "broken" }) }).pipe(
+    Effect.onInterrupt(() => cancel),
+    Effect.flatMap((bytes) =>
+      bytes === undefined ? Effect.zipRight(cancel, Effect.fail(new BodyTooLarge({ limit }))) : Effect.succeed(bytes)
+    )
+  )
+}
+
+const readStream = (
+  request: HttpServerRequest.HttpServerRequest,
+  limit: number
+): Effect.Effect<Uint8Array, BodyTooLarge | BodyUnreadable> =>
+  Effect.suspend(() => {
     const chunks: Array<Uint8Array> = []
     let size = 0
     return request.stream.pipe(
@@ -41,24 +76,19 @@ export const readBody = (
         chunks.push(chunk)
         return Effect.void
       }),
-      Effect.map(() => {
-        const [only] = chunks
-        if (only !== undefined && chunks.length === 1) return only
-        const body = new Uint8Array(size)
-        let offset = 0
-        for (const chunk of chunks) {
-          body.set(chunk, offset)
-          offset += chunk.length
-        }
-        return body
-      })
+      Effect.map(() => joined(chunks, size))
     )
   })
 
-// The platform would wait for ever, or find an empty body.
-const isUsed = ({ source }: HttpServerRequest.HttpServerRequest): boolean =>
-  source instanceof Request && (source.bodyUsed || source.body?.locked === true)
-
-// The platform's stream of a web request without a body is a failure, not an empty stream.
-const isWithoutBody = ({ source }: HttpServerRequest.HttpServerRequest): boolean =>
-  source instanceof Request && source.body === null
+/** Chunks as one, without a copy where there is one only. */
+export const joined = (chunks: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
+  const [only] = chunks
+  if (only !== undefined && chunks.length === 1) return only
+  const body = new Uint8Array(size)
+  let offset = 0
+  for (const chunk of chunks) {
+    body.set(chunk, offset)
+    offset += chunk.length
+  }
+  return body
+}

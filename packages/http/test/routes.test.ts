@@ -19,7 +19,7 @@ const failingStore = (error: unknown) =>
           "customerOf",
           "findUser",
           "claimNotifications",
-          "settleNotification",
+          "completeNotifications",
           "deliveries",
           "pruneDeliveryBodies"
         ].map((name) => [

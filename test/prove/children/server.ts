@@ -38,9 +38,13 @@ const observed = Layer.effect(
   SubscriptionStore,
   Effect.map(SubscriptionStore, (inner) => ({
     ...inner,
-    completeNotification: (id: string, owner: string) =>
-      Effect.tap(inner.completeNotification(id, owner), (settled) =>
-        Effect.sync(() => record({ what: settled ? "settled" : "not settled", id, at: Date.now() }))
+    completeNotifications: (ids: ReadonlyArray<string>, owner: string) =>
+      Effect.tap(inner.completeNotifications(ids, owner), (completed) =>
+        Effect.sync(() => {
+          for (const id of ids) {
+            record({ what: completed.includes(id) ? "settled" : "not settled", id, at: Date.now() })
+          }
+        })
       )
   }))
 ).pipe(Layer.provide(opened))

@@ -56,7 +56,7 @@ export const notifications = ({ it, nextUser }: ContractSuite): void => {
           const { claimed } = yield* claim("a")
           seen.push(...told(claimed))
           expect((yield* claim("a")).claimed).toEqual([])
-          for (const { id } of claimed) expect(yield* store.completeNotification(id, "a")).toBe(true)
+          for (const { id } of claimed) expect(yield* store.completeNotifications([id], "a")).toEqual([id])
         }
         expect(seen).toEqual(["active", "past_due", "active"].map((status) => `${subscriptionId} ${status}`))
         expect(yield* claim("a")).toEqual({ claimed: [], nextDueAt: null })
@@ -88,19 +88,41 @@ export const notifications = ({ it, nextUser }: ContractSuite): void => {
         expect(notification.attempt).toBe(1)
         yield* TestClock.adjust("59 seconds")
         expect((yield* claim("second")).claimed).toEqual([])
-        expect(yield* store.completeNotification(notification.id, "second")).toBe(false)
+        expect(yield* store.completeNotifications([notification.id], "second")).toEqual([])
         expect(yield* store.retryNotification(notification.id, "second", "no", Duration.zero)).toBe(false)
         expect(yield* store.buryNotification(notification.id, "second", "no")).toBe(false)
 
         yield* TestClock.adjust("1 second")
         const taken = yield* claim("second")
         expect(taken.claimed.map(({ attempt, id }) => [id, attempt])).toEqual([[notification.id, 2]])
-        expect(yield* store.completeNotification(notification.id, "first")).toBe(false)
+        expect(yield* store.completeNotifications([notification.id], "first")).toEqual([])
         expect(yield* store.retryNotification(notification.id, "first", "late", Duration.zero)).toBe(false)
         expect(yield* store.buryNotification(notification.id, "first", "late")).toBe(false)
-        expect(yield* store.completeNotification(notification.id, "second")).toBe(true)
-        expect(yield* store.completeNotification(notification.id, "second")).toBe(false)
+        expect(yield* store.completeNotifications([notification.id], "second")).toEqual([notification.id])
+        expect(yield* store.completeNotifications([notification.id], "second")).toEqual([])
         expect(told((yield* claim("second")).claimed)).toEqual([`${notification.subscription.id} past_due`])
+      })
+    )
+  )
+
+  it.effect("many are completed at once, without those that another one has", () =>
+    emptied(
+      Effect.gen(function* () {
+        const store = yield* SubscriptionStore
+        expect(yield* store.completeNotifications([], "a")).toEqual([])
+        for (let count = 0; count < 5; count++) yield* queue(["created"])
+        const { claimed } = yield* claim("a")
+        expect(claimed).toHaveLength(5)
+        const [lost, back, ...held] = claimed.map(({ id }) => id)
+        if (lost === undefined || back === undefined) return
+        yield* store.retryNotification(lost, "a", "no", Duration.zero)
+        expect((yield* claim("b")).claimed.map(({ id }) => id)).toEqual([lost])
+        yield* store.retryNotification(back, "a", "no", Duration.hours(1))
+        const completed = yield* store.completeNotifications([lost, ...held, back, randomUUID()], "a")
+        expect([...completed].sort()).toEqual([...held].sort())
+        expect(yield* store.completeNotifications([lost], "b")).toEqual([lost])
+        yield* TestClock.adjust("1 hour")
+        expect((yield* claim("c")).claimed.map(({ id }) => id)).toEqual([back])
       })
     )
   )
@@ -110,12 +132,12 @@ export const notifications = ({ it, nextUser }: ContractSuite): void => {
       Effect.gen(function* () {
         const store = yield* SubscriptionStore
         yield* queue(["created"])
-        expect(yield* store.completeNotification(randomUUID(), "a")).toBe(false)
+        expect(yield* store.completeNotifications([randomUUID()], "a")).toEqual([])
         const { claimed } = yield* claim("a")
         const [notification] = claimed
         if (notification === undefined) return expect(claimed).toHaveLength(1)
         yield* store.retryNotification(notification.id, "a", "again", Duration.zero)
-        expect(yield* store.completeNotification(notification.id, "a")).toBe(false)
+        expect(yield* store.completeNotifications([notification.id], "a")).toEqual([])
       })
     )
   )

@@ -173,14 +173,16 @@ const perform = (store: SubscriptionStoreService, cast: Cast, call: Call): Effec
       return Effect.gen(function* () {
         const { claimed } = yield* store.claimNotifications({ owner: "one", limit: 50, lease: Duration.minutes(1) })
         const own = claimed.filter(({ userId }) => cast.users.includes(userId))
+        const complete = (id: string, owner: string) =>
+          Effect.map(store.completeNotifications([id], owner), (completed) => completed.includes(id))
         const settled = yield* Effect.forEach(own, ({ id }) =>
           call.end === "complete"
-            ? store.completeNotification(id, "one")
+            ? complete(id, "one")
             : call.end === "retry"
               ? store.retryNotification(id, "one", "no", Duration.zero)
               : call.end === "bury"
                 ? store.buryNotification(id, "one", "no")
-                : Effect.tap(store.completeNotification(id, "two"), () => store.completeNotification(id, "one"))
+                : Effect.tap(complete(id, "two"), () => complete(id, "one"))
         )
         return { own: own.map(sorted).sort(), settled }
       })
@@ -232,7 +234,7 @@ const visibleState = (store: SubscriptionStoreService, cast: Cast) =>
       const { claimed } = yield* store.claimNotifications({ owner: "end", limit: 50, lease: Duration.minutes(1) })
       if (claimed.length === 0) break
       for (const notification of claimed) {
-        yield* store.completeNotification(notification.id, "end")
+        yield* store.completeNotifications([notification.id], "end")
         if (cast.users.includes(notification.userId)) notifications.push(sorted(notification))
       }
     }

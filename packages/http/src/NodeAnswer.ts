@@ -1,0 +1,36 @@
+/** Answering on a Node server. */
+import type { IncomingMessage, ServerResponse } from "node:http"
+import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { runOff } from "./NodeBody.ts"
+
+/** Sends an answer whose head is set already. */
+export const end = async (incoming: IncomingMessage, outgoing: ServerResponse, body: Uint8Array): Promise<void> => {
+  const isHead = incoming.method === "HEAD"
+  if (!isHead) outgoing.setHeader("content-length", body.length)
+  if (incoming.complete) {
+    outgoing.end(isHead ? undefined : body)
+    return
+  }
+  // A body that nobody read to its end, because it is too large, would stand in the way of the next request. The client
+  // sees a whole answer, stops sending, and only then the connection ends.
+  outgoing.setHeader("connection", "close")
+  outgoing.flushHeaders()
+  if (!isHead && body.length > 0) outgoing.write(body)
+  await runOff(incoming)
+  outgoing.end()
+}
+
+const empty = new Uint8Array(0)
+
+/** Sends an answer of a route, which is never a stream. */
+export const endWith = (
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  { body, headers, status }: HttpServerResponse.HttpServerResponse
+): Promise<void> => {
+  outgoing.statusCode = status
+  for (const [name, value] of Object.entries(headers)) outgoing.setHeader(name, value)
+  if (body._tag !== "Uint8Array") return end(incoming, outgoing, empty)
+  outgoing.setHeader("content-type", body.contentType)
+  return end(incoming, outgoing, body.body)
+}
