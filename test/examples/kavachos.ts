@@ -1,4 +1,4 @@
-import { createKavach, polar } from "@kavach-polar/http"
+import { createKavach, polar } from "@kavach-polar/http/standalone"
 
 const kavach = await createKavach({
   database: { provider: "sqlite", url: "billing.sqlite" },

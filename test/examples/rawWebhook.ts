@@ -1,10 +1,9 @@
-import { SqliteStore } from "@kavach-polar/adapter-sqlite"
-import { polar } from "@kavach-polar/http"
+import { polar } from "@kavach-polar/http/standalone"
 
 const billing = polar({
   accessToken: process.env["POLAR_ACCESS_TOKEN"],
   webhookSecret: process.env["POLAR_WEBHOOK_SECRET"],
-  store: SqliteStore.layer({ filename: "billing.sqlite" })
+  database: { provider: "sqlite", url: "billing.sqlite" }
 })
 
 // Mount this before any middleware that parses JSON, for example in Hono:

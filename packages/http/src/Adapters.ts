@@ -19,11 +19,11 @@ export class UnsupportedDatabase extends Schema.TaggedError<UnsupportedDatabase>
   provider: Schema.String
 }) {
   override get message(): string {
-    return `polar() cannot use the database provider "${this.provider}": it works with sqlite, sqlite-native, postgres and mysql. Elsewhere give polar() a \`store\` of its own.`
+    return `polar() cannot use the database provider "${this.provider}": it works with sqlite, sqlite-native, postgres and mysql. Elsewhere give the polar() of "@kavach-polar/http" a \`store\` of its own.`
   }
 }
 
-/** The adapter for the database, or something that it needs, is not installed. */
+/** The adapter for the database, or drizzle-orm, is not installed. */
 export class MissingPackage extends Schema.TaggedError<MissingPackage>()("MissingPackage", {
   name: Schema.String,
   driver: Schema.String,
@@ -65,10 +65,14 @@ export const adapterFor = async (provider: string): Promise<Adapter> => {
 }
 
 const missing =
-  (name: string, driver: string) =>
+  (adapter: string, driver: string) =>
   (cause: unknown): never => {
-    throw new MissingPackage({ name: `@kavach-polar/adapter-${name}`, driver, cause })
+    throw new MissingPackage({ name: absentPackage(cause) ?? `@kavach-polar/adapter-${adapter}`, driver, cause })
   }
+
+/** What Node says it did not find. It is drizzle-orm where the adapters are inside, as in the bundle. */
+const absentPackage = (cause: unknown): string | undefined =>
+  cause instanceof Error ? /^Cannot find package '([^']+)'/.exec(cause.message)?.[1] : undefined
 
 /** A host says of its database only which provider it is: that is what the type rests on. */
 const trusted = <Database>(db: unknown): Database => db as Database

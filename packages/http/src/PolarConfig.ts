@@ -4,7 +4,9 @@ import type { MaintenanceOptions } from "@kavach-polar/core/Maintenance"
 import type { PolarClient } from "@kavach-polar/core/PolarClient"
 import { type KnownStatus, knownStatuses } from "@kavach-polar/core/Subscription"
 import type { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
+import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
 import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as LogLevel from "effect/LogLevel"
@@ -264,6 +266,16 @@ export const settingsOf = (config: PolarConfig): Either.Either<PolarSettings, Po
       logLevel: logLevels[config.logLevel ?? "info"]
     }
   })
+
+/** As `settingsOf`, and tries the secrets; throws what is wrong. */
+export const checkedSettings = (config: PolarConfig): PolarSettings => {
+  const settings = Either.getOrThrowWith(settingsOf(config), (error) => error)
+  Either.getOrThrowWith(
+    Effect.runSync(Effect.either(WebhookVerifier.make({ secrets: settings.webhookSecrets }))),
+    (error) => new PolarConfigError({ field: "webhookSecret", problem: error.message })
+  )
+  return settings
+}
 
 const configError = (error: ParseResult.ParseError): PolarConfigError => {
   const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)

@@ -2,18 +2,14 @@
  * A small host of the same shape as KavachOS: for apps that want the plugin and have sessions of their own, and for the
  * demo and the tests.
  */
+import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
-import { type HostDatabase, openDatabase } from "./HostDatabase.ts"
+import { addressOf, type DatabaseConfig, type HostDatabase, openDatabase } from "./HostDatabase.ts"
 import { route } from "./HostRouter.ts"
 import type { KavachPlugin, PluginContext, PluginEndpoint } from "./KavachPlugin.ts"
 import type { SessionUser } from "./Session.ts"
 
-export interface DatabaseConfig {
-  /** `sqlite` and `sqlite-native` are the same here: better-sqlite3. */
-  readonly provider: "sqlite" | "sqlite-native" | "postgres" | "mysql"
-  /** For SQLite the path of the file, or `:memory:`. */
-  readonly url: string | undefined
-}
+export type { DatabaseConfig } from "./HostDatabase.ts"
 
 export interface KavachConfig<Plugins extends ReadonlyArray<KavachPlugin>> {
   readonly database: DatabaseConfig
@@ -69,12 +65,8 @@ export class InvalidDatabase extends Schema.TaggedError<InvalidDatabase>()("Inva
 export const createKavach = async <const Plugins extends ReadonlyArray<KavachPlugin>>(
   config: KavachConfig<Plugins>
 ): Promise<Kavach<PluginsContext<Plugins>>> => {
-  const { provider, url } = config.database
-  if (url === undefined || url.trim() === "") throw new InvalidDatabase({ problem: "url is missing" })
-  if (isServer(provider) && !URL.canParse(url)) {
-    throw new InvalidDatabase({ problem: `url is not an address such as ${provider}://user:password@host/database` })
-  }
-  const database = await openDatabase(provider, url)
+  const address = Either.getOrThrowWith(addressOf(config.database), (problem) => new InvalidDatabase({ problem }))
+  const database = await openDatabase(address)
   const endpoints: Array<PluginEndpoint> = []
   const added = {}
   const started: Array<KavachPlugin> = []
@@ -96,7 +88,7 @@ export const createKavach = async <const Plugins extends ReadonlyArray<KavachPlu
 
   try {
     for (const plugin of config.plugins) {
-      const result = await plugin.init?.(contextOf(provider, database, endpoints))
+      const result = await plugin.init?.(contextOf(address.provider, database, endpoints))
       // Only now: one that refuses to start, because it already belongs to another host, is that host's to dispose of.
       started.push(plugin)
       Object.assign(added, result?.context)
@@ -116,8 +108,6 @@ export const createKavach = async <const Plugins extends ReadonlyArray<KavachPlu
   }
   return { db: database.db, plugins: { ...context, ...runner }, close, [Symbol.asyncDispose]: close }
 }
-
-const isServer = (provider: DatabaseConfig["provider"]): boolean => provider === "postgres" || provider === "mysql"
 
 const contextOf = (
   provider: DatabaseConfig["provider"],

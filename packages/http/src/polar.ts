@@ -1,4 +1,6 @@
 /** `polar()`: billing for people who write promises, and the KavachOS plugin. */
+import type { IncomingMessage, ServerResponse } from "node:http"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import type { Access } from "@kavach-polar/core/AccessPolicy"
 import type { BillingService } from "@kavach-polar/core/Billing"
 import type { CheckoutOptions } from "@kavach-polar/core/Checkout"
@@ -6,19 +8,22 @@ import type { ReconcileCounts, ReconcileReport } from "@kavach-polar/core/Reconc
 import type { ReplayQuery, ReplayReport } from "@kavach-polar/core/Replay"
 import { StoreError } from "@kavach-polar/core/StoreError"
 import { CustomerId, ProductId, type Subscription, UserId, visible } from "@kavach-polar/core/Subscription"
-import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { adapterFor } from "./Adapters.ts"
-import * as Api from "./Api.ts"
+import type * as Api from "./Api.ts"
 import { type Engine, makeEngine } from "./Engine.ts"
-import type { KavachLike, PluginContext, PluginEndpoint } from "./KavachPlugin.ts"
-import { type PolarConfig, PolarConfigError, type PolarSubscription, settingsOf } from "./PolarConfig.ts"
+import type { PluginContext, PluginEndpoint } from "./KavachPlugin.ts"
+import { AlreadyInitialized, NotConnected } from "./LifecycleErrors.ts"
+import { endWith } from "./NodeAnswer.ts"
+import { checkedSettings, type PolarConfig, type PolarSettings, type PolarSubscription } from "./PolarConfig.ts"
 import { checkRedirectUrl } from "./RedirectUrl.ts"
-import { InvalidRequest } from "./Refusal.ts"
+import { InvalidRequest, respond } from "./Refusal.ts"
+
+export { AlreadyInitialized, NotConnected } from "./LifecycleErrors.ts"
+export { polarOf } from "./polarOf.ts"
 
 /** Billing in promises. Every method rejects with an error whose message says what was wrong and what to do. */
 export interface PolarBilling {
@@ -72,6 +77,11 @@ export interface PolarBilling {
    * Receives a delivery: to mount by itself, before any middleware that parses bodies. Never rejects.
    */
   readonly webhook: (request: Request) => Promise<Response>
+  /**
+   * The same for a server of `node:http`, Express or another on Node, and faster there: `createServer(billing.webhookListener)`,
+   * `app.post("/polar/webhook", billing.webhookListener)`. Before any middleware that parses bodies.
+   */
+  readonly webhookListener: (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void>
   /** Lets callbacks under way finish and closes what was opened. The host's database stays open. */
   readonly dispose: () => Promise<void>
 }
@@ -85,25 +95,15 @@ export interface Polar extends PolarBilling, AsyncDisposable {
   readonly init: (context: PluginContext) => Promise<{ context: PolarPluginContext }>
 }
 
-/** Billing was used before it knew where to keep subscriptions. */
-export class NotConnected extends Schema.TaggedError<NotConnected>()("NotConnected", {}) {
-  override get message(): string {
-    return "polar() has no database yet: pass it to createKavach({ plugins: [...] }) first, or give it a `store`."
-  }
-}
-
 /**
  * Makes the billing. Throws a `PolarConfigError` that names the field when the configuration cannot be used.
  *
  * In a KavachOS host the host's own database is used; elsewhere give a `store`.
  */
-export const polar = (config: PolarConfig): Polar => {
-  const settings = Either.getOrThrowWith(settingsOf(config), (error) => error)
-  Either.getOrThrowWith(
-    Effect.runSync(Effect.either(WebhookVerifier.make({ secrets: settings.webhookSecrets }))),
-    (error) => new PolarConfigError({ field: "webhookSecret", problem: error.message })
-  )
+export const polar = (config: PolarConfig): Polar => polarWith(checkedSettings(config))
 
+/** The same, with a configuration that was checked. */
+export const polarWith = (settings: PolarSettings): Polar => {
   let engine: Engine | undefined = settings.store === undefined ? undefined : makeEngine(settings, settings.store)
 
   const connected = (): Engine => {
@@ -166,7 +166,12 @@ export const polar = (config: PolarConfig): Polar => {
     reconcile: (userId, options) =>
       call((billing) => Effect.flatMap(decodeId(UserId, "userId", userId), (user) => billing.reconcile(user, options))),
     reconcileAll: ({ dryRun, since } = {}) => call((billing) => billing.reconcileAll({ dryRun, since })),
-    webhook: async (request) => (engine === undefined ? notConnected() : engine.answer("webhook", request)),
+    webhook: async (request) =>
+      engine === undefined ? HttpServerResponse.toWeb(notConnectedYet) : engine.answer("webhook", request),
+    webhookListener: async (incoming, outgoing) => {
+      if (engine === undefined) return endWith(incoming, outgoing, notConnectedYet)
+      return engine.listen(incoming, outgoing)
+    },
     dispose: async () => engine?.dispose()
   }
 
@@ -198,44 +203,21 @@ export const polar = (config: PolarConfig): Polar => {
   return { ...billing, id: "kavach-polar", init, [Symbol.asyncDispose]: billing.dispose }
 }
 
-/** The same `polar()` was given to two hosts. */
-export class AlreadyInitialized extends Schema.TaggedError<AlreadyInitialized>()("AlreadyInitialized", {}) {
-  override get message(): string {
-    return "This polar() already belongs to a host: make one for each host."
-  }
-}
-
-/** The billing of a host that has the plugin: a typed way to `kavach.plugins.getContext().polar`. */
-export const polarOf = (kavach: KavachLike): PolarBilling => {
-  const context = kavach.plugins.getContext()
-  if (!hasPolar(context)) {
-    throw new TypeError("This host has no polar() plugin: add it to createKavach({ plugins: [polar({ ... })] }).")
-  }
-  return context.polar
-}
-
-const hasPolar = (context: object): context is PolarPluginContext =>
-  "polar" in context &&
-  typeof context.polar === "object" &&
-  context.polar !== null &&
-  "createCheckout" in context.polar &&
-  "getSubscription" in context.polar
-
 const endpointsOf = (engine: Engine): ReadonlyArray<PluginEndpoint> => [
   {
-    method: Api.checkout.method,
+    method: "POST" satisfies typeof Api.checkout.method,
     path: "/auth/polar/checkout",
     handler: (request, host) => engine.answer("checkout", request, () => host.getUser(request)),
     metadata: { description: "Creates a Polar checkout session for the signed-in user" }
   },
   {
-    method: Api.subscription.method,
+    method: "GET" satisfies typeof Api.subscription.method,
     path: "/auth/polar/subscription",
     handler: (request, host) => engine.answer("subscription", request, () => host.getUser(request)),
     metadata: { description: "The signed-in user's current Polar subscription" }
   },
   {
-    method: Api.webhook.method,
+    method: "POST" satisfies typeof Api.webhook.method,
     path: "/auth/polar/webhook",
     handler: (request) => engine.answer("webhook", request),
     metadata: { description: "Receives Polar's webhook deliveries" }
@@ -248,8 +230,7 @@ const decodeId = <A>(schema: Schema.Schema<A, string>, field: string, value: str
     () => new InvalidRequest({ problem: `Invalid ${field}: it must be a non-empty id` })
   )
 
-const notConnected = (): Response =>
-  Response.json({ error: "Billing is temporarily unavailable" }, { status: 503, headers: { "retry-after": "5" } })
+const notConnectedYet = respond({ status: 503, error: "Billing is temporarily unavailable", retryAfter: 5 })
 
 const logAtStart = (error: StoreError): Effect.Effect<void> =>
   Effect.logError(`Billing starts without its storage and will try again: ${error.message}`)

@@ -1,41 +1,7 @@
-import { spawn } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { fileURLToPath } from "node:url"
-import { afterAll, expect, test } from "vitest"
+import { expect, test } from "vitest"
+import { runOn } from "./runOn.ts"
 
-const hooks = new URL("loadedModules.mjs", import.meta.url)
-const cache = mkdtempSync(join(tmpdir(), "loaded-modules-"))
-
-afterAll(() => rmSync(cache, { recursive: true, force: true }))
-
-/** Runs the program in a process of its own, and tells which modules it loaded and what it printed. */
-const run = (program: string): Promise<{ readonly loaded: ReadonlyArray<string>; readonly printed: string }> =>
-  new Promise((resolve, reject) => {
-    const child = spawn(
-      process.execPath,
-      ["--conditions=kavach-polar-source", "--import", hooks.href, "--input-type=module", "--eval", program],
-      {
-        cwd: fileURLToPath(new URL("..", import.meta.url)),
-        env: { ...process.env, LOADED_MODULES_CACHE: cache, NODE_OPTIONS: "" },
-        stdio: ["ignore", "pipe", "pipe", "pipe"]
-      }
-    )
-    const texts = [1, 2, 3].map((descriptor) => {
-      const text = { value: "" }
-      child.stdio[descriptor]?.on("data", (chunk) => {
-        text.value += chunk
-      })
-      return text
-    })
-    child.once("error", reject)
-    child.once("close", (code) => {
-      const [printed = "", problems = "", loaded = ""] = texts.map(({ value }) => value)
-      if (code === 0) resolve({ printed, loaded: loaded.trim().split("\n") })
-      else reject(new Error(`The child ended with ${code}: ${problems}`))
-    })
-  })
+const run = (program: string) => runOn("sources", program)
 
 const timed = (specifier: string) => `
   const start = performance.now()

@@ -1,15 +1,21 @@
 /**
- * For a child process: `node --conditions=kavach-polar-source --import this entry`. Reads the packages' sources, and
- * prints the address of each module that is loaded, one to a line, on file descriptor 3.
+ * For a child process: `node --import this entry`. Prints the address of each module that is loaded, and at the end the
+ * path of each that was required, one to a line, on file descriptor 3. With `--conditions=kavach-polar-source` it reads
+ * the packages' sources.
  */
 import { createHash } from "node:crypto"
 import { existsSync, mkdirSync, readFileSync, writeFileSync, writeSync } from "node:fs"
-import { register } from "node:module"
+import { createRequire, register } from "node:module"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { isMainThread } from "node:worker_threads"
 
-if (isMainThread) register(import.meta.url)
+if (isMainThread) {
+  register(import.meta.url)
+  process.on("exit", () => {
+    for (const path of Object.keys(createRequire(import.meta.url).cache)) writeSync(3, `${path}\n`)
+  })
+}
 
 export const load = async (url, context, next) => {
   writeSync(3, `${url}\n`)

@@ -1,9 +1,5 @@
-/** The command line: `kavach-polar [serve | send | replay | reconcile]`. */
+/** The command line: `kavach-polar [serve | send | replay | reconcile]`. A command is loaded when it is given. */
 import { parse } from "./options.ts"
-import { reconcile } from "./reconcile.ts"
-import { replay } from "./replay.ts"
-import { send } from "./send.ts"
-import { serve } from "./serve.ts"
 import { CommandFailed, type Terminal } from "./Terminal.ts"
 
 const help = `Usage: kavach-polar [command] [options]
@@ -54,18 +50,18 @@ export const main = async (terminal: Terminal): Promise<number> => {
     switch (command) {
       case "serve":
         if (rest.length > 0) throw new CommandFailed(`serve takes no argument "${rest[0]}"`, 2)
-        await serve(terminal, values)
+        await (await import("./serve.ts")).serve(terminal, values)
         return 0
       case "send":
-        await send(terminal, rest, values)
+        await (await import("./send.ts")).send(terminal, rest, values)
         return 0
       case "replay":
         if (rest.length > 0) throw new CommandFailed(`replay takes no argument "${rest[0]}": use --id`, 2)
-        await replay(terminal, values)
+        await (await import("./replay.ts")).replay(terminal, values)
         return 0
       case "reconcile":
         if (rest.length > 0) throw new CommandFailed(`reconcile takes no argument "${rest[0]}": use --user`, 2)
-        await reconcile(terminal, values)
+        await (await import("./reconcile.ts")).reconcile(terminal, values)
         return 0
       default:
         throw new CommandFailed(`There is no command "${command}". See kavach-polar --help.`, 2)
