@@ -22,19 +22,12 @@ import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as ManagedRuntime from "effect/ManagedRuntime"
-import * as Schema from "effect/Schema"
 import * as Endpoints from "./Endpoints.ts"
+import { Disposed } from "./LifecycleErrors.ts"
 import { endWith } from "./NodeAnswer.ts"
 import type { PolarSettings } from "./PolarConfig.ts"
 import { refuse, respond as respondWith } from "./Refusal.ts"
 import * as Session from "./Session.ts"
-
-/** A call after `dispose()`, or one that was still running when its time to finish was over. */
-export class Disposed extends Schema.TaggedError<Disposed>()("Disposed", {}) {
-  override get message(): string {
-    return "This billing was disposed of and takes no more calls."
-  }
-}
 
 type App = Billing.Billing | Endpoints.Endpoints
 

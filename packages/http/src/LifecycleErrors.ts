@@ -14,3 +14,10 @@ export class AlreadyInitialized extends Schema.TaggedError<AlreadyInitialized>()
     return "This polar() already belongs to a host: make one for each host."
   }
 }
+
+/** A call after `dispose()`, or one that was still running when its time to finish was over. */
+export class Disposed extends Schema.TaggedError<Disposed>()("Disposed", {}) {
+  override get message(): string {
+    return "This billing was disposed of and takes no more calls."
+  }
+}

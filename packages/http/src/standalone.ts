@@ -11,7 +11,6 @@ import type { Polar } from "./polar.ts"
 
 export { MissingPackage, UnsupportedDatabase } from "./Adapters.ts"
 export { createKavach, InvalidDatabase, type Kavach, type KavachConfig } from "./createKavach.ts"
-export { Disposed } from "./Engine.ts"
 export type { DatabaseConfig } from "./HostDatabase.ts"
 export type {
   EndpointContext,
@@ -20,7 +19,7 @@ export type {
   PluginContext,
   PluginEndpoint
 } from "./KavachPlugin.ts"
-export { AlreadyInitialized, NotConnected } from "./LifecycleErrors.ts"
+export { AlreadyInitialized, Disposed, NotConnected } from "./LifecycleErrors.ts"
 export { PolarConfigError, type PolarSubscription } from "./PolarConfig.ts"
 export type { Polar, PolarBilling } from "./polar.ts"
 export { polarOf } from "./polarOf.ts"
