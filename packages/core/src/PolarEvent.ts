@@ -2,7 +2,7 @@
 import * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import { metadataUserId, PolarCustomer, PolarSubscription, toSubscription } from "./PolarObjects.ts"
+import { metadataUserId, PolarCustomer, readSubscription, toSubscription } from "./PolarObjects.ts"
 import type { Subscription, UserId } from "./Subscription.ts"
 import { type EpochMicros, EpochMicrosFromString, toMillis } from "./Timestamp.ts"
 
@@ -79,7 +79,6 @@ const Envelope = Schema.Struct({
 })
 
 const decodeEnvelope = Schema.decodeUnknownEither(Envelope)
-const decodeSubscription = Schema.decodeUnknownEither(PolarSubscription)
 const decodeCustomer = Schema.decodeUnknownEither(PolarCustomer)
 
 /** Reads a body. Never throws, whatever the text. */
@@ -96,7 +95,7 @@ export const parse = (body: string): Either.Either<PolarEvent, UnreadableEvent> 
   }
   const { type, timestamp: at, data } = envelope.right
   if (subscriptionEventTypes.has(type)) {
-    return Either.mapBoth(decodeSubscription(data), {
+    return Either.mapBoth(readSubscription(data), {
       onLeft: (error) => unreadable(true, describe(error), type, at),
       onRight: (polar): PolarEvent => ({
         _tag: "SubscriptionEvent",
