@@ -2,18 +2,19 @@
 import { randomBytes } from "node:crypto"
 import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
 import * as Effect from "effect/Effect"
-import type { StoreName, SubjectName } from "./Bench.ts"
+import type { SubjectName } from "./Bench.ts"
 import { type Child, startChild } from "./Child.ts"
 import type { SenderQuestion, SenderSettings, Sent } from "./children/sender.ts"
 import type { ServerQuestion, ServerSettings } from "./children/server.ts"
 import type { BenchDatabase, BenchServer } from "./databases/BenchDatabase.ts"
-import { withServer } from "./databases/withServer.ts"
 import { deliveriesIn, eventAt, type Plan, usersIn } from "./deliveries.ts"
 import { storeOf } from "./subjects/ours.ts"
 import { usualTableSql } from "./subjects/usualDrizzle.ts"
 
 export interface Contender {
   readonly name: SubjectName
+  /** Tells it from another of the same name. */
+  readonly label: string
   readonly database: BenchDatabase
   readonly ask: <Answer>(question: ServerQuestion) => Promise<Answer>
 }
@@ -21,7 +22,7 @@ export interface Contender {
 export interface Arena {
   readonly server: BenchServer
   readonly contenders: ReadonlyArray<Contender>
-  readonly contender: (name: SubjectName) => Contender
+  readonly contender: (label: string) => Contender
   /** A number that no other turn has. */
   readonly nextTurn: () => number
   readonly prepare: (plan: Plan) => Promise<void>
@@ -31,62 +32,65 @@ export interface Arena {
   ) => Promise<Sent>
 }
 
-export const withArena = <A>(
-  store: StoreName,
-  names: ReadonlyArray<SubjectName>,
+/** Who takes part, by label. */
+export type Entrants = Readonly<Record<string, SubjectName>>
+
+export const withArena = async <A>(
+  server: BenchServer,
+  entrants: Entrants,
   use: (arena: Arena) => Promise<A>
-): Promise<A> =>
-  withServer(store, async (server) => {
-    const secret = `polar_whs_${randomBytes(24).toString("hex")}`
-    const children: Array<Child> = []
-    const databases: Array<BenchDatabase> = []
-    try {
-      const settings: SenderSettings = { secret, root: process.cwd() }
-      const sender = await startChild("sender", settings)
-      children.push(sender)
-      const askSender = <Answer>(question: SenderQuestion) => sender.ask<Answer>(question)
-      const contenders: Array<Contender> = []
-      const ports = new Map<SubjectName, number>()
-      for (const name of names) {
-        const database = await server.newDatabase()
-        databases.push(database)
-        await migrate(name, database)
-        const settings: ServerSettings = { subject: name, store, url: database.url, secret }
-        const child = await startChild("server", settings)
-        children.push(child)
-        const contender: Contender = { name, database, ask: (question) => child.ask(question) }
-        contenders.push(contender)
-        ports.set(name, await contender.ask<number>({ what: "port" }))
-      }
-      let turns = 0
-      return await use({
-        server,
-        contenders,
-        contender: (name) => {
-          const found = contenders.find((contender) => contender.name === name)
-          if (found === undefined) throw new Error(`${name} is not here`)
-          return found
-        },
-        nextTurn: () => {
-          turns += 1
-          return turns
-        },
-        prepare: (plan) => askSender({ what: "prepare", plan }),
-        send: async ({ name }, options) => {
-          const sent = await askSender<Sent>({ what: "send", port: ports.get(name) ?? 0, ...options })
-          if (sent.refused > 0) {
-            throw new Error(
-              `${name} on ${store} refused ${sent.refused} deliveries, the first with: ${sent.firstRefusal}`
-            )
-          }
-          return sent
-        }
-      })
-    } finally {
-      for (const database of databases) await database.close()
-      for (const child of children) await child.stop()
+): Promise<A> => {
+  const { store } = server
+  const secret = `polar_whs_${randomBytes(24).toString("hex")}`
+  const children: Array<Child> = []
+  const databases: Array<BenchDatabase> = []
+  try {
+    const settings: SenderSettings = { secret, root: process.cwd() }
+    const sender = await startChild("sender", settings)
+    children.push(sender)
+    const askSender = <Answer>(question: SenderQuestion) => sender.ask<Answer>(question)
+    const contenders: Array<Contender> = []
+    const ports = new Map<string, number>()
+    for (const [label, name] of Object.entries(entrants)) {
+      const database = await server.newDatabase()
+      databases.push(database)
+      await migrate(name, database)
+      const settings: ServerSettings = { subject: name, store, url: database.url, secret }
+      const child = await startChild("server", settings)
+      children.push(child)
+      const contender: Contender = { name, label, database, ask: (question) => child.ask(question) }
+      contenders.push(contender)
+      ports.set(label, await contender.ask<number>({ what: "port" }))
     }
-  })
+    let turns = 0
+    return await use({
+      server,
+      contenders,
+      contender: (label) => {
+        const found = contenders.find((contender) => contender.label === label)
+        if (found === undefined) throw new Error(`${label} is not here`)
+        return found
+      },
+      nextTurn: () => {
+        turns += 1
+        return turns
+      },
+      prepare: (plan) => askSender({ what: "prepare", plan }),
+      send: async ({ label, name }, options) => {
+        const sent = await askSender<Sent>({ what: "send", port: ports.get(label) ?? 0, ...options })
+        if (sent.refused > 0) {
+          throw new Error(
+            `${name} on ${store} refused ${sent.refused} deliveries, the first with: ${sent.firstRefusal}`
+          )
+        }
+        return sent
+      }
+    })
+  } finally {
+    for (const child of children) await child.stop()
+    for (const database of databases) await database.drop()
+  }
+}
 
 /** The tables are the same for all, but that the usual handler keeps subscriptions in one of its own. */
 const migrate = async (name: SubjectName, { run, store, url }: BenchDatabase): Promise<void> => {

@@ -1,4 +1,5 @@
 /** What the parts of the benchmark have in common: who is measured, on what, for how long, and what comes out. */
+import type { BenchServer } from "./databases/BenchDatabase.ts"
 import type { Spread } from "./statistics.ts"
 
 export const storeNames = ["sqlite", "postgres", "mysql", "mariadb"] as const
@@ -20,13 +21,20 @@ export interface Scale {
 export interface Comparison {
   /** As in `ingest.64.postgres.raw`. */
   readonly key: string
-  /** Which of the two is divided: see `ratioOf`. */
   readonly unit: string
   readonly ours: Spread
   readonly theirs: Spread
   /** Ours / theirs. */
   readonly ratio: number
 }
+
+export const comparison = (key: string, unit: string, ours: Spread, theirs: Spread): Comparison => ({
+  key,
+  unit,
+  ours,
+  theirs,
+  ratio: ours.median / theirs.median
+})
 
 /** A value that stands alone, such as how many statements a read is. */
 export interface Figure {
@@ -38,29 +46,28 @@ export interface Figure {
 export interface Findings {
   readonly comparisons: ReadonlyArray<Comparison>
   readonly figures: ReadonlyArray<Figure>
-  /** Of servers and drivers: name and value. */
-  readonly versions: Readonly<Record<string, string>>
-  /** What decides how durable a commit is, for each store. */
-  readonly settings: Readonly<Record<string, string>>
 }
-
-export const nothingFound: Findings = { comparisons: [], figures: [], versions: {}, settings: {} }
-
-export const together = (all: ReadonlyArray<Findings>): Findings => ({
-  comparisons: all.flatMap(({ comparisons }) => comparisons),
-  figures: all.flatMap(({ figures }) => figures),
-  versions: Object.assign({}, ...all.map(({ versions }) => versions)),
-  settings: Object.assign({}, ...all.map(({ settings }) => settings))
-})
 
 export interface Assignment {
   readonly scale: Scale
-  readonly stores: ReadonlyArray<StoreName>
   /** Says how far it is. */
   readonly progress: (line: string) => void
 }
 
-export interface Part {
+/** What needs no database. */
+export interface MachinePart {
+  readonly on: "machine"
   readonly name: string
   readonly run: (assignment: Assignment) => Promise<Findings>
 }
+
+/** What is measured on every store. */
+export interface StorePart {
+  readonly on: "store"
+  readonly name: string
+  /** Whether a quick run measures it on its first store only. */
+  readonly long: boolean
+  readonly run: (server: BenchServer, assignment: Assignment) => Promise<Findings>
+}
+
+export type Part = MachinePart | StorePart

@@ -1,26 +1,30 @@
 /** `npm run bench`: measures, prints a table, and one JSON object as the last line. */
 import { parseArgs } from "node:util"
-import { type Findings, type Scale, type StoreName, storeNames, together } from "./Bench.ts"
-import { parts } from "./parts/parts.ts"
-import { lastLine, table } from "./report.ts"
+import { type Findings, type Scale, type StoreName, storeNames } from "./Bench.ts"
+import { withServer } from "./databases/withServer.ts"
+import { conditionsOf, type PartRecord } from "./PartRecord.ts"
+import { writePages } from "./pages.ts"
+import { machineParts, partNames, storeParts } from "./parts/parts.ts"
+import { lastLine, textTable } from "./report.ts"
 
 /** The command was wrong; the sentence says how. */
 class WrongCommand extends Error {}
 
 const help = `npm run bench -- [--only PART,...] [--store NAME] [--quick] [--write]
 
-  --only PARTS    some of ${parts.map(({ name }) => name).join(", ")}; all unless given
+  --only PARTS    some of ${partNames.join(", ")}; all unless given
   --store NAME    ${storeNames.join(", ")}; all of them unless given. A server is started and thrown away, unless
                   TEST_POSTGRES_URL, TEST_MYSQL_URL or TEST_MARIADB_URL names one
   --quick         fewer and shorter turns
   --rounds N      so many turns of each subject
   --seconds S     so long a turn, about
-  --write         also write the figures to docs/, which only a full run does by itself
+  --write         also keep the figures in docs/performance.json and docs/performance.md, where each part takes the
+                  place of the one before. A run that is neither quick nor shortened does so by itself
 
 The figures go to the standard output, the last line is one JSON object: {"ratios": …, "figures": …}.`
 
 interface Command {
-  readonly parts: typeof parts
+  readonly parts: ReadonlyArray<string>
   readonly stores: ReadonlyArray<StoreName>
   readonly scale: Scale
   readonly write: boolean
@@ -30,10 +34,10 @@ const read = (args: ReadonlyArray<string>): Command | "help" => {
   const { values } = parse(args)
   if (values.help === true) return "help"
   const quick = values.quick === true
-  const names = values.only?.split(",").map((name) => name.trim())
-  const unknown = names?.find((name) => !parts.some((part) => part.name === name))
+  const chosen = values.only?.split(",").map((name) => name.trim()) ?? partNames
+  const unknown = chosen.find((name) => !partNames.includes(name))
   if (unknown !== undefined) {
-    throw new WrongCommand(`There is no part "${unknown}"; there are ${parts.map(({ name }) => name).join(", ")}.`)
+    throw new WrongCommand(`There is no part "${unknown}"; there are ${partNames.join(", ")}.`)
   }
   const store = storeNames.find((known) => known === values.store)
   if (values.store !== undefined && store === undefined) {
@@ -41,7 +45,7 @@ const read = (args: ReadonlyArray<string>): Command | "help" => {
   }
   const shortened = values.rounds !== undefined || values.seconds !== undefined
   return {
-    parts: parts.filter(({ name }) => names === undefined || names.includes(name)),
+    parts: chosen,
     stores: store === undefined ? storeNames : [store],
     scale: {
       quick,
@@ -82,6 +86,28 @@ const progress = (line: string): void => {
   process.stderr.write(`${line}\n`)
 }
 
+/** Runs the parts, and hands over what each of them found as soon as it has. */
+const measure = async (
+  { parts, scale, stores }: Command,
+  found: (findings: Findings, part: string, server?: Pick<PartRecord, "store" | "server" | "durability">) => void
+): Promise<void> => {
+  const assignment = { scale, progress }
+  const chosen = <P extends { readonly name: string }>(all: ReadonlyArray<P>) =>
+    all.filter(({ name }) => parts.includes(name))
+  for (const part of chosen(machineParts)) found(await part.run(assignment), part.name)
+  for (const store of stores) {
+    const onStore = chosen(storeParts).filter(({ long }) => !(long && scale.quick) || store === stores[0])
+    if (onStore.length === 0) continue
+    progress(`${store} starts`)
+    await withServer(store, async (server) => {
+      const { durability, version } = server
+      for (const part of onStore) {
+        found(await part.run(server, assignment), part.name, { store, server: version, durability })
+      }
+    })
+  }
+}
+
 const main = async (args: ReadonlyArray<string>): Promise<number> => {
   let command: Command | "help"
   try {
@@ -95,12 +121,27 @@ const main = async (args: ReadonlyArray<string>): Promise<number> => {
     process.stdout.write(`${help}\n`)
     return 0
   }
-  const { scale, stores } = command
-  const found: Array<Findings> = []
-  for (const part of command.parts) found.push(await part.run({ scale, stores, progress }))
-  const findings = together(found)
-  process.stdout.write(`${table(findings)}\n`)
-  process.stdout.write(`${lastLine(findings)}\n`)
+  const root = process.cwd()
+  const conditions = await conditionsOf(root, args)
+  const { write } = command
+  const records: Array<PartRecord> = []
+  await measure(command, (findings, part, server = { store: null, server: null, durability: null }) => {
+    const record: PartRecord = { part, ...server, ...conditions, ...findings }
+    records.push(record)
+    process.stdout.write(`${textTable(findings)}\n`)
+    // At once, because a later part may fail, and this one has been measured.
+    if (write) writePages(root, [record])
+  })
+  const settings = new Set(
+    records.flatMap(({ durability, server }) => (server === null ? [] : `${server}: ${durability}`))
+  )
+  for (const line of settings) process.stdout.write(`${line}\n`)
+  process.stdout.write(
+    `${lastLine({
+      comparisons: records.flatMap(({ comparisons }) => comparisons),
+      figures: records.flatMap(({ figures }) => figures)
+    })}\n`
+  )
   return 0
 }
 

@@ -5,13 +5,16 @@ import type { Spread } from "./statistics.ts"
 /** Three digits, and no more. */
 export const rounded = (value: number): number => Number(value.toPrecision(3))
 
-const shown = (value: number): string => (value >= 100 ? Math.round(value).toString() : rounded(value).toString())
+export const shown = (value: number): string =>
+  value >= 100 ? Math.round(value).toString() : rounded(value).toString()
 
-const shownSpread = ({ least, median, most }: Spread): string => `${shown(median)} (${shown(least)}–${shown(most)})`
+/** The median, with the least and the most in brackets. */
+export const shownSpread = ({ least, median, most }: Spread): string =>
+  `${shown(median)} (${shown(least)}–${shown(most)})`
 
-const columns = ["what", "ours", "yardstick", "unit", "ratio"] as const
+export const columns = ["key", "ours", "yardstick", "unit", "ratio"] as const
 
-const cells = ({ key, ours, ratio, theirs, unit }: Comparison): ReadonlyArray<string> => [
+export const cells = ({ key, ours, ratio, theirs, unit }: Comparison): ReadonlyArray<string> => [
   key,
   shownSpread(ours),
   shownSpread(theirs),
@@ -19,15 +22,17 @@ const cells = ({ key, ours, ratio, theirs, unit }: Comparison): ReadonlyArray<st
   ratio.toFixed(2)
 ]
 
-/** Medians, with the least and the most in brackets. */
-export const table = ({ comparisons, figures, settings, versions }: Findings): string => {
+export const textTable = ({ comparisons, figures }: Findings): string => {
   const rows = [columns, ...comparisons.map(cells)]
   const widths = columns.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
   return [
-    ...rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")),
-    ...figures.map(({ key, unit, value }) => `${key}: ${shown(value)} ${unit}`),
-    ...Object.entries(versions).map(([name, version]) => `${name}: ${version}`),
-    ...Object.entries(settings).map(([name, setting]) => `${name}: ${setting}`)
+    ...rows.map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd()
+    ),
+    ...figures.map(({ key, unit, value }) => `${key}: ${shown(value)} ${unit}`)
   ].join("\n")
 }
 

@@ -12,8 +12,8 @@ export interface BenchDatabase {
   readonly addUsers: (ids: ReadonlyArray<string>) => Promise<void>
   /** Takes all rows out of these tables, and lets the server write down what it has put off. */
   readonly empty: (tables: ReadonlyArray<string>) => Promise<void>
-  /** Closes the connection; the database goes away with its server. */
-  readonly close: () => Promise<void>
+  /** Closes the connection and takes the database away. */
+  readonly drop: () => Promise<void>
 }
 
 /** A server, or the folder of SQLite's files, for as long as a store is measured. */
@@ -23,6 +23,11 @@ export interface BenchServer {
   readonly version: string
   /** The settings that decide when a commit is on disk. */
   readonly durability: string
+  /**
+   * Gives the server memory for its pages, as whoever has millions of rows does. Where the system caches files for it, there
+   * is nothing to do. Answers with what is to be undone.
+   */
+  readonly enlarge: () => Promise<() => Promise<void>>
   /** A new database without tables. */
   readonly newDatabase: () => Promise<BenchDatabase>
   readonly stop: () => Promise<void>

@@ -15,21 +15,33 @@ export const startMysql = async (store: "mysql" | "mariadb"): Promise<BenchServe
     `SHOW GLOBAL VARIABLES WHERE variable_name IN
       ('innodb_flush_log_at_trx_commit', 'sync_binlog', 'log_bin', 'innodb_doublewrite', 'innodb_buffer_pool_size')`
   )
-  const made: Array<string> = []
   return {
     store,
     version: `${store === "mysql" ? "MySQL" : "MariaDB"} ${version?.["version"]}`,
     durability: durability.map((row) => `${row["Variable_name"]}=${row["Value"]}`).join(" "),
+    enlarge: async () => {
+      const [row] = await rowsOf("SELECT @@GLOBAL.innodb_buffer_pool_size AS bytes")
+      const resize = (bytes: number) => admin.query(`SET GLOBAL innodb_buffer_pool_size = ${bytes}`)
+      await resize(poolBytes)
+      return async () => {
+        await resize(Number(row?.["bytes"]))
+      }
+    },
     newDatabase: async () => {
       const name = `kavach_bench_${randomUUID().replaceAll("-", "").slice(0, 20)}`
       await admin.query(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`)
-      made.push(name)
       const url = new URL(server.url)
       url.pathname = `/${name}`
-      return onDatabase(store, url.href)
+      const database = await onDatabase(store, url.href)
+      return {
+        ...database,
+        drop: async () => {
+          await database.drop()
+          await admin.query(`DROP DATABASE ${name}`)
+        }
+      }
     },
     stop: async () => {
-      for (const name of made) await admin.query(`DROP DATABASE ${name}`)
       await admin.end()
       await server.stop()
     }
@@ -37,6 +49,7 @@ export const startMysql = async (store: "mysql" | "mariadb"): Promise<BenchServe
 }
 
 const rowsAtOnce = 2000
+const poolBytes = 6 * 1024 ** 3
 
 const onDatabase = async (store: "mysql" | "mariadb", url: string): Promise<BenchDatabase> => {
   const connection = await mysql.createConnection({ uri: url, dateStrings: true, timezone: "Z" })
@@ -58,6 +71,6 @@ const onDatabase = async (store: "mysql" | "mariadb", url: string): Promise<Benc
     empty: async (tables) => {
       for (const table of tables) await connection.query(`TRUNCATE TABLE ${table}`)
     },
-    close: () => connection.end()
+    drop: () => connection.end()
   }
 }

@@ -15,21 +15,26 @@ export const startPostgres = async (): Promise<BenchServer> => {
   for (const name of ["fsync", "synchronous_commit", "full_page_writes", "wal_sync_method"]) {
     durability.push(`${name}=${await show(name)}`)
   }
-  const made: Array<string> = []
   return {
     store: "postgres",
     version: `PostgreSQL ${await show("server_version")}`,
     durability: durability.join(" "),
+    enlarge: async () => async () => {},
     newDatabase: async () => {
       const name = `kavach_polar_bench_${randomUUID().replaceAll("-", "")}`
       await admin.query(`CREATE DATABASE ${name}`)
-      made.push(name)
       const url = new URL(server.url)
       url.pathname = `/${name}`
-      return onDatabase(url.href)
+      const database = await onDatabase(url.href)
+      return {
+        ...database,
+        drop: async () => {
+          await database.drop()
+          await admin.query(`DROP DATABASE ${name} WITH (FORCE)`)
+        }
+      }
     },
     stop: async () => {
-      for (const name of made) await admin.query(`DROP DATABASE ${name} WITH (FORCE)`)
       await admin.end()
       await server.stop()
     }
@@ -54,6 +59,6 @@ const onDatabase = async (url: string): Promise<BenchDatabase> => {
       await client.query(`TRUNCATE ${tables.join(", ")}`)
       await client.query("CHECKPOINT")
     },
-    close: () => client.end()
+    drop: () => client.end()
   }
 }

@@ -12,6 +12,7 @@ export const startSqlite = async (): Promise<BenchServer> => {
     version: `SQLite ${new Database(":memory:").prepare<[], string>("SELECT sqlite_version()").pluck().get()}`,
     // Each subject sets them itself; better-sqlite3's own default is NORMAL.
     durability: "journal_mode=WAL synchronous=FULL",
+    enlarge: async () => async () => {},
     newDatabase: async () => {
       files += 1
       return onFile(join(folder, `${files}.sqlite`))
@@ -46,8 +47,9 @@ const onFile = (filename: string): BenchDatabase => {
       })()
       client.pragma("wal_checkpoint(TRUNCATE)")
     },
-    close: async () => {
+    drop: async () => {
       client.close()
+      for (const suffix of ["", "-wal", "-shm"]) rmSync(`${filename}${suffix}`, { force: true })
     }
   }
 }

@@ -6,13 +6,12 @@ import { type Arena, type Contender, checkEffect, makeReady, settled, withArena 
 import {
   type Assignment,
   type Comparison,
+  comparison,
   type Figure,
   type Findings,
-  type Part,
-  type SubjectName,
-  together
+  type StorePart,
+  type SubjectName
 } from "../Bench.ts"
-import { comparison } from "../comparison.ts"
 import type { Plan } from "../deliveries.ts"
 import { median, spread } from "../statistics.ts"
 
@@ -63,7 +62,7 @@ export const takeTurn = async (arena: Arena, contender: Contender, load: Load, c
 /** How many deliveries take about this long. The first turns also warm the code. */
 export const calibrated = async (arena: Arena, contender: Contender, load: Load, seconds: number): Promise<number> => {
   const least = Math.max(load.inFlight * 4, 50)
-  const first = await takeTurn(arena, contender, load, Math.max(least, 200))
+  const first = await takeTurn(arena, contender, load, within(Math.min(seconds * 400, 200), least))
   const second = await takeTurn(arena, contender, load, within(first.perSecond * Math.min(seconds, 0.7), least))
   return within(second.perSecond * seconds, least)
 }
@@ -113,26 +112,22 @@ const findingsOf = (key: string, turns: ReadonlyMap<SubjectName, ReadonlyArray<T
   return { comparisons, figures }
 }
 
-export const keyOf = ({ inFlight, users }: Load, store: string): string =>
+const keyOf = ({ inFlight, users }: Load, store: string): string =>
   users === "hot" ? `ingest.${inFlight}.hot.${store}` : `ingest.${inFlight}.${store}`
 
-export const ingest: Part = {
+export const ingest: StorePart = {
+  on: "store",
   name: "ingest",
-  run: async (assignment): Promise<Findings> => {
-    const found: Array<Findings> = []
-    for (const store of assignment.stores) {
-      found.push(
-        await withArena(store, ["ours", "raw", "usual"], async (arena) => {
-          const parts: Array<Findings> = []
-          for (const load of assignment.scale.quick ? few : all) {
-            const turns = await measure(arena, load, assignment)
-            parts.push({ ...findingsOf(keyOf(load, store), turns), versions: {}, settings: {} })
-          }
-          const { durability, version } = arena.server
-          return { ...together(parts), versions: { [store]: version }, settings: { [store]: durability } }
-        })
-      )
-    }
-    return together(found)
-  }
+  long: false,
+  run: (server, assignment) =>
+    withArena(server, { ours: "ours", raw: "raw", usual: "usual" }, async (arena) => {
+      const found: Array<Findings> = []
+      for (const load of assignment.scale.quick ? few : all) {
+        found.push(findingsOf(keyOf(load, server.store), await measure(arena, load, assignment)))
+      }
+      return {
+        comparisons: found.flatMap(({ comparisons }) => comparisons),
+        figures: found.flatMap(({ figures }) => figures)
+      }
+    })
 }

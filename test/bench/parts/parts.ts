@@ -1,6 +1,15 @@
-import type { Part } from "../Bench.ts"
+import type { MachinePart, StorePart } from "../Bench.ts"
+import { checkout } from "./checkout.ts"
+import { growth } from "./growth.ts"
+import { imported } from "./imported.ts"
 import { ingest } from "./ingest.ts"
+import { lag } from "./lag.ts"
+import { read } from "./read.ts"
+import { soak } from "./soak.ts"
 import { verify } from "./verify.ts"
 
-/** In the order in which they run. */
-export const parts: ReadonlyArray<Part> = [verify, ingest]
+/** In the order in which they run: first these, then those on one store after the other. */
+export const machineParts: ReadonlyArray<MachinePart> = [verify, imported]
+export const storeParts: ReadonlyArray<StorePart> = [ingest, read, checkout, lag, growth, soak]
+
+export const partNames = [...machineParts, ...storeParts].map(({ name }) => name)

@@ -5,8 +5,7 @@ import { webhooks } from "@polar-sh/sdk/2026-10"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { Webhook } from "standardwebhooks"
-import { type Comparison, type Findings, nothingFound, type Part } from "../Bench.ts"
-import { comparison } from "../comparison.ts"
+import { type Comparison, comparison, type MachinePart } from "../Bench.ts"
 import { signatureOf } from "../deliveries.ts"
 import { spread } from "../statistics.ts"
 
@@ -72,9 +71,10 @@ const rateOf = async (verify: Verify, millis: number): Promise<number> => {
   }
 }
 
-export const verify: Part = {
+export const verify: MachinePart = {
+  on: "machine",
   name: "verify",
-  run: async ({ progress, scale }): Promise<Findings> => {
+  run: async ({ progress, scale }) => {
     const millis = scale.seconds * 150
     const comparisons: Array<Comparison> = []
     for (const [size, bytes] of Object.entries(sizes)) {
@@ -91,6 +91,6 @@ export const verify: Part = {
           comparisons.push(comparison(`verify.${size}.${name}`, "verifications/s", ours, spread(all)))
       }
     }
-    return { ...nothingFound, comparisons }
+    return { comparisons, figures: [] }
   }
 }

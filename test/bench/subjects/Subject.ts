@@ -18,7 +18,7 @@ export interface Subject {
   /** A checkout at a Polar that answers at once. */
   readonly createCheckout?: (userId: string) => unknown
   /** Calls back with the `webhook-id` of every delivery that is answered from here on. */
-  readonly onAnswered?: (callback: (deliveryId: string | null) => void) => void
+  readonly onAnswered?: (callback: (deliveryId: string | undefined) => void) => void
   /** Calls back with the subscription's id whenever the app is told of a change. */
   readonly onNotified?: (callback: (subscriptionId: string) => void) => void
   readonly close: () => Promise<void>

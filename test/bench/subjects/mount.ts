@@ -1,6 +1,7 @@
-/** How our billing is put behind Node's HTTP: as the product itself does it. */
+/** How our billing is put behind Node's HTTP: with its own listener, on the same bare server as the yardsticks have. */
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import type { AddressInfo } from "node:net"
 import type { Polar } from "@kavach-polar/http"
-import { serve } from "@kavach-polar/http/NodeServer"
 
 export interface Mounted {
   readonly port: number
@@ -8,15 +9,19 @@ export interface Mounted {
 }
 
 /** `answered` is called with the request's `webhook-id` as soon as the billing has its answer. */
-export const mount = async (billing: Polar, answered: (deliveryId: string | null) => void): Promise<Mounted> => {
-  const { close, url } = await serve({
-    host: "127.0.0.1",
-    port: 0,
-    handle: async (request) => {
-      const response = await billing.webhook(request)
-      answered(request.headers.get("webhook-id"))
-      return response
-    }
+export const mount = async (billing: Polar, answered: (deliveryId: string | undefined) => void): Promise<Mounted> => {
+  const server = createServer(async (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    await billing.webhookListener(incoming, outgoing)
+    answered(incoming.headers["webhook-id"]?.toString())
   })
-  return { port: Number(new URL(url).port), close }
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  const { port } = server.address() as AddressInfo
+  return {
+    port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      })
+  }
 }

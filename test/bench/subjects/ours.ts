@@ -38,7 +38,7 @@ const instantClient = Layer.effect(
 ).pipe(Layer.provide(PolarClient.layerDisabled("The benchmark asks nothing of Polar.")))
 
 export const startOurs = async (settings: SubjectSettings): Promise<Subject> => {
-  let answered: (deliveryId: string | null) => void = () => {}
+  let answered: (deliveryId: string | undefined) => void = () => {}
   let notified: (subscriptionId: string) => void = () => {}
   const billing = polar({
     webhookSecret: settings.secret,

@@ -1,0 +1,23 @@
+/** A checkout at a Polar that answers at once: what is left is ours. */
+import { withArena } from "../Arena.ts"
+import { comparison, type StorePart } from "../Bench.ts"
+import { spread } from "../statistics.ts"
+import { type Caller, fill, latencies } from "./read.ts"
+
+export const checkout: StorePart = {
+  on: "store",
+  name: "checkout",
+  long: false,
+  run: (server, assignment) =>
+    withArena(server, { ours: "ours", raw: "raw" }, async (arena) => {
+      const titleOf = (name: string) => `createCheckout ${server.store} ${name}`
+      const callers: Array<Caller> = []
+      for (const contender of arena.contenders) {
+        const userIds = await fill(arena, contender)
+        callers.push({ title: titleOf(contender.name), contender, call: "createCheckout", userIds })
+      }
+      const times = await latencies(callers, 1, assignment)
+      const of = (name: string) => spread(times.get(titleOf(name)) ?? [])
+      return { comparisons: [comparison(`checkout.${server.store}.raw`, "µs", of("ours"), of("raw"))], figures: [] }
+    })
+}
