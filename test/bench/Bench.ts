@@ -1,6 +1,6 @@
 /** What the parts of the benchmark have in common: who is measured, on what, for how long, and what comes out. */
 import type { BenchServer } from "./databases/BenchDatabase.ts"
-import type { Spread } from "./statistics.ts"
+import { median, type Spread, spread } from "./statistics.ts"
 
 export const storeNames = ["sqlite", "postgres", "mysql", "mariadb"] as const
 export type StoreName = (typeof storeNames)[number]
@@ -24,16 +24,22 @@ export interface Comparison {
   readonly unit: string
   readonly ours: Spread
   readonly theirs: Spread
-  /** Ours / theirs. */
+  /** Ours / theirs: the median of the rounds' own ratios. */
   readonly ratio: number
 }
 
-export const comparison = (key: string, unit: string, ours: Spread, theirs: Spread): Comparison => ({
+/** Values round by round. Those of one round are neighbours in time, and what slows the machine slows both. */
+export const comparison = (
+  key: string,
+  unit: string,
+  ours: ReadonlyArray<number>,
+  theirs: ReadonlyArray<number>
+): Comparison => ({
   key,
   unit,
-  ours,
-  theirs,
-  ratio: ours.median / theirs.median
+  ours: spread(ours),
+  theirs: spread(theirs),
+  ratio: median(ours.map((value, round) => value / (theirs[round] ?? Number.NaN)))
 })
 
 /** A value that stands alone, such as how many statements a read is. */

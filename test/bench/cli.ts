@@ -145,6 +145,9 @@ const main = async (args: ReadonlyArray<string>): Promise<number> => {
   return 0
 }
 
+// So that what is to be removed at the end is removed: a signal alone ends the process without it.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130))
+
 // Throw-away servers do not keep the process alive, and it must not end before they are asked to.
 process.exitCode = 1
 const alive = setInterval(() => {}, 60_000)

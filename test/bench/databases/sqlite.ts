@@ -6,6 +6,8 @@ import type { BenchDatabase, BenchServer, Row } from "./BenchDatabase.ts"
 
 export const startSqlite = async (): Promise<BenchServer> => {
   const folder = mkdtempSync(join(tmpdir(), "kavach-polar-bench-"))
+  const remove = () => rmSync(folder, { recursive: true, force: true })
+  process.once("exit", remove)
   let files = 0
   return {
     store: "sqlite",
@@ -17,7 +19,10 @@ export const startSqlite = async (): Promise<BenchServer> => {
       files += 1
       return onFile(join(folder, `${files}.sqlite`))
     },
-    stop: async () => rmSync(folder, { recursive: true, force: true })
+    stop: async () => {
+      remove()
+      process.off("exit", remove)
+    }
   }
 }
 

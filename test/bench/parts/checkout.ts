@@ -1,7 +1,6 @@
 /** A checkout at a Polar that answers at once: what is left is ours. */
 import { withArena } from "../Arena.ts"
 import { comparison, type StorePart } from "../Bench.ts"
-import { spread } from "../statistics.ts"
 import { type Caller, fill, latencies } from "./read.ts"
 
 export const checkout: StorePart = {
@@ -17,7 +16,7 @@ export const checkout: StorePart = {
         callers.push({ title: titleOf(contender.name), contender, call: "createCheckout", userIds })
       }
       const times = await latencies(callers, 1, assignment)
-      const of = (name: string) => spread(times.get(titleOf(name)) ?? [])
+      const of = (name: string) => times.get(titleOf(name)) ?? []
       return { comparisons: [comparison(`checkout.${server.store}.raw`, "µs", of("ours"), of("raw"))], figures: [] }
     })
 }

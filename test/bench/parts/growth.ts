@@ -4,7 +4,6 @@ import { type Assignment, type Comparison, comparison, type Findings, type Store
 import type { Calls } from "../children/server.ts"
 import { fill, filledUser } from "../databases/fill.ts"
 import { deliveriesIn, idOf, type Plan, usersIn } from "../deliveries.ts"
-import { spread } from "../statistics.ts"
 
 const sizes = { "1k": 1000, "100k": 100_000, "5M": 5_000_000 } as const
 type Size = keyof typeof sizes
@@ -83,7 +82,7 @@ const measure = async (
       )
     }
   }
-  const of = (all: ReadonlyMap<Size, ReadonlyArray<number>>, label: Size) => spread(all.get(label) ?? [])
+  const of = (all: ReadonlyMap<Size, ReadonlyArray<number>>, label: Size) => all.get(label) ?? []
   const comparisons: Array<Comparison> = []
   for (const label of labels.slice(1)) {
     // The largest has the short name.

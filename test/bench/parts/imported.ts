@@ -5,7 +5,7 @@ import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { type Comparison, comparison, type Figure, type MachinePart } from "../Bench.ts"
-import { spread } from "../statistics.ts"
+import { median } from "../statistics.ts"
 
 const run = promisify(execFile)
 
@@ -96,7 +96,7 @@ export const imported: MachinePart = {
         if (round > 0) found.get(name)?.push(loaded)
       }
     }
-    const of = (name: string, what: keyof Loaded) => spread((found.get(name) ?? []).map((loaded) => loaded[what]))
+    const of = (name: string, what: keyof Loaded) => (found.get(name) ?? []).map((loaded) => loaded[what])
     const comparisons: Array<Comparison> = []
     const figures: Array<Figure> = [{ key: "import.modules", unit: "modules of Effect's", value: modules.length }]
     for (const entry of entries) {
@@ -108,7 +108,7 @@ export const imported: MachinePart = {
     }
     for (const name of Object.keys(works)) {
       for (const what of ["heap", "rss"] as const) {
-        figures.push({ key: `import.${name}.${what}`, unit: "MB", value: of(name, what).median / 1024 / 1024 })
+        figures.push({ key: `import.${name}.${what}`, unit: "MB", value: median(of(name, what)) / 1024 / 1024 })
       }
     }
     return { comparisons, figures }

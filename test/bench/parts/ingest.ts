@@ -13,7 +13,7 @@ import {
   type SubjectName
 } from "../Bench.ts"
 import type { Plan } from "../deliveries.ts"
-import { median, spread } from "../statistics.ts"
+import { median } from "../statistics.ts"
 
 interface Load {
   readonly users: Plan["users"]
@@ -98,7 +98,7 @@ const measure = async (
 const findingsOf = (key: string, turns: ReadonlyMap<SubjectName, ReadonlyArray<Turn>>) => {
   const comparisons: Array<Comparison> = []
   const figures: Array<Figure> = []
-  const of = (name: SubjectName, what: keyof Turn) => spread((turns.get(name) ?? []).map((turn) => turn[what]))
+  const of = (name: SubjectName, what: keyof Turn) => (turns.get(name) ?? []).map((turn) => turn[what])
   for (const name of ["raw", "usual"] as const) {
     comparisons.push(comparison(`${key}.${name}`, "deliveries/s", of("ours", "perSecond"), of(name, "perSecond")))
   }

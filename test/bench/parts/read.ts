@@ -3,7 +3,6 @@ import { type Arena, type Contender, checkEffect, makeReady, settled, withArena 
 import { type Assignment, type Comparison, comparison, type Findings, type StorePart } from "../Bench.ts"
 import type { Call, Calls } from "../children/server.ts"
 import { type Plan, usersIn } from "../deliveries.ts"
-import { spread } from "../statistics.ts"
 
 const subscriptions = 1000
 
@@ -66,7 +65,7 @@ const measure = async (arena: Arena, assignment: Assignment): Promise<Findings> 
   const comparisons: Array<Comparison> = []
   for (const inFlight of [1, 64]) {
     const found = await latencies(callers, inFlight, assignment)
-    const of = (title: string) => spread(found.get(`${title}`) ?? [])
+    const of = (title: string) => found.get(title) ?? []
     const bare = of(`getSubscription ${store} raw`)
     const key = `read.${inFlight}.${store}`
     comparisons.push(comparison(`${key}.raw`, "µs", of(`getSubscription ${store} ours`), bare))

@@ -3,7 +3,6 @@ import { type Arena, checkEffect, makeReady, settled, withArena } from "../Arena
 import { type Assignment, type Comparison, comparison, type Findings, type StorePart } from "../Bench.ts"
 import type { Memory } from "../children/server.ts"
 import type { Plan } from "../deliveries.ts"
-import { spread } from "../statistics.ts"
 
 const megabyte = 1024 * 1024
 
@@ -29,7 +28,7 @@ const measure = async (arena: Arena, { progress, scale }: Assignment): Promise<F
     )
   }
   const part = (what: keyof Memory, from: number) =>
-    spread(samples.slice(from, from + 7).map((memory) => memory[what] / megabyte))
+    samples.slice(from, from + 7).map((memory) => memory[what] / megabyte)
   const comparisons: ReadonlyArray<Comparison> = (["heap", "rss"] as const).map((what) =>
     comparison(`soak.${store}.${what}`, "MB", part(what, 14), part(what, 7))
   )
