@@ -27,6 +27,11 @@ export interface SqliteDatabase {
    * `body` is synchronous; if it throws, nothing stays. `wrote` says of its result whether there is anything to save.
    */
   readonly transaction: <A>(body: () => A, wrote: (result: A) => boolean) => A
+  /**
+   * The same, without waiting for the disk where the file allows that: a process that dies loses nothing of it, but when
+   * the power fails, what came after the last `transaction` may never have been.
+   */
+  readonly transactionInPassing: <A>(body: () => A, wrote: (result: A) => boolean) => A
 }
 
 export const make = <TRunResult, TFullSchema extends Record<string, unknown>, TSchema extends TablesRelationalConfig>(
@@ -35,7 +40,9 @@ export const make = <TRunResult, TFullSchema extends Record<string, unknown>, TS
   const drizzle: Drizzle = db
   const client = clientOf(db)
   if (isSqlJs(client)) return onSqlJs(drizzle, client)
-  return isBetterSqlite3(client) ? onBetterSqlite3(drizzle, client) : { drizzle, transaction: immediately(drizzle) }
+  if (isBetterSqlite3(client)) return onBetterSqlite3(drizzle, client)
+  const transaction = immediately(drizzle)
+  return { drizzle, transaction, transactionInPassing: transaction }
 }
 
 const immediately =
@@ -68,25 +75,31 @@ interface BetterSqlite3Client {
 
 const onBetterSqlite3 = (drizzle: Drizzle, client: BetterSqlite3Client): SqliteDatabase => {
   const run = immediately(drizzle)
+  /** An app that lent its database keeps its choices for its own writes. */
+  const runWith = <A>(choose: (synchronous: number) => number, body: () => A): A => {
+    // The driver would nest this into the app's own open transaction, whose end decides about both.
+    if (client.inTransaction) throw new StoreProblem("busy", "the app has a transaction open on this connection")
+    const restore = [shortenWait(client)]
+    const synchronous = client.pragma("synchronous", { simple: true })
+    const chosen = typeof synchronous === "number" ? choose(synchronous) : synchronous
+    if (chosen !== synchronous) {
+      client.pragma(`synchronous = ${chosen}`)
+      restore.push(`synchronous = ${synchronous}`)
+    }
+    try {
+      return run(body)
+    } finally {
+      for (const pragma of restore) if (pragma !== undefined) client.pragma(pragma)
+    }
+  }
+  // Without a write-ahead log, an interrupted write that did not wait could damage the file.
+  const isInWalMode = () => client.pragma("journal_mode", { simple: true }) === "wal"
   return {
     drizzle,
-    transaction: (body) => {
-      // The driver would nest this into the app's own open transaction, whose end decides about both.
-      if (client.inTransaction) throw new StoreProblem("busy", "the app has a transaction open on this connection")
-      const restore = [shortenWait(client)]
-      // In WAL mode better-sqlite3 defaults to NORMAL, with which a commit can be lost when the power fails. An app that
-      // lent its database keeps its choice for its own writes.
-      const synchronous = client.pragma("synchronous", { simple: true })
-      if (typeof synchronous === "number" && synchronous < full) {
-        client.pragma(`synchronous = ${full}`)
-        restore.push(`synchronous = ${synchronous}`)
-      }
-      try {
-        return run(body)
-      } finally {
-        for (const pragma of restore) if (pragma !== undefined) client.pragma(pragma)
-      }
-    }
+    // In WAL mode better-sqlite3 defaults to NORMAL, with which a commit can be lost when the power fails.
+    transaction: (body) => runWith((synchronous) => Math.max(synchronous, full), body),
+    transactionInPassing: (body) =>
+      runWith((synchronous) => (synchronous > normal && isInWalMode() ? normal : synchronous), body)
   }
 }
 
@@ -98,8 +111,8 @@ const shortenWait = (client: BetterSqlite3Client): string | undefined => {
   return `busy_timeout = ${millis}`
 }
 
-/** `PRAGMA synchronous`: every commit reaches the disk before it returns. */
-const full = 2
+/** `PRAGMA synchronous`: with `full` every commit reaches the disk before it returns, with `normal` the last ones may not. */
+const [normal, full] = [1, 2]
 
 /** The part of sql.js's Database that is used. */
 interface SqlJsClient {
@@ -125,18 +138,16 @@ const onSqlJs = (drizzle: Drizzle, client: SqlJsClient): SqliteDatabase => {
     if (foreignKeys === 1) drizzle.run(sql`PRAGMA foreign_keys = ON`)
     unsaved = false
   }
-  return {
-    drizzle,
-    transaction: (body, wrote) => {
-      if (unsaved) save()
-      const result = run(body)
-      if (wrote(result)) {
-        unsaved = true
-        save()
-      }
-      return result
+  const transaction: SqliteDatabase["transaction"] = (body, wrote) => {
+    if (unsaved) save()
+    const result = run(body)
+    if (wrote(result)) {
+      unsaved = true
+      save()
     }
+    return result
   }
+  return { drizzle, transaction, transactionInPassing: transaction }
 }
 
 const pragmaOf = (drizzle: Drizzle, query: SQL): unknown => {

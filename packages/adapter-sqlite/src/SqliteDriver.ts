@@ -11,7 +11,7 @@ import * as SqliteStatements from "./SqliteStatements.ts"
 import * as UsersTable from "./UsersTable.ts"
 
 export const make = (database: SqliteDatabase): StoreDriver => {
-  const { drizzle, transaction } = database
+  const { drizzle, transaction, transactionInPassing } = database
   const patiently = SqlitePatience.make()
 
   // Both wait for the tables, which a migration may yet have to make.
@@ -81,7 +81,8 @@ export const make = (database: SqliteDatabase): StoreDriver => {
     findUser: (userId) => users()?.find(userId),
     claimNotifications: (request) =>
       patiently(() =>
-        transaction(
+        // Power that fails may undo it: then a call is made once more, which apps are ready for.
+        transactionInPassing(
           () => {
             const rows = statements().claim(request)
             const next = statements().nextDue(rows.map((row) => row.id))
@@ -94,7 +95,7 @@ export const make = (database: SqliteDatabase): StoreDriver => {
       ),
     completeNotifications: (completion) =>
       patiently(() =>
-        transaction(
+        transactionInPassing(
           () => statements().complete(completion),
           (completed) => completed.length > 0
         )

@@ -4,7 +4,7 @@ import type { Notification } from "@kavach-polar/core/Notification"
 import * as NotificationDispatcher from "@kavach-polar/core/NotificationDispatcher"
 import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
 import * as SubscriptionStore from "@kavach-polar/core/SubscriptionStore"
-import { Deferred, Duration, Effect, Exit, Layer, Ref, Scope, TestClock } from "effect"
+import { Deferred, Duration, Effect, Exit, Layer, Ref, Scope, TestClock, TestServices } from "effect"
 import { anonymousCustomer, at, deliveryOf, vary } from "./deliveries.ts"
 
 /** One visible change of the given subscription of the given user. */
@@ -36,7 +36,8 @@ const label = ({ subscription, userId }: Notification) => `${userId}/${subscript
 const wake = Effect.flatMap(NotificationDispatcher.NotificationDispatcher, ({ wake }) => wake)
 
 /** Lets everything that is due run, without time passing. */
-const settle = Effect.zipRight(TestClock.adjust(0), Effect.repeatN(Effect.yieldNow(), 200))
+/** Until the dispatcher has done what there is to do: it gathers for a moment of real time. */
+const settle = Effect.zipRight(TestClock.adjust(0), TestServices.provideLive(Effect.sleep("100 millis")))
 
 describe("NotificationDispatcher", () => {
   it.effect("tells each change once, in order per subscription", () =>
@@ -62,6 +63,7 @@ describe("NotificationDispatcher", () => {
           ["bob/sub_b:active"]
         )
         yield* TestClock.adjust("5 minutes")
+        yield* settle
         assert.lengthOf(yield* Ref.get(seen), 4)
       }).pipe(Effect.provide(stack((notification) => Ref.update(seen, (before) => [...before, label(notification)]))))
     })
@@ -73,8 +75,10 @@ describe("NotificationDispatcher", () => {
       yield* Effect.gen(function* () {
         yield* queue(change("1", "sub_a", "ann", 1, "active"))
         yield* TestClock.adjust("29 seconds")
+        yield* settle
         assert.strictEqual(yield* Ref.get(seen), 0)
         yield* TestClock.adjust("1 second")
+        yield* settle
         assert.strictEqual(yield* Ref.get(seen), 1)
       }).pipe(Effect.provide(stack(() => Ref.update(seen, (n) => n + 1))))
     })
@@ -110,8 +114,10 @@ describe("NotificationDispatcher", () => {
         assert.strictEqual(yield* count("ok/sub_ok:active"), 1, "others are not kept waiting")
         assert.strictEqual(yield* count("fail/sub_f:active"), 1)
         yield* TestClock.adjust("2 seconds")
+        yield* settle
         assert.strictEqual(yield* count("fail/sub_f:active"), 1, "not before its pause is over")
         yield* TestClock.adjust("3 seconds")
+        yield* settle
         assert.strictEqual(yield* count("fail/sub_f:active"), 2)
         assert.strictEqual(yield* count("fail/sub_f:past_due"), 0, "a later change waits for an earlier one")
         yield* TestClock.adjust("5 minutes")

@@ -20,6 +20,8 @@ export interface GroupCommitOptions<In, Out, E> {
   /** At most so much shares a step, by `weigh`; one that is heavier goes alone. */
   readonly maxWeight: number
   readonly weigh: (input: In) => number
+  /** What a step waits for before it begins, so that more may share it. Default: what has arrived at the same time. */
+  readonly gather?: Effect.Effect<void> | undefined
 }
 
 interface Waiting<In, Out, E> {
@@ -76,7 +78,7 @@ export const make = <In, Out, E>(
       })
     )
     const work = someWait.await.pipe(
-      Effect.zipRight(restArrived),
+      Effect.zipRight(options.gather ?? restArrived),
       Effect.zipRight(Effect.suspend(() => commit(take()))),
       Effect.forever
     )
