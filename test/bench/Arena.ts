@@ -127,7 +127,7 @@ export const settled = async ({ database, name }: Contender): Promise<void> => {
     )
     if (Number(row?.["pending"]) === 0) return
     if (performance.now() > deadline) throw new Error("ours still has notifications to deliver after two minutes")
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }
 

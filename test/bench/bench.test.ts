@@ -106,7 +106,7 @@ test("verification and ingestion on SQLite: the work was done, and the last line
       ["standardwebhooks", "sdk", "hmac"].map((yardstick) => `verify.${size}.${yardstick}`)
     ),
     ...["1", "64", "64.hot"].flatMap((load) =>
-      ["raw", "usual", "p99", "cpu"].map((what) => `ingest.${load}.sqlite.${what}`)
+      ["raw", "usual", "told", "p99", "cpu"].map((what) => `ingest.${load}.sqlite.${what}`)
     )
   ]
   assert.sameMembers(Object.keys(ratios), expected)

@@ -95,6 +95,7 @@ const ingestRows = (records: ReadonlyArray<PartRecord>): Rows => [
     "ours",
     "raw",
     "usual",
+    "ours until told",
     "ours / raw",
     "ours / usual",
     "p99 ours, raw (ms)",
@@ -114,6 +115,7 @@ const ingestRows = (records: ReadonlyArray<PartRecord>): Rows => [
           shownSpread(raw.ours),
           shownSpread(raw.theirs),
           usual === undefined ? "" : shownSpread(usual.theirs),
+          spreadOf(of("told")),
           raw.ratio.toFixed(2),
           usual?.ratio.toFixed(2) ?? "",
           both(of("p99")),
@@ -122,6 +124,8 @@ const ingestRows = (records: ReadonlyArray<PartRecord>): Rows => [
       })
   )
 ]
+
+const spreadOf = (found: Comparison | undefined): string => (found === undefined ? "" : shownSpread(found.ours))
 
 const both = (found: Comparison | undefined): string =>
   found === undefined ? "" : `${shown(found.ours.median)}, ${shown(found.theirs.median)}`

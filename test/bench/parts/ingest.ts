@@ -32,6 +32,8 @@ const few: ReadonlyArray<Load> = [
 
 export interface Turn {
   readonly perSecond: number
+  /** The same, until the app was told of every change as well. */
+  readonly told: number
   /** Milliseconds. */
   readonly p50: number
   readonly p99: number
@@ -47,11 +49,14 @@ export const takeTurn = async (arena: Arena, contender: Contender, load: Load, c
   await arena.prepare(plan)
   const before = await contender.ask<number>({ what: "cpu" })
   const sent = await arena.send(contender, { inFlight: load.inFlight })
+  const answered = performance.now()
   await settled(contender)
+  const untilTold = sent.millis + (performance.now() - answered)
   const cpu = (await contender.ask<number>({ what: "cpu" })) - before
   await checkEffect(contender, plan)
   return {
     perSecond: ((count - 1) / sent.millis) * 1000,
+    told: ((count - 1) / untilTold) * 1000,
     p50: sent.p50,
     p99: sent.p99,
     cpu: cpu / count,
@@ -87,8 +92,9 @@ const measure = async (
       const turn = await takeTurn(arena, contender, load, counts.get(contender.name) ?? 200)
       turns.get(contender.name)?.push(turn)
       progress(
-        `${title}, round ${round + 1} of ${scale.rounds}: ${contender.name} ${Math.round(turn.perSecond)}/s, ` +
-          `p99 ${turn.p99.toFixed(1)} ms, CPU ${Math.round(turn.cpu)} µs each (sender ${Math.round(turn.senderCpu)} µs)`
+        `${title}, round ${round + 1} of ${scale.rounds}: ${contender.name} ${Math.round(turn.perSecond)}/s ` +
+          `(${Math.round(turn.told)}/s until all is told), p99 ${turn.p99.toFixed(1)} ms, ` +
+          `CPU ${Math.round(turn.cpu)} µs each (sender ${Math.round(turn.senderCpu)} µs)`
       )
     }
   }
@@ -102,6 +108,7 @@ const findingsOf = (key: string, turns: ReadonlyMap<SubjectName, ReadonlyArray<T
   for (const name of ["raw", "usual"] as const) {
     comparisons.push(comparison(`${key}.${name}`, "deliveries/s", of("ours", "perSecond"), of(name, "perSecond")))
   }
+  comparisons.push(comparison(`${key}.told`, "deliveries/s", of("ours", "told"), of("raw", "perSecond")))
   comparisons.push(comparison(`${key}.p99`, "ms", of("ours", "p99"), of("raw", "p99")))
   comparisons.push(comparison(`${key}.cpu`, "µs of CPU", of("ours", "cpu"), of("raw", "cpu")))
   figures.push({
