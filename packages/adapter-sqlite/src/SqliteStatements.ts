@@ -326,7 +326,7 @@ export const prepare = (drizzle: Drizzle) => {
 }
 
 /** Whether the column's value is in a JSON array. */
-const among = (column: SQLiteColumn, json: string | Placeholder): SQL =>
+export const among = (column: SQLiteColumn, json: string | Placeholder): SQL =>
   sql`${column} IN (SELECT value FROM json_each(${json}))`
 
 /** Unfinished, and nothing older of its subscription is: callbacks are made in the order of events. */

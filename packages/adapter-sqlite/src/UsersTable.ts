@@ -7,9 +7,11 @@
 import { statementsOf } from "@kavach-polar/core/StoreMigration"
 import { StoreProblem } from "@kavach-polar/core/StoreProblem"
 import type { ProjectionRow, UserFact, UserRow } from "@kavach-polar/core/StoreRows"
-import { type SQL, sql } from "drizzle-orm"
+import { eq, or, sql } from "drizzle-orm"
+import { text as column, sqliteTable } from "drizzle-orm/sqlite-core"
 import { usersTableSql } from "./migrations.ts"
 import type { Drizzle } from "./SqliteDatabase.ts"
+import { among } from "./SqliteStatements.ts"
 import { isoOf } from "./SqliteTime.ts"
 
 export interface UsersTable {
@@ -53,6 +55,23 @@ export const open = (drizzle: Drizzle): UsersTable | undefined => {
   const updatedAt = columns.has("updated_at") ? timeOf(columns, "updated_at") : undefined
   const email = columns.has("email") ? sql`kavach_users.email` : sql`NULL`
   const name = columns.has("name") ? sql`kavach_users.name` : sql`NULL`
+  const selectFacts = drizzle
+    .select({ id: users.id, polarCustomerId: users.polarCustomerId })
+    .from(users)
+    .where(
+      or(among(users.id, sql.placeholder("userIds")), among(users.polarCustomerId, sql.placeholder("customerIds")))
+    )
+    .prepare()
+  const projected = [
+    "polarSubscriptionId",
+    "polarSubscriptionStatus",
+    "polarProductId",
+    "polarCurrentPeriodEnd",
+    "polarCancelAtPeriodEnd",
+    ...(updatedAt === undefined ? [] : (["updatedAt"] as const))
+  ] as const
+  const project = prepareProjection(drizzle, projected)
+  const projectWithCustomer = prepareProjection(drizzle, [...projected, "polarCustomerId"])
   return {
     find: (userId) => {
       const [row] = drizzle.all<{ readonly id: string; readonly email: unknown; readonly name: unknown }>(
@@ -61,25 +80,41 @@ export const open = (drizzle: Drizzle): UsersTable | undefined => {
       return row === undefined ? undefined : { id: row.id, email: textOrNull(row.email), name: textOrNull(row.name) }
     },
     facts: (userIds, customerIds) =>
-      drizzle.all<UserFact>(
-        sql`SELECT kavach_users.id AS id, kavach_users.polar_customer_id AS "polarCustomerId" FROM kavach_users
-          WHERE kavach_users.id IN (SELECT value FROM json_each(${JSON.stringify(userIds)}))
-          OR kavach_users.polar_customer_id IN (SELECT value FROM json_each(${JSON.stringify(customerIds)}))`
-      ),
+      selectFacts.all({ userIds: JSON.stringify(userIds), customerIds: JSON.stringify(customerIds) }),
     project: (row) => {
-      const set: Array<SQL> = [
-        sql`polar_subscription_id = ${text(row.polarSubscriptionId)}`,
-        sql`polar_subscription_status = ${text(row.polarSubscriptionStatus)}`,
-        sql`polar_product_id = ${text(row.polarProductId)}`,
-        sql`polar_current_period_end = ${periodEnd(row.polarCurrentPeriodEnd)}`,
-        sql`polar_cancel_at_period_end = ${cancelAtPeriodEnd(row.polarCancelAtPeriodEnd)}`
-      ]
-      if (row.polarCustomerId !== undefined) set.push(sql`polar_customer_id = ${text(row.polarCustomerId)}`)
-      if (updatedAt !== undefined) set.push(sql`updated_at = ${updatedAt(row.updatedAt)}`)
-      drizzle.run(sql`UPDATE kavach_users SET ${sql.join(set, sql`, `)} WHERE id = ${row.userId}`)
+      const values = {
+        userId: row.userId,
+        polarSubscriptionId: text(row.polarSubscriptionId),
+        polarSubscriptionStatus: text(row.polarSubscriptionStatus),
+        polarProductId: text(row.polarProductId),
+        polarCurrentPeriodEnd: periodEnd(row.polarCurrentPeriodEnd),
+        polarCancelAtPeriodEnd: cancelAtPeriodEnd(row.polarCancelAtPeriodEnd),
+        updatedAt: updatedAt?.(row.updatedAt)
+      }
+      if (row.polarCustomerId === undefined) project.run(values)
+      else projectWithCustomer.run({ ...values, polarCustomerId: text(row.polarCustomerId) })
     }
   }
 }
+
+/** The columns that are read and written. What their types are is for `open` to see. */
+const users = sqliteTable("kavach_users", {
+  id: column("id").notNull(),
+  polarCustomerId: column("polar_customer_id"),
+  polarSubscriptionId: column("polar_subscription_id"),
+  polarSubscriptionStatus: column("polar_subscription_status"),
+  polarProductId: column("polar_product_id"),
+  polarCurrentPeriodEnd: column("polar_current_period_end"),
+  polarCancelAtPeriodEnd: column("polar_cancel_at_period_end"),
+  updatedAt: column("updated_at")
+})
+
+const prepareProjection = (drizzle: Drizzle, columns: ReadonlyArray<Exclude<keyof typeof users.$inferSelect, "id">>) =>
+  drizzle
+    .update(users)
+    .set(Object.fromEntries(columns.map((name) => [name, sql`${sql.placeholder(name)}`])))
+    .where(eq(users.id, sql.placeholder("userId")))
+    .prepare()
 
 /** As KavachOS declares them, but for UNIQUE. */
 const projectionColumns: ReadonlyArray<readonly [name: string, declaration: string]> = [
