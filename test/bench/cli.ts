@@ -49,7 +49,7 @@ const read = (args: ReadonlyArray<string>): Command | "help" => {
     stores: store === undefined ? storeNames : [store],
     scale: {
       quick,
-      rounds: positive("rounds", values.rounds) ?? (quick ? 3 : 5),
+      rounds: positive("rounds", values.rounds) ?? (quick ? 2 : 5),
       seconds: positive("seconds", values.seconds) ?? (quick ? 1 : 3)
     },
     write: values.write === true || !(quick || shortened)
