@@ -1,9 +1,9 @@
 /** The store's driver on MySQL and MariaDB. */
 import type { StoreDriver } from "@kavach-polar/core/StoreDriver"
-import type { SubscriptionFact } from "@kavach-polar/core/StoreRows"
 import type { Changes, Facts, Keys } from "@kavach-polar/core/StoreStep"
 import * as Migrator from "./Migrator.ts"
 import type { MysqlDatabase, Queries } from "./MysqlDatabase.ts"
+import * as MysqlFacts from "./MysqlFacts.ts"
 import * as MysqlJobs from "./MysqlJobs.ts"
 import * as MysqlLocks from "./MysqlLocks.ts"
 import { explain } from "./MysqlProblem.ts"
@@ -22,22 +22,28 @@ export const make = (database: MysqlDatabase): StoreDriver => {
 
   return {
     name: "mysql",
+    // While one waits for the server, the next is made ready.
+    parallelSteps: 2,
     migrate: async () => {
       await Migrator.migrate(database)
       opened = undefined
     },
     atomically: async (keys, decide) => {
       const table = await users()
-      const guarded = new Set(keys.customerIds)
+      let guard: Guard = { customerIds: new Set(keys.customerIds), userIds: new Set(keys.userIds) }
       for (;;) {
-        const moved = await transaction(async (tx) => {
-          const named = await loadNamed(tx, keys, guarded)
-          if (named.moved.length > 0) return named.moved
-          await write(tx, table, decide(await loadRest(tx, table, keys, named)))
-          return []
+        const { customerIds, userIds } = guard
+        const missing = await transaction(async (tx) => {
+          const loaded = await load(tx, table, keys, { customerIds, userIds })
+          if (loaded.facts === undefined) return loaded.missing
+          await write(tx, table, decide(loaded.facts))
+          return undefined
         })
-        if (moved.length === 0) return
-        for (const customerId of moved) guarded.add(customerId)
+        if (missing === undefined) return
+        guard = {
+          customerIds: new Set([...customerIds, ...missing.customerIds]),
+          userIds: new Set([...userIds, ...missing.userIds])
+        }
       }
     },
     subscriptionsOf: (userId, which) => read((queries) => MysqlStatements.on(queries).subscriptionsOf(userId, which)),
@@ -71,60 +77,60 @@ export const make = (database: MysqlDatabase): StoreDriver => {
   }
 }
 
-type Named = Pick<Facts, "links" | "subscriptions">
-
-/**
- * Locks what the keys name, and reads whose it is. A subscription is guarded by its own lock and by that of the customer
- * that it is stored with. An event may name another customer than that: then `moved` says whose lock is missing, and the
- * step begins anew with it, because locks are only ever taken in their order.
- */
-const loadNamed = async (
-  tx: Queries,
-  keys: Keys,
-  guarded: ReadonlySet<string>
-): Promise<Named & { readonly moved: ReadonlyArray<string> }> => {
-  await MysqlLocks.lockObjects(tx, [...keys.deliveryIds, ...keys.subscriptionIds, ...guarded])
-  const own = MysqlStatements.on(tx)
-  const links = await own.links(keys.customerIds)
-  const subscriptions = await own.namedSubscriptions(keys.subscriptionIds, keys.customerIds)
-  const moved = subscriptions.map((row) => row.customerId).filter((customerId) => !guarded.has(customerId))
-  return { links, subscriptions, moved }
+/** Whose locks a step takes first, with those of its deliveries and subscriptions. */
+interface Guard {
+  readonly customerIds: ReadonlySet<string>
+  readonly userIds: ReadonlySet<string>
 }
 
-/** Locks the users concerned, and reads everything else. */
-const loadRest = async (
+type Loaded =
+  | { readonly facts: Facts; readonly missing?: undefined }
+  | { readonly facts?: undefined; readonly missing: Guard }
+
+/**
+ * Locks what the keys name, and reads what they lead to. Most often that is all, because an event names its user too.
+ *
+ * A subscription is guarded by its own lock and by that of the customer that it is stored with, which may be another than
+ * the event's. And what is stored may be of other users than those named. Whose locks cannot be taken any more, because
+ * locks are waited for in their order only, is `missing`: the step begins anew with them.
+ */
+const load = async (
   tx: Queries,
   table: UsersTable.UsersTable | undefined,
   keys: Keys,
-  named: Named
-): Promise<Facts> => {
-  const concerned = new Set([...keys.userIds, ...named.links.map((link) => link.userId)])
-  const subscriptions = new Map<string, SubscriptionFact>()
-  for (const row of named.subscriptions) {
-    subscriptions.set(row.id, row)
-    if (row.userId !== null) concerned.add(row.userId)
+  guard: Guard
+): Promise<Loaded> => {
+  await MysqlLocks.lock(tx, [...keys.deliveryIds, ...keys.subscriptionIds, ...guard.customerIds], guard.userIds)
+  const facts = await MysqlFacts.read(tx, table, keys, [...guard.userIds])
+  const moved = new Set<string>()
+  const others = new Set(facts.links.map((link) => link.userId))
+  const named = new Set(keys.subscriptionIds)
+  const customers = new Set(keys.customerIds)
+  for (const row of facts.subscriptions) {
+    // Those that were only found by their user are that user's own, and guarded by the user's lock.
+    if (!named.has(row.id) && !customers.has(row.customerId)) continue
+    if (!guard.customerIds.has(row.customerId)) moved.add(row.customerId)
+    if (row.userId !== null) others.add(row.userId)
   }
-  const userIds = [...concerned]
-  await MysqlLocks.lockUsers(tx, userIds)
-  const own = MysqlStatements.on(tx)
-  for (const row of await own.liveSubscriptionsOf(userIds)) subscriptions.set(row.id, row)
-  return {
-    deliveries: await own.deliveries(keys.deliveryIds),
-    links: named.links,
-    subscriptions: [...subscriptions.values()],
-    users: (await table?.facts(tx, userIds, keys.customerIds)) ?? [],
-    knownUserIds: await own.known(keys.userIds)
+  for (const userId of guard.userIds) others.delete(userId)
+  if (moved.size > 0) return { missing: { customerIds: moved, userIds: others } }
+  if (others.size === 0) return { facts }
+  if (!(await MysqlLocks.lockMoreUsers(tx, others, guard.userIds))) {
+    return { missing: { customerIds: moved, userIds: others } }
   }
+  return { facts: MysqlFacts.together(facts, await MysqlFacts.read(tx, table, noKeys, [...others])) }
 }
+
+const noKeys: Keys = { deliveryIds: [], customerIds: [], subscriptionIds: [], userIds: [] }
 
 const write = async (tx: Queries, table: UsersTable.UsersTable | undefined, changes: Changes): Promise<void> => {
   const own = MysqlStatements.on(tx)
   await own.writeDeliveries(changes.deliveries)
   await own.writeLinks(changes.links)
   await own.writeSubscriptions(changes.subscriptions)
-  for (const row of changes.adoptions) await own.adopt(row)
-  for (const row of changes.releases) await own.release(row)
-  for (const row of changes.projections) await table?.project(tx, row)
+  await own.adopt(changes.adoptions)
+  await own.release(changes.releases)
+  await table?.project(tx, changes.projections)
   await own.insertNotifications(changes.notifications)
   await own.insertCheckouts(changes.checkouts)
 }

@@ -3,6 +3,7 @@
  * are READ COMMITTED, and patience with conflicts.
  */
 
+import { createHash } from "node:crypto"
 import { StoreProblem } from "@kavach-polar/core/StoreProblem"
 import type { SQL } from "drizzle-orm"
 import { type PgDatabase, PgDialect, type PgQueryResultHKT, type PgTransactionConfig } from "drizzle-orm/pg-core"
@@ -30,17 +31,28 @@ export interface PostgresDatabase extends Session {
   readonly transaction: <A>(body: (session: Session) => Promise<A>) => Promise<A>
 }
 
+export interface DatabaseOptions {
+  /**
+   * Whether the server keeps statements prepared, which takes half of its work away. Not where a pooler hands a connection
+   * to another client after each transaction. Only with node-postgres. Default: false.
+   */
+  readonly prepare?: boolean | undefined
+}
+
 export const make = <
   TQueryResult extends PgQueryResultHKT,
   TFullSchema extends Record<string, unknown>,
   TSchema extends TablesRelationalConfig
 >(
-  db: PgDrizzle<TQueryResult, TFullSchema, TSchema>
+  db: PgDrizzle<TQueryResult, TFullSchema, TSchema>,
+  { prepare = false }: DatabaseOptions = {}
 ): PostgresDatabase => {
   const drizzle: Drizzle = db
   const client = clientOf(db)
   if (isPool(client)) {
-    return patient(sessionOn(drizzle), async (body) => transactOn(await client.connect(), body))
+    return patient(sessionOn({ execute: (statement) => client.query(queryOf(statement, prepare)) }), async (body) =>
+      transactOn(await client.connect(), body, prepare)
+    )
   }
   if (isClient(client)) {
     // Two transactions on one connection would become one.
@@ -51,7 +63,7 @@ export const make = <
         run: (statement) => inTurn(() => session.run(statement)),
         answer: <A>(statement: SQL) => inTurn(() => session.answer<A>(statement))
       },
-      (body) => inTurn(() => transactOn(client, body))
+      (body) => inTurn(() => transactOn(client, body, prepare))
     )
   }
   return patient(sessionOn(drizzle), (body) => transactByDrizzle(drizzle, body))
@@ -116,29 +128,35 @@ const transactByDrizzle = async <A>(drizzle: Drizzle, body: (session: Session) =
  */
 const transactOn = async <A>(
   client: NodePostgresClient & Partial<Releasable>,
-  body: (session: Session) => Promise<A>
+  body: (session: Session) => Promise<A>,
+  prepare: boolean
 ): Promise<A> => {
   let broken: Error | undefined
   const listener = (error: Error) => {
     broken = error
   }
   client.on("error", listener)
+  const begin = `BEGIN ISOLATION LEVEL ${isolationLevel}`
+  let begun = false
+  const execute = async (statement: SQL): Promise<unknown> => {
+    const query = queryOf(statement, prepare)
+    const isFirst = !begun
+    begun = true
+    // Both in one message; with parameters PostgreSQL takes one statement at a time.
+    if (isFirst && query.values === undefined) return lastOf(await client.query({ text: `${begin}; ${query.text}` }))
+    if (isFirst) await client.query({ text: begin })
+    return client.query(query)
+  }
   try {
-    await client.query(`BEGIN ISOLATION LEVEL ${isolationLevel}`)
-    const result = await body(
-      sessionOn({
-        execute: (statement) => {
-          const { params, sql } = dialect.sqlToQuery(statement)
-          return client.query(sql, params)
-        }
-      })
-    )
-    await client.query("COMMIT")
+    const result = await body(sessionOn({ execute }))
+    if (begun) await client.query({ text: "COMMIT" })
     return result
   } catch (error) {
-    await client.query("ROLLBACK").catch((failed: Error) => {
-      broken ??= failed
-    })
+    if (begun) {
+      await client.query({ text: "ROLLBACK" }).catch((failed: Error) => {
+        broken ??= failed
+      })
+    }
     throw error
   } finally {
     client.removeListener("error", listener)
@@ -147,7 +165,35 @@ const transactOn = async <A>(
   }
 }
 
+/** node-postgres answers with a list to several statements. */
+const lastOf = (results: unknown): unknown => (Array.isArray(results) ? results.at(-1) : results)
+
 const dialect = new PgDialect()
+
+/** A statement as node-postgres takes it; one that has a name is prepared once for each connection. */
+interface Query {
+  readonly text: string
+  readonly values?: Array<unknown>
+  readonly name?: string
+}
+
+const queryOf = (statement: SQL, prepare: boolean): Query => {
+  const { params, sql } = dialect.sqlToQuery(statement)
+  // Only what has parameters comes again with the same text.
+  if (params.length === 0) return { text: sql }
+  return prepare ? { text: sql, values: params, name: nameOf(sql) } : { text: sql, values: params }
+}
+
+const names = new Map<string, string>()
+
+/** The same text has the same name in every process, whoever prepared it on a connection that they share. */
+const nameOf = (text: string): string => {
+  const known = names.get(text)
+  if (known !== undefined) return known
+  const name = `kavach_polar_${createHash("sha256").update(text).digest("hex").slice(0, 32)}`
+  names.set(text, name)
+  return name
+}
 
 const patient = (session: Session, transact: Transact): PostgresDatabase => ({
   run: (statement) => patiently(() => session.run(statement)),
@@ -188,7 +234,7 @@ const clientOf = (db: object): unknown => {
 
 /** The part of node-postgres's Client that is used. */
 interface NodePostgresClient {
-  readonly query: (text: string, parameters?: Array<unknown>) => Promise<unknown>
+  readonly query: (query: Query) => Promise<unknown>
   readonly on: (event: "error", listener: (error: Error) => void) => unknown
   readonly removeListener: (event: "error", listener: (error: Error) => void) => unknown
 }
@@ -198,6 +244,7 @@ interface Releasable {
 }
 
 interface NodePostgresPool {
+  readonly query: NodePostgresClient["query"]
   readonly connect: () => Promise<NodePostgresClient & Releasable>
 }
 

@@ -28,6 +28,8 @@ export const make = (database: PostgresDatabase): StoreDriver => {
 
   return {
     name: "postgresql",
+    // While one waits for the server, the next is made ready.
+    parallelSteps: 2,
     migrate: async () => {
       await Migrator.migrate(database)
       opened = undefined
@@ -135,6 +137,4 @@ const write = async (session: Session, changes: Changes, table: UsersTable.Users
   const statements = [...Statements.writes(changes)]
   if (table !== undefined && changes.projections.length > 0) statements.push(table.project(changes.projections))
   if (statements.length > 0) await session.run(Statements.together(statements))
-  // A delivery of this very step may be among them.
-  if (changes.releases.length > 0) await session.run(Statements.release(changes.releases))
 }

@@ -1,16 +1,21 @@
 /** Locks by name, which others on the same database respect and which end with the transaction. */
+import { createHash } from "node:crypto"
 import { type SQL, sql } from "drizzle-orm"
-import { texts } from "./PostgresValues.ts"
 
 /**
  * Waits for all of the names, in the one order that everybody asks in, so that nobody waits in a circle. Waits for locks,
  * here and later in the transaction, end after `patience`, unless the app has set a `lock_timeout` of its own.
+ *
+ * Without parameters, so that it can go to the server together with the beginning of the transaction.
  */
-export const lock = (names: ReadonlyArray<string>, patience: "2s" | "5s"): SQL =>
-  sql`WITH patience AS MATERIALIZED (
-      SELECT set_config('lock_timeout', coalesce(nullif(current_setting('lock_timeout'), '0'), ${patience}::text), true) AS set
-    ), wanted AS (
-      SELECT DISTINCT hashtextextended('kavach_polar ' || name COLLATE "C", 0) AS key
-      FROM unnest(${texts(names)}) AS name ORDER BY key
+export const lock = (names: ReadonlyArray<string>, patience: "2s" | "5s"): SQL => {
+  const keys = [...new Set(names.map(keyOf))].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
+  return sql.raw(`WITH patience AS MATERIALIZED (
+      SELECT set_config('lock_timeout', coalesce(nullif(current_setting('lock_timeout'), '0'), '${patience}'), true) AS set
     )
-    SELECT count(pg_advisory_xact_lock(wanted.key))::text FROM patience, wanted WHERE patience.set IS NOT NULL`
+    SELECT count(pg_advisory_xact_lock(wanted.key))::text
+    FROM patience, unnest('{${keys.join()}}'::bigint[]) AS wanted (key) WHERE patience.set IS NOT NULL`)
+}
+
+/** The name's place in the one space of numbers that all locks of a database share. */
+const keyOf = (name: string): bigint => createHash("sha256").update(`kavach_polar ${name}`).digest().readBigInt64BE(0)

@@ -11,6 +11,12 @@ export interface PostgresStoreOptions {
   readonly url: Redacted.Redacted | string
   /** At most so many connections at once; 10 unless given. */
   readonly maxConnections?: number | undefined
+  /**
+   * Whether statements are prepared once for each connection, which takes half of the server's work away. Default true;
+   * say false behind a pooler that hands connections out for one transaction at a time and keeps no prepared statements,
+   * such as PgBouncer before 1.21.
+   */
+  readonly prepare?: boolean | undefined
   /** What else node-postgres takes, such as `ssl` (its documentation, "Pool" and "Client"). */
   readonly client?: Omit<PoolConfig, "connectionString" | "max"> | undefined
 }

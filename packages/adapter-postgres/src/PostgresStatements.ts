@@ -17,7 +17,7 @@ import type {
 } from "@kavach-polar/core/StoreRows"
 import type { Changes, Facts, Keys } from "@kavach-polar/core/StoreStep"
 import { type SQL, sql } from "drizzle-orm"
-import { bigints, booleans, count, listOf, millis, text, texts, time, times } from "./PostgresValues.ts"
+import { bigints, booleans, count, listOf, longTexts, millis, text, texts, time, times } from "./PostgresValues.ts"
 
 /** What the names in a step's keys lead to. */
 export interface Named {
@@ -50,9 +50,9 @@ export const selectConcerned = (userIds: ReadonlyArray<string>, asked: ReadonlyA
     'subscriptions', ${listOf(sql`SELECT ${fact} FROM kavach_polar_subscriptions
       WHERE user_id = ANY (${texts(userIds)}) AND live`)},
     'users', ${users},
-    'knownUserIds', (SELECT coalesce(json_agg(asked), '[]') FROM unnest(${texts(asked)}) AS asked
-      WHERE EXISTS (SELECT FROM kavach_polar_customers WHERE user_id = asked)
-      OR EXISTS (SELECT FROM kavach_polar_checkouts WHERE user_id = asked))
+    'knownUserIds', (SELECT coalesce(json_agg(DISTINCT user_id), '[]') FROM (
+      SELECT user_id FROM kavach_polar_customers WHERE user_id = ANY (${texts(asked)})
+      UNION ALL SELECT user_id FROM kavach_polar_checkouts WHERE user_id = ANY (${texts(asked)})) AS known)
   )::text`
 
 const fact = sql`id, user_id AS "userId", customer_id AS "customerId", organization_id AS "organizationId",
@@ -67,7 +67,8 @@ export const writes = (changes: Changes): ReadonlyArray<SQL> => [
   ...unlessEmpty(changes.subscriptions, upsertSubscriptions),
   ...unlessEmpty(changes.adoptions, adopt),
   ...unlessEmpty(changes.notifications, insertNotifications),
-  ...unlessEmpty(changes.checkouts, insertCheckouts)
+  ...unlessEmpty(changes.checkouts, insertCheckouts),
+  ...unlessEmpty(changes.releases, (releases) => release(releases, changes.deliveries))
 ]
 
 /** Runs all of them as one statement. */
@@ -92,7 +93,7 @@ const upsertDeliveries = (rows: ReadonlyArray<DeliveryRow>) =>
     user_id: texts(rows.map((row) => row.userId)),
     attempts: bigints(rows.map((row) => row.attempts)),
     last_error: texts(rows.map((row) => row.lastError)),
-    body: texts(rows.map((row) => row.body))
+    body: longTexts(rows.map((row) => row.body))
   })
 
 const upsertLinks = (rows: ReadonlyArray<LinkRow>) =>
@@ -119,7 +120,7 @@ const upsertSubscriptions = (rows: ReadonlyArray<SubscriptionRow>) =>
     precedence: bigints(rows.map((row) => row.precedence)),
     delivery_id: texts(rows.map((row) => row.deliveryId)),
     updated_at: times(rows.map((row) => row.updatedAt)),
-    data: texts(rows.map((row) => row.data))
+    data: longTexts(rows.map((row) => row.data))
   })
 
 const insertNotifications = (rows: ReadonlyArray<NotificationRow>) => {
@@ -169,8 +170,11 @@ const adopt = (rows: Changes["adoptions"]): SQL =>
     )}) AS adopted (id, user_id, updated_at)
     WHERE subscription.id = adopted.id`
 
-/** A delivery that several of them release gets the user of the first. To be run when the deliveries are written. */
-export const release = (releases: Changes["releases"]): SQL => {
+/**
+ * A delivery that several of them release gets the user of the first. Those that the same step writes have their state from
+ * there, and no statement may write a row twice.
+ */
+const release = (releases: Changes["releases"], written: Changes["deliveries"]): SQL => {
   const found = (by: Changes["releases"][number]["by"], column: SQL) => {
     const rows = [...releases.entries()].filter(([, row]) => row.by === by)
     return sql`SELECT delivery.id, released.position, released.user_id, released.updated_at
@@ -187,7 +191,9 @@ export const release = (releases: Changes["releases"]): SQL => {
         UNION ALL ${found("subscriptionId", sql`delivery.subscription_id`)}
       ) AS found ORDER BY id, position
     ) AS released
-    WHERE delivery.id = released.id AND delivery.state = 'unlinked'`
+    WHERE delivery.id = released.id AND delivery.state = 'unlinked' AND delivery.id <> ALL (${texts(
+      written.map((row) => row.id)
+    )})`
 }
 
 /** Answers with `SubscriptionRow`s. */
@@ -200,11 +206,14 @@ export const selectLatestCustomerOf = (userId: string): SQL =>
   sql`SELECT coalesce((SELECT to_json(customer_id) FROM kavach_polar_customers
     WHERE user_id = ${text(userId)} AND deleted_at IS NULL ORDER BY linked_at DESC, customer_id LIMIT 1), 'null')::text`
 
-/** Unfinished, and nothing older of its subscription is: callbacks are made in the order of events. */
-const isNextOfItsSubscription = sql`candidate.state = 'pending' AND NOT EXISTS (
-    SELECT FROM kavach_polar_notifications AS older
-    WHERE older.state = 'pending' AND older.subscription_id = candidate.subscription_id
-    AND (older.event_at, older.precedence) < (candidate.event_at, candidate.precedence))`
+/**
+ * Unfinished, and the oldest of its subscription that is: callbacks are made in the order of events. Asked for each by
+ * itself, because a join would go through all that are queued to find the few that are wanted.
+ */
+const isNextOfItsSubscription = sql`candidate.state = 'pending' AND candidate.id = (
+    SELECT oldest.id FROM kavach_polar_notifications AS oldest
+    WHERE oldest.state = 'pending' AND oldest.subscription_id = candidate.subscription_id
+    ORDER BY oldest.event_at, oldest.precedence LIMIT 1)`
 
 export interface Claimed {
   readonly rows: ReadonlyArray<ClaimedNotificationRow>

@@ -45,7 +45,9 @@ export const fromDrizzle = <
 export const layer = (options: PostgresStoreOptions): Layer.Layer<Port.SubscriptionStore, StoreError> =>
   Layer.scoped(
     Port.SubscriptionStore,
-    Effect.map(open(options), (db) => make(db))
+    Effect.map(open(options), (db) =>
+      Port.make(PostgresDriver.make(PostgresDatabase.make(db, { prepare: options.prepare ?? true })))
+    )
   )
 
 /** As `layer`, with options from the configuration. */

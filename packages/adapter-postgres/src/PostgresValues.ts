@@ -18,6 +18,19 @@ export const bigints = (values: ReadonlyArray<number | null>): SQL => array(valu
 export const booleans = (values: ReadonlyArray<boolean>): SQL => array(values, sql`boolean`)
 export const times = (millis: ReadonlyArray<number | null>): SQL => array(millis.map(isoOrNull), sql`timestamptz`)
 
+/**
+ * Each text as a parameter of its own, which neither side has to take apart. There are as many parameters as the next power
+ * of two, so that there are few different statements.
+ */
+export const longTexts = (values: ReadonlyArray<string | null>): SQL => {
+  const places = 2 ** Math.ceil(Math.log2(Math.max(values.length, 1)))
+  const all = Array.from({ length: places }, (_, index) => {
+    const value = values[index] ?? null
+    return sql`${value === null ? null : storable(value)}`
+  })
+  return sql`(ARRAY[${sql.join(all, sql`, `)}]::text[])[1:${String(values.length)}::text::int]`
+}
+
 const array = (values: ReadonlyArray<string | number | boolean | null>, type: SQL): SQL =>
   sql`${`{${values.map(element).join()}}`}::text::${type}[]`
 

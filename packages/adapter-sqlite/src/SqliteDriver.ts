@@ -60,6 +60,7 @@ export const make = (database: SqliteDatabase): StoreDriver => {
 
   return {
     name: "sqlite",
+    parallelSteps: 1,
     migrate: async () => {
       await patiently(() => Migrator.migrate(database), SqlitePatience.migrationPatience)
       opened = undefined

@@ -145,8 +145,6 @@ const received = {
 
 /** How deliveries that are in flight at once share steps, and so commits. */
 const sharedSteps = {
-  // While one waits for the disk, the next is made ready.
-  concurrency: 2,
   maxSize: 100,
   // In bytes of bodies: less than what any server takes in one statement, with everything that comes along.
   maxWeight: 2 * 1024 * 1024,
@@ -173,6 +171,7 @@ const make = (options: BillingOptions = {}) =>
 
     const apply = yield* GroupCommit.make({
       commit: (deliveries: Arr.NonEmptyReadonlyArray<Delivery>) => store.applyDeliveries(deliveries, policy),
+      concurrency: store.parallelSteps,
       ...sharedSteps
     })
 

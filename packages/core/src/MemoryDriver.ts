@@ -104,6 +104,7 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
 
   return {
     name: "memory",
+    parallelSteps: 1,
     migrate: () => {},
     // `decide` throws before anything is written, and nothing runs in between: that is all a transaction takes here.
     atomically: (keys, decide) => write(decide(load(keys))),

@@ -44,19 +44,23 @@ export class NotificationDispatcher extends Context.Tag("@kavach-polar/core/Noti
 
 const longestDelay = Duration.hours(1)
 
-/**
- * What is queued, and what has ended, within so short a time is taken and written together: nobody notices five
- * milliseconds, and each step costs as much as a delivery's own. By the real clock, which is the machine's that is spared.
- */
-const gather = Effect.withClock(Effect.sleep("5 millis"), Clock.make())
+/** What there is unless somebody has provided another, such as a test's. */
+const realClock = Effect.runSync(Effect.clock)
 
-const sharedSteps = { concurrency: 1, maxSize: 100, maxWeight: 100, weigh: () => 1, blamesOne: () => false, gather }
+/**
+ * What is queued, and what has ended, within so short a time is taken and written together: nobody notices ten
+ * milliseconds, and each step costs as much as a delivery's own. Where time is a test's, nothing is gained by it.
+ */
+const gathering = Effect.map(Effect.clock, (clock) => (clock === realClock ? Effect.sleep("10 millis") : undefined))
+
+const sharedSteps = { concurrency: 1, maxSize: 100, maxWeight: 100, weigh: () => 1, blamesOne: () => false }
 
 const make = (options: DispatcherOptions = {}) =>
   Effect.gen(function* () {
     const store = yield* SubscriptionStore
     const listener = yield* SubscriptionListener
     const owner = yield* randomId
+    const gather = yield* gathering
     const concurrency = Math.max(1, options.concurrency ?? 8)
     const timeout = Duration.decode(options.timeout ?? Duration.seconds(10))
     const maxAttempts = Math.max(1, options.maxAttempts ?? 12)
@@ -75,6 +79,7 @@ const make = (options: DispatcherOptions = {}) =>
           const held = new Set(completed)
           return ids.map((id) => held.has(id))
         }),
+      gather,
       ...sharedSteps
     })
 
@@ -167,7 +172,7 @@ const make = (options: DispatcherOptions = {}) =>
         body: (pause) =>
           Queue.take(signal).pipe(
             Effect.timeoutOption(pause),
-            Effect.zipRight(Effect.suspend(() => (more ? Effect.void : gather))),
+            Effect.zipRight(Effect.suspend(() => (more || gather === undefined ? Effect.void : gather))),
             Effect.zipRight(takeTurn)
           )
       })

@@ -82,6 +82,9 @@ export interface StoreDriver {
   /** The database system, for spans: "sqlite", "postgresql", "mysql", "memory". */
   readonly name: string
 
+  /** How many steps get on faster side by side than one after the other: 1 where only one can write at a time. */
+  readonly parallelSteps: number
+
   readonly migrate: () => Awaitable<void>
 
   /**

@@ -74,6 +74,9 @@ export interface Job {
 }
 
 export interface SubscriptionStoreService {
+  /** How many steps get on faster side by side than one after the other. */
+  readonly parallelSteps: number
+
   /** Creates or upgrades the tables. Safe to call at every start. */
   readonly migrate: Effect.Effect<void, StoreError>
 
@@ -237,6 +240,8 @@ export const make = (driver: StoreDriver): SubscriptionStoreService => {
     }))
 
   return {
+    parallelSteps: driver.parallelSteps,
+
     migrate: attempt("migrate", () => driver.migrate()).pipe(span("migrate")),
 
     applyDeliveries: (deliveries, policy, { replay } = {}) =>

@@ -30,6 +30,7 @@ const failingStore = (error: unknown) =>
         ])
       ) as unknown as Parameters<typeof SubscriptionStore.make>[0]),
       name: "failing",
+      parallelSteps: 1,
       migrate: () => {},
       explain: () => ({
         reason: "busy",

@@ -38,13 +38,17 @@ export const make = <In, Out, E>(
     let ended = false
     const someWait = yield* Effect.makeLatch()
 
-    /** Those who came first. */
+    let idle = options.concurrency
+
+    /** Those who came first: all, or of many as much as leaves work for the others that are idle. */
     const take = (): ReadonlyArray<Waiting<In, Out, E>> => {
+      const share = waiting.length < worthSharing ? waiting.length : Math.ceil(waiting.length / Math.max(idle, 1))
+      const most = Math.min(share, options.maxSize)
       let weight = 0
       let size = 0
       for (const { input } of waiting) {
         weight += options.weigh(input)
-        if (size > 0 && (size === options.maxSize || weight > options.maxWeight)) break
+        if (size > 0 && (size === most || weight > options.maxWeight)) break
         size++
       }
       const taken = waiting.splice(0, size)
@@ -79,7 +83,18 @@ export const make = <In, Out, E>(
     )
     const work = someWait.await.pipe(
       Effect.zipRight(options.gather ?? restArrived),
-      Effect.zipRight(Effect.suspend(() => commit(take()))),
+      Effect.zipRight(
+        Effect.suspend(() => {
+          const group = take()
+          idle--
+          return Effect.ensuring(
+            commit(group),
+            Effect.sync(() => {
+              idle++
+            })
+          )
+        })
+      ),
       Effect.forever
     )
     yield* Effect.forEach(Array.from({ length: options.concurrency }), () => Effect.forkScoped(work), { discard: true })
@@ -96,6 +111,9 @@ export const make = <In, Out, E>(
         })
       })
   })
+
+/** Fewer than these go in one step, even if another could begin at the same time. */
+const worthSharing = 16
 
 /** Whoever was answered before hears nothing of a second answer. */
 const answer = <In, Out, E>(group: ReadonlyArray<Waiting<In, Out, E>>, outcome: Effect.Effect<Out, E>): void => {
