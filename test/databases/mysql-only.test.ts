@@ -910,6 +910,64 @@ for (const [server, name] of [
       })
     )
 
+    describe("statements", () => {
+      it.scopedLive("a step over many deliveries has as many as one over two", () =>
+        Effect.gen(function* () {
+          const { query, url } = yield* opened
+          const statements: Array<string> = []
+          const pool = yield* temporaryPool({ uri: url })
+          const logger = { logQuery: (statement: string) => void statements.push(statement) }
+          const store = MysqlStore.make(drizzle(pool, { logger }))
+          // What is looked up once is looked up before.
+          yield* apply(store, subscriptionDelivery(newScene(), "created", { externalId: "nobody" }))
+
+          /** Of subscriptions that first wait for their users, then find them, then change. */
+          const countsOf = (size: number) =>
+            Effect.gen(function* () {
+              const mine = Arr.makeBy(size, (n) => ({ scene: newScene(), externalId: `${size}-${n}` }))
+              for (const { externalId } of mine) yield* insertUser(query, externalId)
+              const counts: Array<number> = []
+              for (const step of [
+                Arr.map(mine, ({ scene }) => subscriptionDelivery(scene, "created", { at: 2 })),
+                Arr.map(mine, ({ externalId, scene }) => subscriptionDelivery(scene, "created", { at: 1, externalId })),
+                Arr.map(mine, ({ externalId, scene }) => subscriptionDelivery(scene, "revoked", { at: 3, externalId }))
+              ]) {
+                statements.length = 0
+                yield* store.applyDeliveries(step, defaultPolicy)
+                counts.push(statements.length)
+              }
+              const states = new Set((yield* store.deliveries({ limit: 1000 })).map(({ state }) => state))
+              expect(states.has("unlinked")).toBe(false)
+              for (const { externalId } of mine) {
+                expect(yield* store.subscriptionsOf(UserId.make(externalId), "all")).toHaveLength(1)
+              }
+              const [shown] = yield* Effect.promise(() =>
+                query(
+                  `SELECT COUNT(*) AS count FROM kavach_users JOIN kavach_polar_subscriptions AS s
+                    ON s.user_id = kavach_users.id AND s.customer_id = kavach_users.polar_customer_id
+                    WHERE polar_subscription_status = 'canceled' AND kavach_users.id LIKE '${size}-%'`
+                )
+              )
+              expect(Number(shown?.["count"])).toBe(size)
+              return counts
+            })
+
+          const few = yield* countsOf(2)
+          expect(few.every((count) => count <= 13)).toBe(true)
+          // Of more, the bodies would not fit into one statement.
+          expect(yield* countsOf(50)).toEqual(few)
+
+          const one = newScene()
+          yield* insertUser(query, "one")
+          yield* apply(store, subscriptionDelivery(one, "created", { externalId: "one", at: 1 }))
+          statements.length = 0
+          yield* apply(store, subscriptionDelivery(one, "revoked", { externalId: "one", at: 2 }))
+          // To set the isolation, begin, lock, read, write the inbox, the state, the user and the outbox, and commit.
+          expect(statements).toHaveLength(9)
+        })
+      )
+    })
+
     describe("plans", () => {
       it.scopedLive(
         "what runs often goes by an index, on tables with 20,000 rows",
@@ -926,6 +984,26 @@ for (const [server, name] of [
             const scene = { customerId: "c-77", subscriptionId: "s-77", productId: "p" }
             yield* apply(store, subscriptionDelivery(scene, "updated", { externalId: "user-77", at: 1000 }))
             yield* apply(store, subscriptionDelivery(newScene(), "created", { metadataUserId: "user-78" }))
+            // Many at once: of customers that are linked, of new ones, and of one whose user the event does not name.
+            const many = Arr.makeBy(60, (n) =>
+              n % 2 === 0
+                ? subscriptionDelivery(newScene({ customerId: `c-${n}` }), "created", { externalId: `user-${n}` })
+                : subscriptionDelivery(newScene(), "created", { externalId: `user-${n}` })
+            )
+            yield* store.applyDeliveries(many, defaultPolicy)
+            yield* apply(store, subscriptionDelivery(newScene({ customerId: "c-81" }), "created", {}))
+            // Those that wait for their users, and then get them.
+            const waiting = Arr.makeBy(60, (n) => newScene({ customerId: `waiting-${n}` }))
+            yield* store.applyDeliveries(
+              Arr.map(waiting, (it) => subscriptionDelivery(it, "created", { at: 1 })),
+              defaultPolicy
+            )
+            yield* store.applyDeliveries(
+              Arr.map(waiting, (it, n) =>
+                subscriptionDelivery(it, "created", { at: 0, externalId: `user-${100 + n}` })
+              ),
+              defaultPolicy
+            )
             yield* store.linkCustomer(
               { customerId: CustomerId.make("c-free"), userId: UserId.make("user-79"), linkedBy: "host" },
               defaultPolicy
@@ -936,7 +1014,9 @@ for (const [server, name] of [
             yield* store.findUser(UserId.make("user-80"))
             const { claimed } = yield* claim(store, "a", 20)
             expect(claimed).toHaveLength(20)
-            for (const { id } of claimed) yield* store.completeNotifications([id], "a")
+            const ids = claimed.map(({ id }) => id)
+            for (const id of ids.slice(0, 10)) yield* store.completeNotifications([id], "a")
+            yield* store.completeNotifications(ids, "a")
             yield* store.deliveries({ limit: 50 })
             yield* store.deliveries({
               order: "oldest",

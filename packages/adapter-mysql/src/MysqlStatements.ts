@@ -37,8 +37,9 @@ import {
   type SQL,
   sql
 } from "drizzle-orm"
-import { type MySqlColumn, type MySqlTable, union, unionAll } from "drizzle-orm/mysql-core"
+import { type MySqlColumn, type MySqlTable, unionAll } from "drizzle-orm/mysql-core"
 import { type Queries, uncached } from "./MysqlDatabase.ts"
+import { choices, groupsOf } from "./MysqlGroups.ts"
 import { datetimeOf, datetimeOrNull, millisOf, millisOrNull } from "./MysqlTime.ts"
 import { checkouts, customers, deliveries, notifications, subscriptions } from "./schema.ts"
 
@@ -46,67 +47,6 @@ export type MysqlStatements = ReturnType<typeof on>
 
 /** On a database, or within a transaction of it. */
 export const on = (queries: Queries) => ({
-  deliveries: async (ids: ReadonlyArray<string>) =>
-    ids.length === 0
-      ? []
-      : uncached(
-          queries
-            .select({
-              id: deliveries.id,
-              state: deliveries.state,
-              attempts: deliveries.attempts,
-              customerId: deliveries.customerId,
-              subscriptionId: deliveries.subscriptionId,
-              userId: deliveries.userId
-            })
-            .from(deliveries)
-            .where(inArray(deliveries.id, [...ids]))
-        ),
-
-  links: async (customerIds: ReadonlyArray<string>): Promise<ReadonlyArray<LinkRow>> => {
-    if (customerIds.length === 0) return []
-    const rows = await uncached(
-      queries
-        .select()
-        .from(customers)
-        .where(inArray(customers.customerId, [...customerIds]))
-    )
-    return rows.map((row) => ({ ...row, linkedAt: millisOf(row.linkedAt), deletedAt: millisOrNull(row.deletedAt) }))
-  },
-
-  /** Those of these ids, and those of these customers. */
-  namedSubscriptions: async (
-    ids: ReadonlyArray<string>,
-    customerIds: ReadonlyArray<string>
-  ): Promise<ReadonlyArray<SubscriptionFact>> => {
-    const byId = ids.length === 0 ? undefined : facts(queries, inArray(subscriptions.id, [...ids]))
-    const byCustomer =
-      customerIds.length === 0 ? undefined : facts(queries, inArray(subscriptions.customerId, [...customerIds]))
-    // One column or the other has an index; a condition on both would go through the table.
-    const both = byId === undefined || byCustomer === undefined ? (byId ?? byCustomer) : unionAll(byId, byCustomer)
-    return both === undefined ? [] : (await uncached(both)).map(factOf)
-  },
-
-  liveSubscriptionsOf: async (userIds: ReadonlyArray<string>): Promise<ReadonlyArray<SubscriptionFact>> => {
-    if (userIds.length === 0) return []
-    const condition = and(inArray(subscriptions.userId, [...userIds]), eq(subscriptions.live, true))
-    return (await uncached(facts(queries, condition))).map(factOf)
-  },
-
-  /** Those of the users that have a link or a checkout. */
-  known: async (userIds: ReadonlyArray<string>): Promise<ReadonlyArray<string>> => {
-    if (userIds.length === 0) return []
-    const linked = queries
-      .select({ userId: customers.userId })
-      .from(customers)
-      .where(inArray(customers.userId, [...userIds]))
-    const bought = queries
-      .select({ userId: checkouts.userId })
-      .from(checkouts)
-      .where(inArray(checkouts.userId, [...userIds]))
-    return (await uncached(union(linked, bought))).map((row) => row.userId)
-  },
-
   subscriptionsOf: async (userId: string, which: "all" | "live"): Promise<ReadonlyArray<SubscriptionRow>> => {
     const rows = await uncached(
       queries
@@ -165,18 +105,46 @@ export const on = (queries: Queries) => ({
       }))
     ),
 
-  adopt: async ({ id, updatedAt, userId }: Changes["adoptions"][number]): Promise<void> => {
-    await queries
-      .update(subscriptions)
-      .set({ userId, updatedAt: datetimeOf(updatedAt) })
-      .where(eq(subscriptions.id, id))
+  adopt: async (rows: Changes["adoptions"]): Promise<void> => {
+    for (const group of groupsOf(rows)) {
+      const ids = group.map((row) => row.id)
+      const choose = choices(sql`${subscriptions.id}`, ids)
+      await queries
+        .update(subscriptions)
+        .set({
+          userId: choose(group.map((row) => row.userId)),
+          updatedAt: choose(group.map((row) => datetimeOf(row.updatedAt)))
+        })
+        .where(inArray(subscriptions.id, ids))
+    }
   },
 
-  release: async ({ by, id, updatedAt, userId }: Changes["releases"][number]): Promise<void> => {
-    await queries
-      .update(deliveries)
-      .set({ state: "applied", userId, updatedAt: datetimeOf(updatedAt) })
-      .where(and(eq(deliveries[by], id), eq(deliveries.state, "unlinked")))
+  /**
+   * Most often nothing waits, and looking is enough. What this step itself has written is looked at as well. Nobody else
+   * adds to it, because that takes the lock of the customer or the subscription.
+   */
+  release: async (releases: Changes["releases"]): Promise<void> => {
+    if (releases.length === 0) return
+    const waiting = await unlinkedOf(queries, releases)
+    const released = new Map<string, Changes["releases"][number]>()
+    // The first that names a delivery is the one that gives it to its user.
+    for (const release of releases) {
+      for (const row of waiting.get(`${release.by} ${release.id}`) ?? []) {
+        if (!released.has(row)) released.set(row, release)
+      }
+    }
+    for (const group of groupsOf([...released])) {
+      const ids = group.map(([id]) => id)
+      const choose = choices(sql`${deliveries.id}`, ids)
+      await queries
+        .update(deliveries)
+        .set({
+          state: "applied",
+          userId: choose(group.map(([, release]) => release.userId)),
+          updatedAt: choose(group.map(([, release]) => datetimeOf(release.updatedAt)))
+        })
+        .where(and(inArray(deliveries.id, ids), eq(deliveries.state, "unlinked")))
+    }
   },
 
   insertCheckouts: (rows: ReadonlyArray<CheckoutRow>) =>
@@ -378,8 +346,37 @@ export const on = (queries: Queries) => ({
 
 const { data, ...factColumns } = getTableColumns(subscriptions)
 
-const facts = (queries: Queries, condition: SQL | undefined) =>
-  queries.select(factColumns).from(subscriptions).where(condition)
+/** The columns of a `SubscriptionFact`. */
+export const subscriptionFact = factColumns
+
+/** The ids of deliveries in state `unlinked`, by what the releases name them with. */
+const unlinkedOf = async (
+  queries: Queries,
+  releases: Changes["releases"]
+): Promise<ReadonlyMap<string, ReadonlyArray<string>>> => {
+  const found = new Map<string, Array<string>>()
+  const namedBy = (by: Changes["releases"][number]["by"]) => {
+    const ids = new Set(releases.filter((release) => release.by === by).map((release) => release.id))
+    if (ids.size === 0) return []
+    const named = and(inArray(deliveries[by], [...ids]), eq(deliveries.state, "unlinked"))
+    return [
+      queries
+        .select({ by: sql<string>`${sql.raw(`'${by}'`)}`, name: deliveries[by], id: deliveries.id })
+        .from(deliveries)
+        .where(named)
+    ]
+  }
+  // Each of the two columns has an index; a condition on both would go through the table.
+  const [first, second] = [...namedBy("customerId"), ...namedBy("subscriptionId")]
+  if (first === undefined) return found
+  for (const { by, id, name } of await uncached(second === undefined ? first : unionAll(first, second))) {
+    const key = `${by} ${name}`
+    const ids = found.get(key)
+    if (ids === undefined) found.set(key, [id])
+    else ids.push(id)
+  }
+  return found
+}
 
 /** `undefined` asks for nothing in particular; an empty list is met by no row. */
 const among = (column: MySqlColumn, values: ReadonlyArray<string> | undefined): SQL | undefined =>
@@ -504,7 +501,7 @@ const lengthOf = (row: object): number => {
   return length
 }
 
-const factOf = (row: Omit<typeof subscriptions.$inferSelect, "data">): SubscriptionFact => ({
+export const factOf = (row: Omit<typeof subscriptions.$inferSelect, "data">): SubscriptionFact => ({
   ...row,
   currentPeriodEnd: millisOrNull(row.currentPeriodEnd),
   updatedAt: millisOf(row.updatedAt)

@@ -8,20 +8,17 @@ import { statementsOf } from "@kavach-polar/core/StoreMigration"
 import { StoreProblem } from "@kavach-polar/core/StoreProblem"
 import type { ProjectionRow, UserFact, UserRow } from "@kavach-polar/core/StoreRows"
 import { type SQL, sql } from "drizzle-orm"
-import { unionAll } from "drizzle-orm/mysql-core"
 import { type Queries, uncached } from "./MysqlDatabase.ts"
+import { choices, groupsOf } from "./MysqlGroups.ts"
 import { datetimeOf, isoOf } from "./MysqlTime.ts"
+import type { Source } from "./MysqlUnion.ts"
 import { usersTableSql } from "./migrations.ts"
 
 export interface UsersTable {
   readonly find: (queries: Queries, userId: string) => Promise<UserRow | undefined>
-  /** Rows of these users, and rows that show one of these customers. */
-  readonly facts: (
-    queries: Queries,
-    userIds: ReadonlyArray<string>,
-    customerIds: ReadonlyArray<string>
-  ) => Promise<ReadonlyArray<UserFact>>
-  readonly project: (queries: Queries, row: ProjectionRow) => Promise<void>
+  /** Where the rows of these users are found, and those that show one of these customers. It may find others too. */
+  readonly factSources: (userIds: ReadonlyArray<string>, customerIds: ReadonlyArray<string>) => ReadonlyArray<Source>
+  readonly project: (queries: Queries, rows: ReadonlyArray<ProjectionRow>) => Promise<void>
 }
 
 /** A value as written. */
@@ -79,47 +76,70 @@ export const open = async (queries: Queries): Promise<UsersTable | undefined> =>
       const row = rows.find((candidate) => candidate.id === userId)
       return row === undefined ? undefined : { id: userId, email: textOrNull(row.email), name: textOrNull(row.name) }
     },
-    facts: async (reader, userIds, customerIds) => {
-      const having = (condition: SQL) => reader.select({ id, polarCustomerId }).from(sql`kavach_users`).where(condition)
-      const ofUsers = userIds.length === 0 ? undefined : having(sql`${id} IN (${list(userIds, asId)})`)
-      const ofCustomers =
-        customerIds.length === 0 ? undefined : having(sql`${polarCustomerId} IN (${list(customerIds, asCustomerId)})`)
+    factSources: (userIds, customerIds) => {
       // One column or the other has an index; a condition on both would go through the table.
-      const both =
-        ofUsers === undefined || ofCustomers === undefined ? (ofUsers ?? ofCustomers) : unionAll(ofUsers, ofCustomers)
-      if (both === undefined) return []
-      const rows = await uncached(both)
-      const [users, customers] = [new Set(userIds), new Set(customerIds)]
-      // The columns may have a collation for which more is equal than ids are.
-      const exact = rows.filter(
-        (row) => users.has(row.id) || (row.polarCustomerId !== null && customers.has(row.polarCustomerId))
-      )
-      return [...new Map(exact.map((row) => [row.id, row])).values()]
+      const sources: Array<Source> = []
+      if (userIds.length > 0) {
+        sources.push({ table: sql`kavach_users`, where: sql`${id} IN (${list(userIds, asId)})` })
+      }
+      if (customerIds.length > 0) {
+        const where = sql`${polarCustomerId} IN (${list(customerIds, asCustomerId)})`
+        sources.push({ table: sql`kavach_users`, where })
+      }
+      return sources
     },
-    project: async (writer, row) => {
-      const set: Array<SQL> = [
-        sql`polar_subscription_id = ${row.polarSubscriptionId}`,
-        sql`polar_subscription_status = ${row.polarSubscriptionStatus}`,
-        sql`polar_product_id = ${row.polarProductId}`,
-        sql`polar_current_period_end = ${periodEnd(row.polarCurrentPeriodEnd)}`,
-        sql`polar_cancel_at_period_end = ${cancelAtPeriodEnd(row.polarCancelAtPeriodEnd)}`
-      ]
-      if (row.polarCustomerId !== undefined) set.push(sql`polar_customer_id = ${row.polarCustomerId}`)
-      if (updatedAt !== undefined) set.push(sql`updated_at = ${updatedAt(row.updatedAt)}`)
-      const assignments = sql.join(set, sql`, `)
-      // The first condition finds the row by the index, the second makes sure that it is the one.
-      const where = sql`id = ${asId(row.userId)} AND CONVERT(id USING utf8mb4) COLLATE utf8mb4_bin = ${row.userId}`
-      await writer.execute(
-        hasTimestamp
-          ? sql`${inUtc.before}UPDATE ${inUtc.hint} kavach_users SET ${assignments} WHERE ${where}`
-          : sql`UPDATE kavach_users SET ${assignments} WHERE ${where}`
-      )
+    project: async (writer, rows) => {
+      // A row without a customer leaves that column as it is.
+      const [shown, others] = [rows.filter(showsCustomer), rows.filter((row) => !showsCustomer(row))]
+      for (const group of [...groupsOf(shown), ...groupsOf(others)]) {
+        const ids = group.map((row) => row.userId)
+        const choose = choices(exactId, ids)
+        const set: Array<SQL> = [
+          sql`polar_subscription_id = ${choose(group.map((row) => row.polarSubscriptionId))}`,
+          sql`polar_subscription_status = ${choose(group.map((row) => row.polarSubscriptionStatus))}`,
+          sql`polar_product_id = ${choose(group.map((row) => row.polarProductId))}`,
+          sql`polar_current_period_end = ${choose(group.map((row) => periodEnd(row.polarCurrentPeriodEnd)))}`,
+          sql`polar_cancel_at_period_end = ${choose(group.map((row) => cancelAtPeriodEnd(row.polarCancelAtPeriodEnd)))}`
+        ]
+        if (group.every(showsCustomer)) {
+          set.push(sql`polar_customer_id = ${choose(group.map((row) => row.polarCustomerId))}`)
+        }
+        if (updatedAt !== undefined) {
+          set.push(sql`updated_at = ${choose(group.map((row) => updatedAt(row.updatedAt)))}`)
+        }
+        const assignments = sql.join(set, sql`, `)
+        // The first condition finds the rows by the index, the second makes sure that they are the ones.
+        const where = sql`id IN (${list(ids, asId)}) AND ${exactId} IN (${list(ids, (userId) => sql`${userId}`)})`
+        await writer.execute(
+          hasTimestamp
+            ? sql`${inUtc.before}UPDATE ${inUtc.hint} kavach_users SET ${assignments} WHERE ${where}`
+            : sql`UPDATE kavach_users SET ${assignments} WHERE ${where}`
+        )
+      }
     }
   }
 }
 
+/** Of the rows that were found, those of these users, and those that show one of these customers. */
+export const exactly = (
+  rows: ReadonlyArray<UserFact>,
+  userIds: ReadonlyArray<string>,
+  customerIds: ReadonlyArray<string>
+): ReadonlyArray<UserFact> => {
+  // The columns may have a collation for which more is equal than ids are.
+  const [users, customers] = [new Set(userIds), new Set(customerIds)]
+  return rows.filter((row) => users.has(row.id) || (row.polarCustomerId !== null && customers.has(row.polarCustomerId)))
+}
+
+const showsCustomer = (row: ProjectionRow): row is ProjectionRow & { readonly polarCustomerId: string } =>
+  row.polarCustomerId !== undefined
+
 const id = sql<string>`kavach_users.id`
 const polarCustomerId = sql<string | null>`kavach_users.polar_customer_id`
+const exactId = sql`CONVERT(id USING utf8mb4) COLLATE utf8mb4_bin`
+
+/** The columns of a `UserFact`. */
+export const factColumns = { id, polarCustomerId }
 
 /**
  * A value to be compared with a column of another character set. Without this, one that the column cannot hold is an error,
