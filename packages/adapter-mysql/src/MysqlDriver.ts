@@ -22,6 +22,8 @@ export const make = (database: MysqlDatabase): StoreDriver => {
 
   return {
     name: "mysql",
+    // While one waits for the server, the next is made ready.
+    parallelSteps: 2,
     migrate: async () => {
       await Migrator.migrate(database)
       opened = undefined
