@@ -728,6 +728,14 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
           const scene = newScene({ customerId: "customer-77", subscriptionId: "subscription-77" })
           yield* applyOne(store, subscriptionDelivery(scene, "canceled", { externalId: userId, at: 1 }))
           yield* applyOne(store, subscriptionDelivery(newScene(), "created", { at: 1, metadataUserId: "user-78" }))
+          // Many in one step, which may be planned otherwise.
+          const many = Array.from({ length: 64 }, (_, index) =>
+            subscriptionDelivery(newScene(), "created", { externalId: UserId.make(`user-${1000 + index}`), at: 1 })
+          )
+          yield* store.applyDeliveries(
+            [subscriptionDelivery(scene, "uncanceled", { externalId: userId, at: 1.5 }), ...many],
+            defaultPolicy
+          )
           yield* store.linkCustomer(
             { customerId: CustomerId.make("customer-unlinked"), userId, linkedBy: "host" },
             defaultPolicy
