@@ -31,8 +31,8 @@ const requests = (): ReadonlyArray<Request> => [
   { what: "an unknown address", path: "/elsewhere", init: {}, status: 404 }
 ]
 
-/** Nobody waits longer: beyond the limits of connections, of locks and of Polar's client, on a busy machine. */
-export const boundMillis = 30_000
+/** Nobody waits longer: Polar does not, nor do people. */
+export const boundMillis = 10_000
 
 export const probe = (url: string): { readonly stop: () => Promise<Probes> } => {
   const violations: Array<string> = []

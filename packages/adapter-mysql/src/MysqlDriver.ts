@@ -22,8 +22,8 @@ export const make = (database: MysqlDatabase): StoreDriver => {
 
   return {
     name: "mysql",
-    // While one waits for the server, the next is made ready.
-    parallelSteps: 2,
+    // Two of some size nearly always want one row of `kavach_polar_locks`, and the second would only wait for it.
+    parallelSteps: 1,
     migrate: async () => {
       await Migrator.migrate(database)
       opened = undefined

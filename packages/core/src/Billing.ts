@@ -149,6 +149,8 @@ const sharedSteps = {
   // In bytes of bodies: less than what any server takes in one statement, with everything that comes along.
   maxWeight: 2 * 1024 * 1024,
   weigh: ({ body }: Delivery) => body.length,
+  // A step gives up after five seconds, and Polar waits for ten (Polar docs: webhooks/delivery).
+  longestWait: 3000,
   blamesOne: ({ reason }: StoreError) => reason === "constraint" || reason === "schema" || reason === "unknown"
 }
 

@@ -53,7 +53,14 @@ const realClock = Effect.runSync(Effect.clock)
  */
 const gathering = Effect.map(Effect.clock, (clock) => (clock === realClock ? Effect.sleep("10 millis") : undefined))
 
-const sharedSteps = { concurrency: 1, maxSize: 100, maxWeight: 100, weigh: () => 1, blamesOne: () => false }
+const sharedSteps = {
+  longestWait: 3000,
+  concurrency: 1,
+  maxSize: 100,
+  maxWeight: 100,
+  weigh: () => 1,
+  blamesOne: () => false
+}
 
 const make = (options: DispatcherOptions = {}) =>
   Effect.gen(function* () {

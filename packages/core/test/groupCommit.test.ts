@@ -6,6 +6,7 @@ type Commit = GroupCommit.GroupCommitOptions<string, string, string>["commit"]
 
 const defaults = {
   blamesOne: (error: string) => error === "poison",
+  longestWait: 60_000,
   concurrency: 1,
   maxSize: 100,
   maxWeight: 1000,
@@ -99,6 +100,27 @@ describe("group commit", () => {
       })
       assert.deepStrictEqual(exits, [Exit.fail("outage"), Exit.fail("outage"), Exit.fail("outage")])
       assert.strictEqual(steps.length, 1)
+    })
+  )
+
+  it.scopedLive("who has waited for long does not wait for a second failure", () =>
+    Effect.gen(function* () {
+      const held = yield* Deferred.make<void>()
+      const { commit, steps } = recording((inputs) =>
+        inputs.includes("first") ? Effect.zipRight(Deferred.await(held), Effect.fail("outage")) : done(inputs)
+      )
+      const submit = yield* GroupCommit.make({ ...defaults, commit, longestWait: 300 })
+      const first = yield* Effect.fork(submit("first"))
+      yield* turns
+      const old = yield* Effect.fork(submit("old"))
+      yield* Effect.sleep("400 millis")
+      const young = yield* Effect.fork(submit("young"))
+      yield* turns
+      yield* Deferred.succeed(held, undefined)
+      assert.deepStrictEqual(yield* Fiber.await(first), Exit.fail("outage"))
+      assert.deepStrictEqual(yield* Fiber.await(old), Exit.fail("outage"))
+      assert.deepStrictEqual(yield* Fiber.await(young), Exit.succeed("young!"))
+      assert.deepStrictEqual(steps, [["first"], ["young"]])
     })
   )
 

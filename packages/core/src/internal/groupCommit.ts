@@ -13,6 +13,11 @@ export interface GroupCommitOptions<In, Out, E> {
   readonly commit: (inputs: Arr.NonEmptyReadonlyArray<In>) => Effect.Effect<ReadonlyArray<Out>, E>
   /** Whether one of several may be to blame. Then they are tried in halves, so that it fails alone. */
   readonly blamesOne: (error: E) => boolean
+  /**
+   * When a step fails and nobody is to blame, who has waited longer than this, in milliseconds, is given the same answer: the
+   * next step may take as long to fail, and nobody is to wait for both.
+   */
+  readonly longestWait: number
   /** How many steps may run at once. */
   readonly concurrency: number
   /** At most so many share a step. */
@@ -26,6 +31,8 @@ export interface GroupCommitOptions<In, Out, E> {
 
 interface Waiting<In, Out, E> {
   readonly input: In
+  /** By the process's own clock. */
+  readonly since: number
   readonly resume: (outcome: Effect.Effect<Out, E>) => void
 }
 
@@ -56,6 +63,12 @@ export const make = <In, Out, E>(
       return taken
     }
 
+    const takeOld = (): ReadonlyArray<Waiting<In, Out, E>> => {
+      const before = performance.now() - options.longestWait
+      const first = waiting.findIndex(({ since }) => since > before)
+      return waiting.splice(0, first < 0 ? waiting.length : first)
+    }
+
     const commit = (group: ReadonlyArray<Waiting<In, Out, E>>): Effect.Effect<void> => {
       const [first, ...rest] = group
       if (first === undefined) return Effect.void
@@ -64,7 +77,10 @@ export const make = <In, Out, E>(
       return Effect.matchCauseEffect(step, {
         onSuccess: (outcomes) => Effect.sync(() => answerEach(group, outcomes)),
         onFailure: (cause) => {
-          if (rest.length === 0 || !mayBlameOne(cause)) return Effect.sync(() => answer(group, Effect.failCause(cause)))
+          const blamesOne = mayBlameOne(cause)
+          if (rest.length === 0 || !blamesOne) {
+            return Effect.sync(() => answer([...group, ...(blamesOne ? [] : takeOld())], Effect.failCause(cause)))
+          }
           const half = group.length >> 1
           return Effect.zipRight(commit(group.slice(0, half)), commit(group.slice(half)))
         }
@@ -102,7 +118,7 @@ export const make = <In, Out, E>(
     return (input) =>
       Effect.async<Out, E>((resume) => {
         if (ended) return resume(Effect.interrupt)
-        const one = { input, resume }
+        const one = { input, since: performance.now(), resume }
         waiting.push(one)
         someWait.unsafeOpen()
         return Effect.sync(() => {
