@@ -43,6 +43,7 @@ export class NotificationDispatcher extends Context.Tag("@kavach-polar/core/Noti
 >() {}
 
 const longestDelay = Duration.hours(1)
+const longestClaim = Duration.seconds(5)
 
 /** What there is unless somebody has provided another, such as a test's. */
 const realClock = Effect.runSync(Effect.clock)
@@ -152,12 +153,18 @@ const make = (options: DispatcherOptions = {}) =>
     // Whether there may be more to take than was taken last.
     let more = true
 
-    // What was claimed is started even when the loop is being stopped: a lease that nobody uses would hold it up.
-    const takeTurn = Effect.uninterruptibleMask((restore) =>
+    // What the store is asked to claim is awaited and started even when the loop is being stopped: a lease that nobody uses
+    // would hold it up. A store that does not answer does not hold up the stop for ever.
+    const claim = (limit: number) =>
+      store
+        .claimNotifications({ owner, limit, lease })
+        .pipe(Effect.interruptible, Effect.disconnect, Effect.timeout(longestClaim))
+
+    const takeTurn = Effect.uninterruptible(
       Effect.gen(function* () {
         const free = concurrency - running
         if (free <= 0) return pollInterval
-        const { claimed, nextDueAt } = yield* restore(store.claimNotifications({ owner, limit: free, lease }))
+        const { claimed, nextDueAt } = yield* claim(free)
         more = claimed.length === free
         running += claimed.length
         for (const notification of claimed) {

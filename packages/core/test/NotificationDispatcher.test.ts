@@ -35,8 +35,7 @@ const label = ({ subscription, userId }: Notification) => `${userId}/${subscript
 
 const wake = Effect.flatMap(NotificationDispatcher.NotificationDispatcher, ({ wake }) => wake)
 
-/** Lets everything that is due run, without time passing. */
-/** Until the dispatcher has done what there is to do: it gathers for a moment of real time. */
+/** Until everything that is due has run, without time passing. */
 const settle = Effect.zipRight(TestClock.adjust(0), TestServices.provideLive(Effect.sleep("100 millis")))
 
 describe("NotificationDispatcher", () => {
@@ -184,6 +183,46 @@ describe("NotificationDispatcher", () => {
       const store = yield* Effect.provide(SubscriptionStore.SubscriptionStore, context)
       const { claimed } = yield* store.claimNotifications({ owner: "next", limit: 9, lease: Duration.seconds(1) })
       assert.deepStrictEqual(claimed.map(label), ["ann/sub_a:past_due"])
+    })
+  )
+
+  it.effect("what it has just claimed when it is closed, it still calls", () =>
+    Effect.gen(function* () {
+      const claiming = yield* Deferred.make<void>()
+      const release = yield* Deferred.make<void>()
+      const told = yield* Ref.make<ReadonlyArray<string>>([])
+      // A store that has claimed, and whose answer is on its way.
+      const slow = Layer.effect(
+        SubscriptionStore.SubscriptionStore,
+        Effect.map(SubscriptionStore.SubscriptionStore, (inner) => ({
+          ...inner,
+          claimNotifications: (claim: Parameters<typeof inner.claimNotifications>[0]) =>
+            Effect.tap(inner.claimNotifications(claim), ({ claimed }) =>
+              claimed.length === 0
+                ? Effect.void
+                : Effect.zipRight(Deferred.succeed(claiming, undefined), Deferred.await(release))
+            )
+        }))
+      ).pipe(Layer.provide(SubscriptionStore.layerMemory))
+      const listener = SubscriptionListener.layer((notification) =>
+        Ref.update(told, (before) => [...before, label(notification)])
+      )
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(
+        Layer.provideMerge(NotificationDispatcher.layer(), Layer.merge(slow, listener)),
+        scope
+      )
+      yield* queue(change("1", "sub_a", "ann", 1, "active")).pipe(Effect.zipRight(wake), Effect.provide(context))
+      yield* Deferred.await(claiming)
+      const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+      yield* settle
+      yield* Deferred.succeed(release, undefined)
+      yield* settle
+      yield* closing.await
+      assert.deepStrictEqual(yield* Ref.get(told), ["ann/sub_a:active"])
+      const store = yield* Effect.provide(SubscriptionStore.SubscriptionStore, context)
+      const left = yield* store.claimNotifications({ owner: "next", limit: 9, lease: Duration.seconds(1) })
+      assert.deepStrictEqual(left, { claimed: [], nextDueAt: null })
     })
   )
 })
