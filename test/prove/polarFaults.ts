@@ -4,7 +4,6 @@
  */
 import * as Effect from "effect/Effect"
 import type { Received, Reply, ScriptedServer } from "../../packages/core/test/ScriptedServer.ts"
-import { boundMillis } from "./probe.ts"
 import type { Random } from "./seeded.ts"
 
 interface Fault {
@@ -100,7 +99,7 @@ export const provePolarFaults = async (
     const { fault, place } = one
     const what = `With ${fault?.name ?? "nothing wrong"} at POST ${place}, a checkout`
     slowestMillis = Math.max(slowestMillis, millis)
-    if (status === undefined) violations.push(`${what} had no answer within ${boundMillis / 1000} s: ${body}.`)
+    if (status === undefined) violations.push(`${what} had no answer within ${buyerMillis / 1000} s: ${body}.`)
     else if (fault === undefined) {
       if (status === 200) made.push(one.checkoutId)
       else violations.push(`${what} was answered ${status} ${body}.`)
@@ -131,12 +130,15 @@ export const proveNobodyThere = async (serverUrl: string, userId: string): Promi
     : [`While Polar refuses connections, a checkout was answered ${status} ${body}.`]
 }
 
+/** Beyond what the client waits for Polar: then the buyer is told so. */
+const buyerMillis = 30_000
+
 const buy = async (serverUrl: string, userId: string) => {
   const startedAt = Date.now()
   try {
     const response = await fetch(`${serverUrl}/auth/polar/checkout`, {
       method: "POST",
-      signal: AbortSignal.timeout(boundMillis),
+      signal: AbortSignal.timeout(buyerMillis),
       headers: { "content-type": "application/json", "x-user": userId },
       body: JSON.stringify({ productId })
     })

@@ -186,8 +186,15 @@ const make = (options: DispatcherOptions = {}) =>
         body: (pause) =>
           Queue.take(signal).pipe(
             Effect.timeoutOption(pause),
-            Effect.zipRight(Effect.suspend(() => (more || gather === undefined ? Effect.void : gather))),
-            Effect.zipRight(takeTurn)
+            // Whoever has been woken takes its turn, even when it is just being stopped.
+            Effect.zipRight(
+              Effect.uninterruptible(
+                Effect.zipRight(
+                  Effect.suspend(() => (more || gather === undefined ? Effect.void : gather)),
+                  takeTurn
+                )
+              )
+            )
           )
       })
     )

@@ -44,6 +44,7 @@ const dyingStore = Layer.succeed(
   new Proxy({} as SubscriptionStore.SubscriptionStoreService, {
     get: (_, name) => {
       if (name === "migrate") return SubscriptionStore.make({ migrate: () => {} } as never).migrate
+      if (name === "parallelSteps") return 1
       throw new TypeError("kavach_users is undefined: polar_oat_secret")
     }
   })
