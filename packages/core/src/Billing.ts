@@ -146,7 +146,7 @@ const received = {
 /** How deliveries that are in flight at once share steps, and so commits. */
 const sharedSteps = {
   maxSize: 100,
-  // In bytes of bodies: less than what any server takes in one statement, with everything that comes along.
+  // In characters of bodies: less than what any server takes in one statement, with everything that comes along.
   maxWeight: 2 * 1024 * 1024,
   weigh: ({ body }: Delivery) => body.length,
   // A step gives up after five seconds, and Polar waits for ten (Polar docs: webhooks/delivery).
