@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto"
 import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
 import * as Effect from "effect/Effect"
-import type { SubjectName } from "./Bench.ts"
+import type { Scale, SubjectName } from "./Bench.ts"
 import { type Child, startChild } from "./Child.ts"
 import type { SenderQuestion, SenderSettings, Sent } from "./children/sender.ts"
 import type { ServerQuestion, ServerSettings } from "./children/server.ts"
@@ -38,6 +38,7 @@ export type Entrants = Readonly<Record<string, SubjectName>>
 export const withArena = async <A>(
   server: BenchServer,
   entrants: Entrants,
+  { profiles }: Pick<Scale, "profiles">,
   use: (arena: Arena) => Promise<A>
 ): Promise<A> => {
   const { store } = server
@@ -56,7 +57,7 @@ export const withArena = async <A>(
       databases.push(database)
       await migrate(name, database)
       const settings: ServerSettings = { subject: name, store, url: database.url, secret }
-      const child = await startChild("server", settings)
+      const child = await startChild("server", settings, profiles)
       children.push(child)
       const contender: Contender = { name, label, database, ask: (question) => child.ask(question) }
       contenders.push(contender)

@@ -15,6 +15,10 @@ export interface Scale {
   readonly rounds: number
   /** How long a turn takes, about. */
   readonly seconds: number
+  /** Only these numbers of deliveries in flight. */
+  readonly inFlight?: ReadonlyArray<number>
+  /** A folder for a CPU profile of each subject. Profiling takes time of its own: such figures are not for comparing. */
+  readonly profiles?: string
 }
 
 /** Ours against a yardstick. */

@@ -13,10 +13,13 @@ interface Reply {
   readonly error?: string
 }
 
-/** Starts the bundled program `name` and waits until it says that it is ready. */
-export const startChild = async (name: "server" | "sender", settings: object): Promise<Child> => {
+/**
+ * Starts the bundled program `name` and waits until it says that it is ready. With `profiles` it writes its CPU profile into
+ * that folder as it ends.
+ */
+export const startChild = async (name: "server" | "sender", settings: object, profiles?: string): Promise<Child> => {
   const child: ChildProcess = fork(join(import.meta.dirname, `${name}.mjs`), [JSON.stringify(settings)], {
-    execArgv: ["--expose-gc"],
+    execArgv: ["--expose-gc", ...(profiles === undefined ? [] : ["--cpu-prof", "--cpu-prof-dir", profiles])],
     stdio: ["ignore", "inherit", "inherit", "ipc"],
     serialization: "advanced"
   })

@@ -1,4 +1,5 @@
 /** `npm run bench`: measures, prints a table, and one JSON object as the last line. */
+import { resolve } from "node:path"
 import { parseArgs } from "node:util"
 import { type Findings, type Scale, type StoreName, storeNames } from "./Bench.ts"
 import { withServer } from "./databases/withServer.ts"
@@ -18,6 +19,8 @@ const help = `npm run bench -- [--only PART,...] [--store NAME] [--quick] [--wri
   --quick         fewer and shorter turns
   --rounds N      so many turns of each subject
   --seconds S     so long a turn, about
+  --in-flight N,… only these of ingest's numbers of deliveries in flight: 1, 16, 64, 256
+  --profile DIR   write a CPU profile of each subject's process into this folder, which slows them
   --write         also keep the figures in docs/performance.json and docs/performance.md, where each part takes the
                   place of the one before. A run that is neither quick nor shortened does so by itself
 
@@ -43,14 +46,17 @@ const read = (args: ReadonlyArray<string>): Command | "help" => {
   if (values.store !== undefined && store === undefined) {
     throw new WrongCommand(`There is no store "${values.store}"; there are ${storeNames.join(", ")}.`)
   }
-  const shortened = values.rounds !== undefined || values.seconds !== undefined
+  const inFlight = values["in-flight"]?.split(",").map((text) => positive("in-flight", text))
+  const shortened = [values.rounds, values.seconds, inFlight, values.profile].some((value) => value !== undefined)
   return {
     parts: chosen,
     stores: store === undefined ? storeNames : [store],
     scale: {
       quick,
-      rounds: positive("rounds", values.rounds) ?? (quick ? 2 : 5),
-      seconds: positive("seconds", values.seconds) ?? (quick ? 1 : 3)
+      rounds: given("rounds", values.rounds) ?? (quick ? 2 : 5),
+      seconds: given("seconds", values.seconds) ?? (quick ? 1 : 3),
+      ...(inFlight === undefined ? {} : { inFlight }),
+      ...(values.profile === undefined ? {} : { profiles: resolve(values.profile) })
     },
     write: values.write === true || !(quick || shortened)
   }
@@ -66,6 +72,8 @@ const parse = (args: ReadonlyArray<string>) => {
         quick: { type: "boolean" },
         rounds: { type: "string" },
         seconds: { type: "string" },
+        "in-flight": { type: "string" },
+        profile: { type: "string" },
         write: { type: "boolean" },
         help: { type: "boolean", short: "h" }
       }
@@ -75,8 +83,10 @@ const parse = (args: ReadonlyArray<string>) => {
   }
 }
 
-const positive = (option: string, text: string | undefined): number | undefined => {
-  if (text === undefined) return undefined
+const given = (option: string, text: string | undefined): number | undefined =>
+  text === undefined ? undefined : positive(option, text)
+
+const positive = (option: string, text: string): number => {
   const value = Number(text)
   if (!(value > 0)) throw new WrongCommand(`--${option} must be a positive number, and is "${text}".`)
   return value

@@ -11,7 +11,9 @@ import { type SQL, sql } from "drizzle-orm"
 export const lock = (names: ReadonlyArray<string>, patience: "2s" | "5s"): SQL => {
   const keys = [...new Set(names.map(keyOf))].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
   return sql.raw(`WITH patience AS MATERIALIZED (
-      SELECT set_config('lock_timeout', coalesce(nullif(current_setting('lock_timeout'), '0'), '${patience}'), true) AS set
+      SELECT set_config('lock_timeout', coalesce(nullif(current_setting('lock_timeout'), '0'), '${patience}'), true) AS set,
+        set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+        set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true)
     )
     SELECT count(pg_advisory_xact_lock(wanted.key))::text
     FROM patience, unnest('{${keys.join()}}'::bigint[]) AS wanted (key) WHERE patience.set IS NOT NULL`)

@@ -8,7 +8,7 @@ export const checkout: StorePart = {
   name: "checkout",
   long: false,
   run: (server, assignment) =>
-    withArena(server, { ours: "ours", raw: "raw" }, async (arena) => {
+    withArena(server, { ours: "ours", raw: "raw" }, assignment.scale, async (arena) => {
       const titleOf = (name: string) => `createCheckout ${server.store} ${name}`
       const callers: Array<Caller> = []
       for (const contender of arena.contenders) {

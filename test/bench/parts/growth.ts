@@ -102,7 +102,7 @@ export const growth: StorePart = {
     const entrants = Object.fromEntries(labels.map((label) => [label, "ours"] as const))
     const undo = await server.enlarge()
     try {
-      return await withArena(server, entrants, (arena) => measure(arena, labels, assignment))
+      return await withArena(server, entrants, assignment.scale, (arena) => measure(arena, labels, assignment))
     } finally {
       await undo()
     }

@@ -9,6 +9,7 @@ import {
   comparison,
   type Figure,
   type Findings,
+  type Scale,
   type StorePart,
   type SubjectName
 } from "../Bench.ts"
@@ -29,6 +30,9 @@ const few: ReadonlyArray<Load> = [
   { users: "distinct", inFlight: 64 },
   { users: "hot", inFlight: 64 }
 ]
+
+const loadsOf = ({ inFlight, quick }: Scale): ReadonlyArray<Load> =>
+  inFlight === undefined ? (quick ? few : all) : all.filter((load) => inFlight.includes(load.inFlight))
 
 export interface Turn {
   readonly perSecond: number
@@ -127,9 +131,9 @@ export const ingest: StorePart = {
   name: "ingest",
   long: false,
   run: (server, assignment) =>
-    withArena(server, { ours: "ours", raw: "raw", usual: "usual" }, async (arena) => {
+    withArena(server, { ours: "ours", raw: "raw", usual: "usual" }, assignment.scale, async (arena) => {
       const found: Array<Findings> = []
-      for (const load of assignment.scale.quick ? few : all) {
+      for (const load of loadsOf(assignment.scale)) {
         found.push(findingsOf(keyOf(load, server.store), await measure(arena, load, assignment)))
       }
       return {

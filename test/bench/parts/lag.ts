@@ -50,5 +50,6 @@ export const lag: StorePart = {
   on: "store",
   name: "lag",
   long: false,
-  run: (server, assignment) => withArena(server, { ours: "ours" }, (arena) => measure(arena, assignment))
+  run: (server, assignment) =>
+    withArena(server, { ours: "ours" }, assignment.scale, (arena) => measure(arena, assignment))
 }

@@ -83,5 +83,6 @@ export const read: StorePart = {
   on: "store",
   name: "read",
   long: false,
-  run: (server, assignment) => withArena(server, { ours: "ours", raw: "raw" }, (arena) => measure(arena, assignment))
+  run: (server, assignment) =>
+    withArena(server, { ours: "ours", raw: "raw" }, assignment.scale, (arena) => measure(arena, assignment))
 }

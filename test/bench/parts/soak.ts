@@ -46,5 +46,6 @@ export const soak: StorePart = {
   on: "store",
   name: "soak",
   long: true,
-  run: (server, assignment) => withArena(server, { ours: "ours" }, (arena) => measure(arena, assignment))
+  run: (server, assignment) =>
+    withArena(server, { ours: "ours" }, assignment.scale, (arena) => measure(arena, assignment))
 }
