@@ -10,10 +10,14 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
+import * as Alarm from "./internal/alarm.ts"
+import type { CallLimit } from "./internal/callLimits.ts"
+import * as CallLimits from "./internal/callLimits.ts"
 import * as GroupCommit from "./internal/groupCommit.ts"
 import { randomId } from "./internal/randomId.ts"
 import { traced } from "./internal/traced.ts"
@@ -73,7 +77,7 @@ const make = (options: DispatcherOptions = {}) =>
     const timeout = Duration.decode(options.timeout ?? Duration.seconds(10))
     const maxAttempts = Math.max(1, options.maxAttempts ?? 12)
     const retryDelay = Duration.decode(options.retryDelay ?? Duration.seconds(5))
-    const pollInterval = Duration.decode(options.pollInterval ?? Duration.seconds(30))
+    const pollMillis = Duration.toMillis(options.pollInterval ?? Duration.seconds(30))
     // Twice the limit of a call, so that a slow write of the outcome does not lose the lease.
     const lease = Duration.max(Duration.times(timeout, 2), Duration.seconds(10))
 
@@ -91,15 +95,17 @@ const make = (options: DispatcherOptions = {}) =>
       ...sharedSteps
     })
 
+    // These as well: calls under way at a stop keep their limit.
+    const limits = yield* CallLimits.make(timeout)
+
     // Closing the scope first stops the loop, which takes nothing new, and then waits for the calls under way.
     const calls = yield* FiberSet.make<void>()
     yield* Effect.addFinalizer(() =>
       FiberSet.awaitEmpty(calls).pipe(Effect.timeoutOption(timeout), Effect.interruptible, Effect.asVoid)
     )
 
-    const settle = (notification: ClaimedNotification, failure: Cause.Cause<unknown> | undefined) =>
+    const afterFailure = (notification: ClaimedNotification, failure: Cause.Cause<unknown>) =>
       Effect.gen(function* () {
-        if (failure === undefined) return yield* complete(notification.id)
         const detail = describe(failure)
         if (notification.attempt >= maxAttempts) {
           yield* Effect.logError(
@@ -115,33 +121,32 @@ const make = (options: DispatcherOptions = {}) =>
         return yield* store.retryNotification(notification.id, owner, detail, delay)
       })
 
+    const settle = (notification: ClaimedNotification, limit: CallLimit, exit: Exit.Exit<void, unknown>) => {
+      if (Exit.isSuccess(exit)) return Effect.interruptible(complete(notification.id))
+      // Its own interruption is still pending, and nothing interruptible would run any more.
+      if (limit.exceeded()) return afterFailure(notification, tookTooLong)
+      return Effect.interruptible(afterFailure(notification, exit.cause))
+    }
+
+    const tookTooLong = Cause.fail(new Cause.TimeoutException(`it took longer than ${Duration.format(timeout)}`))
+
     // Calls that run; not those whose outcome is only being written.
     let running = 0
 
-    const call = (notification: ClaimedNotification) =>
-      Effect.ensuring(
-        Effect.suspend(() => listener.onSubscriptionChange(notification)),
-        Effect.zipRight(
-          Effect.sync(() => {
-            running--
-          }),
-          wake
-        )
-      )
-
-    const deliver = (notification: ClaimedNotification) =>
-      call(notification).pipe(
-        Effect.timeoutFail({
-          duration: timeout,
-          onTimeout: () => new Cause.TimeoutException(`it took longer than ${Duration.format(timeout)}`)
-        }),
-        Effect.matchCauseEffect({
-          onFailure: (cause) => settle(notification, cause),
-          onSuccess: () => settle(notification, undefined)
+    /** Part of an uninterruptible turn: only the call itself can be interrupted, and at a stop what comes after it. */
+    const deliver = (notification: ClaimedNotification, limit: CallLimit) =>
+      Effect.exit(Effect.interruptible(Effect.suspend(() => listener.onSubscriptionChange(notification)))).pipe(
+        Effect.flatMap((exit) => {
+          running--
+          const settled = settle(notification, limit, exit)
+          limit.end()
+          return Effect.zipRight(wake, settled)
         }),
         // The outcome could not be written: the lease runs out and somebody calls again.
         Effect.catchAllCause((cause) =>
-          Effect.logError("The outcome of a subscription callback was not stored.", cause)
+          Cause.isInterruptedOnly(cause)
+            ? Effect.void
+            : Effect.logError("The outcome of a subscription callback was not stored.", cause)
         ),
         Effect.zipRight(wake),
         traced("NotificationDispatcher.deliver", () => ({
@@ -160,43 +165,43 @@ const make = (options: DispatcherOptions = {}) =>
         .claimNotifications({ owner, limit, lease })
         .pipe(Effect.interruptible, Effect.disconnect, Effect.timeout(longestClaim))
 
-    const takeTurn = Effect.uninterruptible(
-      Effect.gen(function* () {
-        const free = concurrency - running
-        if (free <= 0) return pollInterval
-        const { claimed, nextDueAt } = yield* claim(free)
-        more = claimed.length === free
-        running += claimed.length
-        for (const notification of claimed) {
-          yield* FiberSet.run(calls, Effect.interruptible(deliver(notification)))
-        }
-        if (nextDueAt === null || more) return pollInterval
-        const now = yield* Clock.currentTimeMillis
-        return Duration.min(pollInterval, Duration.millis(Math.max(nextDueAt - now, 0)))
-      })
-    ).pipe(
+    /** Succeeds with when to look again, unless woken earlier. */
+    const takeTurn = Effect.gen(function* () {
+      const free = concurrency - running
+      if (free <= 0) return Number.POSITIVE_INFINITY
+      const { claimed, nextDueAt } = yield* claim(free)
+      more = claimed.length === free
+      running += claimed.length
+      for (const notification of claimed) {
+        yield* limits.start((limit) => FiberSet.run(calls, deliver(notification, limit)))
+      }
+      return nextDueAt === null || more ? Number.POSITIVE_INFINITY : nextDueAt
+    }).pipe(
       Effect.catchAllCause((cause) =>
-        Effect.as(Effect.logError("Queued notifications could not be read; trying again.", cause), pollInterval)
+        Effect.as(
+          Effect.logError("Queued notifications could not be read; trying again.", cause),
+          Number.POSITIVE_INFINITY
+        )
       )
     )
 
-    yield* Effect.forkScoped(
-      Effect.iterate(pollInterval, {
-        while: () => true,
-        body: (pause) =>
-          Queue.take(signal).pipe(
-            Effect.timeoutOption(pause),
-            // Whoever has been woken takes its turn, even when it is just being stopped.
-            Effect.zipRight(
-              Effect.uninterruptible(
-                Effect.zipRight(
-                  Effect.suspend(() => (more || gather === undefined ? Effect.void : gather)),
-                  takeTurn
-                )
-              )
-            )
+    const look = yield* Alarm.make(wake)
+    const lookAgain = (at: number) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => look(Math.min(at, now + pollMillis)))
+    yield* lookAgain(Number.POSITIVE_INFINITY)
+
+    yield* Queue.take(signal).pipe(
+      // Whoever has been woken takes its turn, even when it is just being stopped.
+      Effect.zipRight(
+        Effect.uninterruptible(
+          Effect.suspend(() => (more || gather === undefined ? Effect.void : gather)).pipe(
+            Effect.zipRight(takeTurn),
+            Effect.flatMap(lookAgain)
           )
-      })
+        )
+      ),
+      Effect.forever,
+      Effect.forkScoped
     )
 
     return { wake } as const

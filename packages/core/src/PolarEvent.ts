@@ -2,6 +2,7 @@
 import * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
+import * as PlainObject from "./internal/plainObject.ts"
 import { metadataUserId, PolarCustomer, readSubscription, toSubscription } from "./PolarObjects.ts"
 import type { Subscription, UserId } from "./Subscription.ts"
 import { type EpochMicros, EpochMicrosFromString, toMillis } from "./Timestamp.ts"
@@ -70,7 +71,8 @@ export interface UnreadableEvent {
 }
 
 /** Bounded, and of the characters that Polar's types are made of: it becomes a column and a log entry. */
-const EventType = Schema.String.pipe(Schema.pattern(/^[\w.:-]{1,255}$/))
+const eventType = /^[\w.:-]{1,255}$/
+const EventType = Schema.String.pipe(Schema.pattern(eventType))
 
 const Envelope = Schema.Struct({
   type: EventType,
@@ -79,6 +81,19 @@ const Envelope = Schema.Struct({
 })
 
 const decodeEnvelope = Schema.decodeUnknownEither(Envelope)
+
+/** What `Envelope` makes of it, in a tenth of the time where it is as usual. That both read the same is tested. */
+export const readEnvelope = (json: unknown): Either.Either<typeof Envelope.Type, ParseResult.ParseError> => {
+  const plain = PlainObject.read(json, "null", plainEnvelope)
+  return plain === undefined || !eventType.test(plain.type) ? decodeEnvelope(json) : Either.right(plain)
+}
+
+const plainEnvelope = (envelope: PlainObject.PlainObject): typeof Envelope.Type => ({
+  type: envelope.text("type"),
+  timestamp: envelope.micros("timestamp") as EpochMicros,
+  data: envelope.recordOf("data")
+})
+
 const decodeCustomer = Schema.decodeUnknownEither(PolarCustomer)
 
 /** Reads a body. Never throws, whatever the text. */
@@ -89,7 +104,7 @@ export const parse = (body: string): Either.Either<PolarEvent, UnreadableEvent> 
   } catch {
     return Either.left(notJson)
   }
-  const envelope = decodeEnvelope(json)
+  const envelope = readEnvelope(json)
   if (Either.isLeft(envelope)) {
     return Either.left(unreadable(false, describe(envelope.left)))
   }

@@ -102,7 +102,7 @@ const decodeSubscription = Schema.decodeUnknownEither(PolarSubscription)
 
 /** What `PolarSubscription` makes of it, in a fifth of the time where everything is as usual. */
 export const readSubscription = (data: unknown): Either.Either<PolarSubscription, ParseResult.ParseError> => {
-  const plain = PlainObject.read(data, plainSubscription)
+  const plain = PlainObject.read(data, "null", plainSubscription)
   return plain === undefined ? decodeSubscription(data) : Either.right(plain)
 }
 

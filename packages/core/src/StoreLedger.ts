@@ -3,8 +3,10 @@
  * changes that this amounts to. It lives for one call of a step's `decide` and holds the rules on identity, on what is
  * told to the app, and on the projection.
  */
+
 import { type AccessPolicy, type CurrentCandidate, current } from "./AccessPolicy.ts"
 import type { DeliveryState } from "./Delivery.ts"
+import { encodePayload } from "./StoredJson.ts"
 import type {
   DeliveryFact,
   DeliveryRow,
@@ -16,7 +18,6 @@ import type {
   SubscriptionRow
 } from "./StoreRows.ts"
 import type { Changes, Facts } from "./StoreStep.ts"
-import type { VisibleSubscription } from "./Subscription.ts"
 
 export interface StoreLedger {
   readonly delivery: (
@@ -70,7 +71,7 @@ export const make = (facts: Facts, policy: AccessPolicy, now: number): StoreLedg
       userId,
       eventAt: subscription.eventAt,
       precedence: subscription.precedence,
-      payload: payloadOf(subscription),
+      payload: encodePayload(subscription),
       createdAt: now
     })
   }
@@ -229,15 +230,3 @@ const looksDifferent = (a: SubscriptionFact, b: SubscriptionFact): boolean =>
   a.productId !== b.productId ||
   a.currentPeriodEnd !== b.currentPeriodEnd ||
   a.cancelAtPeriodEnd !== b.cancelAtPeriodEnd
-
-const payloadOf = (subscription: SubscriptionFact): string => {
-  const shown: Omit<VisibleSubscription, "currentPeriodEnd"> & { readonly currentPeriodEnd: string | null } = {
-    id: subscription.id,
-    status: subscription.status,
-    productId: subscription.productId,
-    currentPeriodEnd:
-      subscription.currentPeriodEnd === null ? null : new Date(subscription.currentPeriodEnd).toISOString(),
-    cancelAtPeriodEnd: subscription.cancelAtPeriodEnd
-  }
-  return JSON.stringify(shown)
-}

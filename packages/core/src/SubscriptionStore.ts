@@ -11,7 +11,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import type { AccessPolicy } from "./AccessPolicy.ts"
 import * as ApplyDeliveries from "./ApplyDeliveries.ts"
 import * as ApplySnapshots from "./ApplySnapshots.ts"
@@ -21,21 +20,13 @@ import * as LinkSteps from "./LinkSteps.ts"
 import { makeMemoryDriver } from "./MemoryDriver.ts"
 import type { ClaimedNotification } from "./Notification.ts"
 import type { StoreDriver } from "./StoreDriver.ts"
+import * as StoredJson from "./StoredJson.ts"
 import { CustomerLinkedToAnotherUser, StoreError } from "./StoreError.ts"
 import type { ClaimedNotificationRow, DeliveryRow, JobRow, SubscriptionRow } from "./StoreRows.ts"
 import type { Step } from "./StoreStep.ts"
-import {
-  type CheckoutId,
-  type CustomerId,
-  type ProductId,
-  Subscription,
-  SubscriptionId,
-  SubscriptionStatus,
-  type User,
-  UserId
-} from "./Subscription.ts"
+import type { CheckoutId, CustomerId, ProductId, Subscription, SubscriptionId, User, UserId } from "./Subscription.ts"
 import type { SubscriptionSnapshot } from "./SubscriptionSnapshot.ts"
-import { DateFromTimestamp, type EpochMicros } from "./Timestamp.ts"
+import type { EpochMicros } from "./Timestamp.ts"
 import type { SubscriptionReport } from "./WriteSubscription.ts"
 
 /** Which deliveries to read; the newest received first unless said otherwise. `limit` defaults to 100. */
@@ -419,38 +410,21 @@ export const layerMemoryWith = (users: ReadonlyArray<User>): Layer.Layer<Subscri
     )
   )
 
-const SubscriptionJson = Schema.parseJson(Subscription)
-
-const decodeSubscription = (operation: string) => {
-  const decode = Schema.decode(SubscriptionJson)
-  return (row: SubscriptionRow): Effect.Effect<Subscription, StoreError> =>
-    Effect.mapError(decode(row.data), () => unreadableRow(operation, `the stored subscription ${row.id}`))
-}
-
-const NotificationPayload = Schema.parseJson(
-  Schema.Struct({
-    id: SubscriptionId,
-    status: SubscriptionStatus,
-    productId: Schema.String,
-    currentPeriodEnd: Schema.NullOr(DateFromTimestamp),
-    cancelAtPeriodEnd: Schema.Boolean
-  })
-)
-
-const decodeNotificationPayload = Schema.decode(NotificationPayload)
+const decodeSubscription =
+  (operation: string) =>
+  (row: SubscriptionRow): Effect.Effect<Subscription, StoreError> =>
+    Option.match(StoredJson.decodeSubscription(row.data), {
+      onNone: () => unreadableRow(operation, `the stored subscription ${row.id}`),
+      onSome: Effect.succeed
+    })
 
 const decodeNotification = (row: ClaimedNotificationRow): Effect.Effect<ClaimedNotification, StoreError> =>
-  decodeNotificationPayload(row.payload).pipe(
-    Effect.mapBoth({
-      onFailure: () => unreadableRow("claimNotifications", `the payload of notification ${row.id}`),
-      onSuccess: (subscription) => ({
-        id: row.id,
-        userId: UserId.make(row.userId),
-        subscription,
-        attempt: row.attempts
-      })
-    })
-  )
+  Option.match(StoredJson.decodePayload(row.payload), {
+    onNone: () => unreadableRow("claimNotifications", `the payload of notification ${row.id}`),
+    onSome: (subscription) =>
+      // What is stored of a user's id was one.
+      Effect.succeed({ id: row.id, userId: row.userId as UserId, subscription, attempt: row.attempts })
+  })
 
 const unreadableRow = (operation: string, what: string) =>
   new StoreError({ operation, reason: "schema", detail: `${what} is not as this version writes it` })

@@ -1,5 +1,6 @@
 /** What an event of a subscription and one that was read from the API have in common: whose it is, and its row. */
 import * as Schema from "effect/Schema"
+import { encodeSubscription } from "./StoredJson.ts"
 import type { StoreLedger } from "./StoreLedger.ts"
 import type { SubscriptionFact, SubscriptionRow } from "./StoreRows.ts"
 import { type Subscription, UserId } from "./Subscription.ts"
@@ -61,7 +62,7 @@ export const rowOf = (
   precedence: version.precedence,
   deliveryId,
   updatedAt: now,
-  data: encode(subscription)
+  data: encodeSubscription(subscription)
 })
 
 export const versionOfFact = (fact: SubscriptionFact): SubscriptionVersion => ({
@@ -73,6 +74,3 @@ const isUserId = Schema.is(UserId)
 
 /** A customer's external id is the app's user id, unless it is something that no user id can be. */
 export const asUserId = (externalId: string | null): UserId | null => (isUserId(externalId) ? externalId : null)
-
-/** What the schema encodes it to: it has no transformations but those of dates, which are written as JSON writes them. */
-const encode = (subscription: Subscription): string => JSON.stringify(subscription)

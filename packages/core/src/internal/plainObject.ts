@@ -4,26 +4,13 @@
  * schema has the word.
  */
 
-export interface PlainObject {
-  /** Text of 1 to 64 characters that every database can keep. */
-  readonly id: (key: string) => string
-  readonly idOrNull: (key: string) => string | null
-  readonly textOrNull: (key: string) => string | null
-  readonly numberOrNull: (key: string) => number | null
-  readonly flagOrNull: (key: string) => boolean | null
-  readonly date: (key: string) => Date
-  readonly dateOrNull: (key: string) => Date | null
-  /** Epoch microseconds of a time. */
-  readonly microsOrNull: (key: string) => number | null
-  /** A copy of the object. */
-  readonly recordOrNull: (key: string) => Record<string, unknown> | null
-  readonly objectOrNull: <A>(key: string, read: (object: PlainObject) => A) => A | null
-}
+/** What an absent field means: the same as `null`, or that the object is not plain. */
+export type Absent = "null" | "refused"
 
-/** `undefined` where a field is not plainly what it should be. An absent field and `null` are the same. */
-export const read = <A>(object: unknown, reader: (object: PlainObject) => A): A | undefined => {
+/** `undefined` where a field is not plainly what it should be. */
+export const read = <A>(object: unknown, absent: Absent, reader: (object: PlainObject) => A): A | undefined => {
   try {
-    return reader(plain(object))
+    return reader(new PlainObject(object, absent))
   } catch (error) {
     if (error === notPlain) return undefined
     throw error
@@ -37,27 +24,92 @@ const giveUp = (): never => {
   throw notPlain
 }
 
-const plain = (value: unknown): PlainObject => {
-  const object = recordOf(value)
+/** A class, and its methods written out, because closures that are made for each object would be most of the work. */
+export class PlainObject {
+  private readonly fields: Readonly<Record<string, unknown>>
+  private readonly absent: Absent
 
-  const orNull =
-    <A>(read: (value: unknown) => A) =>
-    (key: string): A | null => {
-      const value = object[key]
-      return value === undefined || value === null ? null : read(value)
-    }
+  constructor(value: unknown, absent: Absent) {
+    this.fields = recordOf(value)
+    this.absent = absent
+  }
 
-  return {
-    id: (key) => idOf(object[key]),
-    idOrNull: orNull(idOf),
-    textOrNull: orNull(textOf),
-    numberOrNull: orNull(numberOf),
-    flagOrNull: orNull(flagOf),
-    date: (key) => dateOf(object[key]),
-    dateOrNull: orNull(dateOf),
-    microsOrNull: orNull(microsOf),
-    recordOrNull: orNull((value) => ({ ...recordOf(value) })),
-    objectOrNull: (key, read) => orNull((value) => read(plain(value)))(key)
+  private fieldOrNull(key: string): unknown {
+    const value = this.fields[key]
+    return value !== undefined ? value : this.absent === "null" ? null : giveUp()
+  }
+
+  /** Text of 1 to 64 characters that every database can keep. */
+  id(key: string): string {
+    return idOf(this.fields[key])
+  }
+
+  idOrNull(key: string): string | null {
+    const value = this.fieldOrNull(key)
+    return value === null ? null : idOf(value)
+  }
+
+  text(key: string): string {
+    return textOf(this.fields[key])
+  }
+
+  textOrNull(key: string): string | null {
+    const value = this.fieldOrNull(key)
+    return value === null ? null : textOf(value)
+  }
+
+  numberOrNull(key: string): number | null {
+    const value = this.fieldOrNull(key)
+    return value === null ? null : typeof value === "number" ? value : giveUp()
+  }
+
+  flag(key: string): boolean {
+    return flagOf(this.fields[key])
+  }
+
+  flagOrNull(key: string): boolean | null {
+    const value = this.fieldOrNull(key)
+    return value === null ? null : flagOf(value)
+  }
+
+  date(key: string): Date {
+    return new Date(millisOf(this.fields[key]))
+  }
+
+  dateOrNull(key: string): Date | null {
+    const value = this.fieldOrNull(key)
+    return value === null ? null : new Date(millisOf(value))
+  }
+
+  /** Epoch microseconds of a time. */
+  micros(key: string): number {
+    return microsOf(this.fields[key])
+  }
+
+  microsOrNull(key: string): number | null {
+    const value = this.fieldOrNull(key)
+    return value === null ? null : microsOf(value)
+  }
+
+  /** An object all of whose values are as they should be. */
+  recordOf(key: string, isValue: (value: unknown) => boolean = () => true): Readonly<Record<string, unknown>> {
+    const record = recordOf(this.fields[key])
+    return Object.values(record).every(isValue) ? record : giveUp()
+  }
+
+  /** A copy of the object. */
+  recordOrNull(key: string): Record<string, unknown> | null {
+    const value = this.fieldOrNull(key)
+    return value === null ? null : { ...recordOf(value) }
+  }
+
+  object<A>(key: string, read: (object: PlainObject) => A): A {
+    return read(new PlainObject(this.fields[key], this.absent))
+  }
+
+  objectOrNull<A>(key: string, read: (object: PlainObject) => A): A | null {
+    const value = this.fieldOrNull(key)
+    return value === null ? null : read(new PlainObject(value, this.absent))
   }
 }
 
@@ -67,7 +119,6 @@ const recordOf = (value: unknown): Readonly<Record<string, unknown>> =>
     : giveUp()
 
 const textOf = (value: unknown): string => (typeof value === "string" ? value : giveUp())
-const numberOf = (value: unknown): number => (typeof value === "number" ? value : giveUp())
 const flagOf = (value: unknown): boolean => (typeof value === "boolean" ? value : giveUp())
 
 /** What is in nearly every id: nothing that a database could refuse. */
@@ -87,8 +138,6 @@ const millisOf = (value: unknown): number => {
   const millis = plainTime.test(text) ? Date.parse(text) : Number.NaN
   return Number.isNaN(millis) ? giveUp() : millis
 }
-
-const dateOf = (value: unknown): Date => new Date(millisOf(value))
 
 const microsOf = (value: unknown): number => {
   const text = textOf(value)
