@@ -40,9 +40,30 @@ export const make = <TRunResult, TFullSchema extends Record<string, unknown>, TS
   const drizzle: Drizzle = db
   const client = clientOf(db)
   if (isSqlJs(client)) return onSqlJs(drizzle, client)
-  if (isBetterSqlite3(client)) return onBetterSqlite3(drizzle, client)
+  if (isBetterSqlite3(client)) return onLentBetterSqlite3(drizzle, client)
   const transaction = immediately(drizzle)
   return { drizzle, transaction, transactionInPassing: transaction }
+}
+
+/** On a connection as `SqliteFile` opens it, which nobody else uses: its settings are known and need not be looked at. */
+export const makeOwn = <TFullSchema extends Record<string, unknown>, TSchema extends TablesRelationalConfig>(
+  db: SyncDrizzle<unknown, TFullSchema, TSchema>,
+  client: BetterSqlite3Client
+): SqliteDatabase => {
+  const drizzle: Drizzle = db
+  const transaction = immediately(drizzle)
+  return {
+    drizzle,
+    transaction,
+    transactionInPassing: (body) => {
+      client.pragma(`synchronous = ${normal}`)
+      try {
+        return transaction(body)
+      } finally {
+        client.pragma(`synchronous = ${full}`)
+      }
+    }
+  }
 }
 
 const immediately =
@@ -68,12 +89,12 @@ const immediately =
   }
 
 /** The part of better-sqlite3's Database that is used. */
-interface BetterSqlite3Client {
+export interface BetterSqlite3Client {
   readonly inTransaction: boolean
   readonly pragma: (source: string, options?: { readonly simple?: boolean }) => unknown
 }
 
-const onBetterSqlite3 = (drizzle: Drizzle, client: BetterSqlite3Client): SqliteDatabase => {
+const onLentBetterSqlite3 = (drizzle: Drizzle, client: BetterSqlite3Client): SqliteDatabase => {
   const run = immediately(drizzle)
   /** An app that lent its database keeps its choices for its own writes. */
   const runWith = <A>(choose: (synchronous: number) => number, body: () => A): A => {

@@ -7,14 +7,20 @@ import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import type { BetterSqlite3Client } from "./SqliteDatabase.ts"
 import { blockMillis } from "./SqlitePatience.ts"
 import { explain } from "./SqliteProblem.ts"
+
+export interface SqliteFile {
+  readonly drizzle: BetterSQLite3Database
+  readonly client: BetterSqlite3Client
+}
 
 /**
  * Opens a file with better-sqlite3 until the scope ends: in WAL mode, with every commit on disk before it returns, and
  * hardly waiting for other writers by itself: that is the store's to do. The driver is loaded by this call and not by importing the module.
  */
-export const open = (filename: string): Effect.Effect<BetterSQLite3Database, StoreError, Scope.Scope> =>
+export const open = (filename: string): Effect.Effect<SqliteFile, StoreError, Scope.Scope> =>
   Effect.gen(function* () {
     const { drizzle } = yield* Effect.tryPromise({
       try: () => import("drizzle-orm/better-sqlite3"),
@@ -40,13 +46,20 @@ export const open = (filename: string): Effect.Effect<BetterSQLite3Database, Sto
           if (client.pragma("journal_mode", { simple: true }) !== "wal") client.pragma("journal_mode = WAL")
           client.pragma("synchronous = FULL")
           client.pragma("foreign_keys = ON")
+          client.pragma(`wal_autocheckpoint = ${checkpointPages}`)
         },
         catch: failed
       }),
       { while: (error) => error.reason === "busy", schedule: Schedule.upTo(Schedule.spaced("50 millis"), "5 seconds") }
     )
-    return drizzle(client)
+    return { drizzle: drizzle(client), client }
   })
+
+/**
+ * How many pages the log takes before they go into the file, 16 MB of 4 KB each. SQLite's default of 1000 is full after some
+ * fifty deliveries, whose ids are spread over all pages of the indexes: fewer times means that each page goes less often.
+ */
+const checkpointPages = 4000
 
 /** `:memory:`, or a temporary database for the empty name. */
 const isInMemory = (filename: string): boolean => filename === ":memory:" || filename === ""

@@ -8,21 +8,25 @@
 
 import type { StoreError } from "@kavach-polar/core/StoreError"
 import * as Port from "@kavach-polar/core/SubscriptionStore"
+import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3"
 import type { TablesRelationalConfig } from "drizzle-orm/relations"
 import * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import * as SqliteDatabase from "./SqliteDatabase.ts"
 import * as SqliteDriver from "./SqliteDriver.ts"
-import { open } from "./SqliteFile.ts"
-
-export { open } from "./SqliteFile.ts"
+import * as SqliteFile from "./SqliteFile.ts"
 
 export interface SqliteStoreOptions {
   /** A path, created if there is no such file, or `:memory:`. Its folder must exist. */
   readonly filename: string
 }
+
+/** A file opened as `layer` opens it, until the scope ends: for an app that uses it with drizzle as well. */
+export const open = (filename: string): Effect.Effect<BetterSQLite3Database, StoreError, Scope.Scope> =>
+  Effect.map(SqliteFile.open(filename), ({ drizzle }) => drizzle)
 
 /** The store on a database that somebody else opens, migrates at will, and closes. */
 export const make = <TRunResult, TFullSchema extends Record<string, unknown>, TSchema extends TablesRelationalConfig>(
@@ -42,7 +46,9 @@ export const fromDrizzle = <
 export const layer = (options: SqliteStoreOptions): Layer.Layer<Port.SubscriptionStore, StoreError> =>
   Layer.scoped(
     Port.SubscriptionStore,
-    Effect.map(open(options.filename), (db) => make(db))
+    Effect.map(SqliteFile.open(options.filename), ({ client, drizzle }) =>
+      Port.make(SqliteDriver.make(SqliteDatabase.makeOwn(drizzle, client)))
+    )
   )
 
 /** As `layer`, with options from the configuration. */

@@ -12,6 +12,7 @@ import { type Checkout, type CheckoutOptions, makeCheckout } from "./Checkout.ts
 import type { Delivery, DeliveryOutcome, DeliveryState } from "./Delivery.ts"
 import * as DeliveryContent from "./DeliveryContent.ts"
 import * as GroupCommit from "./internal/groupCommit.ts"
+import { logDebug } from "./internal/logDebug.ts"
 import { annotate, traced } from "./internal/traced.ts"
 import { NotificationDispatcher } from "./NotificationDispatcher.ts"
 import { type CustomerSession, PolarClient } from "./PolarClient.ts"
@@ -195,9 +196,12 @@ const make = (options: BillingOptions = {}) =>
           `A delivery of type ${type} could not be read and is kept as failed: ${content.problem}.`
         ).pipe(Effect.annotateLogs({ delivery: outcome.id }))
       } else {
-        yield* Effect.logDebug("Received a delivery.").pipe(
-          Effect.annotateLogs({ delivery: outcome.id, type, state: outcome.state, duplicate: outcome.duplicate })
-        )
+        yield* logDebug("Received a delivery.", () => ({
+          delivery: outcome.id,
+          type,
+          state: outcome.state,
+          duplicate: outcome.duplicate
+        }))
       }
       return outcome
     })
