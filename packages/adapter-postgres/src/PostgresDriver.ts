@@ -1,7 +1,7 @@
 /** The store's driver on PostgreSQL. */
 import type { StoreDriver } from "@kavach-polar/core/StoreDriver"
 import { StoreProblem } from "@kavach-polar/core/StoreProblem"
-import type { DeliveryRow, JobRow, SubscriptionRow, UserRow } from "@kavach-polar/core/StoreRows"
+import type { DeliveryRow, JobRow, StoredSubscription, UserRow } from "@kavach-polar/core/StoreRows"
 import type { Changes, Facts, Keys } from "@kavach-polar/core/StoreStep"
 import { sql } from "drizzle-orm"
 import * as Migrator from "./Migrator.ts"
@@ -39,7 +39,7 @@ export const make = (database: PostgresDatabase): StoreDriver => {
       await database.transaction(async (session) => write(session, decide(await load(session, keys, table)), table))
     },
     subscriptionsOf: (userId, which) =>
-      database.answer<ReadonlyArray<SubscriptionRow>>(Statements.selectSubscriptionsOf(userId, which)),
+      database.answer<ReadonlyArray<StoredSubscription>>(Statements.selectSubscriptionsOf(userId, which)),
     customerOf: async (userId) =>
       (await database.answer<string | null>(Statements.selectLatestCustomerOf(userId))) ?? undefined,
     findUser: async (userId) => {
@@ -58,7 +58,7 @@ export const make = (database: PostgresDatabase): StoreDriver => {
     deliveries: (query) => database.answer<ReadonlyArray<DeliveryRow>>(Statements.selectInbox(query)),
     pruneDeliveryBodies: (before, limit) => database.answer<number>(Statements.pruneBodies(before, limit)),
     subscriptions: (query) =>
-      database.answer<ReadonlyArray<SubscriptionRow>>(Statements.selectSubscriptionsAfter(query)),
+      database.answer<ReadonlyArray<StoredSubscription>>(Statements.selectSubscriptionsAfter(query)),
     job: async (name) => (await database.answer<ReadonlyArray<JobRow>>(PostgresJobs.select(name)))[0],
     claimJob: (claim) =>
       database.transaction(async (session) => {

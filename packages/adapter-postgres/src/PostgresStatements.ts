@@ -17,7 +17,8 @@ import type {
 } from "@kavach-polar/core/StoreRows"
 import type { Changes, Facts, Keys } from "@kavach-polar/core/StoreStep"
 import { type SQL, sql } from "drizzle-orm"
-import { bigints, booleans, count, listOf, longTexts, millis, text, texts, time, times } from "./PostgresValues.ts"
+import { isoOf, isoOrNull } from "./PostgresTime.ts"
+import { count, listOf, millis, records, recordsWith, text, texts, time } from "./PostgresValues.ts"
 
 /** What the names in a step's keys lead to. */
 export interface Named {
@@ -73,132 +74,201 @@ export const writes = (changes: Changes): ReadonlyArray<SQL> => [
 
 /** Runs all of them as one statement. */
 export const together = (statements: ReadonlyArray<SQL>): SQL => {
-  const parts = statements.map((statement, index) => sql`${sql.identifier(`part_${index}`)} AS (${statement})`)
+  const parts = statements.map((statement, index) => sql`${sql.raw(`part_${index}`)} AS (${statement})`)
   return sql`WITH ${sql.join(parts, sql`, `)} SELECT '0'`
 }
 
 const unlessEmpty = <Row>(rows: ReadonlyArray<Row>, write: (rows: ReadonlyArray<Row>) => SQL): ReadonlyArray<SQL> =>
   rows.length === 0 ? [] : [write(rows)]
 
-const upsertDeliveries = (rows: ReadonlyArray<DeliveryRow>) =>
-  upsert("kavach_polar_deliveries", {
-    id: texts(rows.map((row) => row.id)),
-    type: texts(rows.map((row) => row.type)),
-    state: texts(rows.map((row) => row.state)),
-    event_at: bigints(rows.map((row) => row.eventAt)),
-    received_at: times(rows.map((row) => row.receivedAt)),
-    updated_at: times(rows.map((row) => row.updatedAt)),
-    customer_id: texts(rows.map((row) => row.customerId)),
-    subscription_id: texts(rows.map((row) => row.subscriptionId)),
-    user_id: texts(rows.map((row) => row.userId)),
-    attempts: bigints(rows.map((row) => row.attempts)),
-    last_error: texts(rows.map((row) => row.lastError)),
-    body: longTexts(rows.map((row) => row.body))
-  })
+const deliveryColumns = {
+  id: "text",
+  type: "text",
+  state: "text",
+  event_at: "bigint",
+  received_at: "timestamptz",
+  updated_at: "timestamptz",
+  customer_id: "text",
+  subscription_id: "text",
+  user_id: "text",
+  attempts: "bigint",
+  last_error: "text"
+} as const
 
-const upsertLinks = (rows: ReadonlyArray<LinkRow>) =>
-  upsert("kavach_polar_customers", {
-    customer_id: texts(rows.map((row) => row.customerId)),
-    user_id: texts(rows.map((row) => row.userId)),
-    linked_by: texts(rows.map((row) => row.linkedBy)),
-    linked_at: times(rows.map((row) => row.linkedAt)),
-    deleted_at: times(rows.map((row) => row.deletedAt))
-  })
-
-const upsertSubscriptions = (rows: ReadonlyArray<SubscriptionRow>) =>
-  upsert("kavach_polar_subscriptions", {
-    id: texts(rows.map((row) => row.id)),
-    user_id: texts(rows.map((row) => row.userId)),
-    customer_id: texts(rows.map((row) => row.customerId)),
-    organization_id: texts(rows.map((row) => row.organizationId)),
-    product_id: texts(rows.map((row) => row.productId)),
-    status: texts(rows.map((row) => row.status)),
-    live: booleans(rows.map((row) => row.live)),
-    current_period_end: times(rows.map((row) => row.currentPeriodEnd)),
-    cancel_at_period_end: booleans(rows.map((row) => row.cancelAtPeriodEnd)),
-    event_at: bigints(rows.map((row) => row.eventAt)),
-    precedence: bigints(rows.map((row) => row.precedence)),
-    delivery_id: texts(rows.map((row) => row.deliveryId)),
-    updated_at: times(rows.map((row) => row.updatedAt)),
-    data: longTexts(rows.map((row) => row.data))
-  })
-
-const insertNotifications = (rows: ReadonlyArray<NotificationRow>) => {
-  const createdAt = times(rows.map((row) => row.createdAt))
-  return sql`${insert("kavach_polar_notifications", {
-    id: texts(rows.map((row) => row.id)),
-    subscription_id: texts(rows.map((row) => row.subscriptionId)),
-    user_id: texts(rows.map((row) => row.userId)),
-    event_at: bigints(rows.map((row) => row.eventAt)),
-    precedence: bigints(rows.map((row) => row.precedence)),
-    payload: texts(rows.map((row) => row.payload)),
-    created_at: createdAt,
-    state: texts(rows.map(() => "pending")),
-    attempts: bigints(rows.map(() => 0)),
-    available_at: createdAt,
-    updated_at: createdAt
-  })} ON CONFLICT (id) DO NOTHING`
+const upsertDeliveries = (rows: ReadonlyArray<DeliveryRow>): SQL => {
+  const given = rows.map((row) => ({
+    id: row.id,
+    type: row.type,
+    state: row.state,
+    event_at: row.eventAt,
+    received_at: isoOf(row.receivedAt),
+    updated_at: isoOf(row.updatedAt),
+    customer_id: row.customerId,
+    subscription_id: row.subscriptionId,
+    user_id: row.userId,
+    attempts: row.attempts,
+    last_error: row.lastError
+  }))
+  const bodies = { name: "body", values: rows.map((row) => row.body) }
+  return sql`${replacing.deliveries.insert} ${recordsWith("given", deliveryColumns, given, bodies)}
+    ${replacing.deliveries.conflict}`
 }
 
-const insertCheckouts = (rows: ReadonlyArray<CheckoutRow>) =>
-  sql`${insert("kavach_polar_checkouts", {
-    id: texts(rows.map((row) => row.id)),
-    user_id: texts(rows.map((row) => row.userId)),
-    product_id: texts(rows.map((row) => row.productId)),
-    created_at: times(rows.map((row) => row.createdAt))
-  })} ON CONFLICT (id) DO NOTHING`
+const linkColumns = {
+  customer_id: "text",
+  user_id: "text",
+  linked_by: "text",
+  linked_at: "timestamptz",
+  deleted_at: "timestamptz"
+} as const
 
-const insert = (table: string, columns: Readonly<Record<string, SQL>>): SQL =>
-  sql`INSERT INTO ${sql.identifier(table)} (${list(Object.keys(columns).map((name) => sql.identifier(name)))})
-    SELECT * FROM unnest(${list(Object.values(columns))})`
-
-/** Rows that replace what has their key, which is the first column. */
-const upsert = (table: string, columns: Readonly<Record<string, SQL>>): SQL => {
-  const [key = "", ...rest] = Object.keys(columns)
-  return sql`${insert(table, columns)} ON CONFLICT (${sql.identifier(key)}) DO UPDATE SET ${list(
-    rest.map((name) => sql`${sql.identifier(name)} = excluded.${sql.identifier(name)}`)
-  )}`
+const upsertLinks = (rows: ReadonlyArray<LinkRow>): SQL => {
+  const given = rows.map((row) => ({
+    customer_id: row.customerId,
+    user_id: row.userId,
+    linked_by: row.linkedBy,
+    linked_at: isoOf(row.linkedAt),
+    deleted_at: isoOrNull(row.deletedAt)
+  }))
+  return sql`${replacing.customers.insert} ${records("given", linkColumns, given)} ${replacing.customers.conflict}`
 }
 
-const list = (parts: ReadonlyArray<SQL | ReturnType<typeof sql.identifier>>): SQL => sql.join([...parts], sql`, `)
+const subscriptionColumns = {
+  id: "text",
+  user_id: "text",
+  customer_id: "text",
+  organization_id: "text",
+  product_id: "text",
+  status: "text",
+  live: "boolean",
+  current_period_end: "timestamptz",
+  cancel_at_period_end: "boolean",
+  event_at: "bigint",
+  precedence: "bigint",
+  delivery_id: "text",
+  updated_at: "timestamptz"
+} as const
 
-const adopt = (rows: Changes["adoptions"]): SQL =>
-  sql`UPDATE kavach_polar_subscriptions AS subscription
+const upsertSubscriptions = (rows: ReadonlyArray<SubscriptionRow>): SQL => {
+  const given = rows.map((row) => ({
+    id: row.id,
+    user_id: row.userId,
+    customer_id: row.customerId,
+    organization_id: row.organizationId,
+    product_id: row.productId,
+    status: row.status,
+    live: row.live,
+    current_period_end: isoOrNull(row.currentPeriodEnd),
+    cancel_at_period_end: row.cancelAtPeriodEnd,
+    event_at: row.eventAt,
+    precedence: row.precedence,
+    delivery_id: row.deliveryId,
+    updated_at: isoOf(row.updatedAt)
+  }))
+  const data = { name: "data", values: rows.map((row) => row.data) }
+  return sql`${replacing.subscriptions.insert} ${recordsWith("given", subscriptionColumns, given, data)}
+    ${replacing.subscriptions.conflict}`
+}
+
+/** Inserts of all that is given, which replaces what has its key. */
+const replace = (table: string, key: string, columns: ReadonlyArray<string>) => ({
+  insert: sql.raw(`INSERT INTO ${table} (${columns.join(", ")}) SELECT * FROM`),
+  conflict: sql.raw(
+    `ON CONFLICT (${key}) DO UPDATE SET ${columns
+      .filter((name) => name !== key)
+      .map((name) => `${name} = excluded.${name}`)
+      .join(", ")}`
+  )
+})
+
+const replacing = {
+  deliveries: replace("kavach_polar_deliveries", "id", [...Object.keys(deliveryColumns), "body"]),
+  customers: replace("kavach_polar_customers", "customer_id", Object.keys(linkColumns)),
+  subscriptions: replace("kavach_polar_subscriptions", "id", [...Object.keys(subscriptionColumns), "data"])
+}
+
+const notificationColumns = {
+  id: "text",
+  subscription_id: "text",
+  user_id: "text",
+  event_at: "bigint",
+  precedence: "bigint",
+  payload: "text",
+  created_at: "timestamptz"
+} as const
+
+const insertNotifications = (rows: ReadonlyArray<NotificationRow>): SQL => {
+  const given = rows.map((row) => ({
+    id: row.id,
+    subscription_id: row.subscriptionId,
+    user_id: row.userId,
+    event_at: row.eventAt,
+    precedence: row.precedence,
+    payload: row.payload,
+    created_at: isoOf(row.createdAt)
+  }))
+  return sql`INSERT INTO kavach_polar_notifications
+      (id, subscription_id, user_id, event_at, precedence, payload, created_at, state, attempts, available_at, updated_at)
+    SELECT id, subscription_id, user_id, event_at, precedence, payload, created_at, 'pending', 0, created_at, created_at
+    FROM ${records("given", notificationColumns, given)} ON CONFLICT (id) DO NOTHING`
+}
+
+const checkoutColumns = { id: "text", user_id: "text", product_id: "text", created_at: "timestamptz" } as const
+
+const insertCheckouts = (rows: ReadonlyArray<CheckoutRow>): SQL => {
+  const given = rows.map((row) => ({
+    id: row.id,
+    user_id: row.userId,
+    product_id: row.productId,
+    created_at: isoOf(row.createdAt)
+  }))
+  return sql`INSERT INTO kavach_polar_checkouts (id, user_id, product_id, created_at)
+    SELECT id, user_id, product_id, created_at FROM ${records("given", checkoutColumns, given)}
+    ON CONFLICT (id) DO NOTHING`
+}
+
+const adoptionColumns = { id: "text", user_id: "text", updated_at: "timestamptz" } as const
+
+const adopt = (rows: Changes["adoptions"]): SQL => {
+  const given = rows.map((row) => ({ id: row.id, user_id: row.userId, updated_at: isoOf(row.updatedAt) }))
+  return sql`UPDATE kavach_polar_subscriptions AS subscription
     SET user_id = adopted.user_id, updated_at = adopted.updated_at
-    FROM unnest(${texts(rows.map((row) => row.id))}, ${texts(rows.map((row) => row.userId))}, ${times(
-      rows.map((row) => row.updatedAt)
-    )}) AS adopted (id, user_id, updated_at)
-    WHERE subscription.id = adopted.id`
+    FROM ${records("adopted", adoptionColumns, given)} WHERE subscription.id = adopted.id`
+}
+
+const releaseColumns = { key: "text", position: "bigint", user_id: "text", updated_at: "timestamptz" } as const
 
 /**
  * A delivery that several of them release gets the user of the first. Those that the same step writes have their state from
- * there, and no statement may write a row twice.
+ * there, and no statement may write a row twice. Each is found by its key and its id, and never by going through all that
+ * wait, of which the planner believes for long that they are few: hence OFFSET 0, and a state that no index knows.
  */
 const release = (releases: Changes["releases"], written: Changes["deliveries"]): SQL => {
   const found = (by: Changes["releases"][number]["by"], column: SQL) => {
-    const rows = [...releases.entries()].filter(([, row]) => row.by === by)
+    const given = [...releases.entries()].flatMap(([position, row]) =>
+      row.by === by ? [{ key: row.id, position, user_id: row.userId, updated_at: isoOf(row.updatedAt) }] : []
+    )
     return sql`SELECT delivery.id, released.position, released.user_id, released.updated_at
-      FROM unnest(${texts(rows.map(([, row]) => row.id))}, ${bigints(rows.map(([position]) => position))}, ${texts(
-        rows.map(([, row]) => row.userId)
-      )}, ${times(rows.map(([, row]) => row.updatedAt))}) AS released (key, position, user_id, updated_at)
-      JOIN kavach_polar_deliveries AS delivery ON delivery.state = 'unlinked' AND ${column} = released.key`
+      FROM ${records("released", releaseColumns, given)} CROSS JOIN LATERAL (
+        SELECT id FROM kavach_polar_deliveries WHERE state = 'unlinked' AND ${column} = released.key OFFSET 0
+      ) AS delivery`
   }
   return sql`UPDATE kavach_polar_deliveries AS delivery
     SET state = 'applied', user_id = released.user_id, updated_at = released.updated_at
     FROM (
       SELECT DISTINCT ON (id) id, user_id, updated_at FROM (
-        ${found("customerId", sql`delivery.customer_id`)}
-        UNION ALL ${found("subscriptionId", sql`delivery.subscription_id`)}
+        ${found("customerId", sql`customer_id`)}
+        UNION ALL ${found("subscriptionId", sql`subscription_id`)}
       ) AS found ORDER BY id, position
     ) AS released
-    WHERE delivery.id = released.id AND delivery.state = 'unlinked' AND delivery.id <> ALL (${texts(
+    WHERE delivery.id = released.id AND delivery.state || '' = 'unlinked' AND delivery.id <> ALL (${texts(
       written.map((row) => row.id)
     )})`
 }
 
-/** Answers with `SubscriptionRow`s. */
+/** Answers with `StoredSubscription`s. */
 export const selectSubscriptionsOf = (userId: string, which: "all" | "live"): SQL =>
-  sql`SELECT ${listOf(sql`SELECT ${fact}, data FROM kavach_polar_subscriptions
+  sql`SELECT ${listOf(sql`SELECT id, data FROM kavach_polar_subscriptions
     WHERE user_id = ${text(userId)} ${which === "live" ? sql`AND live` : sql``}`)}::text`
 
 /** Answers with a customer's id or `null`. */
@@ -293,9 +363,9 @@ export const pruneBodies = (before: number, limit: number): SQL =>
     UPDATE kavach_polar_deliveries AS delivery SET body = NULL FROM old WHERE delivery.id = old.id RETURNING delivery.id
   ) SELECT count(*)::text FROM pruned`
 
-/** Answers with `SubscriptionRow`s. */
+/** Answers with `StoredSubscription`s. */
 export const selectSubscriptionsAfter = ({ afterId, limit, which }: SubscriptionRowQuery): SQL =>
-  sql`SELECT ${listOf(sql`SELECT ${fact}, data FROM kavach_polar_subscriptions
+  sql`SELECT ${listOf(sql`SELECT id, data FROM kavach_polar_subscriptions
     WHERE ${which === "live" ? sql`live` : sql`user_id IS NULL`}
     ${afterId === undefined ? sql`` : sql`AND id > ${text(afterId)}`}
     ORDER BY id LIMIT ${count(limit)}`)}::text`

@@ -11,7 +11,7 @@ import { type SQL, sql } from "drizzle-orm"
 import { usersTableSql } from "./migrations.ts"
 import type { Session } from "./PostgresDatabase.ts"
 import { isoOrNull } from "./PostgresTime.ts"
-import { bigints, booleans, listOf, texts, times, uuids } from "./PostgresValues.ts"
+import { listOf, records, texts, uuids } from "./PostgresValues.ts"
 
 export interface UsersTable {
   /** Answers with a `UserRow` or `null`. */
@@ -54,6 +54,20 @@ export const open = async (session: Session): Promise<UsersTable | undefined> =>
   const periodEnd = timeOf(columns, "polar_current_period_end")
   const cancelAtPeriodEnd = flagOf(columns, "polar_cancel_at_period_end")
   const updatedAt = columns.has("updated_at") ? timeOf(columns, "updated_at") : undefined
+  const plainly = {
+    polar_subscription_id: "text",
+    polar_subscription_status: "text",
+    polar_product_id: "text",
+    polar_current_period_end: periodEnd.type,
+    polar_cancel_at_period_end: cancelAtPeriodEnd.type,
+    ...(updatedAt === undefined ? {} : { updated_at: updatedAt.type })
+  } as const
+  const projectedColumns = { user_id: ids.type, polar_customer_id: "text", ...plainly } as const
+  const assignments = sql.raw(
+    Object.keys(plainly)
+      .map((name) => `${name} = projected.${name}`)
+      .join(", ")
+  )
   const readable = (name: string) => (columns.has(name) ? sql`${sql.identifier(name)}::text` : sql`NULL`)
   return {
     find: (userId) =>
@@ -65,28 +79,24 @@ export const open = async (session: Session): Promise<UsersTable | undefined> =>
     project: (all) => {
       // Only what is an id in this table: elsewhere there is no row to be written.
       const rows = all.filter(({ userId }) => ids.takes(userId))
-      const userIds = ids.of(rows.map((row) => row.userId))
-      const values: ReadonlyArray<readonly [column: string, values: SQL]> = [
-        ["polar_subscription_id", texts(rows.map((row) => row.polarSubscriptionId))],
-        ["polar_subscription_status", texts(rows.map((row) => row.polarSubscriptionStatus))],
-        ["polar_product_id", texts(rows.map((row) => row.polarProductId))],
-        ["polar_current_period_end", periodEnd(rows.map((row) => row.polarCurrentPeriodEnd))],
-        ["polar_cancel_at_period_end", cancelAtPeriodEnd(rows.map((row) => row.polarCancelAtPeriodEnd))],
-        ...(updatedAt === undefined ? [] : [["updated_at", updatedAt(rows.map((row) => row.updatedAt))] as const])
-      ]
-      const list = (part: (column: string, values: SQL) => SQL) =>
-        sql.join(
-          values.map(([column, of]) => part(column, of)),
-          sql`, `
-        )
+      const given = rows.map((row) => ({
+        user_id: row.userId,
+        polar_customer_id: row.polarCustomerId ?? null,
+        polar_subscription_id: row.polarSubscriptionId,
+        polar_subscription_status: row.polarSubscriptionStatus,
+        polar_product_id: row.polarProductId,
+        polar_current_period_end: periodEnd.of(row.polarCurrentPeriodEnd),
+        polar_cancel_at_period_end: cancelAtPeriodEnd.of(row.polarCancelAtPeriodEnd),
+        ...(updatedAt === undefined ? {} : { updated_at: updatedAt.of(row.updatedAt) })
+      }))
       // An app that writes several of these rows in the order of their ids never waits in a circle with this.
-      return sql`UPDATE kavach_users SET
-          ${list((column) => sql`${sql.identifier(column)} = projected.${sql.identifier(column)}`)},
+      return sql`UPDATE kavach_users SET ${assignments},
           polar_customer_id = coalesce(projected.polar_customer_id, kavach_users.polar_customer_id)
-        FROM (SELECT id FROM kavach_users WHERE id = ANY (${userIds}) ORDER BY id FOR NO KEY UPDATE) AS locked
-        JOIN unnest(${userIds}, ${texts(rows.map((row) => row.polarCustomerId ?? null))}, ${list((_, of) => of)})
-          AS projected (user_id, polar_customer_id, ${list((column) => sql`${sql.identifier(column)}`)})
-          ON projected.user_id = locked.id
+        FROM (
+          SELECT id FROM kavach_users WHERE id = ANY (${ids.of(rows.map((row) => row.userId))})
+          ORDER BY id FOR NO KEY UPDATE
+        ) AS locked
+        JOIN ${records("projected", projectedColumns, given)} ON projected.user_id = locked.id
         WHERE kavach_users.id = locked.id`
     }
   }
@@ -126,6 +136,7 @@ const columnsOf = async (session: Session): Promise<Columns> => {
 }
 
 interface Ids {
+  readonly type: "text" | "uuid"
   readonly of: (userIds: ReadonlyArray<string>) => SQL
   /** Whether there can be such an id. */
   readonly takes: (userId: string) => boolean
@@ -135,23 +146,27 @@ interface Ids {
 const idOf = (columns: Columns): Ids => {
   const column = columns.get("id")
   if (column === undefined) throw problem("has no column id")
-  if (isText(column.type)) return { of: texts, takes: () => true }
+  if (isText(column.type)) return { type: "text", of: texts, takes: () => true }
   if (column.type !== "uuid") throw problem(`keeps id as ${column.type}, and user ids are text or uuid`)
   // As PostgreSQL prints it, and so as the app knows it. Other spellings are other ids.
   const takes = (userId: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(userId)
-  return { of: (userIds) => uuids(userIds.filter(takes)), takes }
+  return { type: "uuid", of: (userIds) => uuids(userIds.filter(takes)), takes }
 }
 
-type WriteTimes = (millis: ReadonlyArray<number | null>) => SQL
+/** How a value is written into a column. */
+interface Writes<A> {
+  readonly type: "text" | "bigint" | "boolean" | "timestamptz" | "timestamp"
+  readonly of: (value: A) => string | number | boolean | null
+}
 
-const timeOf = (columns: Columns, name: string): WriteTimes => {
+const timeOf = (columns: Columns, name: string): Writes<number | null> => {
   const type = typeOf(columns, name)
-  if (type === "timestamp with time zone") return times
-  if (type === "timestamp without time zone") return (millis) => sql`${texts(millis.map(isoOrNull))}::timestamp[]`
-  if (type === "bigint") return (millis) => bigints(millis.map(secondsOf))
+  if (type === "timestamp with time zone") return { type: "timestamptz", of: isoOrNull }
+  if (type === "timestamp without time zone") return { type: "timestamp", of: isoOrNull }
+  if (type === "bigint") return { type: "bigint", of: secondsOf }
   // A time that the column cannot hold must not keep the delivery out for ever.
-  if (type === "integer") return (millis) => bigints(millis.map((at) => clamped(secondsOf(at))))
-  if (isText(type)) return (millis) => texts(millis.map(isoOrNull))
+  if (type === "integer") return { type: "bigint", of: (at) => clamped(secondsOf(at)) }
+  if (isText(type)) return { type: "text", of: isoOrNull }
   throw problem(
     `keeps ${name} as ${type}, and a time goes into timestamptz, timestamp, bigint or integer (seconds), or text (ISO 8601)`
   )
@@ -161,11 +176,11 @@ const secondsOf = (millis: number | null): number | null => (millis === null ? n
 
 const clamped = (seconds: number | null): number | null => (seconds === null ? null : Math.min(seconds, 2 ** 31 - 1))
 
-const flagOf = (columns: Columns, name: string): ((values: ReadonlyArray<boolean>) => SQL) => {
+const flagOf = (columns: Columns, name: string): Writes<boolean> => {
   const type = typeOf(columns, name)
-  if (type === "boolean") return booleans
+  if (type === "boolean") return { type: "boolean", of: (value) => value }
   if (type === "integer" || type === "smallint" || type === "bigint") {
-    return (values) => bigints(values.map((value) => (value ? 1 : 0)))
+    return { type: "bigint", of: (value) => (value ? 1 : 0) }
   }
   throw problem(`keeps ${name} as ${type}, and it takes boolean or integer, 0 or 1`)
 }

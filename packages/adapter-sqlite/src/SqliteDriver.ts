@@ -74,10 +74,7 @@ export const make = (database: SqliteDatabase): StoreDriver => {
         }, isAnything)
       )
     },
-    subscriptionsOf: (userId, which) => {
-      const rows = statements().subscriptionsOf(userId)
-      return which === "all" ? rows : rows.filter((row) => row.live)
-    },
+    subscriptionsOf: (userId, which) => statements().subscriptionsOf(userId, which),
     customerOf: (userId) => statements().latestCustomerOf(userId),
     findUser: (userId) => users()?.find(userId),
     claimNotifications: (request) =>

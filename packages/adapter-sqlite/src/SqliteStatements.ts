@@ -17,6 +17,7 @@ import type {
   DeliveryRow,
   LinkRow,
   NotificationRow,
+  StoredSubscription,
   SubscriptionFact,
   SubscriptionRow
 } from "@kavach-polar/core/StoreRows"
@@ -69,10 +70,13 @@ export const prepare = (drizzle: Drizzle) => {
     .where(and(among(subscriptions.userId, sql.placeholder("userIds")), sql`${subscriptions.live} = 1`))
     .prepare()
 
-  const selectOf = drizzle
-    .select()
+  const stored = { id: subscriptions.id, data: subscriptions.data }
+  const ofUser = eq(subscriptions.userId, sql.placeholder("userId"))
+  const selectStoredOf = drizzle.select(stored).from(subscriptions).where(ofUser).prepare()
+  const selectStoredLiveOf = drizzle
+    .select(stored)
     .from(subscriptions)
-    .where(eq(subscriptions.userId, sql.placeholder("userId")))
+    .where(and(ofUser, sql`${subscriptions.live} = 1`))
     .prepare()
 
   const selectLatestLink = drizzle
@@ -198,8 +202,8 @@ export const prepare = (drizzle: Drizzle) => {
       return [...new Set(selectOwners.flatMap((select) => select.all(parameters).map((row) => row.userId)))]
     },
 
-    subscriptionsOf: (userId: string): ReadonlyArray<SubscriptionRow> =>
-      selectOf.all({ userId }).map((row) => ({ ...factOf(row), data: row.data })),
+    subscriptionsOf: (userId: string, which: "all" | "live"): ReadonlyArray<StoredSubscription> =>
+      (which === "all" ? selectStoredOf : selectStoredLiveOf).all({ userId }),
 
     latestCustomerOf: (userId: string): string | undefined => selectLatestLink.all({ userId })[0]?.customerId,
 
@@ -308,9 +312,9 @@ export const prepare = (drizzle: Drizzle) => {
         .all().length
     },
 
-    subscriptionsAfter: ({ afterId, limit, which }: SubscriptionRowQuery): ReadonlyArray<SubscriptionRow> =>
+    subscriptionsAfter: ({ afterId, limit, which }: SubscriptionRowQuery): ReadonlyArray<StoredSubscription> =>
       drizzle
-        .select()
+        .select(stored)
         .from(subscriptions)
         .where(
           and(
@@ -321,7 +325,6 @@ export const prepare = (drizzle: Drizzle) => {
         .orderBy(asc(subscriptions.id))
         .limit(limitOf(limit))
         .all()
-        .map((row) => ({ ...factOf(row), data: row.data }))
   }
 }
 

@@ -19,6 +19,7 @@ import * as Alarm from "./internal/alarm.ts"
 import type { CallLimit } from "./internal/callLimits.ts"
 import * as CallLimits from "./internal/callLimits.ts"
 import * as GroupCommit from "./internal/groupCommit.ts"
+import { realClock } from "./internal/now.ts"
 import { randomId } from "./internal/randomId.ts"
 import { traced } from "./internal/traced.ts"
 import type { ClaimedNotification } from "./Notification.ts"
@@ -48,9 +49,6 @@ export class NotificationDispatcher extends Context.Tag("@kavach-polar/core/Noti
 
 const longestDelay = Duration.hours(1)
 const longestClaim = Duration.seconds(5)
-
-/** What there is unless somebody has provided another, such as a test's. */
-const realClock = Effect.runSync(Effect.clock)
 
 /**
  * What is queued, and what has ended, within so short a time is taken and written together: nobody notices ten

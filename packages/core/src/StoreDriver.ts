@@ -1,7 +1,7 @@
 /** What an adapter supplies: plain functions over rows. `SubscriptionStore.make` turns them into the store. */
 import type { DeliveryState } from "./Delivery.ts"
 import type { StoreErrorReason } from "./StoreError.ts"
-import type { ClaimedNotificationRow, DeliveryRow, JobRow, SubscriptionRow, UserRow } from "./StoreRows.ts"
+import type { ClaimedNotificationRow, DeliveryRow, JobRow, StoredSubscription, UserRow } from "./StoreRows.ts"
 import type { Changes, Facts, Keys } from "./StoreStep.ts"
 
 /** A driver may be synchronous. */
@@ -93,7 +93,7 @@ export interface StoreDriver {
    */
   readonly atomically: (keys: Keys, decide: (facts: Facts) => Changes) => Awaitable<void>
 
-  readonly subscriptionsOf: (userId: string, which: "all" | "live") => Awaitable<ReadonlyArray<SubscriptionRow>>
+  readonly subscriptionsOf: (userId: string, which: "all" | "live") => Awaitable<ReadonlyArray<StoredSubscription>>
 
   /** The customer linked last, deleted ones left out. */
   readonly customerOf: (userId: string) => Awaitable<string | undefined>
@@ -123,7 +123,7 @@ export interface StoreDriver {
   readonly pruneDeliveryBodies: (before: number, limit: number) => Awaitable<number>
 
   /** By id, byte by byte. */
-  readonly subscriptions: (query: SubscriptionRowQuery) => Awaitable<ReadonlyArray<SubscriptionRow>>
+  readonly subscriptions: (query: SubscriptionRowQuery) => Awaitable<ReadonlyArray<StoredSubscription>>
 
   readonly job: (name: string) => Awaitable<JobRow | undefined>
 

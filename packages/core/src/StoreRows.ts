@@ -45,6 +45,9 @@ export interface SubscriptionRow {
   readonly data: string
 }
 
+/** What is needed of a stored subscription to show it. */
+export type StoredSubscription = Pick<SubscriptionRow, "id" | "data">
+
 /** What is needed of a stored subscription to decide about it. */
 export type SubscriptionFact = Omit<SubscriptionRow, "data">
 

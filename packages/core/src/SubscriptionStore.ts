@@ -22,7 +22,7 @@ import type { ClaimedNotification } from "./Notification.ts"
 import type { StoreDriver } from "./StoreDriver.ts"
 import * as StoredJson from "./StoredJson.ts"
 import { CustomerLinkedToAnotherUser, StoreError } from "./StoreError.ts"
-import type { ClaimedNotificationRow, DeliveryRow, JobRow, SubscriptionRow } from "./StoreRows.ts"
+import type { ClaimedNotificationRow, DeliveryRow, JobRow, StoredSubscription } from "./StoreRows.ts"
 import type { Step } from "./StoreStep.ts"
 import type { CheckoutId, CustomerId, ProductId, Subscription, SubscriptionId, User, UserId } from "./Subscription.ts"
 import type { SubscriptionSnapshot } from "./SubscriptionSnapshot.ts"
@@ -202,9 +202,17 @@ export class SubscriptionStore extends Context.Tag("@kavach-polar/core/Subscript
 /** The service on a driver. */
 export const make = (driver: StoreDriver): SubscriptionStoreService => {
   const attempt = <A>(operation: string, call: () => Promise<A> | A): Effect.Effect<A, StoreError> =>
-    Effect.tryPromise({
-      try: async () => call(),
-      catch: (error) => new StoreError({ operation, ...driver.explain(error) })
+    Effect.suspend(() => {
+      const explained = (error: unknown) => new StoreError({ operation, ...driver.explain(error) })
+      try {
+        const result = call()
+        // A driver that answers at once is not made to wait.
+        return result instanceof Promise
+          ? Effect.tryPromise({ try: () => result, catch: explained })
+          : Effect.succeed(result)
+      } catch (error) {
+        return Effect.fail(explained(error))
+      }
     })
 
   const run = <A>(operation: string, step: Step<A>): Effect.Effect<A, StoreError> =>
@@ -412,7 +420,7 @@ export const layerMemoryWith = (users: ReadonlyArray<User>): Layer.Layer<Subscri
 
 const decodeSubscription =
   (operation: string) =>
-  (row: SubscriptionRow): Effect.Effect<Subscription, StoreError> =>
+  (row: StoredSubscription): Effect.Effect<Subscription, StoreError> =>
     Option.match(StoredJson.decodeSubscription(row.data), {
       onNone: () => unreadableRow(operation, `the stored subscription ${row.id}`),
       onSome: Effect.succeed

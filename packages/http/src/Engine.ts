@@ -69,16 +69,21 @@ export const makeEngine = (settings: PolarSettings, store: Layer.Layer<Subscript
     return call
   }
 
-  const runExit = <A, E>(effect: Effect.Effect<A, E, App>): Promise<Exit.Exit<A, unknown>> => {
-    if (closed) return Promise.resolve(Exit.interrupt(FiberId.none))
+  /** Of what ends at once, at once. */
+  const runExit = <A, E>(effect: Effect.Effect<A, E, App>): Exit.Exit<A, unknown> | Promise<Exit.Exit<A, unknown>> => {
+    if (closed) return Exit.interrupt(FiberId.none)
     const fiber = runtime.runFork(effect)
+    const ended = fiber.unsafePoll()
+    if (ended !== null) return ended
     fibers.add(fiber)
-    return new Promise((resolve) => {
-      fiber.addObserver((exit) => {
-        fibers.delete(fiber)
-        resolve(exit)
+    return track(
+      new Promise((resolve) => {
+        fiber.addObserver((exit) => {
+          fibers.delete(fiber)
+          resolve(exit)
+        })
       })
-    })
+    )
   }
 
   const start = (): Promise<void> => {
@@ -109,16 +114,19 @@ export const makeEngine = (settings: PolarSettings, store: Layer.Layer<Subscript
   const errorOf = (cause: Cause.Cause<unknown>): unknown =>
     closed && Cause.isInterruptedOnly(cause) ? new Disposed() : Cause.squash(cause)
 
+  const valueFrom = <A>(exit: Exit.Exit<A, unknown>): A => {
+    if (Exit.isSuccess(exit)) return exit.value
+    throw errorOf(exit.cause)
+  }
+
   const run: Engine["run"] = async (use) => {
     if (disposing !== undefined) throw new Disposed()
-    return track(
-      (async () => {
-        if (!started) await start()
-        const exit = await runExit(Effect.flatMap(Billing.Billing, use))
-        if (Exit.isSuccess(exit)) return exit.value
-        throw errorOf(exit.cause)
-      })()
-    )
+    const effect = Effect.flatMap(Billing.Billing, use)
+    if (started) {
+      const exit = runExit(effect)
+      return valueFrom(exit instanceof Promise ? await exit : exit)
+    }
+    return track(start().then(async () => valueFrom(await runExit(effect))))
   }
 
   /** Runs a route, once the tables are there. */
@@ -127,7 +135,7 @@ export const makeEngine = (settings: PolarSettings, store: Layer.Layer<Subscript
   ): Promise<HttpServerResponse.HttpServerResponse> => {
     if (disposing !== undefined) return Promise.resolve(outOfService)
     const answered = started
-      ? runExit(route)
+      ? Promise.resolve(runExit(route))
       : start().then(
           () => runExit(route),
           // The route is not reached, so the edge answers without it.

@@ -225,10 +225,15 @@ const endpointsOf = (engine: Engine): ReadonlyArray<PluginEndpoint> => [
 ]
 
 const decodeId = <A>(schema: Schema.Schema<A, string>, field: string, value: string) =>
-  Effect.mapError(
-    Schema.decode(schema)(value),
-    () => new InvalidRequest({ problem: `Invalid ${field}: it must be a non-empty id` })
-  )
+  isPlainId(value)
+    ? // What every schema of an id takes, and nearly every id is.
+      Effect.succeed(value as A & string)
+    : Effect.mapError(
+        Schema.decode(schema)(value),
+        () => new InvalidRequest({ problem: `Invalid ${field}: it must be a non-empty id` })
+      )
+
+const isPlainId = (value: unknown): boolean => typeof value === "string" && /^[\w-]{1,64}$/.test(value)
 
 const notConnectedYet = respond({ status: 503, error: "Billing is temporarily unavailable", retryAfter: 5 })
 
