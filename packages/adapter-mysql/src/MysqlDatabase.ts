@@ -5,6 +5,7 @@ import { sql } from "drizzle-orm"
 import type { MySqlDatabase, MySqlTransactionConfig } from "drizzle-orm/mysql-core"
 import type { MySql2PreparedQueryHKT, MySql2QueryResultHKT } from "drizzle-orm/mysql2"
 import type { TablesRelationalConfig } from "drizzle-orm/relations"
+import { type Connection, type Exchange, type Manner, type PooledConnection, transact } from "./MysqlExchange.ts"
 import { isConflict } from "./MysqlProblem.ts"
 
 /** A drizzle database on mysql2, made with or without a schema. */
@@ -32,6 +33,11 @@ export interface MysqlDatabase {
    * nothing stays. After a deadlock or a lock that did not come, all of it runs again, so `body` may run several times.
    */
   readonly transaction: <A>(body: (tx: Queries) => Promise<A>) => Promise<A>
+  /**
+   * The same for statements whose text is made here, and with less around them. What `body` does not commit itself does
+   * not stay.
+   */
+  readonly exchange: <A>(body: (exchange: Exchange) => Promise<A>) => Promise<A>
   /** Runs `body` on one connection. It may hold statements that commit by themselves. */
   readonly session: <A>(body: (connection: Queries) => Promise<A>) => Promise<A>
 }
@@ -40,8 +46,10 @@ export const make = <TFullSchema extends Record<string, unknown>, TSchema extend
   db: Mysql2Drizzle<TFullSchema, TSchema>
 ): MysqlDatabase => {
   const drizzle: Drizzle = db
+  const client = clientOf(db)
+  const manner = { together: takesSeveral.has(db), log: logOf(db) }
   // A transaction on a pool has a connection to itself. On a single connection a second one would commit the first.
-  const alone = isPool(clientOf(db)) ? <A>(run: () => Promise<A>) => run() : oneAtATime()
+  const alone = isPool(client) ? <A>(run: () => Promise<A>) => run() : oneAtATime()
   // Before the transaction begins: within it, another connection may be one more than the pool has.
   let checked = false
   const ready = async () => {
@@ -58,11 +66,22 @@ export const make = <TFullSchema extends Record<string, unknown>, TSchema extend
       await ready()
       return alone(() => again(() => withOwnError(drizzle, body, { isolationLevel: "read committed" })))
     },
+    exchange: async (body) => {
+      await ready()
+      return alone(() => again(async () => transact(await connectionOf(client), manner, body)))
+    },
     session: async (body) => {
       await ready()
       return alone(() => withOwnError(drizzle, body, undefined))
     }
   }
+}
+
+/** Databases on pools that this package made, and whose connections take several statements in one message. */
+const takesSeveral = new WeakSet<object>()
+
+export const markAsTakingSeveral = (db: object): void => {
+  takesSeveral.add(db)
 }
 
 /** A cache that the app gave drizzle is not asked: what is read here decides what is written. drizzle 0.43 has none. */
@@ -157,10 +176,34 @@ const requireUsable = async (queries: Queries): Promise<void> => {
   }
 }
 
-const isPool = (client: unknown): boolean => typeof client === "object" && client !== null && "getConnection" in client
+interface Pool {
+  readonly getConnection: () => Promise<PooledConnection>
+}
 
-/** drizzle declares its session and the session's client internal. */
-const clientOf = (db: object): unknown => {
+const isPool = (client: unknown): client is Pool =>
+  typeof client === "object" && client !== null && "getConnection" in client
+
+const connectionOf = async (client: unknown): Promise<Connection | PooledConnection> => {
+  if (isPool(client)) return client.getConnection()
+  if (isConnection(client)) return client
+  throw new StoreProblem("unknown", "the database is none of drizzle's on mysql2")
+}
+
+const isConnection = (client: unknown): client is Connection =>
+  typeof client === "object" && client !== null && "query" in client && "execute" in client
+
+/** drizzle declares its session and what the session has internal. */
+const ofSession = (db: object, name: string): unknown => {
   const session: unknown = Reflect.get(db, "session")
-  return typeof session === "object" && session !== null ? Reflect.get(session, "client") : undefined
+  return typeof session === "object" && session !== null ? Reflect.get(session, name) : undefined
+}
+
+const clientOf = (db: object): unknown => ofSession(db, "client")
+
+/** The app's, which it gave drizzle to see what runs. */
+const logOf = (db: object): Manner["log"] => {
+  const logger: unknown = ofSession(db, "logger")
+  if (typeof logger !== "object" || logger === null || !("logQuery" in logger)) return undefined
+  const { logQuery } = logger
+  return typeof logQuery === "function" ? (text, values) => Reflect.apply(logQuery, logger, [text, values]) : undefined
 }

@@ -1,17 +1,21 @@
 /** The store's driver on MySQL and MariaDB. */
 import type { StoreDriver } from "@kavach-polar/core/StoreDriver"
-import type { Changes, Facts, Keys } from "@kavach-polar/core/StoreStep"
+import type { Changes, Keys } from "@kavach-polar/core/StoreStep"
 import * as Migrator from "./Migrator.ts"
-import type { MysqlDatabase, Queries } from "./MysqlDatabase.ts"
+import type { MysqlDatabase } from "./MysqlDatabase.ts"
+import type { Exchange } from "./MysqlExchange.ts"
 import * as MysqlFacts from "./MysqlFacts.ts"
 import * as MysqlJobs from "./MysqlJobs.ts"
 import * as MysqlLocks from "./MysqlLocks.ts"
+import * as MysqlOutbox from "./MysqlOutbox.ts"
 import { explain } from "./MysqlProblem.ts"
+import type { Statement } from "./MysqlStatement.ts"
 import * as MysqlStatements from "./MysqlStatements.ts"
+import * as MysqlWrites from "./MysqlWrites.ts"
 import * as UsersTable from "./UsersTable.ts"
 
 export const make = (database: MysqlDatabase): StoreDriver => {
-  const { read, transaction } = database
+  const { exchange, read, transaction } = database
 
   /** Looked at before a transaction begins: within it, another connection may be one more than the pool has. */
   let opened: UsersTable.UsersTable | undefined
@@ -19,6 +23,13 @@ export const make = (database: MysqlDatabase): StoreDriver => {
     opened ??= await read(UsersTable.open)
     return opened
   }
+
+  /** Which those are is looked at, because how many rows an UPDATE reports depends on a flag of the connection. */
+  const finish = ({ owner }: { readonly owner: string }, ids: ReadonlyArray<string>, change: Statement) =>
+    exchange(async ({ commit }) => {
+      const [held = []] = await commit([MysqlOutbox.selectHeld(owner, ids), change])
+      return MysqlOutbox.idsOf(held)
+    })
 
   return {
     name: "mysql",
@@ -33,10 +44,10 @@ export const make = (database: MysqlDatabase): StoreDriver => {
       let guard: Guard = { customerIds: new Set(keys.customerIds), userIds: new Set(keys.userIds) }
       for (;;) {
         const { customerIds, userIds } = guard
-        const missing = await transaction(async (tx) => {
-          const loaded = await load(tx, table, keys, { customerIds, userIds })
-          if (loaded.facts === undefined) return loaded.missing
-          await write(tx, table, decide(loaded.facts))
+        const missing = await exchange(async (own) => {
+          const loaded = await load(own, table, keys, { customerIds, userIds })
+          if (loaded.found === undefined) return loaded.missing
+          await write(own, table, keys, loaded.found, decide(loaded.found.facts))
           return undefined
         })
         if (missing === undefined) return
@@ -53,15 +64,23 @@ export const make = (database: MysqlDatabase): StoreDriver => {
       return table === undefined ? undefined : read((queries) => table.find(queries, userId))
     },
     claimNotifications: (request) =>
-      transaction(async (tx) => {
-        const own = MysqlStatements.on(tx)
-        const rows = await own.claim(request)
-        const next = await own.nextDue(rows.map((row) => row.id))
+      exchange(async ({ ask, commit }) => {
+        const [due = []] = await ask([MysqlOutbox.selectDue(request)])
+        const rows = MysqlOutbox.claimedOf(due)
+        const ids = rows.map(({ id }) => id)
+        const [later = []] = (
+          await commit([...(ids.length === 0 ? [] : [MysqlOutbox.take(request, ids)]), MysqlOutbox.selectNextDue(ids)])
+        ).slice(-1)
+        const next = MysqlOutbox.nextDueOf(later)
         const nextDueAt = next !== undefined ? Math.max(next, request.now) : rows.length > 0 ? request.leaseUntil : null
         return { rows, nextDueAt }
       }),
-    completeNotifications: (completion) => transaction((tx) => MysqlStatements.on(tx).complete(completion)),
-    setBackNotification: (setback) => transaction((tx) => MysqlStatements.on(tx).setBack(setback)),
+    completeNotifications: async (completion) =>
+      completion.ids.length === 0 ? [] : finish(completion, completion.ids, MysqlOutbox.complete(completion)),
+    setBackNotification: async (setback) => {
+      const held = await finish(setback, [setback.id], MysqlOutbox.setBack(setback))
+      return held.length > 0
+    },
     deliveries: (query) => read((queries) => MysqlStatements.on(queries).inbox(query)),
     pruneDeliveryBodies: (before, limit) => transaction((tx) => MysqlStatements.on(tx).pruneBodies(before, limit)),
     subscriptions: (query) => read((queries) => MysqlStatements.on(queries).subscriptionsAfter(query)),
@@ -84,8 +103,8 @@ interface Guard {
 }
 
 type Loaded =
-  | { readonly facts: Facts; readonly missing?: undefined }
-  | { readonly facts?: undefined; readonly missing: Guard }
+  | { readonly found: MysqlFacts.Found; readonly missing?: undefined }
+  | { readonly found?: undefined; readonly missing: Guard }
 
 /**
  * Locks what the keys name, and reads what they lead to. Most often that is all, because an event names its user too.
@@ -95,13 +114,23 @@ type Loaded =
  * locks are waited for in their order only, is `missing`: the step begins anew with them.
  */
 const load = async (
-  tx: Queries,
+  { ask }: Exchange,
   table: UsersTable.UsersTable | undefined,
   keys: Keys,
   guard: Guard
 ): Promise<Loaded> => {
-  await MysqlLocks.lock(tx, [...keys.deliveryIds, ...keys.subscriptionIds, ...guard.customerIds], guard.userIds)
-  const facts = await MysqlFacts.read(tx, table, keys, [...guard.userIds])
+  /** The locks are held when the reading begins: statements run in turn. */
+  const lockAndRead = async (locks: MysqlLocks.Taking, question: MysqlFacts.Question) => {
+    const answers = await ask([locks.statement, question.statement].filter((one) => one !== undefined))
+    const taken = locks.statement === undefined ? [] : answers[0]
+    const read = question.statement === undefined ? [] : answers.at(-1)
+    return { isComplete: locks.isComplete(taken ?? []), found: question.answerOf(read ?? []) }
+  }
+  const { found } = await lockAndRead(
+    MysqlLocks.taking([...keys.deliveryIds, ...keys.subscriptionIds, ...guard.customerIds], guard.userIds),
+    MysqlFacts.question(table, keys, [...guard.userIds])
+  )
+  const { facts, waiting } = found
   const moved = new Set<string>()
   const others = new Set(facts.links.map((link) => link.userId))
   const named = new Set(keys.subscriptionIds)
@@ -114,23 +143,34 @@ const load = async (
   }
   for (const userId of guard.userIds) others.delete(userId)
   if (moved.size > 0) return { missing: { customerIds: moved, userIds: others } }
-  if (others.size === 0) return { facts }
-  if (!(await MysqlLocks.lockMoreUsers(tx, others, guard.userIds))) {
-    return { missing: { customerIds: moved, userIds: others } }
-  }
-  return { facts: MysqlFacts.together(facts, await MysqlFacts.read(tx, table, noKeys, [...others])) }
+  if (others.size === 0) return { found }
+  const more = await lockAndRead(
+    MysqlLocks.takingMoreUsers(others, guard.userIds),
+    MysqlFacts.question(table, noKeys, [...others])
+  )
+  if (!more.isComplete) return { missing: { customerIds: moved, userIds: others } }
+  return { found: { facts: MysqlFacts.together(facts, more.found.facts), waiting } }
 }
 
 const noKeys: Keys = { deliveryIds: [], customerIds: [], subscriptionIds: [], userIds: [] }
 
-const write = async (tx: Queries, table: UsersTable.UsersTable | undefined, changes: Changes): Promise<void> => {
-  const own = MysqlStatements.on(tx)
-  await own.writeDeliveries(changes.deliveries)
-  await own.writeLinks(changes.links)
-  await own.writeSubscriptions(changes.subscriptions)
-  await own.adopt(changes.adoptions)
-  await own.release(changes.releases)
-  await table?.project(tx, changes.projections)
-  await own.insertNotifications(changes.notifications)
-  await own.insertCheckouts(changes.checkouts)
+const write = async (
+  { ask, commit }: Exchange,
+  table: UsersTable.UsersTable | undefined,
+  keys: Keys,
+  { waiting }: MysqlFacts.Found,
+  changes: Changes
+): Promise<void> => {
+  const further = MysqlWrites.selectWaiting(changes.releases, keys)
+  const alsoWaiting = further.length === 0 ? [] : MysqlFacts.waitingOf((await ask(further)).flat())
+  await commit([
+    ...MysqlWrites.writeDeliveries(changes.deliveries),
+    ...MysqlWrites.writeLinks(changes.links),
+    ...MysqlWrites.writeSubscriptions(changes.subscriptions),
+    ...MysqlWrites.adopt(changes.adoptions),
+    ...MysqlWrites.release(changes.releases, [...waiting, ...alsoWaiting], changes.deliveries),
+    ...(table?.project(changes.projections) ?? []),
+    ...MysqlWrites.insertNotifications(changes.notifications),
+    ...MysqlWrites.insertCheckouts(changes.checkouts)
+  ])
 }

@@ -14,57 +14,59 @@
  */
 
 import { StoreProblem } from "@kavach-polar/core/StoreProblem"
-import { asc, inArray } from "drizzle-orm"
-import { int, mysqlTable } from "drizzle-orm/mysql-core"
-import { type Queries, uncached } from "./MysqlDatabase.ts"
-
-const locks = mysqlTable("kavach_polar_locks", { id: int("id").primaryKey() })
+import type { Rows } from "./MysqlRows.ts"
+import { places, type Statement, statement as statementOf } from "./MysqlStatement.ts"
 
 /** As many rows of each kind: two ids that share one wait for each other, and no more. */
-const rows = 1024
+const lockRows = 1024
+
+/** A statement that takes rows, and whether it got all of them. */
+export interface Taking {
+  readonly statement: Statement | undefined
+  readonly isComplete: (rows: Rows) => boolean
+}
 
 /** Takes the rows of deliveries, customers and subscriptions, and those of users. The first that a step does. */
-export const lock = async (tx: Queries, objectIds: Iterable<string>, userIds: Iterable<string>): Promise<void> => {
+export const taking = (objectIds: Iterable<string>, userIds: Iterable<string>): Taking => {
   const wanted = new Set<number>()
-  for (const id of objectIds) wanted.add(hash(id) % rows)
+  for (const id of objectIds) wanted.add(hash(id) % lockRows)
   for (const id of userIds) wanted.add(userRow(id))
-  if ((await take(tx, wanted, false)) !== wanted.size) {
-    throw new StoreProblem(
-      "schema",
-      `the table kavach_polar_locks has lost rows; insert the numbers from 0 to ${2 * rows - 1} again`
-    )
+  const { isComplete, statement } = take(wanted, false)
+  return {
+    statement,
+    isComplete: (rows) => {
+      if (isComplete(rows)) return true
+      throw new StoreProblem(
+        "schema",
+        `the table kavach_polar_locks has lost rows; insert the numbers from 0 to ${2 * lockRows - 1} again`
+      )
+    }
   }
 }
 
 /**
- * Takes the rows of further users, when those of `held` are taken already. `false` when this cannot be done in order and
- * somebody else has one of them: then the step must begin anew, and take all at once.
+ * Takes the rows of further users, when those of `held` are taken already. Not complete when this cannot be done in order
+ * and somebody else has one of them: then the step must begin anew, and take all at once.
  */
-export const lockMoreUsers = async (
-  tx: Queries,
-  userIds: Iterable<string>,
-  held: Iterable<string>
-): Promise<boolean> => {
+export const takingMoreUsers = (userIds: Iterable<string>, held: Iterable<string>): Taking => {
   const taken = new Set([...held].map(userRow))
   const wanted = new Set([...userIds].map(userRow).filter((row) => !taken.has(row)))
   const inOrder = Math.min(...wanted) > Math.max(...taken)
-  return (await take(tx, wanted, !inOrder)) === wanted.size
+  return take(wanted, !inOrder)
 }
 
-const take = async (tx: Queries, wanted: ReadonlySet<number>, onlyFree: boolean): Promise<number> => {
-  if (wanted.size === 0) return 0
-  const found = await uncached(
-    tx
-      .select({ id: locks.id })
-      .from(locks, { forceIndex: "PRIMARY" })
-      .where(inArray(locks.id, [...wanted]))
-      .orderBy(asc(locks.id))
-      .for("update", onlyFree ? { skipLocked: true } : {})
-  )
-  return found.length
-}
+const take = (wanted: ReadonlySet<number>, onlyFree: boolean): Taking => ({
+  statement:
+    wanted.size === 0
+      ? undefined
+      : statementOf(
+          `SELECT id FROM kavach_polar_locks FORCE INDEX (PRIMARY) WHERE id IN (${places([...wanted])}) ORDER BY id FOR UPDATE${onlyFree ? " SKIP LOCKED" : ""}`,
+          ...wanted
+        ),
+  isComplete: (rows) => rows.length === wanted.size
+})
 
-const userRow = (id: string): number => rows + (hash(id) % rows)
+const userRow = (id: string): number => lockRows + (hash(id) % lockRows)
 
 /** FNV-1a over UTF-16: every process, of whatever version, must come to the same row. */
 const hash = (id: string): number => {

@@ -7,18 +7,18 @@
 import { statementsOf } from "@kavach-polar/core/StoreMigration"
 import { StoreProblem } from "@kavach-polar/core/StoreProblem"
 import type { ProjectionRow, UserFact, UserRow } from "@kavach-polar/core/StoreRows"
-import { type SQL, sql } from "drizzle-orm"
+import { sql } from "drizzle-orm"
 import { type Queries, uncached } from "./MysqlDatabase.ts"
-import { choices, groupsOf } from "./MysqlGroups.ts"
+import { choices, groupsOf, update } from "./MysqlGroups.ts"
+import { places, type Statement, statement } from "./MysqlStatement.ts"
 import { datetimeOf, isoOf } from "./MysqlTime.ts"
-import type { Source } from "./MysqlUnion.ts"
 import { usersTableSql } from "./migrations.ts"
 
 export interface UsersTable {
   readonly find: (queries: Queries, userId: string) => Promise<UserRow | undefined>
   /** Where the rows of these users are found, and those that show one of these customers. It may find others too. */
-  readonly factSources: (userIds: ReadonlyArray<string>, customerIds: ReadonlyArray<string>) => ReadonlyArray<Source>
-  readonly project: (queries: Queries, rows: ReadonlyArray<ProjectionRow>) => Promise<void>
+  readonly factSources: (userIds: ReadonlyArray<string>, customerIds: ReadonlyArray<string>) => ReadonlyArray<Statement>
+  readonly project: (rows: ReadonlyArray<ProjectionRow>) => ReadonlyArray<Statement>
 }
 
 /** A value as written. */
@@ -62,6 +62,7 @@ export const open = async (queries: Queries): Promise<UsersTable | undefined> =>
     (name) => columns.get(name)?.type === "timestamp"
   )
   const asId = comparableWith(columnOf(columns, "id"))
+  const [beforeId, afterId] = asId.split("?")
   const asCustomerId = comparableWith(columnOf(columns, "polar_customer_id"))
   const email = columns.has("email") ? sql<unknown>`kavach_users.email` : sql<unknown>`NULL`
   const name = columns.has("name") ? sql<unknown>`kavach_users.name` : sql<unknown>`NULL`
@@ -71,51 +72,69 @@ export const open = async (queries: Queries): Promise<UsersTable | undefined> =>
         reader
           .select({ id, email, name })
           .from(sql`kavach_users`)
-          .where(sql`${id} = ${asId(userId)}`)
+          .where(sql`${id} = ${sql.join([sql.raw(beforeId ?? ""), sql`${userId}`, sql.raw(afterId ?? "")])}`)
       )
       const row = rows.find((candidate) => candidate.id === userId)
       return row === undefined ? undefined : { id: userId, email: textOrNull(row.email), name: textOrNull(row.name) }
     },
-    factSources: (userIds, customerIds) => {
+    factSources: (userIds, customerIds) => [
       // One column or the other has an index; a condition on both would go through the table.
-      const sources: Array<Source> = []
-      if (userIds.length > 0) {
-        sources.push({ table: sql`kavach_users`, where: sql`${id} IN (${list(userIds, asId)})` })
-      }
-      if (customerIds.length > 0) {
-        const where = sql`${polarCustomerId} IN (${list(customerIds, asCustomerId)})`
-        sources.push({ table: sql`kavach_users`, where })
-      }
-      return sources
-    },
-    project: async (writer, rows) => {
+      ...among("id", userIds, asId),
+      ...among("polar_customer_id", customerIds, asCustomerId)
+    ],
+    project: (rows) => {
       // A row without a customer leaves that column as it is.
       const [shown, others] = [rows.filter(showsCustomer), rows.filter((row) => !showsCustomer(row))]
-      for (const group of [...groupsOf(shown), ...groupsOf(others)]) {
+      return [...groupsOf(shown), ...groupsOf(others)].map((group) => {
         const ids = group.map((row) => row.userId)
         const choose = choices(exactId, ids)
-        const set: Array<SQL> = [
-          sql`polar_subscription_id = ${choose(group.map((row) => row.polarSubscriptionId))}`,
-          sql`polar_subscription_status = ${choose(group.map((row) => row.polarSubscriptionStatus))}`,
-          sql`polar_product_id = ${choose(group.map((row) => row.polarProductId))}`,
-          sql`polar_current_period_end = ${choose(group.map((row) => periodEnd(row.polarCurrentPeriodEnd)))}`,
-          sql`polar_cancel_at_period_end = ${choose(group.map((row) => cancelAtPeriodEnd(row.polarCancelAtPeriodEnd)))}`
+        const assignments = [
+          choose(
+            "polar_subscription_id",
+            group.map((row) => row.polarSubscriptionId)
+          ),
+          choose(
+            "polar_subscription_status",
+            group.map((row) => row.polarSubscriptionStatus)
+          ),
+          choose(
+            "polar_product_id",
+            group.map((row) => row.polarProductId)
+          ),
+          choose(
+            "polar_current_period_end",
+            group.map((row) => periodEnd(row.polarCurrentPeriodEnd))
+          ),
+          choose(
+            "polar_cancel_at_period_end",
+            group.map((row) => cancelAtPeriodEnd(row.polarCancelAtPeriodEnd))
+          )
         ]
         if (group.every(showsCustomer)) {
-          set.push(sql`polar_customer_id = ${choose(group.map((row) => row.polarCustomerId))}`)
+          assignments.push(
+            choose(
+              "polar_customer_id",
+              group.map((row) => row.polarCustomerId)
+            )
+          )
         }
         if (updatedAt !== undefined) {
-          set.push(sql`updated_at = ${choose(group.map((row) => updatedAt(row.updatedAt)))}`)
+          assignments.push(
+            choose(
+              "updated_at",
+              group.map((row) => updatedAt(row.updatedAt))
+            )
+          )
         }
-        const assignments = sql.join(set, sql`, `)
         // The first condition finds the rows by the index, the second makes sure that they are the ones.
-        const where = sql`id IN (${list(ids, asId)}) AND ${exactId} IN (${list(ids, (userId) => sql`${userId}`)})`
-        await writer.execute(
-          hasTimestamp
-            ? sql`${inUtc.before}UPDATE ${inUtc.hint} kavach_users SET ${assignments} WHERE ${where}`
-            : sql`UPDATE kavach_users SET ${assignments} WHERE ${where}`
+        const condition = statement(`id IN (${places(ids, asId)}) AND ${exactId} IN (${places(ids)})`, ...ids, ...ids)
+        const { text, values } = update(
+          hasTimestamp ? `${inUtc.hint} kavach_users` : "kavach_users",
+          assignments,
+          condition
         )
-      }
+        return { text: hasTimestamp ? inUtc.before + text : text, values }
+      })
     }
   }
 }
@@ -135,32 +154,30 @@ const showsCustomer = (row: ProjectionRow): row is ProjectionRow & { readonly po
   row.polarCustomerId !== undefined
 
 const id = sql<string>`kavach_users.id`
-const polarCustomerId = sql<string | null>`kavach_users.polar_customer_id`
-const exactId = sql`CONVERT(id USING utf8mb4) COLLATE utf8mb4_bin`
+const exactId = "CONVERT(id USING utf8mb4) COLLATE utf8mb4_bin"
 
 /** The columns of a `UserFact`. */
-export const factColumns = { id, polarCustomerId }
+export const factColumns: ReadonlyArray<string> = ["id", "polar_customer_id"]
 
 /**
- * A value to be compared with a column of another character set. Without this, one that the column cannot hold is an error,
+ * The place of a value to be compared with a column, perhaps of another character set. Without this, one that the column cannot hold is an error,
  * where it should only be nobody's id; with it, it turns into question marks, and the rows found are compared once more.
  */
-const comparableWith =
-  ({ charset, collation }: Column) =>
-  (value: string): SQL =>
-    charset === null || collation === null || charset === "utf8mb4"
-      ? sql`${value}`
-      : sql`CONVERT(${value} USING ${sql.raw(charset)}) COLLATE ${sql.raw(collation)}`
+const comparableWith = ({ charset, collation }: Column): string =>
+  charset === null || collation === null || charset === "utf8mb4"
+    ? "?"
+    : `CONVERT(? USING ${charset}) COLLATE ${collation}`
 
-const list = (values: ReadonlyArray<string>, write: (value: string) => SQL): SQL => sql.join(values.map(write), sql`, `)
+const among = (column: string, values: ReadonlyArray<string>, place: string): ReadonlyArray<Statement> =>
+  values.length === 0 ? [] : [statement(`kavach_users WHERE ${column} IN (${places(values, place)})`, ...values)]
 
 /**
  * The session's time zone, for one statement: a TIMESTAMP is written in it. MariaDB runs the first and takes the second
  * for a comment, MySQL the other way round.
  */
 const inUtc = {
-  before: sql.raw("/*M! SET STATEMENT time_zone = '+00:00' FOR */ "),
-  hint: sql.raw("/*+ SET_VAR(time_zone = '+00:00') */")
+  before: "/*M! SET STATEMENT time_zone = '+00:00' FOR */ ",
+  hint: "/*+ SET_VAR(time_zone = '+00:00') */"
 }
 
 const idLength = 64

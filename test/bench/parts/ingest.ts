@@ -68,13 +68,27 @@ export const takeTurn = async (arena: Arena, contender: Contender, load: Load, c
   }
 }
 
-/** How many deliveries take about this long. The first turns also warm the code. */
-export const calibrated = async (arena: Arena, contender: Contender, load: Load, seconds: number): Promise<number> => {
+/**
+ * How many deliveries take about as long as a turn is to take. Sends at least `warmUp` of them before: a server in use has
+ * its code compiled, and what is measured is not how fast that is done.
+ */
+export const calibrated = async (
+  arena: Arena,
+  contender: Contender,
+  load: Load,
+  { quick, seconds }: Scale
+): Promise<number> => {
   const least = Math.max(load.inFlight * 4, 50)
-  const first = await takeTurn(arena, contender, load, within(Math.min(seconds * 400, 200), least))
-  const second = await takeTurn(arena, contender, load, within(first.perSecond * Math.min(seconds, 0.7), least))
-  return within(second.perSecond * seconds, least)
+  let count = within(Math.min(seconds * 400, 200), least)
+  for (let sent = 0; ; ) {
+    const { perSecond } = await takeTurn(arena, contender, load, count)
+    sent += count
+    if (sent > (quick ? 500 : warmUp)) return within(perSecond * seconds, least)
+    count = within(perSecond * Math.min(seconds, 0.7), least)
+  }
 }
+
+const warmUp = 4000
 
 const within = (count: number, least: number): number => Math.min(Math.max(Math.round(count), least), 40_000)
 
@@ -88,7 +102,7 @@ const measure = async (
   const counts = new Map<SubjectName, number>()
   for (const contender of arena.contenders) {
     progress(`${title}: ${contender.name} warms up`)
-    counts.set(contender.name, await calibrated(arena, contender, load, scale.seconds))
+    counts.set(contender.name, await calibrated(arena, contender, load, scale))
   }
   const turns = new Map<SubjectName, Array<Turn>>(arena.contenders.map(({ name }) => [name, []]))
   for (let round = 0; round < scale.rounds; round++) {
