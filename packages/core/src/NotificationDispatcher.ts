@@ -131,6 +131,12 @@ const make = (options: DispatcherOptions = {}) =>
     // Calls that run; not those whose outcome is only being written.
     let running = 0
 
+    // Whether there may be more to take than was taken last.
+    let more = true
+
+    // Whether outcomes were written since the last look. These were gathered, and what waited for them need not wait again.
+    let settledSome = false
+
     /** Part of an uninterruptible turn: only the call itself can be interrupted, and at a stop what comes after it. */
     const deliver = (notification: ClaimedNotification, limit: CallLimit) =>
       Effect.exit(Effect.interruptible(Effect.suspend(() => listener.onSubscriptionChange(notification)))).pipe(
@@ -138,7 +144,8 @@ const make = (options: DispatcherOptions = {}) =>
           running--
           const settled = settle(notification, limit, exit)
           limit.end()
-          return Effect.zipRight(wake, settled)
+          // There is room for another, for which somebody may wait.
+          return more ? Effect.zipRight(wake, settled) : settled
         }),
         // The outcome could not be written: the lease runs out and somebody calls again.
         Effect.catchAllCause((cause) =>
@@ -146,15 +153,17 @@ const make = (options: DispatcherOptions = {}) =>
             ? Effect.void
             : Effect.logError("The outcome of a subscription callback was not stored.", cause)
         ),
-        Effect.zipRight(wake),
+        Effect.zipRight(
+          Effect.suspend(() => {
+            settledSome = true
+            return wake
+          })
+        ),
         traced("NotificationDispatcher.deliver", () => ({
           root: true,
           attributes: { "notification.id": notification.id, "notification.attempt": notification.attempt }
         }))
       )
-
-    // Whether there may be more to take than was taken last.
-    let more = true
 
     // What the store is asked to claim is awaited and started even when the loop is being stopped: a lease that nobody uses
     // would hold it up. A store that does not answer does not hold up the stop for ever.
@@ -165,8 +174,12 @@ const make = (options: DispatcherOptions = {}) =>
 
     /** Succeeds with when to look again, unless woken earlier. */
     const takeTurn = Effect.gen(function* () {
+      settledSome = false
       const free = concurrency - running
-      if (free <= 0) return Number.POSITIVE_INFINITY
+      if (free <= 0) {
+        more = true
+        return Number.POSITIVE_INFINITY
+      }
       const { claimed, nextDueAt } = yield* claim(free)
       more = claimed.length === free
       running += claimed.length
@@ -192,7 +205,7 @@ const make = (options: DispatcherOptions = {}) =>
       // Whoever has been woken takes its turn, even when it is just being stopped.
       Effect.zipRight(
         Effect.uninterruptible(
-          Effect.suspend(() => (more || gather === undefined ? Effect.void : gather)).pipe(
+          Effect.suspend(() => (more || settledSome || gather === undefined ? Effect.void : gather)).pipe(
             Effect.zipRight(takeTurn),
             Effect.flatMap(lookAgain)
           )
