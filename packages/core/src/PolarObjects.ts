@@ -193,56 +193,52 @@ export const changedAt = (polar: PolarSubscription): EpochMicros | null => polar
  * over; it fills `endedAt` where Polar's object leaves it out, so that nothing that ended looks alive.
  */
 export const toSubscription = (polar: PolarSubscription, endedBy: Date | null = null): Subscription =>
-  // Every part of it has been decoded: to validate the whole once more would take five times as long as reading it.
-  new Subscription(
-    {
-      id: polar.id,
-      status: polar.status,
-      productId: polar.product_id,
-      productName: polar.product?.name ?? null,
-      organizationId: polar.product?.organization_id ?? polar.customer?.organization_id ?? null,
-      customer: {
-        id: polar.customer_id,
-        externalId: polar.customer?.external_id ?? null,
-        email: polar.customer?.email ?? null,
-        name: polar.customer?.name ?? null
-      },
-      amount: polar.amount,
-      currency: polar.currency,
-      recurringInterval: polar.recurring_interval,
-      recurringIntervalCount: polar.recurring_interval_count,
-      seats: polar.seats,
-      units: polar.units,
-      discountId: polar.discount_id,
-      checkoutId: polar.checkout_id,
-      createdAt: dateOf(polar.created_at),
-      modifiedAt: dateOf(polar.modified_at),
-      startedAt: polar.started_at,
-      currentPeriodStart: polar.current_period_start,
-      currentPeriodEnd: polar.current_period_end,
-      trialStart: polar.trial_start,
-      trialEnd: polar.trial_end,
-      cancelAtPeriodEnd: polar.cancel_at_period_end ?? false,
-      canceledAt: polar.canceled_at,
-      cancellationReason: polar.customer_cancellation_reason,
-      cancellationComment: polar.customer_cancellation_comment,
-      endsAt: polar.ends_at,
-      endedAt: polar.ended_at ?? endedBy,
-      pastDueAt: polar.past_due_at,
-      pauseAtPeriodEnd: polar.pause_at_period_end ?? false,
-      pausedAt: polar.paused_at,
-      resumesAt: polar.resumes_at,
-      pendingUpdate:
-        polar.pending_update === null
-          ? null
-          : {
-              appliesAt: polar.pending_update.applies_at,
-              productId: polar.pending_update.product_id,
-              seats: polar.pending_update.seats,
-              units: polar.pending_update.units
-            },
-      metadata: metadataOf(polar.metadata),
-      customFieldData: polar.custom_field_data ?? {}
+  Subscription.ofDecoded({
+    id: polar.id,
+    status: polar.status,
+    productId: polar.product_id,
+    productName: polar.product?.name ?? null,
+    organizationId: polar.product?.organization_id ?? polar.customer?.organization_id ?? null,
+    customer: {
+      id: polar.customer_id,
+      externalId: polar.customer?.external_id ?? null,
+      email: polar.customer?.email ?? null,
+      name: polar.customer?.name ?? null
     },
-    { disableValidation: true }
-  )
+    amount: polar.amount,
+    currency: polar.currency,
+    recurringInterval: polar.recurring_interval,
+    recurringIntervalCount: polar.recurring_interval_count,
+    seats: polar.seats,
+    units: polar.units,
+    discountId: polar.discount_id,
+    checkoutId: polar.checkout_id,
+    createdAt: dateOf(polar.created_at),
+    modifiedAt: dateOf(polar.modified_at),
+    startedAt: polar.started_at,
+    currentPeriodStart: polar.current_period_start,
+    currentPeriodEnd: polar.current_period_end,
+    trialStart: polar.trial_start,
+    trialEnd: polar.trial_end,
+    cancelAtPeriodEnd: polar.cancel_at_period_end ?? false,
+    canceledAt: polar.canceled_at,
+    cancellationReason: polar.customer_cancellation_reason,
+    cancellationComment: polar.customer_cancellation_comment,
+    endsAt: polar.ends_at,
+    endedAt: polar.ended_at ?? endedBy,
+    pastDueAt: polar.past_due_at,
+    pauseAtPeriodEnd: polar.pause_at_period_end ?? false,
+    pausedAt: polar.paused_at,
+    resumesAt: polar.resumes_at,
+    pendingUpdate:
+      polar.pending_update === null
+        ? null
+        : {
+            appliesAt: polar.pending_update.applies_at,
+            productId: polar.pending_update.product_id,
+            seats: polar.pending_update.seats,
+            units: polar.pending_update.units
+          },
+    metadata: metadataOf(polar.metadata),
+    customFieldData: polar.custom_field_data ?? {}
+  })

@@ -19,57 +19,53 @@ export const decodeSubscription = (data: string): Option.Option<Subscription> =>
 
 /** Where everything is plain; that both read the same is tested. */
 const plainSubscription = (stored: PlainObject.PlainObject): Subscription =>
-  new Subscription(
-    {
-      id: stored.id("id"),
-      status: stored.id("status"),
-      productId: stored.id("productId"),
-      productName: stored.textOrNull("productName"),
-      organizationId: stored.textOrNull("organizationId"),
-      customer: stored.object("customer", (customer) => ({
-        id: customer.id("id"),
-        externalId: customer.textOrNull("externalId"),
-        email: customer.textOrNull("email"),
-        name: customer.textOrNull("name")
-      })),
-      amount: stored.numberOrNull("amount"),
-      currency: stored.textOrNull("currency"),
-      recurringInterval: stored.textOrNull("recurringInterval"),
-      recurringIntervalCount: stored.numberOrNull("recurringIntervalCount"),
-      seats: stored.numberOrNull("seats"),
-      units: stored.numberOrNull("units"),
-      discountId: stored.textOrNull("discountId"),
-      checkoutId: stored.idOrNull("checkoutId"),
-      createdAt: stored.dateOrNull("createdAt"),
-      modifiedAt: stored.dateOrNull("modifiedAt"),
-      startedAt: stored.dateOrNull("startedAt"),
-      currentPeriodStart: stored.dateOrNull("currentPeriodStart"),
-      currentPeriodEnd: stored.dateOrNull("currentPeriodEnd"),
-      trialStart: stored.dateOrNull("trialStart"),
-      trialEnd: stored.dateOrNull("trialEnd"),
-      cancelAtPeriodEnd: stored.flag("cancelAtPeriodEnd"),
-      canceledAt: stored.dateOrNull("canceledAt"),
-      cancellationReason: stored.textOrNull("cancellationReason"),
-      cancellationComment: stored.textOrNull("cancellationComment"),
-      endsAt: stored.dateOrNull("endsAt"),
-      endedAt: stored.dateOrNull("endedAt"),
-      pastDueAt: stored.dateOrNull("pastDueAt"),
-      pauseAtPeriodEnd: stored.flag("pauseAtPeriodEnd"),
-      pausedAt: stored.dateOrNull("pausedAt"),
-      resumesAt: stored.dateOrNull("resumesAt"),
-      pendingUpdate: stored.objectOrNull("pendingUpdate", (update) => ({
-        appliesAt: update.date("appliesAt"),
-        productId: update.idOrNull("productId"),
-        seats: update.numberOrNull("seats"),
-        units: update.numberOrNull("units")
-      })),
-      metadata: stored.recordOf("metadata", isMetadataValue),
-      customFieldData: stored.recordOf("customFieldData")
-      // The brands are what was checked.
-    } as ConstructorParameters<typeof Subscription>[0],
-    // Every part of it has been.
-    { disableValidation: true }
-  )
+  Subscription.ofDecoded({
+    id: stored.id("id"),
+    status: stored.id("status"),
+    productId: stored.id("productId"),
+    productName: stored.textOrNull("productName"),
+    organizationId: stored.textOrNull("organizationId"),
+    customer: stored.object("customer", (customer) => ({
+      id: customer.id("id"),
+      externalId: customer.textOrNull("externalId"),
+      email: customer.textOrNull("email"),
+      name: customer.textOrNull("name")
+    })),
+    amount: stored.numberOrNull("amount"),
+    currency: stored.textOrNull("currency"),
+    recurringInterval: stored.textOrNull("recurringInterval"),
+    recurringIntervalCount: stored.numberOrNull("recurringIntervalCount"),
+    seats: stored.numberOrNull("seats"),
+    units: stored.numberOrNull("units"),
+    discountId: stored.textOrNull("discountId"),
+    checkoutId: stored.idOrNull("checkoutId"),
+    createdAt: stored.dateOrNull("createdAt"),
+    modifiedAt: stored.dateOrNull("modifiedAt"),
+    startedAt: stored.dateOrNull("startedAt"),
+    currentPeriodStart: stored.dateOrNull("currentPeriodStart"),
+    currentPeriodEnd: stored.dateOrNull("currentPeriodEnd"),
+    trialStart: stored.dateOrNull("trialStart"),
+    trialEnd: stored.dateOrNull("trialEnd"),
+    cancelAtPeriodEnd: stored.flag("cancelAtPeriodEnd"),
+    canceledAt: stored.dateOrNull("canceledAt"),
+    cancellationReason: stored.textOrNull("cancellationReason"),
+    cancellationComment: stored.textOrNull("cancellationComment"),
+    endsAt: stored.dateOrNull("endsAt"),
+    endedAt: stored.dateOrNull("endedAt"),
+    pastDueAt: stored.dateOrNull("pastDueAt"),
+    pauseAtPeriodEnd: stored.flag("pauseAtPeriodEnd"),
+    pausedAt: stored.dateOrNull("pausedAt"),
+    resumesAt: stored.dateOrNull("resumesAt"),
+    pendingUpdate: stored.objectOrNull("pendingUpdate", (update) => ({
+      appliesAt: update.date("appliesAt"),
+      productId: update.idOrNull("productId"),
+      seats: update.numberOrNull("seats"),
+      units: update.numberOrNull("units")
+    })),
+    metadata: stored.recordOf("metadata", isMetadataValue),
+    customFieldData: stored.recordOf("customFieldData")
+    // The brands are what was checked.
+  } as ConstructorParameters<typeof Subscription>[0])
 
 const isMetadataValue = (value: unknown): boolean =>
   typeof value === "string" || typeof value === "number" || typeof value === "boolean"
