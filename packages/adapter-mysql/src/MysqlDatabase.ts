@@ -5,7 +5,14 @@ import { sql } from "drizzle-orm"
 import type { MySqlDatabase, MySqlTransactionConfig } from "drizzle-orm/mysql-core"
 import type { MySql2PreparedQueryHKT, MySql2QueryResultHKT } from "drizzle-orm/mysql2"
 import type { TablesRelationalConfig } from "drizzle-orm/relations"
-import { type Connection, type Exchange, type Manner, type PooledConnection, transact } from "./MysqlExchange.ts"
+import {
+  type Connection,
+  type Exchange,
+  type Manner,
+  type PooledConnection,
+  transact,
+  transactOnPooled
+} from "./MysqlExchange.ts"
 import { isConflict } from "./MysqlProblem.ts"
 
 /** A drizzle database on mysql2, made with or without a schema. */
@@ -68,7 +75,7 @@ export const make = <TFullSchema extends Record<string, unknown>, TSchema extend
     },
     exchange: async (body) => {
       await ready()
-      return alone(() => again(async () => transact(await connectionOf(client), manner, body)))
+      return alone(() => again(() => transactOn(client, manner, body)))
     },
     session: async (body) => {
       await ready()
@@ -183,9 +190,9 @@ interface Pool {
 const isPool = (client: unknown): client is Pool =>
   typeof client === "object" && client !== null && "getConnection" in client
 
-const connectionOf = async (client: unknown): Promise<Connection | PooledConnection> => {
-  if (isPool(client)) return client.getConnection()
-  if (isConnection(client)) return client
+const transactOn = async <A>(client: unknown, manner: Manner, body: (exchange: Exchange) => Promise<A>): Promise<A> => {
+  if (isPool(client)) return transactOnPooled(await client.getConnection(), manner, body)
+  if (isConnection(client)) return transact(client, manner, body)
   throw new StoreProblem("unknown", "the database is none of drizzle's on mysql2")
 }
 

@@ -18,19 +18,30 @@ export interface MysqlUrl {
 export type MysqlStoreOptions = MysqlUrl | PoolOptions
 
 /**
- * A pool until the scope ends. It connects when it is first used. The driver is loaded by this call and not by importing
- * the module.
- *
- * Its connections take several statements in one message, which halves the work of a step: whoever else sends statements
- * through it must never put somebody's text into one. The option `multipleStatements: false` takes that away.
+ * A pool until the scope ends, for an app that uses it with drizzle as well. It connects when it is first used. The driver
+ * is loaded by this call and not by importing the module.
  */
 export const open = (options: MysqlStoreOptions): Effect.Effect<MySql2Database, StoreError, Scope.Scope> =>
+  openWith(options, {})
+
+/**
+ * The same for the store alone. Its connections take several statements in one message, which halves the work of a step.
+ * That is not for a pool on which others run statements of theirs: whoever put somebody's text into one would let them add
+ * another. The option `multipleStatements: false` takes it away here too.
+ */
+export const openOwn = (options: MysqlStoreOptions): Effect.Effect<MySql2Database, StoreError, Scope.Scope> =>
+  openWith(options, { multipleStatements: true })
+
+const openWith = (
+  options: MysqlStoreOptions,
+  defaults: PoolOptions
+): Effect.Effect<MySql2Database, StoreError, Scope.Scope> =>
   Effect.gen(function* () {
     const { createPool } = yield* Effect.tryPromise({ try: () => import("mysql2"), catch: notInstalled })
     const { drizzle } = yield* Effect.tryPromise({ try: () => import("drizzle-orm/mysql2"), catch: notInstalled })
     const pool = yield* Effect.acquireRelease(
       Effect.try({
-        try: () => createPool(poolOptionsOf(options)),
+        try: () => createPool({ ...defaults, ...poolOptionsOf(options) }),
         catch: (error) => new StoreError({ operation: "open", ...explainOptions(error) })
       }),
       close
@@ -49,7 +60,6 @@ const lockWaitSeconds = 5
 
 /** What is given goes before what is set here. */
 const poolOptionsOf = (options: MysqlStoreOptions): PoolOptions => ({
-  multipleStatements: true,
   // Where a statement was sent from is not told by the errors of the store.
   trace: false,
   ...("url" in options ? { uri: typeof options.url === "string" ? options.url : Redacted.value(options.url) } : options)

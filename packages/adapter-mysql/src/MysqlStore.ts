@@ -14,7 +14,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as MysqlDatabase from "./MysqlDatabase.ts"
 import * as MysqlDriver from "./MysqlDriver.ts"
-import { type MysqlStoreOptions, type MysqlUrl, open } from "./MysqlPool.ts"
+import { type MysqlStoreOptions, type MysqlUrl, openOwn } from "./MysqlPool.ts"
 
 export { type MysqlStoreOptions, type MysqlUrl, open } from "./MysqlPool.ts"
 
@@ -36,7 +36,7 @@ export const fromDrizzle = <TFullSchema extends Record<string, unknown>, TSchema
 export const layer = (options: MysqlStoreOptions): Layer.Layer<Port.SubscriptionStore, StoreError> =>
   Layer.scoped(
     Port.SubscriptionStore,
-    Effect.map(open(options), (db) => make(db))
+    Effect.map(openOwn(options), (db) => make(db))
   )
 
 /** As `layer`, with the address from the configuration. */

@@ -298,7 +298,7 @@ export interface Claimed {
  * queued in the order of its versions.
  */
 export const claim = ({ leaseUntil, limit, now, owner }: ClaimRequest): SQL =>
-  sql`WITH claimed AS (
+  sql`WITH ${unhurried}, claimed AS (
     SELECT id, available_at FROM kavach_polar_notifications AS candidate
     WHERE ${isNextOfItsSubscription} AND available_at <= ${time(now)}
     ORDER BY available_at, id LIMIT ${count(limit)} FOR NO KEY UPDATE SKIP LOCKED
@@ -315,15 +315,21 @@ export const claim = ({ leaseUntil, limit, now, owner }: ClaimRequest): SQL =>
     'next', (SELECT ${millis(sql`available_at`)} FROM kavach_polar_notifications AS candidate
       WHERE ${isNextOfItsSubscription} AND NOT EXISTS (SELECT FROM claimed WHERE claimed.id = candidate.id)
       ORDER BY available_at, id LIMIT 1)
-  )::text`
+  )::text FROM unhurried`
+
+/**
+ * Part of statements that say what becomes of a call: its commit does not wait for the disk, and a server that fails may
+ * have forgotten it. Then a call is made once more, which apps are ready for.
+ */
+const unhurried = sql`unhurried AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))`
 
 /** Answers with the ids of those that were completed. */
 export const complete = ({ ids, now, owner }: Completion): SQL =>
-  sql`WITH completed AS (
+  sql`WITH ${unhurried}, completed AS (
     UPDATE kavach_polar_notifications
     SET state = 'done', available_at = ${time(now)}, lease_owner = NULL, updated_at = ${time(now)}
     WHERE id = ANY (${texts(ids)}) AND state = 'pending' AND lease_owner = ${text(owner)} RETURNING id
-  ) SELECT coalesce(json_agg(id), '[]')::text FROM completed`
+  ) SELECT (SELECT coalesce(json_agg(id), '[]') FROM completed)::text FROM unhurried`
 
 /** Answers with how many rows it changed. */
 export const setBack = ({ availableAt, error, id, now, owner, state }: Setback): SQL =>

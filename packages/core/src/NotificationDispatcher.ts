@@ -27,7 +27,7 @@ import { SubscriptionListener } from "./SubscriptionListener.ts"
 import { SubscriptionStore } from "./SubscriptionStore.ts"
 
 export interface DispatcherOptions {
-  /** How many callbacks run at once in this process. Default 8. */
+  /** How many callbacks run at once in this process. Default 16. */
   readonly concurrency?: number | undefined
   /** How long one call may take. Default 10 seconds. */
   readonly timeout?: Duration.DurationInput | undefined
@@ -71,7 +71,7 @@ const make = (options: DispatcherOptions = {}) =>
     const listener = yield* SubscriptionListener
     const owner = yield* randomId
     const gather = yield* gathering
-    const concurrency = Math.max(1, options.concurrency ?? 8)
+    const concurrency = Math.max(1, options.concurrency ?? 16)
     const timeout = Duration.decode(options.timeout ?? Duration.seconds(10))
     const maxAttempts = Math.max(1, options.maxAttempts ?? 12)
     const retryDelay = Duration.decode(options.retryDelay ?? Duration.seconds(5))

@@ -10,6 +10,8 @@ import type * as Scope from "effect/Scope"
 export interface Adapter {
   /** The store on a drizzle database of the adapter's kind, which stays the host's. */
   readonly onDrizzle: (db: unknown) => Layer.Layer<SubscriptionStore>
+  /** The store on a database that nobody else uses: it need not look at what others might have set, and is faster. */
+  readonly layer: (url: string) => Layer.Layer<SubscriptionStore, StoreError>
   /** A drizzle database of our own, open as long as the scope. */
   readonly open: (url: string) => Effect.Effect<unknown, StoreError, Scope.Scope>
 }
@@ -42,13 +44,15 @@ export const adapterFor = async (provider: string): Promise<Adapter> => {
       const { SqliteStore } = await import("@kavach-polar/adapter-sqlite").catch(missing("sqlite", "better-sqlite3"))
       return {
         onDrizzle: (db) => SqliteStore.fromDrizzle(trusted<Parameters<typeof SqliteStore.fromDrizzle>[0]>(db)),
-        open: (url) => SqliteStore.open(url.replace(/^file:/, ""))
+        layer: (url) => SqliteStore.layer({ filename: fileOf(url) }),
+        open: (url) => SqliteStore.open(fileOf(url))
       }
     }
     case "postgres": {
       const { PostgresStore } = await import("@kavach-polar/adapter-postgres").catch(missing("postgres", "pg"))
       return {
         onDrizzle: (db) => PostgresStore.fromDrizzle(trusted<Parameters<typeof PostgresStore.fromDrizzle>[0]>(db)),
+        layer: (url) => PostgresStore.layer({ url }),
         open: (url) => PostgresStore.open({ url })
       }
     }
@@ -56,6 +60,7 @@ export const adapterFor = async (provider: string): Promise<Adapter> => {
       const { MysqlStore } = await import("@kavach-polar/adapter-mysql").catch(missing("mysql", "mysql2"))
       return {
         onDrizzle: (db) => MysqlStore.fromDrizzle(trusted<Parameters<typeof MysqlStore.fromDrizzle>[0]>(db)),
+        layer: (url) => MysqlStore.layer({ url }),
         open: (url) => MysqlStore.open({ url })
       }
     }
@@ -76,3 +81,5 @@ const absentPackage = (cause: unknown): string | undefined =>
 
 /** A host says of its database only which provider it is: that is what the type rests on. */
 const trusted = <Database>(db: unknown): Database => db as Database
+
+const fileOf = (url: string): string => url.replace(/^file:/, "")

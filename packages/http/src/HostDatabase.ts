@@ -47,9 +47,8 @@ export const openDatabase = async ({ provider, url }: DatabaseAddress): Promise<
 
 /** The store on a database that is opened when the store is first used, and closed with it. */
 export const storeAt = ({ provider, url }: DatabaseAddress): Layer.Layer<SubscriptionStore, unknown> =>
-  Layer.unwrapScoped(
-    Effect.gen(function* () {
-      const adapter = yield* Effect.tryPromise({ try: () => adapterFor(provider), catch: (error) => error })
-      return adapter.onDrizzle(yield* adapter.open(url))
-    })
+  Layer.unwrapEffect(
+    Effect.map(Effect.tryPromise({ try: () => adapterFor(provider), catch: (error) => error }), (adapter) =>
+      adapter.layer(url)
+    )
   )

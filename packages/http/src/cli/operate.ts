@@ -31,9 +31,8 @@ export const withBilling = async <A, E>(
   const folder = await openDataFolder(options.data, env)
   const { provider, url } = databaseOf(options.database ?? env["DATABASE_URL"], folder)
   const adapter = await adapterFor(provider)
-  const store = Layer.unwrapScoped(Effect.map(adapter.open(url), adapter.onDrizzle))
   const ports = Layer.mergeAll(
-    store,
+    adapter.layer(url),
     clientOf(env),
     NotificationDispatcher.layerElsewhere,
     // No delivery is received here.
