@@ -5,9 +5,12 @@ import { type Row, type Rows, text } from "./MysqlRows.ts"
 import { limitOf, places, type Statement, statement } from "./MysqlStatement.ts"
 import { datetimeOf, millisOf } from "./MysqlTime.ts"
 
-/** Callbacks are made in the order of events: nothing older of its subscription is unfinished. */
+/**
+ * Callbacks are made in the order of events: nothing older of its subscription is unfinished. Left to itself, MySQL looks
+ * for that among all that are queued, for each of them, once a subscription has many.
+ */
 const isOldestOfItsSubscription = `kavach_polar_notifications.id = (
-  SELECT oldest.id FROM kavach_polar_notifications AS oldest
+  SELECT oldest.id FROM kavach_polar_notifications AS oldest FORCE INDEX (kavach_polar_notifications_subscription)
   WHERE oldest.subscription_id = kavach_polar_notifications.subscription_id AND oldest.state = 'pending'
   ORDER BY oldest.event_at, oldest.precedence LIMIT 1)`
 
