@@ -11,6 +11,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import type { AccessPolicy } from "./AccessPolicy.ts"
 import * as ApplyDeliveries from "./ApplyDeliveries.ts"
 import * as ApplySnapshots from "./ApplySnapshots.ts"
@@ -207,7 +208,7 @@ export const make = (driver: StoreDriver): SubscriptionStoreService => {
       try {
         const result = call()
         // A driver that answers at once is not made to wait.
-        return result instanceof Promise
+        return Predicate.isPromiseLike(result)
           ? Effect.tryPromise({ try: () => result, catch: explained })
           : Effect.succeed(result)
       } catch (error) {

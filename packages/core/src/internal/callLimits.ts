@@ -38,7 +38,11 @@ export const make = (duration: Duration.Duration): Effect.Effect<CallLimits, nev
 
     const watch = Effect.flatMap(Clock.currentTimeMillis, (now) => {
       const [first] = open
-      if (first === undefined) return Effect.zipRight(someOpen.close, someOpen.await)
+      if (first === undefined) {
+        // At once: what is opened between a look and a later closing would not be watched.
+        someOpen.unsafeClose()
+        return someOpen.await
+      }
       if (first.deadline > now) return Effect.sleep(first.deadline - now)
       open.delete(first)
       return first.fiber === undefined ? Effect.void : Fiber.interruptFork(first.fiber)

@@ -5,7 +5,7 @@ import { currentServices } from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 
-/** What there is unless somebody has provided another, such as a test's. */
+/** What there is unless somebody has provided another, such as a test's. Read once, when this is imported. */
 export const realClock: Clock.Clock = Effect.runSync(Effect.clock)
 
 /** `use` with the time of the fiber's clock in epoch milliseconds. */
