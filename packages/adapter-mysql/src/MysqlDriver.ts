@@ -1,5 +1,5 @@
 /** The store's driver on MySQL and MariaDB. */
-import type { StoreDriver } from "@kavach-polar/core/StoreDriver"
+import type { ClaimRequest, StoreDriver } from "@kavach-polar/core/StoreDriver"
 import type { Changes, Keys } from "@kavach-polar/core/StoreStep"
 import * as Migrator from "./Migrator.ts"
 import type { MysqlDatabase } from "./MysqlDatabase.ts"
@@ -24,11 +24,30 @@ export const make = (database: MysqlDatabase): StoreDriver => {
     return opened
   }
 
-  /** Which those are is looked at, because how many rows an UPDATE reports depends on a flag of the connection. */
-  const finish = ({ owner }: { readonly owner: string }, ids: ReadonlyArray<string>, change: Statement) =>
+  /**
+   * Which those are is looked at, because how many rows an UPDATE reports depends on a flag of the connection. Answers with
+   * the rows of `look` as well.
+   */
+  const finish = (owner: string, ids: ReadonlyArray<string>, change: Statement, look: ReadonlyArray<Statement> = []) =>
     exchange(async ({ commit }) => {
-      const [held = []] = await commit([MysqlOutbox.selectHeld(owner, ids), change])
-      return MysqlOutbox.idsOf(held)
+      const [held = [], , found = []] = await commit([MysqlOutbox.selectHeld(owner, ids), change, ...look])
+      return { held: MysqlOutbox.idsOf(held), found }
+    })
+
+  /** Those of the ids that can be claimed now. */
+  const claimAmong = (ids: ReadonlyArray<string>, request: Omit<ClaimRequest, "limit">) =>
+    exchange(async ({ ask, commit }) => {
+      const [due = []] = await ask([MysqlOutbox.selectDueAmong(ids, request.now)])
+      const rows = MysqlOutbox.claimedOf(due)
+      if (rows.length > 0) {
+        await commit([
+          MysqlOutbox.take(
+            request,
+            rows.map(({ id }) => id)
+          )
+        ])
+      }
+      return rows
     })
 
   return {
@@ -75,10 +94,18 @@ export const make = (database: MysqlDatabase): StoreDriver => {
         const nextDueAt = next !== undefined ? Math.max(next, request.now) : rows.length > 0 ? request.leaseUntil : null
         return { rows, nextDueAt }
       }),
-    completeNotifications: async (completion) =>
-      completion.ids.length === 0 ? [] : finish(completion, completion.ids, MysqlOutbox.complete(completion)),
+    completeNotifications: async (completion) => {
+      const { ids, leaseUntil, now, owner } = completion
+      if (ids.length === 0) return { ids: [], next: [] }
+      const complete = MysqlOutbox.complete(completion)
+      if (leaseUntil === null) return { ids: (await finish(owner, ids, complete)).held, next: [] }
+      const { found, held } = await finish(owner, ids, complete, [MysqlOutbox.selectFollowing(ids)])
+      const following = MysqlOutbox.followingOf(found)
+      // Mostly nothing follows, and the first message was all.
+      return { ids: held, next: following.length === 0 ? [] : await claimAmong(following, { owner, now, leaseUntil }) }
+    },
     setBackNotification: async (setback) => {
-      const held = await finish(setback, [setback.id], MysqlOutbox.setBack(setback))
+      const { held } = await finish(setback.owner, [setback.id], MysqlOutbox.setBack(setback))
       return held.length > 0
     },
     deliveries: (query) => read((queries) => MysqlStatements.on(queries).inbox(query)),

@@ -54,6 +54,15 @@ export const question = (
         ...among("kavach_polar_checkouts", "user_id", keys.userIds, " GROUP BY user_id")
       ]
     },
+    untold: {
+      columns: ["subscription_id"],
+      from: among(
+        "kavach_polar_notifications",
+        "subscription_id",
+        subscriptionIds,
+        " AND state = 'pending' GROUP BY subscription_id"
+      )
+    },
     waiting: {
       columns: waitingColumns,
       from: [...waitingAmong("customer_id", customerIds), ...waitingAmong("subscription_id", subscriptionIds)]
@@ -62,14 +71,15 @@ export const question = (
   return {
     statement: MysqlUnion.select(parts),
     answerOf: (rows) => {
-      const { deliveries, known, links, subscriptions, users, waiting } = MysqlUnion.rowsOf(parts, rows)
+      const { deliveries, known, links, subscriptions, untold, users, waiting } = MysqlUnion.rowsOf(parts, rows)
       return {
         facts: {
           deliveries: deliveries.map(deliveryOf),
           links: links.map(linkOf),
           subscriptions: onceEach(subscriptions.map(subscriptionOf)),
           users: onceEach(UsersTable.exactly(users.map(userOf), userIds, customerIds)),
-          knownUserIds: [...new Set(known.map(([userId]) => text(userId)))]
+          knownUserIds: [...new Set(known.map(([userId]) => text(userId)))],
+          untoldSubscriptionIds: untold.map(([subscriptionId]) => text(subscriptionId))
         },
         waiting: waitingOf(waiting)
       }

@@ -14,6 +14,8 @@ const isOldestOfItsSubscription = `kavach_polar_notifications.id = (
   WHERE oldest.subscription_id = kavach_polar_notifications.subscription_id AND oldest.state = 'pending'
   ORDER BY oldest.event_at, oldest.precedence LIMIT 1)`
 
+const claimedColumns = "id, subscription_id, user_id, event_at, precedence, payload, created_at, attempts"
+
 /**
  * Rows that another claimer is about to take are passed over, and not waited for. What says that nothing older of the
  * subscription is unfinished is read without a lock: until the other's commit it still sees the older one as
@@ -22,12 +24,23 @@ const isOldestOfItsSubscription = `kavach_polar_notifications.id = (
  */
 export const selectDue = ({ limit, now }: ClaimRequest): Statement =>
   statement(
-    `SELECT id, subscription_id, user_id, event_at, precedence, payload, created_at, attempts
+    `SELECT ${claimedColumns}
       FROM kavach_polar_notifications FORCE INDEX (kavach_polar_notifications_due)
       WHERE state = 'pending' AND available_at <= ? AND ${isOldestOfItsSubscription}
       ORDER BY available_at, id LIMIT ? FOR UPDATE SKIP LOCKED`,
     datetimeOf(now),
     limitOf(limit)
+  )
+
+/** The same among those of these ids. */
+export const selectDueAmong = (ids: ReadonlyArray<string>, now: number): Statement =>
+  statement(
+    `SELECT ${claimedColumns}
+      FROM kavach_polar_notifications FORCE INDEX (PRIMARY)
+      WHERE id IN (${places(ids)}) AND state = 'pending' AND available_at <= ? AND ${isOldestOfItsSubscription}
+      FOR UPDATE SKIP LOCKED`,
+    ...ids,
+    datetimeOf(now)
   )
 
 /** One attempt more than was found. */
@@ -43,7 +56,7 @@ export const claimedOf = (rows: Rows): ReadonlyArray<ClaimedNotificationRow> =>
     attempts: Number(attempts) + 1
   }))
 
-export const take = ({ leaseUntil, now, owner }: ClaimRequest, ids: ReadonlyArray<string>): Statement =>
+export const take = ({ leaseUntil, now, owner }: Omit<ClaimRequest, "limit">, ids: ReadonlyArray<string>): Statement =>
   statement(
     `UPDATE kavach_polar_notifications
       SET attempts = attempts + 1, available_at = ?, lease_owner = ?, updated_at = ? WHERE id IN (${places(ids)})`,
@@ -87,6 +100,21 @@ export const complete = ({ ids, now, owner }: Completion): Statement =>
     ...ids,
     owner
   )
+
+/** What is the turn of their subscriptions to tell now; NULL where nothing is. */
+export const selectFollowing = (ids: ReadonlyArray<string>): Statement =>
+  statement(
+    `SELECT (
+        SELECT oldest.id FROM kavach_polar_notifications AS oldest FORCE INDEX (kavach_polar_notifications_subscription)
+        WHERE oldest.subscription_id = completed.subscription_id AND oldest.state = 'pending'
+        ORDER BY oldest.event_at, oldest.precedence LIMIT 1
+      ) FROM kavach_polar_notifications AS completed WHERE completed.id IN (${places(ids)})`,
+    ...ids
+  )
+
+export const followingOf = (rows: Rows): ReadonlyArray<string> => [
+  ...new Set(rows.flatMap(([id]) => (id === null ? [] : [text(id)])))
+]
 
 export const setBack = ({ availableAt, error, id, now, owner, state }: Setback): Statement =>
   statement(

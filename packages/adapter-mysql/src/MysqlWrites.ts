@@ -4,7 +4,13 @@
  * Rows go in with as few statements as there are tables, because each is work for the server and, on some pools, a way to
  * it and back.
  */
-import type { CheckoutRow, DeliveryRow, LinkRow, NotificationRow, SubscriptionRow } from "@kavach-polar/core/StoreRows"
+import type {
+  CheckoutRow,
+  DeliveryRow,
+  LinkRow,
+  QueuedNotificationRow,
+  SubscriptionRow
+} from "@kavach-polar/core/StoreRows"
 import type { Changes, Keys } from "@kavach-polar/core/StoreStep"
 import { portionLength } from "./MysqlExchange.ts"
 import { type Waiting, waitingAmong, waitingColumns } from "./MysqlFacts.ts"
@@ -154,7 +160,7 @@ export const insertCheckouts = (rows: ReadonlyArray<CheckoutRow>): ReadonlyArray
     rows.map((row) => [row.id, row.userId, row.productId, datetimeOf(row.createdAt)])
   )
 
-export const insertNotifications = (rows: ReadonlyArray<NotificationRow>): ReadonlyArray<Statement> =>
+export const insertNotifications = (rows: ReadonlyArray<QueuedNotificationRow>): ReadonlyArray<Statement> =>
   insertInto(
     notifications,
     rows.map((row) => {
@@ -168,8 +174,9 @@ export const insertNotifications = (rows: ReadonlyArray<NotificationRow>): Reado
         row.payload,
         createdAt,
         "pending",
-        0,
-        createdAt,
+        row.lease === null ? 0 : 1,
+        row.lease === null ? createdAt : datetimeOf(row.lease.until),
+        row.lease?.owner ?? null,
         createdAt
       ]
     })
@@ -262,6 +269,7 @@ const notifications = insert(
     "state",
     "attempts",
     "available_at",
+    "lease_owner",
     "updated_at"
   ],
   "leave"

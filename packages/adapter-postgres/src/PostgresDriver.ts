@@ -1,5 +1,5 @@
 /** The store's driver on PostgreSQL. */
-import type { StoreDriver } from "@kavach-polar/core/StoreDriver"
+import type { Completed, StoreDriver } from "@kavach-polar/core/StoreDriver"
 import { StoreProblem } from "@kavach-polar/core/StoreProblem"
 import type { DeliveryRow, JobRow, StoredSubscription, UserRow } from "@kavach-polar/core/StoreRows"
 import type { Changes, Facts, Keys } from "@kavach-polar/core/StoreStep"
@@ -53,7 +53,7 @@ export const make = (database: PostgresDatabase): StoreDriver => {
       const nextDueAt = next !== null ? Math.max(next, request.now) : rows.length > 0 ? request.leaseUntil : null
       return { rows, nextDueAt }
     },
-    completeNotifications: (completion) => database.answer<ReadonlyArray<string>>(Statements.complete(completion)),
+    completeNotifications: (completion) => database.answer<Completed>(Statements.complete(completion)),
     setBackNotification: async (setback) => (await database.answer<number>(Statements.setBack(setback))) > 0,
     deliveries: (query) => database.answer<ReadonlyArray<DeliveryRow>>(Statements.selectInbox(query)),
     pruneDeliveryBodies: (before, limit) => database.answer<number>(Statements.pruneBodies(before, limit)),
@@ -103,7 +103,9 @@ const load = async (session: Session, keys: Keys, table: UsersTable.UsersTable |
   ]
   if (names.length === 0 && keys.userIds.length === 0) return noFacts
   await session.run(lock(names, "2s"))
-  const { deliveries, links, subscriptions } = await session.answer<Statements.Named>(Statements.selectNamed(keys))
+  const { deliveries, links, subscriptions, untoldSubscriptionIds } = await session.answer<Statements.Named>(
+    Statements.selectNamed(keys)
+  )
   const userIds = [
     ...new Set([
       ...keys.userIds,
@@ -127,11 +129,19 @@ const load = async (session: Session, keys: Keys, table: UsersTable.UsersTable |
     links,
     subscriptions: [...new Map([...subscriptions, ...concerned.subscriptions].map((row) => [row.id, row])).values()],
     users: concerned.users,
-    knownUserIds: concerned.knownUserIds
+    knownUserIds: concerned.knownUserIds,
+    untoldSubscriptionIds
   }
 }
 
-const noFacts: Facts = { deliveries: [], links: [], subscriptions: [], users: [], knownUserIds: [] }
+const noFacts: Facts = {
+  deliveries: [],
+  links: [],
+  subscriptions: [],
+  users: [],
+  knownUserIds: [],
+  untoldSubscriptionIds: []
+}
 
 const write = async (session: Session, changes: Changes, table: UsersTable.UsersTable | undefined): Promise<void> => {
   const statements = [...Statements.writes(changes)]

@@ -11,7 +11,7 @@ import type {
   ClaimedNotificationRow,
   DeliveryRow,
   LinkRow,
-  NotificationRow,
+  QueuedNotificationRow,
   SubscriptionFact,
   SubscriptionRow
 } from "@kavach-polar/core/StoreRows"
@@ -25,6 +25,7 @@ export interface Named {
   readonly deliveries: Facts["deliveries"]
   readonly links: ReadonlyArray<LinkRow>
   readonly subscriptions: ReadonlyArray<SubscriptionFact>
+  readonly untoldSubscriptionIds: ReadonlyArray<string>
 }
 
 /** The subscriptions are locked as well, in the order of their ids, and are as they are once the locks are held. */
@@ -36,7 +37,9 @@ export const selectNamed = ({ customerIds, deliveryIds, subscriptionIds }: Keys)
     FROM kavach_polar_customers WHERE customer_id = ANY (${texts(customerIds)})`)},
   'subscriptions', ${listOf(sql`SELECT ${fact} FROM kavach_polar_subscriptions
     WHERE id = ANY (${texts(subscriptionIds)}) OR customer_id = ANY (${texts(customerIds)})
-    ORDER BY id FOR NO KEY UPDATE`)}
+    ORDER BY id FOR NO KEY UPDATE`)},
+  'untoldSubscriptionIds', (SELECT coalesce(json_agg(id), '[]') FROM unnest(${texts(subscriptionIds)}) AS named (id)
+    WHERE EXISTS (SELECT FROM kavach_polar_notifications WHERE state = 'pending' AND subscription_id = named.id))
 )::text`
 
 /** What concerns the users that a step is about. */
@@ -194,10 +197,13 @@ const notificationColumns = {
   event_at: "bigint",
   precedence: "bigint",
   payload: "text",
-  created_at: "timestamptz"
+  created_at: "timestamptz",
+  attempts: "bigint",
+  available_at: "timestamptz",
+  lease_owner: "text"
 } as const
 
-const insertNotifications = (rows: ReadonlyArray<NotificationRow>): SQL => {
+const insertNotifications = (rows: ReadonlyArray<QueuedNotificationRow>): SQL => {
   const given = rows.map((row) => ({
     id: row.id,
     subscription_id: row.subscriptionId,
@@ -205,12 +211,15 @@ const insertNotifications = (rows: ReadonlyArray<NotificationRow>): SQL => {
     event_at: row.eventAt,
     precedence: row.precedence,
     payload: row.payload,
-    created_at: isoOf(row.createdAt)
+    created_at: isoOf(row.createdAt),
+    attempts: row.lease === null ? 0 : 1,
+    available_at: isoOf(row.lease?.until ?? row.createdAt),
+    lease_owner: row.lease?.owner ?? null
   }))
   return sql`INSERT INTO kavach_polar_notifications
-      (id, subscription_id, user_id, event_at, precedence, payload, created_at, state, attempts, available_at, updated_at)
-    SELECT id, subscription_id, user_id, event_at, precedence, payload, created_at, 'pending', 0, created_at, created_at
-    FROM ${records("given", notificationColumns, given)} ON CONFLICT (id) DO NOTHING`
+      (id, subscription_id, user_id, event_at, precedence, payload, created_at, attempts, available_at, lease_owner,
+       state, updated_at)
+    SELECT given.*, 'pending', created_at FROM ${records("given", notificationColumns, given)} ON CONFLICT (id) DO NOTHING`
 }
 
 const checkoutColumns = { id: "text", user_id: "text", product_id: "text", created_at: "timestamptz" } as const
@@ -285,6 +294,10 @@ const isNextOfItsSubscription = sql`candidate.state = 'pending' AND candidate.id
     WHERE oldest.state = 'pending' AND oldest.subscription_id = candidate.subscription_id
     ORDER BY oldest.event_at, oldest.precedence LIMIT 1)`
 
+/** What of a notification is claimed. */
+const claimedColumns = sql`id, subscription_id AS "subscriptionId", user_id AS "userId", event_at AS "eventAt",
+      precedence, payload, ${millis(sql`created_at`)} AS "createdAt", attempts`
+
 export interface Claimed {
   readonly rows: ReadonlyArray<ClaimedNotificationRow>
   /** When the first one that is not among them can be claimed, in epoch milliseconds. */
@@ -310,8 +323,7 @@ export const claim = ({ leaseUntil, limit, now, owner }: ClaimRequest): SQL =>
     RETURNING claimed.available_at AS due, notification.*
   )
   SELECT json_build_object(
-    'rows', ${listOf(sql`SELECT id, subscription_id AS "subscriptionId", user_id AS "userId", event_at AS "eventAt",
-      precedence, payload, ${millis(sql`created_at`)} AS "createdAt", attempts FROM leased ORDER BY due, id`)},
+    'rows', ${listOf(sql`SELECT ${claimedColumns} FROM leased ORDER BY due, id`)},
     'next', (SELECT ${millis(sql`available_at`)} FROM kavach_polar_notifications AS candidate
       WHERE ${isNextOfItsSubscription} AND NOT EXISTS (SELECT FROM claimed WHERE claimed.id = candidate.id)
       ORDER BY available_at, id LIMIT 1)
@@ -323,13 +335,35 @@ export const claim = ({ leaseUntil, limit, now, owner }: ClaimRequest): SQL =>
  */
 const unhurried = sql`unhurried AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))`
 
-/** Answers with the ids of those that were completed. */
-export const complete = ({ ids, now, owner }: Completion): SQL =>
+/**
+ * Answers with `Completed`. What comes next of a subscription is skipped where another claims it at the same moment, and
+ * never passed over for a younger one, as with `claim`. The snapshot still has the completed ones as unfinished.
+ */
+export const complete = ({ ids, leaseUntil, now, owner }: Completion): SQL =>
   sql`WITH ${unhurried}, completed AS (
     UPDATE kavach_polar_notifications
     SET state = 'done', available_at = ${time(now)}, lease_owner = NULL, updated_at = ${time(now)}
-    WHERE id = ANY (${texts(ids)}) AND state = 'pending' AND lease_owner = ${text(owner)} RETURNING id
-  ) SELECT (SELECT coalesce(json_agg(id), '[]') FROM completed)::text FROM unhurried`
+    WHERE id = ANY (${texts(ids)}) AND state = 'pending' AND lease_owner = ${text(owner)} RETURNING id, subscription_id
+  ), following AS (
+    SELECT id FROM kavach_polar_notifications
+    WHERE id IN (SELECT (
+        SELECT oldest.id FROM kavach_polar_notifications AS oldest
+        WHERE oldest.state = 'pending' AND oldest.subscription_id = completed.subscription_id
+          AND oldest.id NOT IN (SELECT id FROM completed)
+        ORDER BY oldest.event_at, oldest.precedence LIMIT 1
+      ) FROM completed)
+      AND available_at <= ${time(now)} AND ${time(leaseUntil)} IS NOT NULL
+    FOR NO KEY UPDATE SKIP LOCKED
+  ), leased AS (
+    UPDATE kavach_polar_notifications AS notification
+    SET attempts = notification.attempts + 1, available_at = ${time(leaseUntil)}, lease_owner = ${text(owner)},
+      updated_at = ${time(now)}
+    FROM following WHERE notification.id = following.id RETURNING notification.*
+  )
+  SELECT json_build_object(
+    'ids', (SELECT coalesce(json_agg(id), '[]') FROM completed),
+    'next', ${listOf(sql`SELECT ${claimedColumns} FROM leased`)}
+  )::text FROM unhurried`
 
 /** Answers with how many rows it changed. */
 export const setBack = ({ availableAt, error, id, now, owner, state }: Setback): SQL =>

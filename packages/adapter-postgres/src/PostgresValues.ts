@@ -4,10 +4,10 @@
  * drivers make the same.
  */
 import { type SQL, sql } from "drizzle-orm"
-import { isoOf } from "./PostgresTime.ts"
+import { isoOrNull } from "./PostgresTime.ts"
 
 export const text = (value: string | null): SQL => sql`${value === null ? null : storable(value)}::text`
-export const time = (millis: number): SQL => sql`${isoOf(millis)}::text::timestamptz`
+export const time = (millis: number | null): SQL => sql`${isoOrNull(millis)}::text::timestamptz`
 
 /** At most so many rows. */
 export const count = (limit: number): SQL =>

@@ -42,7 +42,8 @@ export const make = (database: SqliteDatabase): StoreDriver => {
       links,
       subscriptions: [...subscriptions.values()],
       users: users()?.facts(userIds, keys.customerIds) ?? [],
-      knownUserIds: own.known(keys.userIds)
+      knownUserIds: own.known(keys.userIds),
+      untoldSubscriptionIds: own.untold(keys.subscriptionIds)
     }
   }
 
@@ -95,7 +96,7 @@ export const make = (database: SqliteDatabase): StoreDriver => {
       patiently(() =>
         transactionInPassing(
           () => statements().complete(completion),
-          (completed) => completed.length > 0
+          ({ ids }) => ids.length > 0
         )
       ),
     setBackNotification: (setback) => patiently(() => transaction(() => statements().setBack(setback), Boolean)),

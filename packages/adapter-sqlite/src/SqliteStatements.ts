@@ -6,6 +6,7 @@
  */
 import type {
   ClaimRequest,
+  Completed,
   Completion,
   DeliveryRowQuery,
   Setback,
@@ -16,7 +17,7 @@ import type {
   ClaimedNotificationRow,
   DeliveryRow,
   LinkRow,
-  NotificationRow,
+  QueuedNotificationRow,
   StoredSubscription,
   SubscriptionFact,
   SubscriptionRow
@@ -96,6 +97,13 @@ export const prepare = (drizzle: Drizzle) => {
       .prepare()
   )
 
+  const selectUntold = drizzle
+    .select({ subscriptionId: notifications.subscriptionId })
+    .from(notifications)
+    .where(and(sql`${notifications.state} = 'pending'`, among(notifications.subscriptionId, sql.placeholder("ids"))))
+    .groupBy(notifications.subscriptionId)
+    .prepare()
+
   const upsertDelivery = upsert(drizzle, deliveries, deliveries.id)
   const upsertLink = upsert(drizzle, customers, customers.customerId)
   const upsertSubscription = upsert(drizzle, subscriptions, subscriptions.id)
@@ -142,6 +150,14 @@ export const prepare = (drizzle: Drizzle) => {
     .limit(sql.placeholder("limit"))
     .prepare()
 
+  const selectOldestUntold = drizzle
+    .select()
+    .from(notifications)
+    .where(and(sql`${notifications.state} = 'pending'`, eq(notifications.subscriptionId, sql.placeholder("id"))))
+    .orderBy(asc(notifications.eventAt), asc(notifications.precedence))
+    .limit(1)
+    .prepare()
+
   const selectNextDue = drizzle
     .select({ availableAt: notifications.availableAt })
     .from(notifications)
@@ -177,8 +193,16 @@ export const prepare = (drizzle: Drizzle) => {
         eq(notifications.leaseOwner, sql.placeholder("owner"))
       )
     )
-    .returning({ id: notifications.id })
+    .returning({ subscriptionId: notifications.subscriptionId })
     .prepare()
+
+  const claimed = (
+    row: typeof notifications.$inferSelect,
+    { leaseUntil, now, owner }: Pick<ClaimRequest, "leaseUntil" | "now" | "owner">
+  ): ClaimedNotificationRow => {
+    lease.run({ id: row.id, owner, now: isoOf(now), leaseUntil: isoOf(leaseUntil) })
+    return { ...row, createdAt: millisOf(row.createdAt), attempts: row.attempts + 1 }
+  }
 
   return {
     deliveries: (ids: ReadonlyArray<string>) => selectDeliveries.all({ ids: JSON.stringify(ids) }),
@@ -201,6 +225,10 @@ export const prepare = (drizzle: Drizzle) => {
       const parameters = { userIds: JSON.stringify(userIds) }
       return [...new Set(selectOwners.flatMap((select) => select.all(parameters).map((row) => row.userId)))]
     },
+
+    /** Those of the subscriptions that have an unfinished notification. */
+    untold: (subscriptionIds: ReadonlyArray<string>): ReadonlyArray<string> =>
+      selectUntold.all({ ids: JSON.stringify(subscriptionIds) }).map((row) => row.subscriptionId),
 
     subscriptionsOf: (userId: string, which: "all" | "live"): ReadonlyArray<StoredSubscription> =>
       (which === "all" ? selectStoredOf : selectStoredLiveOf).all({ userId }),
@@ -235,26 +263,25 @@ export const prepare = (drizzle: Drizzle) => {
       insertCheckout.run({ ...row, createdAt: isoOf(row.createdAt) })
     },
 
-    insertNotification: (row: NotificationRow) => {
+    insertNotification: ({ lease, ...row }: QueuedNotificationRow) => {
       const createdAt = isoOf(row.createdAt)
       const values: typeof notifications.$inferInsert = {
         ...row,
         createdAt,
         state: "pending",
-        attempts: 0,
-        availableAt: createdAt,
-        leaseOwner: null,
+        attempts: lease === null ? 0 : 1,
+        availableAt: lease === null ? createdAt : isoOf(lease.until),
+        leaseOwner: lease?.owner ?? null,
         lastError: null,
         updatedAt: createdAt
       }
       insertNotification.run(values)
     },
 
-    claim: ({ leaseUntil, limit, now, owner }: ClaimRequest): ReadonlyArray<ClaimedNotificationRow> =>
-      selectClaimable.all({ now: isoOf(now), limit: limitOf(limit) }).map((row) => {
-        lease.run({ id: row.id, owner, now: isoOf(now), leaseUntil: isoOf(leaseUntil) })
-        return { ...row, createdAt: millisOf(row.createdAt), attempts: row.attempts + 1 }
-      }),
+    claim: (request: ClaimRequest): ReadonlyArray<ClaimedNotificationRow> =>
+      selectClaimable
+        .all({ now: isoOf(request.now), limit: limitOf(request.limit) })
+        .map((row) => claimed(row, request)),
 
     /** When the first one that is not among those just claimed can be claimed, in epoch milliseconds. */
     nextDue: (claimed: ReadonlyArray<string>): number | undefined => {
@@ -262,11 +289,23 @@ export const prepare = (drizzle: Drizzle) => {
       return row === undefined ? undefined : millisOf(row.availableAt)
     },
 
-    complete: ({ ids, now, owner }: Completion): ReadonlyArray<string> => {
+    complete: ({ ids, leaseUntil, now, owner }: Completion): Completed => {
       const at = isoOf(now)
-      return ids.filter(
-        (id) => endLease.all({ id, owner, state: "done", now: at, availableAt: at, error: null }).length > 0
-      )
+      const completed: Array<string> = []
+      const subscriptionIds = new Set<string>()
+      for (const id of ids) {
+        for (const row of endLease.all({ id, owner, state: "done", now: at, availableAt: at, error: null })) {
+          completed.push(id)
+          subscriptionIds.add(row.subscriptionId)
+        }
+      }
+      const next: Array<ClaimedNotificationRow> = []
+      for (const id of leaseUntil === null ? [] : subscriptionIds) {
+        for (const row of selectOldestUntold.all({ id })) {
+          if (leaseUntil !== null && row.availableAt <= at) next.push(claimed(row, { owner, now, leaseUntil }))
+        }
+      }
+      return { ids: completed, next }
     },
 
     setBack: ({ availableAt, error, id, now, owner, state }: Setback): boolean =>

@@ -48,7 +48,7 @@ it.live("every statement that runs often finds its rows by an index, on tables o
     yield* store.findUser(userId)
     const { claimed } = yield* store.claimNotifications({ owner: "a", limit: 20, lease: Duration.minutes(1) })
     expect(claimed).toHaveLength(20)
-    yield* store.completeNotifications([claimed[0]?.id ?? ""], "a")
+    yield* store.completeAndClaimNext([claimed[0]?.id ?? ""], { owner: "a", lease: Duration.minutes(1) })
     yield* store.deliveries({ limit: 20 })
     yield* store.deliveries({ order: "oldest", after: { receivedAt: new Date("2026-01-05"), id: "a" }, limit: 20 })
     yield* store.pruneDeliveryBodies(new Date("2026-01-02"), 20)

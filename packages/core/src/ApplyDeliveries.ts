@@ -8,8 +8,8 @@ import type { AccessPolicy } from "./AccessPolicy.ts"
 import type { Delivery, DeliveryOutcome, DeliveryState } from "./Delivery.ts"
 import type { CustomerEvent, SubscriptionEvent } from "./PolarEvent.ts"
 import * as StepKeys from "./StepKeys.ts"
-import { make as makeLedger, type StoreLedger } from "./StoreLedger.ts"
-import type { DeliveryRow } from "./StoreRows.ts"
+import { make as makeLedger, type StepClaim, type StoreLedger } from "./StoreLedger.ts"
+import type { DeliveryRow, QueuedNotificationRow } from "./StoreRows.ts"
 import type { Keys, Step } from "./StoreStep.ts"
 import type { UserId } from "./Subscription.ts"
 import { supersedes, versionOf } from "./SubscriptionVersion.ts"
@@ -22,22 +22,30 @@ export interface ApplyOptions {
   readonly now: number
   /** Whether deliveries that were dealt with before run again all the same. Default: false. */
   readonly replay?: boolean | undefined
+  /** What the step may claim of the notifications that it queues. Default: nothing. */
+  readonly claim?: StepClaim | undefined
 }
 
-/** The answer holds one outcome for each delivery, in the same order. */
+export interface AppliedDeliveries {
+  /** One for each delivery, in the same order. */
+  readonly outcomes: Arr.NonEmptyReadonlyArray<DeliveryOutcome>
+  readonly queued: ReadonlyArray<QueuedNotificationRow>
+}
+
 export const applyDeliveries = (
   deliveries: Arr.NonEmptyReadonlyArray<Delivery>,
-  { now, policy, replay = false }: ApplyOptions
-): Step<Arr.NonEmptyReadonlyArray<DeliveryOutcome>> => ({
+  { claim, now, policy, replay = false }: ApplyOptions
+): Step<AppliedDeliveries> => ({
   keys: keysOf(deliveries),
   decide: (facts) => {
-    const ledger = makeLedger(facts, policy, now)
+    const ledger = makeLedger(facts, { policy, now, claim })
     const [first, ...rest] = deliveries
-    const answer: Arr.NonEmptyReadonlyArray<DeliveryOutcome> = [
+    const outcomes: Arr.NonEmptyReadonlyArray<DeliveryOutcome> = [
       applyOne(ledger, first, now, replay),
       ...rest.map((delivery) => applyOne(ledger, delivery, now, replay))
     ]
-    return { changes: ledger.changes(), answer }
+    const changes = ledger.changes()
+    return { changes, answer: { outcomes, queued: changes.notifications } }
   }
 })
 

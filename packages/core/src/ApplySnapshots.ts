@@ -40,7 +40,7 @@ export const applySnapshots = (
   return {
     keys: wanted.keys(),
     decide: (facts) => {
-      const ledger = makeLedger(facts, policy, now)
+      const ledger = makeLedger(facts, { policy, now })
       const answer = snapshots.map((snapshot) => applyOne(ledger, snapshot, now))
       return { changes: dryRun ? noChanges : ledger.changes(), answer }
     }

@@ -173,7 +173,8 @@ const make = (options: BillingOptions = {}) =>
       Effect.map(store.subscriptionsOf(userId, "live"), (subscriptions) => AccessPolicy.current(policy, subscriptions))
 
     const apply = yield* GroupCommit.make({
-      commit: (deliveries: Arr.NonEmptyReadonlyArray<Delivery>) => store.applyDeliveries(deliveries, policy),
+      commit: (deliveries: Arr.NonEmptyReadonlyArray<Delivery>) =>
+        dispatcher.receiving(deliveries.length, (claim) => store.receiveDeliveries(deliveries, policy, claim)),
       concurrency: store.parallelSteps,
       ...sharedSteps
     })
@@ -186,7 +187,6 @@ const make = (options: BillingOptions = {}) =>
       }
       const { content } = delivery
       const outcome = yield* apply(delivery)
-      if (outcome.notified) yield* dispatcher.wake
       yield* Metric.increment(received[outcome.duplicate ? "duplicate" : outcome.state])
       const type = content._tag === "UnreadableEvent" ? (content.type ?? "unreadable") : content.type
       yield* annotate(() => ({ "delivery.type": type, "delivery.state": outcome.state }))

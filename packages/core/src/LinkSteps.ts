@@ -24,7 +24,7 @@ export interface LinkAnswer {
 export const linkCustomer = (request: LinkRequest, policy: AccessPolicy, now: number): Step<LinkAnswer> => ({
   keys: { deliveryIds: [], customerIds: [request.customerId], subscriptionIds: [], userIds: [request.userId] },
   decide: (facts) => {
-    const ledger = makeLedger(facts, policy, now)
+    const ledger = makeLedger(facts, { policy, now })
     ledger.linkCustomer(request.customerId, request.userId, request.linkedBy)
     const answer = {
       userId: ledger.link(request.customerId)?.userId ?? request.userId,
@@ -48,7 +48,7 @@ export const adoptSubscriptions = (
   return {
     keys: wanted.keys(),
     decide: (facts) => {
-      const ledger = makeLedger(facts, policy, now)
+      const ledger = makeLedger(facts, { policy, now })
       const unlinked = reports.filter(({ subscription }) => ledger.subscription(subscription.id)?.userId === null)
       const adopted = unlinked.filter((report) => identify(ledger, report) !== null)
       return { changes: ledger.changes(), answer: adopted.length }

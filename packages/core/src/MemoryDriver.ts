@@ -13,7 +13,7 @@ import type {
 } from "./StoreRows.ts"
 import type { Changes, Facts, Keys } from "./StoreStep.ts"
 
-interface QueuedNotification extends NotificationRow {
+interface StoredNotification extends NotificationRow {
   readonly state: "pending" | "done" | "dead"
   readonly attempts: number
   readonly availableAt: number
@@ -27,17 +27,35 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
   const links = new Map<string, LinkRow>()
   const subscriptions = new Map<string, SubscriptionRow>()
   const checkouts = new Map<string, CheckoutRow>()
-  const notifications = new Map<string, QueuedNotification>()
+  const notifications = new Map<string, StoredNotification>()
   const users = new Map(appUsers.map((user) => [user.id, user]))
   const projections = new Map<string, ProjectionRow>()
   const jobs = new Map<string, JobRow>()
 
+  /** The pending ones, by subscription and id. */
+  const untold = new Map<string, Map<string, StoredNotification>>()
+
+  const putNotification = (row: StoredNotification) => {
+    notifications.set(row.id, row)
+    const others = untold.get(row.subscriptionId) ?? new Map<string, StoredNotification>()
+    if (row.state === "pending") others.set(row.id, row)
+    else others.delete(row.id)
+    if (others.size > 0) untold.set(row.subscriptionId, others)
+    else untold.delete(row.subscriptionId)
+  }
+
   /** Unless somebody else has it by now. */
-  const endLease = (id: string, owner: string, outcome: Partial<QueuedNotification>): boolean => {
+  const endLease = (id: string, owner: string, outcome: Partial<StoredNotification>): boolean => {
     const row = notifications.get(id)
     if (row === undefined || row.state !== "pending" || row.leaseOwner !== owner) return false
-    notifications.set(id, { ...row, ...outcome, leaseOwner: null, leaseUntil: null })
+    putNotification({ ...row, ...outcome, leaseOwner: null, leaseUntil: null })
     return true
+  }
+
+  const claim = (row: StoredNotification, leaseOwner: string, leaseUntil: number): ClaimedNotificationRow => {
+    const claimed = { ...row, attempts: row.attempts + 1, leaseOwner, leaseUntil }
+    putNotification(claimed)
+    return claimed
   }
 
   const load = (keys: Keys): Facts => {
@@ -62,7 +80,8 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
           ({ id, polarCustomerId }) =>
             concerned.has(id) || (polarCustomerId !== null && customerIds.has(polarCustomerId))
         ),
-      knownUserIds: keys.userIds.filter((id) => owners.has(id))
+      knownUserIds: keys.userIds.filter((id) => owners.has(id)),
+      untoldSubscriptionIds: keys.subscriptionIds.filter((id) => untold.has(id))
     }
   }
 
@@ -87,13 +106,13 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
     }
     for (const row of changes.notifications) {
       if (notifications.has(row.id)) continue
-      notifications.set(row.id, {
+      putNotification({
         ...row,
         state: "pending",
-        attempts: 0,
+        attempts: row.lease === null ? 0 : 1,
         availableAt: row.createdAt,
-        leaseOwner: null,
-        leaseUntil: null,
+        leaseOwner: row.lease?.owner ?? null,
+        leaseUntil: row.lease?.until ?? null,
         lastError: null
       })
     }
@@ -116,24 +135,23 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
         .sort((a, b) => b.linkedAt - a.linkedAt || compare(a.customerId, b.customerId))[0]?.customerId,
     findUser: (userId) => users.get(userId),
     claimNotifications: ({ leaseUntil, limit, now, owner }) => {
-      const oldest = new Map<string, QueuedNotification>()
-      for (const row of notifications.values()) {
-        if (row.state !== "pending") continue
-        const other = oldest.get(row.subscriptionId)
-        if (other === undefined || isOlder(row, other)) oldest.set(row.subscriptionId, row)
-      }
-      const claimableAt = (row: QueuedNotification) => Math.max(row.availableAt, row.leaseUntil ?? 0)
-      const due = values(oldest).sort((a, b) => claimableAt(a) - claimableAt(b) || compare(a.id, b.id))
+      const due = values(untold)
+        .flatMap(oldestOf)
+        .sort((a, b) => claimableAt(a) - claimableAt(b) || compare(a.id, b.id))
       const rows = due.filter((row) => claimableAt(row) <= now).slice(0, limit)
-      for (const row of rows) {
-        notifications.set(row.id, { ...row, attempts: row.attempts + 1, leaseOwner: owner, leaseUntil })
-      }
       const rest = due.find((row) => !rows.includes(row))
       const nextDueAt = rest !== undefined ? Math.max(claimableAt(rest), now) : rows.length > 0 ? leaseUntil : null
-      return { rows: rows.map((row): ClaimedNotificationRow => ({ ...row, attempts: row.attempts + 1 })), nextDueAt }
+      return { rows: rows.map((row) => claim(row, owner, leaseUntil)), nextDueAt }
     },
-    completeNotifications: ({ ids, now, owner }) =>
-      ids.filter((id) => endLease(id, owner, { state: "done", availableAt: now })),
+    completeNotifications: ({ ids, leaseUntil, now, owner }) => {
+      const completed = ids.filter((id) => endLease(id, owner, { state: "done", availableAt: now }))
+      if (leaseUntil === null) return { ids: completed, next: [] }
+      const subscriptionIds = new Set(completed.flatMap((id) => notifications.get(id)?.subscriptionId ?? []))
+      const next = [...subscriptionIds]
+        .flatMap((id) => oldestOf(untold.get(id) ?? new Map()))
+        .filter((row) => claimableAt(row) <= now)
+      return { ids: completed, next: next.map((row) => claim(row, owner, leaseUntil)) }
+    },
     setBackNotification: ({ availableAt, error, id, now, owner, state }) =>
       endLease(id, owner, { state, availableAt: availableAt ?? now, lastError: error }),
     deliveries: (query) =>
@@ -210,6 +228,17 @@ const values = <A>(map: ReadonlyMap<string, A>): Array<A> => [...map.values()]
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
 const newestFirst = (a: DeliveryRow, b: DeliveryRow): number => b.receivedAt - a.receivedAt || compare(a.id, b.id)
+
+const claimableAt = ({ availableAt, leaseUntil }: StoredNotification): number => Math.max(availableAt, leaseUntil ?? 0)
+
+/** Of one subscription. */
+const oldestOf = (rows: ReadonlyMap<string, StoredNotification>): ReadonlyArray<StoredNotification> => {
+  let oldest: StoredNotification | undefined
+  for (const row of rows.values()) {
+    if (oldest === undefined || isOlder(row, oldest)) oldest = row
+  }
+  return oldest === undefined ? [] : [oldest]
+}
 
 const isOlder = (a: NotificationRow, b: NotificationRow): boolean =>
   a.eventAt === b.eventAt ? a.precedence < b.precedence : a.eventAt < b.eventAt

@@ -4,7 +4,6 @@
  * Notifications are claimed from the store under a lease, so several processes share the work, and what a dead process
  * held is taken over when its lease runs out.
  */
-import type * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -22,9 +21,10 @@ import * as GroupCommit from "./internal/groupCommit.ts"
 import { realClock } from "./internal/now.ts"
 import { randomId } from "./internal/randomId.ts"
 import { traced } from "./internal/traced.ts"
+import * as WaitingLine from "./internal/waitingLine.ts"
 import type { ClaimedNotification } from "./Notification.ts"
 import { SubscriptionListener } from "./SubscriptionListener.ts"
-import { SubscriptionStore } from "./SubscriptionStore.ts"
+import { type NotificationClaim, type ReceivedDeliveries, SubscriptionStore } from "./SubscriptionStore.ts"
 
 export interface DispatcherOptions {
   /** How many callbacks run at once in this process. Default 16. */
@@ -44,6 +44,14 @@ export class NotificationDispatcher extends Context.Tag("@kavach-polar/core/Noti
   {
     /** Says that something was queued. Returns at once. */
     readonly wake: Effect.Effect<void>
+    /**
+     * Receives deliveries, and delivers at once what the step claims for this process; sees to the rest as after a `wake`.
+     * `most` is how many notifications the step may have a use for.
+     */
+    readonly receiving: <E>(
+      most: number,
+      receive: (claim: NotificationClaim) => Effect.Effect<ReceivedDeliveries, E>
+    ) => Effect.Effect<ReceivedDeliveries["outcomes"], E>
   }
 >() {}
 
@@ -54,7 +62,9 @@ const longestClaim = Duration.seconds(5)
  * What is queued, and what has ended, within so short a time is taken and written together: nobody notices ten
  * milliseconds, and each step costs as much as a delivery's own. Where time is a test's, nothing is gained by it.
  */
-const gathering = Effect.map(Effect.clock, (clock) => (clock === realClock ? Effect.sleep("10 millis") : undefined))
+const gathering = Effect.map(Effect.clock, (clock) =>
+  clock === realClock ? Effect.sleep("10 millis") : GroupCommit.restArrived
+)
 
 const sharedSteps = {
   longestWait: 3000,
@@ -65,10 +75,21 @@ const sharedSteps = {
   blamesOne: () => false
 }
 
+/** A notification that this process holds the lease of. */
+interface Held {
+  readonly notification: ClaimedNotification
+  /** Epoch milliseconds. A call that began later might outlast its lease. */
+  readonly beginsBefore: number
+  readonly leaseUntil: number
+  /** Whether it had waited for another of its subscription, and more may wait for it. */
+  readonly isNext: boolean
+}
+
 const make = (options: DispatcherOptions = {}) =>
   Effect.gen(function* () {
     const store = yield* SubscriptionStore
     const listener = yield* SubscriptionListener
+    const clock = yield* Effect.clock
     const owner = yield* randomId
     const gather = yield* gathering
     const concurrency = Math.max(1, options.concurrency ?? 16)
@@ -78,18 +99,75 @@ const make = (options: DispatcherOptions = {}) =>
     const pollMillis = Duration.toMillis(options.pollInterval ?? Duration.seconds(30))
     // Twice the limit of a call, so that a slow write of the outcome does not lose the lease.
     const lease = Duration.max(Duration.times(timeout, 2), Duration.seconds(10))
+    const leaseMillis = Duration.toMillis(lease)
 
     const signal = yield* Queue.sliding<void>(1)
     const wake = Effect.asVoid(Queue.offer(signal, undefined))
 
+    const look = yield* Alarm.make(wake)
+    const lookAgain = (at: number) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => look(Math.min(at, now + pollMillis)))
+
+    /**
+     * The subscriptions of what is held, and whether something was queued behind it. What completes it finds that, unless
+     * both happened at the same time.
+     */
+    const held = new Map<string, boolean>()
+
+    // Leases that were promised to steps which have not ended.
+    let promised = 0
+
+    // Whether there may be more to take than was taken last.
+    let more = true
+
+    // Whether something was queued behind what this process does not hold.
+    let isBehindOthers = false
+
+    // Whether outcomes were written since the last look. These were gathered, and what waited for them need not wait again.
+    let settledSome = false
+
+    let isClosing = false
+
+    const take = (claimed: ReadonlyArray<ClaimedNotification>, since: number, isNext: boolean): Effect.Effect<void> => {
+      for (const { subscription } of claimed) held.set(subscription.id, false)
+      return line.add(
+        claimed.map((notification) => ({
+          notification,
+          beginsBefore: since + leaseMillis / 4,
+          leaseUntil: since + leaseMillis,
+          isNext
+        }))
+      )
+    }
+
+    const complete = (all: ReadonlyArray<Held>) =>
+      Effect.uninterruptibleMask((restore) => {
+        const since = clock.unsafeCurrentTimeMillis()
+        const ids = all.map(({ notification }) => notification.id)
+        const completing = isClosing
+          ? Effect.map(store.completeNotifications(ids, owner), (completed) => ({ completed, claimed: [] }))
+          : store.completeAndClaimNext(ids, { owner, lease })
+        return Effect.flatMap(restore(completing), ({ claimed, completed }) => {
+          let wasMissed = false
+          for (const { notification } of all) {
+            wasMissed ||= held.get(notification.subscription.id) === true
+            held.delete(notification.subscription.id)
+          }
+          const wereHeld = new Set(completed)
+          return take(claimed, since, true).pipe(
+            Effect.zipRight(wasMissed ? wake : Effect.void),
+            Effect.as(ids.map((id) => wereHeld.has(id)))
+          )
+        })
+      })
+
+    // One after the other of a subscription: there, gathering would be all that its notifications do.
+    let urgent = 0
+
     // Made before the calls, so that it ends after them.
-    const complete = yield* GroupCommit.make({
-      commit: (ids: Arr.NonEmptyReadonlyArray<string>) =>
-        Effect.map(store.completeNotifications(ids, owner), (completed) => {
-          const held = new Set(completed)
-          return ids.map((id) => held.has(id))
-        }),
-      gather,
+    const completed = yield* GroupCommit.make({
+      commit: complete,
+      gather: Effect.suspend(() => (urgent > 0 ? GroupCommit.restArrived : gather)),
       ...sharedSteps
     })
 
@@ -99,7 +177,14 @@ const make = (options: DispatcherOptions = {}) =>
     // Closing the scope first stops the loop, which takes nothing new, and then waits for the calls under way.
     const calls = yield* FiberSet.make<void>()
     yield* Effect.addFinalizer(() =>
-      FiberSet.awaitEmpty(calls).pipe(Effect.timeoutOption(timeout), Effect.interruptible, Effect.asVoid)
+      Effect.suspend(() => {
+        isClosing = true
+        return FiberSet.awaitEmpty(calls).pipe(
+          Effect.timeoutOption(timeout),
+          Effect.interruptible,
+          Effect.ensuring(Effect.sync(line.clear))
+        )
+      })
     )
 
     const afterFailure = (notification: ClaimedNotification, failure: Cause.Cause<unknown>) =>
@@ -119,51 +204,77 @@ const make = (options: DispatcherOptions = {}) =>
         return yield* store.retryNotification(notification.id, owner, detail, delay)
       })
 
-    const settle = (notification: ClaimedNotification, limit: CallLimit, exit: Exit.Exit<void, unknown>) => {
-      if (Exit.isSuccess(exit)) return Effect.interruptible(complete(notification.id))
-      // Its own interruption is still pending, and nothing interruptible would run any more.
-      if (limit.exceeded()) return afterFailure(notification, tookTooLong)
-      return Effect.interruptible(afterFailure(notification, exit.cause))
-    }
-
     const tookTooLong = Cause.fail(new Cause.TimeoutException(`it took longer than ${Duration.format(timeout)}`))
 
-    // Calls that run; not those whose outcome is only being written.
-    let running = 0
+    /** It is not this process's any more, and may soon be somebody's. */
+    const letGo = ({ notification }: Held) =>
+      Effect.suspend(() => {
+        held.delete(notification.subscription.id)
+        settledSome = true
+        return wake
+      })
 
-    // Whether there may be more to take than was taken last.
-    let more = true
+    const settleSuccess = (one: Held) => {
+      const isUrgent = one.isNext || held.get(one.notification.subscription.id) === true
+      if (isUrgent) urgent++
+      return completed(one).pipe(
+        Effect.ensuring(
+          Effect.sync(() => {
+            if (isUrgent) urgent--
+          })
+        ),
+        Effect.flatMap((wasHeld) => (wasHeld ? Effect.void : letGo(one)))
+      )
+    }
 
-    // Whether outcomes were written since the last look. These were gathered, and what waited for them need not wait again.
-    let settledSome = false
+    const settle = (one: Held, limit: CallLimit, exit: Exit.Exit<void, unknown>) => {
+      if (Exit.isSuccess(exit)) return Effect.interruptible(settleSuccess(one))
+      const failed = limit.exceeded()
+        ? // Its own interruption is still pending, and nothing interruptible would run any more.
+          afterFailure(one.notification, tookTooLong)
+        : Effect.interruptible(afterFailure(one.notification, exit.cause))
+      return Effect.zipRight(failed, letGo(one))
+    }
 
     /** Part of an uninterruptible turn: only the call itself can be interrupted, and at a stop what comes after it. */
-    const deliver = (notification: ClaimedNotification, limit: CallLimit) =>
-      Effect.exit(Effect.interruptible(Effect.suspend(() => listener.onSubscriptionChange(notification)))).pipe(
+    const deliver = (one: Held, limit: CallLimit, ended: Effect.Effect<void>) =>
+      Effect.exit(Effect.interruptible(Effect.suspend(() => listener.onSubscriptionChange(one.notification)))).pipe(
         Effect.flatMap((exit) => {
-          running--
-          const settled = settle(notification, limit, exit)
+          const settled = settle(one, limit, exit)
           limit.end()
-          // There is room for another, for which somebody may wait.
-          return more ? Effect.zipRight(wake, settled) : settled
+          return ended.pipe(
+            // There is room for another, for which somebody may wait.
+            Effect.zipRight(Effect.suspend(() => (more ? wake : Effect.void))),
+            Effect.zipRight(settled)
+          )
         }),
         // The outcome could not be written: the lease runs out and somebody calls again.
         Effect.catchAllCause((cause) =>
           Cause.isInterruptedOnly(cause)
             ? Effect.void
-            : Effect.logError("The outcome of a subscription callback was not stored.", cause)
-        ),
-        Effect.zipRight(
-          Effect.suspend(() => {
-            settledSome = true
-            return wake
-          })
+            : Effect.zipRight(
+                Effect.logError("The outcome of a subscription callback was not stored.", cause),
+                letGo(one)
+              )
         ),
         traced("NotificationDispatcher.deliver", () => ({
           root: true,
-          attributes: { "notification.id": notification.id, "notification.attempt": notification.attempt }
+          attributes: { "notification.id": one.notification.id, "notification.attempt": one.notification.attempt }
         }))
       )
+
+    const line = WaitingLine.make<Held>({
+      concurrency,
+      clock,
+      start: (one, ended) => {
+        if (clock.unsafeCurrentTimeMillis() < one.beginsBefore) {
+          return limits.start((limit) => FiberSet.run(calls, deliver(one, limit, ended)))
+        }
+        // It has waited for too long: whoever finds it when its lease has run out calls.
+        held.delete(one.notification.subscription.id)
+        return Effect.zipRight(look(one.leaseUntil), ended)
+      }
+    })
 
     // What the store is asked to claim is awaited and started even when the loop is being stopped: a lease that nobody uses
     // would hold it up. A store that does not answer does not hold up the stop for ever.
@@ -172,21 +283,25 @@ const make = (options: DispatcherOptions = {}) =>
         .claimNotifications({ owner, limit, lease })
         .pipe(Effect.interruptible, Effect.disconnect, Effect.timeout(longestClaim))
 
+    const room = () => Math.max(0, line.room() - promised)
+
     /** Succeeds with when to look again, unless woken earlier. */
     const takeTurn = Effect.gen(function* () {
       settledSome = false
-      const free = concurrency - running
-      if (free <= 0) {
+      const wasBehindOthers = isBehindOthers
+      isBehindOthers = false
+      const free = room()
+      if (free === 0) {
         more = true
         return Number.POSITIVE_INFINITY
       }
+      const since = clock.unsafeCurrentTimeMillis()
       const { claimed, nextDueAt } = yield* claim(free)
       more = claimed.length === free
-      running += claimed.length
-      for (const notification of claimed) {
-        yield* limits.start((limit) => FiberSet.run(calls, deliver(notification, limit)))
-      }
-      return nextDueAt === null || more ? Number.POSITIVE_INFINITY : nextDueAt
+      yield* take(claimed, since, false)
+      if (more) return Number.POSITIVE_INFINITY
+      // Whoever completed what was before it may not have seen it, nor this look what was being completed.
+      return Math.min(nextDueAt ?? Number.POSITIVE_INFINITY, wasBehindOthers ? since + 1000 : Number.POSITIVE_INFINITY)
     }).pipe(
       Effect.catchAllCause((cause) =>
         Effect.as(
@@ -196,16 +311,47 @@ const make = (options: DispatcherOptions = {}) =>
       )
     )
 
-    const look = yield* Alarm.make(wake)
-    const lookAgain = (at: number) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) => look(Math.min(at, now + pollMillis)))
+    const receiving = <E>(
+      most: number,
+      receive: (claim: NotificationClaim) => Effect.Effect<ReceivedDeliveries, E>
+    ): Effect.Effect<ReceivedDeliveries["outcomes"], E> =>
+      Effect.uninterruptibleMask((restore) => {
+        const since = clock.unsafeCurrentTimeMillis()
+        const limit = isClosing ? 0 : Math.min(room(), most)
+        promised += limit
+        return restore(receive({ owner, limit, lease })).pipe(
+          Effect.ensuring(
+            Effect.sync(() => {
+              promised -= limit
+            })
+          ),
+          Effect.flatMap(({ claimed, outcomes, unclaimed }) =>
+            take(claimed, since, false).pipe(
+              Effect.zipRight(Effect.suspend(() => (isLeft(unclaimed) ? wake : Effect.void))),
+              Effect.as(outcomes)
+            )
+          )
+        )
+      })
+
+    /** Whether somebody has to look for what was queued of these subscriptions. */
+    const isLeft = (subscriptionIds: ReadonlyArray<string>): boolean => {
+      let isSome = false
+      for (const id of subscriptionIds) {
+        if (held.has(id)) held.set(id, true)
+        else isSome = true
+      }
+      isBehindOthers ||= isSome
+      return isSome
+    }
+
     yield* lookAgain(Number.POSITIVE_INFINITY)
 
     yield* Queue.take(signal).pipe(
       // Whoever has been woken takes its turn, even when it is just being stopped.
       Effect.zipRight(
         Effect.uninterruptible(
-          Effect.suspend(() => (more || settledSome || gather === undefined ? Effect.void : gather)).pipe(
+          Effect.suspend(() => (more || settledSome ? Effect.void : gather)).pipe(
             Effect.zipRight(takeTurn),
             Effect.flatMap(lookAgain)
           )
@@ -215,7 +361,7 @@ const make = (options: DispatcherOptions = {}) =>
       Effect.forkScoped
     )
 
-    return { wake } as const
+    return { wake, receiving } as const
   })
 
 /** Starts with the layer and drains with its scope: calls under way get their time limit to finish. */
@@ -229,7 +375,9 @@ export const layer = (
  * processes that have, at their next look.
  */
 export const layerElsewhere: Layer.Layer<NotificationDispatcher> = Layer.succeed(NotificationDispatcher, {
-  wake: Effect.void
+  wake: Effect.void,
+  receiving: (_most, receive) =>
+    Effect.map(receive({ owner: "", limit: 0, lease: Duration.zero }), ({ outcomes }) => outcomes)
 })
 
 /** Doubles with each attempt, up to an hour; between half of that and all of it, so that many do not come back at once. */

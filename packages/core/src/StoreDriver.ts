@@ -20,6 +20,13 @@ export interface Completion {
   /** Who claimed them; nothing is completed for anybody else. */
   readonly owner: string
   readonly now: number
+  /** For what is claimed in their place; `null` claims nothing. */
+  readonly leaseUntil: number | null
+}
+
+export interface Completed {
+  readonly ids: ReadonlyArray<string>
+  readonly next: ReadonlyArray<ClaimedNotificationRow>
 }
 
 /** What becomes of a notification that the callback did not take. */
@@ -111,8 +118,11 @@ export interface StoreDriver {
     request: ClaimRequest
   ) => Awaitable<{ readonly rows: ReadonlyArray<ClaimedNotificationRow>; readonly nextDueAt: number | null }>
 
-  /** Makes those `done` on which `owner` holds the lease, and answers with their ids. */
-  readonly completeNotifications: (completion: Completion) => Awaitable<ReadonlyArray<string>>
+  /**
+   * Makes those `done` on which `owner` holds the lease, and answers with their ids. Claims in their place what is then the
+   * oldest unfinished one of each of their subscriptions, if it is due and nobody holds a lease on it.
+   */
+  readonly completeNotifications: (completion: Completion) => Awaitable<Completed>
 
   /** Ends the lease without success. `false`, and nothing written, unless `owner` holds it. */
   readonly setBackNotification: (setback: Setback) => Awaitable<boolean>

@@ -10,10 +10,11 @@ import { encodePayload } from "./StoredJson.ts"
 import type {
   DeliveryFact,
   DeliveryRow,
+  Lease,
   LinkRow,
   LinkSource,
-  NotificationRow,
   ProjectionRow,
+  QueuedNotificationRow,
   SubscriptionFact,
   SubscriptionRow
 } from "./StoreRows.ts"
@@ -40,7 +41,23 @@ export interface StoreLedger {
   readonly changes: () => Changes
 }
 
-export const make = (facts: Facts, policy: AccessPolicy, now: number): StoreLedger => {
+export interface LedgerOptions {
+  readonly policy: AccessPolicy
+  /** Epoch milliseconds. */
+  readonly now: number
+  /** Who delivers at once what is queued, as much of it as there is room for. */
+  readonly claim?: StepClaim | undefined
+}
+
+/** What a step may claim of the notifications that it queues. */
+export interface StepClaim {
+  readonly owner: string
+  readonly limit: number
+  /** Epoch milliseconds. */
+  readonly leaseUntil: number
+}
+
+export const make = (facts: Facts, { claim, now, policy }: LedgerOptions): StoreLedger => {
   const deliveries = new Map<string, DeliveryFact>(facts.deliveries.map((row) => [row.id, row]))
   const links = new Map(facts.links.map((row) => [row.customerId, row]))
   const subscriptions = new Map(facts.subscriptions.map((row) => [row.id, row]))
@@ -55,7 +72,7 @@ export const make = (facts: Facts, policy: AccessPolicy, now: number): StoreLedg
   const written = new Map<string, SubscriptionRow>()
   const adopted = new Map<string, Changes["adoptions"][number]>()
   const releases: Array<Changes["releases"][number]> = []
-  const notifications = new Map<string, NotificationRow>()
+  const notifications = new Map<string, QueuedNotificationRow>()
   const concerned = new Set<string>()
 
   const putLink = (row: LinkRow) => {
@@ -63,8 +80,20 @@ export const make = (facts: Facts, policy: AccessPolicy, now: number): StoreLedg
     linked.set(row.customerId, row)
   }
 
-  const notify = (userId: string, subscription: SubscriptionFact) => {
+  // Of which something is to be told first, in this step's order or an earlier one's.
+  const untold = new Set(facts.untoldSubscriptionIds)
+  let room = claim?.limit ?? 0
+
+  /** Only for a subscription that the keys name: of others it is not known whether something is untold. */
+  const leaseOn = (subscriptionId: string): Lease | null => {
+    if (claim === undefined || room <= 0 || untold.has(subscriptionId)) return null
+    room--
+    return { owner: claim.owner, until: claim.leaseUntil }
+  }
+
+  const notify = (userId: string, subscription: SubscriptionFact, lease: Lease | null) => {
     const id = `${subscription.id}:${subscription.eventAt}:${subscription.precedence}`
+    untold.add(subscription.id)
     notifications.set(id, {
       id,
       subscriptionId: subscription.id,
@@ -72,7 +101,8 @@ export const make = (facts: Facts, policy: AccessPolicy, now: number): StoreLedg
       eventAt: subscription.eventAt,
       precedence: subscription.precedence,
       payload: encodePayload(subscription),
-      createdAt: now
+      createdAt: now,
+      lease
     })
   }
 
@@ -99,7 +129,7 @@ export const make = (facts: Facts, policy: AccessPolicy, now: number): StoreLedg
     subscriptions.set(subscriptionId, { ...fact, userId })
     release("subscriptionId", subscriptionId, userId)
     concerned.add(userId)
-    notify(userId, fact)
+    notify(userId, fact, null)
   }
 
   const linkCustomer = (customerId: string, userId: string, linkedBy: LinkSource) => {
@@ -174,7 +204,9 @@ export const make = (facts: Facts, policy: AccessPolicy, now: number): StoreLedg
       adopted.delete(row.id)
       if (row.userId === null) return
       concerned.add(row.userId)
-      if (before === undefined || before.userId === null || looksDifferent(before, row)) notify(row.userId, row)
+      if (before === undefined || before.userId === null || looksDifferent(before, row)) {
+        notify(row.userId, row, leaseOn(row.id))
+      }
     },
     adopt,
     queued: () => notifications.size,

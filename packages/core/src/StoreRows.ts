@@ -84,6 +84,18 @@ export interface NotificationRow {
   readonly createdAt: number
 }
 
+/** A notification as a step queues it. */
+export interface QueuedNotificationRow extends NotificationRow {
+  /** Whose first attempt has begun, and until when nobody else may; `null` leaves it to whoever claims it. */
+  readonly lease: Lease | null
+}
+
+export interface Lease {
+  readonly owner: string
+  /** Epoch milliseconds. */
+  readonly until: number
+}
+
 /** A notification that this process may deliver until its lease ends. */
 export interface ClaimedNotificationRow extends NotificationRow {
   /** How often it was tried before. */

@@ -10,8 +10,8 @@ import type {
   DeliveryFact,
   DeliveryRow,
   LinkRow,
-  NotificationRow,
   ProjectionRow,
+  QueuedNotificationRow,
   SubscriptionFact,
   SubscriptionRow,
   UserFact
@@ -40,6 +40,8 @@ export interface Facts {
   readonly users: ReadonlyArray<UserFact>
   /** Those of `userIds` that have a link or a checkout. */
   readonly knownUserIds: ReadonlyArray<string>
+  /** Those of `subscriptionIds` that have an unfinished notification. */
+  readonly untoldSubscriptionIds: ReadonlyArray<string>
 }
 
 /** What to write. Rows replace what has their key, except where noted. */
@@ -58,8 +60,8 @@ export interface Changes {
   }>
   /** Only rows that exist are updated; a user without a row has no projection. */
   readonly projections: ReadonlyArray<ProjectionRow>
-  /** Inserted unless the id exists. */
-  readonly notifications: ReadonlyArray<NotificationRow>
+  /** Inserted unless the id exists. With a lease it is as `claimNotifications` would leave it. */
+  readonly notifications: ReadonlyArray<QueuedNotificationRow>
   /** Inserted unless the id exists. */
   readonly checkouts: ReadonlyArray<CheckoutRow>
 }

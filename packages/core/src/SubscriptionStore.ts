@@ -65,6 +65,22 @@ export interface Job {
   readonly report: string | null
 }
 
+/** Which notifications are taken, for whom and for how long. */
+export interface NotificationClaim {
+  readonly owner: string
+  /** At most so many. */
+  readonly limit: number
+  readonly lease: Duration.Duration
+}
+
+export interface ReceivedDeliveries {
+  /** One for each delivery, in the same order. */
+  readonly outcomes: Arr.NonEmptyReadonlyArray<DeliveryOutcome>
+  readonly claimed: ReadonlyArray<ClaimedNotification>
+  /** Subscriptions of which notifications were queued for whoever claims them later. */
+  readonly unclaimed: ReadonlyArray<SubscriptionId>
+}
+
 export interface SubscriptionStoreService {
   /** How many steps get on faster side by side than one after the other. */
   readonly parallelSteps: number
@@ -82,6 +98,16 @@ export interface SubscriptionStoreService {
     policy: AccessPolicy,
     options?: { readonly replay?: boolean | undefined }
   ) => Effect.Effect<Arr.NonEmptyReadonlyArray<DeliveryOutcome>, StoreError>
+
+  /**
+   * The same for deliveries that have just arrived, for whoever delivers notifications: of those that the step queues it
+   * claims some at once. A claimed one is the only unfinished one of its subscription.
+   */
+  readonly receiveDeliveries: (
+    deliveries: Arr.NonEmptyReadonlyArray<Delivery>,
+    policy: AccessPolicy,
+    claim: NotificationClaim
+  ) => Effect.Effect<ReceivedDeliveries, StoreError>
 
   /**
    * Makes the store say what Polar's API said, in one atomic step, where that is newer or is certain to know better.
@@ -138,11 +164,9 @@ export interface SubscriptionStoreService {
    * ever taken, and none while another holds it. `nextDueAt` is the time in epoch milliseconds at which there may be
    * more to take, if anything is queued.
    */
-  readonly claimNotifications: (claim: {
-    readonly owner: string
-    readonly limit: number
-    readonly lease: Duration.Duration
-  }) => Effect.Effect<
+  readonly claimNotifications: (
+    claim: NotificationClaim
+  ) => Effect.Effect<
     { readonly claimed: ReadonlyArray<ClaimedNotification>; readonly nextDueAt: number | null },
     StoreError
   >
@@ -152,6 +176,18 @@ export interface SubscriptionStoreService {
     ids: ReadonlyArray<string>,
     owner: string
   ) => Effect.Effect<ReadonlyArray<string>, StoreError>
+
+  /**
+   * The same, and claims what can be claimed next of their subscriptions, which it was the turn of the completed ones to tell
+   * of.
+   */
+  readonly completeAndClaimNext: (
+    ids: ReadonlyArray<string>,
+    claim: Omit<NotificationClaim, "limit">
+  ) => Effect.Effect<
+    { readonly completed: ReadonlyArray<string>; readonly claimed: ReadonlyArray<ClaimedNotification> },
+    StoreError
+  >
 
   /** The callback failed; try again after `delay`. `false` when the lease was lost meanwhile. */
   readonly retryNotification: (
@@ -247,7 +283,16 @@ export const make = (driver: StoreDriver): SubscriptionStoreService => {
     applyDeliveries: (deliveries, policy, { replay } = {}) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
         run("applyDeliveries", ApplyDeliveries.applyDeliveries(deliveries, { policy, now, replay }))
-      ).pipe(span("applyDeliveries")),
+      ).pipe(
+        Effect.map(({ outcomes }) => outcomes),
+        span("applyDeliveries")
+      ),
+
+    receiveDeliveries: (deliveries, policy, { lease, limit, owner }) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        const claim = { owner, limit, leaseUntil: now + Duration.toMillis(lease) }
+        return run("receiveDeliveries", ApplyDeliveries.applyDeliveries(deliveries, { policy, now, claim }))
+      }).pipe(Effect.flatMap(received), span("receiveDeliveries")),
 
     applySnapshots: (snapshots, policy, { dryRun }) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
@@ -315,14 +360,24 @@ export const make = (driver: StoreDriver): SubscriptionStoreService => {
         const { nextDueAt, rows } = yield* attempt("claimNotifications", () =>
           driver.claimNotifications({ owner, limit, now, leaseUntil: now + Duration.toMillis(lease) })
         )
-        const claimed = yield* Effect.forEach(rows, decodeNotification)
+        const claimed = yield* Effect.forEach(rows, decodeNotification("claimNotifications"))
         return { claimed, nextDueAt }
       }),
 
     completeNotifications: (ids, owner) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        attempt("completeNotifications", () => driver.completeNotifications({ ids, owner, now }))
-      ),
+        attempt("completeNotifications", () => driver.completeNotifications({ ids, owner, now, leaseUntil: null }))
+      ).pipe(Effect.map((completed) => completed.ids)),
+
+    completeAndClaimNext: (ids, { lease, owner }) =>
+      Effect.gen(function* () {
+        const now = yield* Clock.currentTimeMillis
+        const { ids: completed, next } = yield* attempt("completeNotifications", () =>
+          driver.completeNotifications({ ids, owner, now, leaseUntil: now + Duration.toMillis(lease) })
+        )
+        const claimed = yield* Effect.forEach(next, decodeNotification("completeNotifications"))
+        return { completed, claimed }
+      }),
 
     retryNotification: (id, owner, error, delay) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
@@ -427,13 +482,27 @@ const decodeSubscription =
       onSome: Effect.succeed
     })
 
-const decodeNotification = (row: ClaimedNotificationRow): Effect.Effect<ClaimedNotification, StoreError> =>
-  Option.match(StoredJson.decodePayload(row.payload), {
-    onNone: () => unreadableRow("claimNotifications", `the payload of notification ${row.id}`),
-    onSome: (subscription) =>
-      // What is stored of a user's id was one.
-      Effect.succeed({ id: row.id, userId: row.userId as UserId, subscription, attempt: row.attempts })
-  })
+const decodeNotification =
+  (operation: string) =>
+  (row: ClaimedNotificationRow): Effect.Effect<ClaimedNotification, StoreError> =>
+    Option.match(StoredJson.decodePayload(row.payload), {
+      onNone: () => unreadableRow(operation, `the payload of notification ${row.id}`),
+      onSome: (subscription) =>
+        // What is stored of a user's id was one.
+        Effect.succeed({ id: row.id, userId: row.userId as UserId, subscription, attempt: row.attempts })
+    })
+
+const received = ({
+  outcomes,
+  queued
+}: ApplyDeliveries.AppliedDeliveries): Effect.Effect<ReceivedDeliveries, StoreError> => {
+  const leased = queued.filter(({ lease }) => lease !== null)
+  const unclaimed = new Set(queued.flatMap((row) => (row.lease === null ? [row.subscriptionId as SubscriptionId] : [])))
+  return Effect.map(
+    Effect.forEach(leased, (row) => decodeNotification("receiveDeliveries")({ ...row, attempts: 1 })),
+    (claimed) => ({ outcomes, claimed, unclaimed: [...unclaimed] })
+  )
+}
 
 const unreadableRow = (operation: string, what: string) =>
   new StoreError({ operation, reason: "schema", detail: `${what} is not as this version writes it` })

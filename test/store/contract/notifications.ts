@@ -1,6 +1,9 @@
 import { randomUUID } from "node:crypto"
 import { expect } from "@effect/vitest"
+import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
+import type { Delivery } from "@kavach-polar/core/Delivery"
 import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
+import type * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -245,6 +248,179 @@ export const notifications = ({ it, nextUser }: ContractSuite): void => {
     )
   )
 
+  /** A step that claims what it may of what it queues. */
+  const receive = (deliveries: Arr.NonEmptyReadonlyArray<Delivery>, owner: string, limit = 100) =>
+    Effect.flatMap(SubscriptionStore, (store) =>
+      store.receiveDeliveries(deliveries, defaultPolicy, { owner, limit, lease })
+    )
+
+  const completeAndClaimNext = (ids: ReadonlyArray<string>, owner: string) =>
+    Effect.flatMap(SubscriptionStore, (store) => store.completeAndClaimNext(ids, { owner, lease }))
+
+  const idsOf = (claimed: ReadonlyArray<{ readonly id: string }>) => claimed.map(({ id }) => id)
+
+  it.effect("who receives deliveries gets what they queue, and keeps others away until the lease ends", () =>
+    emptied(
+      Effect.gen(function* () {
+        const store = yield* SubscriptionStore
+        const { id: externalId } = nextUser()
+        const scene = newScene()
+        const delivery = subscriptionDelivery(scene, "created", { externalId })
+        const received = yield* receive([delivery], "first")
+        expect(received.outcomes).toMatchObject([{ id: delivery.id, state: "applied", notified: true }])
+        expect(received.unclaimed).toEqual([])
+        expect(told(received.claimed)).toEqual([`${scene.subscriptionId} active`])
+        expect(received.claimed).toMatchObject([{ userId: externalId, attempt: 1 }])
+
+        const again = yield* receive([delivery], "first")
+        expect(again).toMatchObject({ outcomes: [{ duplicate: true }], claimed: [], unclaimed: [] })
+
+        const now = yield* Clock.currentTimeMillis
+        expect(yield* claim("second")).toEqual({ claimed: [], nextDueAt: now + 60_000 })
+        expect(yield* store.completeNotifications(idsOf(received.claimed), "second")).toEqual([])
+        yield* TestClock.adjust("1 minute")
+        const taken = (yield* claim("second")).claimed
+        expect(taken).toEqual(received.claimed.map((notification) => ({ ...notification, attempt: 2 })))
+        expect(yield* completeAndClaimNext(idsOf(taken), "first")).toEqual({ completed: [], claimed: [] })
+        expect(yield* completeAndClaimNext(idsOf(taken), "second")).toEqual({ completed: idsOf(taken), claimed: [] })
+        expect(yield* claim("second")).toEqual({ claimed: [], nextDueAt: null })
+      })
+    )
+  )
+
+  it.effect("of one subscription a step claims the oldest only, and nothing while something is untold", () =>
+    emptied(
+      Effect.gen(function* () {
+        const { id: externalId } = nextUser()
+        const scene = newScene()
+        const event = (type: string, at: number) => subscriptionDelivery(scene, type, { externalId, at })
+        const first = yield* receive([event("created", 0), event("past_due", 1)], "a")
+        expect(told(first.claimed)).toEqual([`${scene.subscriptionId} active`])
+        expect(first.unclaimed).toEqual([scene.subscriptionId])
+        const second = yield* receive([event("resumed", 2)], "a")
+        expect(second).toMatchObject({ claimed: [], unclaimed: [scene.subscriptionId] })
+        expect((yield* claim("b")).claimed).toEqual([])
+
+        let claimed = first.claimed
+        const seen: Array<string> = []
+        while (claimed.length > 0) {
+          seen.push(...told(claimed))
+          const next = yield* completeAndClaimNext(idsOf(claimed), "a")
+          expect(next.completed).toEqual(idsOf(claimed))
+          claimed = next.claimed
+          expect((yield* claim("b")).claimed).toEqual([])
+        }
+        expect(seen).toEqual(["active", "past_due", "active"].map((status) => `${scene.subscriptionId} ${status}`))
+        const third = yield* receive([event("past_due", 3)], "a")
+        expect(told(third.claimed)).toEqual([`${scene.subscriptionId} past_due`])
+      })
+    )
+  )
+
+  it.effect("a step claims up to its limit", () =>
+    emptied(
+      Effect.gen(function* () {
+        const deliveries = Array.from({ length: 3 }, () => {
+          const scene = newScene()
+          return { ...scene, delivery: subscriptionDelivery(scene, "created", { externalId: nextUser().id }) }
+        })
+        const [first, ...rest] = deliveries.map(({ delivery }) => delivery)
+        if (first === undefined) return
+        const ids = deliveries.map(({ subscriptionId }) => subscriptionId)
+        const received = yield* receive([first, ...rest], "a", 2)
+        expect(received.claimed.map(({ subscription }) => subscription.id)).toEqual(ids.slice(0, 2))
+        expect(received.unclaimed).toEqual(ids.slice(2))
+        expect((yield* claim("b")).claimed.map(({ subscription }) => subscription.id)).toEqual(ids.slice(2))
+
+        const none = yield* receive(
+          [subscriptionDelivery(newScene(), "created", { externalId: nextUser().id })],
+          "a",
+          0
+        )
+        expect(none.claimed).toEqual([])
+        expect(none.unclaimed).toHaveLength(1)
+      })
+    )
+  )
+
+  it.effect("what is adopted is queued for whoever claims it", () =>
+    emptied(
+      Effect.gen(function* () {
+        const scene = newScene()
+        const { id: externalId } = nextUser()
+        yield* receive([subscriptionDelivery(scene, "created", { externalId: null, at: 0 })], "a")
+        const received = yield* receive([subscriptionDelivery(scene, "past_due", { externalId, at: 1 })], "a")
+        expect(received).toMatchObject({ claimed: [], unclaimed: [scene.subscriptionId] })
+        expect(told(yield* notificationsOf(externalId))).toEqual(
+          ["active", "past_due"].map((status) => `${scene.subscriptionId} ${status}`)
+        )
+      })
+    )
+  )
+
+  it.effect("what comes next is not claimed before its time, nor from another one", () =>
+    emptied(
+      Effect.gen(function* () {
+        const store = yield* SubscriptionStore
+        const waiting = yield* queue(["created", "past_due", "resumed"])
+        yield* queue(["created", "past_due"])
+        const other = yield* queue(["created"])
+        const first = (yield* claim("a")).claimed
+        expect(first).toHaveLength(3)
+        yield* completeAndClaimNext(idsOf(first), "a")
+        // `a` holds the second ones now; the one of `waiting` is put back.
+        const held = (yield* claim("b")).claimed
+        expect(held).toEqual([])
+        yield* TestClock.adjust("1 minute")
+        const second = (yield* claim("b")).claimed
+        const [back] = second.filter(({ subscription }) => subscription.id === waiting.subscriptionId)
+        const [lost] = second.filter(({ subscription }) => subscription.id !== waiting.subscriptionId)
+        if (back === undefined || lost === undefined) return expect(second).toHaveLength(2)
+        expect(yield* store.retryNotification(back.id, "b", "no", Duration.minutes(10))).toBe(true)
+        const late = yield* receive([subscriptionDelivery(other, "past_due", { externalId: other.userId, at: 1 })], "b")
+        expect(late.claimed).toHaveLength(1)
+        expect(yield* completeAndClaimNext([lost.id], "a")).toEqual({ completed: [], claimed: [] })
+        const mixed = yield* completeAndClaimNext([lost.id, back.id, randomUUID(), ...idsOf(late.claimed)], "b")
+        expect([...mixed.completed].sort()).toEqual([lost.id, ...idsOf(late.claimed)].sort())
+        expect(mixed.claimed).toEqual([])
+        yield* TestClock.adjust("10 minutes")
+        expect(told((yield* claim("c")).claimed)).toEqual([`${waiting.subscriptionId} past_due`])
+      })
+    )
+  )
+
+  it.effect("several who complete and claim at once never take the same one, nor a younger before an older", () =>
+    emptied(
+      Effect.gen(function* () {
+        const changes = ["created", "past_due", "resumed", "past_due", "resumed"]
+        for (let index = 0; index < 6; index++) yield* queue(changes)
+        const seen = new Map<string, Array<string>>()
+        const deliver = (owner: string) =>
+          Effect.gen(function* () {
+            let { claimed } = yield* claim(owner, 2)
+            let idle = 0
+            while (idle < 3) {
+              for (const { id, subscription } of claimed) {
+                const ids = seen.get(subscription.id) ?? []
+                seen.set(subscription.id, [...ids, id])
+              }
+              const next = yield* completeAndClaimNext(idsOf(claimed), owner)
+              expect([...next.completed].sort()).toEqual([...idsOf(claimed)].sort())
+              const more = yield* claim(owner, 2)
+              claimed = [...next.claimed, ...more.claimed]
+              idle = claimed.length === 0 ? idle + 1 : 0
+            }
+          })
+        yield* Effect.all(["a", "b", "c", "d"].map(deliver), { concurrency: "unbounded" })
+        expect(seen.size).toBe(6)
+        for (const ids of seen.values()) {
+          expect(ids).toHaveLength(changes.length)
+          expect(ids).toEqual([...ids].sort(byEventTime))
+        }
+      })
+    )
+  )
+
   it.effect("what the app is told is what was true when it happened", () =>
     emptied(
       Effect.gen(function* () {
@@ -281,3 +457,6 @@ export const notifications = ({ it, nextUser }: ContractSuite): void => {
     )
   )
 }
+
+/** A notification's id holds its subscription, the time of its event, and the precedence, with colons between. */
+const byEventTime = (a: string, b: string): number => Number(a.split(":")[1]) - Number(b.split(":")[1])

@@ -52,6 +52,15 @@ const calls = FastCheck.array(
     },
     {
       arbitrary: FastCheck.record({
+        call: FastCheck.constant("receive" as const),
+        events: FastCheck.array(event, { minLength: 1, maxLength: 4 }),
+        limit: FastCheck.constantFrom(0, 1, 10),
+        completes: FastCheck.boolean()
+      }),
+      weight: 3
+    },
+    {
+      arbitrary: FastCheck.record({
         call: FastCheck.constant("snapshot" as const),
         events: FastCheck.array(subscriptionEvent, { minLength: 1, maxLength: 3 }),
         /** Before, between and after the events; and none. */
@@ -87,7 +96,7 @@ const calls = FastCheck.array(
     {
       arbitrary: FastCheck.record({
         call: FastCheck.constant("notify" as const),
-        end: FastCheck.constantFrom("complete", "retry", "bury", "wrong owner")
+        end: FastCheck.constantFrom("complete", "complete and claim next", "retry", "bury", "wrong owner")
       }),
       weight: 2
     }
@@ -140,6 +149,19 @@ const perform = (store: SubscriptionStoreService, cast: Cast, call: Call): Effec
         ? Effect.void
         : store.applyDeliveries([first, ...rest], defaultPolicy, { replay: call.replay })
     }
+    case "receive": {
+      const [first, ...rest] = call.events.map((given) => deliveryOf(cast, given))
+      if (first === undefined) return Effect.void
+      const claim = { owner: "one", limit: call.limit, lease: Duration.minutes(1) }
+      return Effect.tap(store.receiveDeliveries([first, ...rest], defaultPolicy, claim), ({ claimed }) =>
+        call.completes
+          ? store.completeNotifications(
+              claimed.map(({ id }) => id),
+              "one"
+            )
+          : Effect.void
+      )
+    }
     case "snapshot": {
       const snapshots = call.events.map((given) =>
         subscriptionSnapshot(sceneOf(cast, given), given.type, { ...optionsOf(cast, given), ...call })
@@ -175,14 +197,18 @@ const perform = (store: SubscriptionStoreService, cast: Cast, call: Call): Effec
         const own = claimed.filter(({ userId }) => cast.users.includes(userId))
         const complete = (id: string, owner: string) =>
           Effect.map(store.completeNotifications([id], owner), (completed) => completed.includes(id))
-        const settled = yield* Effect.forEach(own, ({ id }) =>
-          call.end === "complete"
-            ? complete(id, "one")
-            : call.end === "retry"
-              ? store.retryNotification(id, "one", "no", Duration.zero)
-              : call.end === "bury"
-                ? store.buryNotification(id, "one", "no")
-                : Effect.tap(complete(id, "two"), () => complete(id, "one"))
+        const settled = yield* Effect.forEach(
+          own,
+          ({ id }): Effect.Effect<unknown, unknown> =>
+            call.end === "complete"
+              ? complete(id, "one")
+              : call.end === "complete and claim next"
+                ? store.completeAndClaimNext([id], { owner: "one", lease: Duration.minutes(1) })
+                : call.end === "retry"
+                  ? store.retryNotification(id, "one", "no", Duration.zero)
+                  : call.end === "bury"
+                    ? store.buryNotification(id, "one", "no")
+                    : Effect.tap(complete(id, "two"), () => complete(id, "one"))
         )
         return { own: own.map(sorted).sort(), settled }
       })

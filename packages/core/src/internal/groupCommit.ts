@@ -146,7 +146,7 @@ const answerEach = <In, Out, E>(group: ReadonlyArray<Waiting<In, Out, E>>, outco
 }
 
 /** Until Node has gone through what had arrived at the same time: it is to be in the same group. */
-const restArrived = Effect.async<void>((resume) => {
+export const restArrived = Effect.async<void>((resume) => {
   const immediate = setImmediate(() => resume(Effect.void))
   return Effect.sync(() => clearImmediate(immediate))
 })
