@@ -118,7 +118,7 @@ const make = (options: DispatcherOptions = {}) =>
     let promised = 0
 
     // Whether there may be more to take than was taken last.
-    let more = true
+    let more = false
 
     // Whether something was queued behind what this process does not hold.
     let isBehindOthers = false
@@ -148,10 +148,12 @@ const make = (options: DispatcherOptions = {}) =>
           ? Effect.map(store.completeNotifications(ids, owner), (completed) => ({ completed, claimed: [] }))
           : store.completeAndClaimNext(ids, { owner, lease })
         return Effect.flatMap(restore(completing), ({ claimed, completed }) => {
+          const following = new Set(claimed.map(({ subscription }) => subscription.id))
           let wasMissed = false
           for (const { notification } of all) {
-            wasMissed ||= held.get(notification.subscription.id) === true
-            held.delete(notification.subscription.id)
+            const { id } = notification.subscription
+            wasMissed ||= held.get(id) === true && !following.has(id)
+            held.delete(id)
           }
           const wereHeld = new Set(completed)
           return take(claimed, since, true).pipe(

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
+import type { Delivery } from "@kavach-polar/core/Delivery"
 import type { Notification } from "@kavach-polar/core/Notification"
 import * as NotificationDispatcher from "@kavach-polar/core/NotificationDispatcher"
 import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
@@ -30,6 +31,29 @@ const stack = (
     NotificationDispatcher.layer(options),
     Layer.merge(SubscriptionStore.layerMemory, SubscriptionListener.layer(onChange))
   )
+
+/** Receives deliveries in one step, as a webhook endpoint does. */
+const receive = (first: Delivery, ...rest: ReadonlyArray<Delivery>) =>
+  Effect.gen(function* () {
+    const store = yield* SubscriptionStore.SubscriptionStore
+    const { receiving } = yield* NotificationDispatcher.NotificationDispatcher
+    return yield* receiving(rest.length + 1, (claim) => store.receiveDeliveries([first, ...rest], defaultPolicy, claim))
+  })
+
+type Service = SubscriptionStore.SubscriptionStoreService
+
+/** The store in memory with some of its functions replaced. */
+const storeWith = (replaced: (inner: Service) => Partial<Service>) =>
+  Layer.effect(
+    SubscriptionStore.SubscriptionStore,
+    Effect.map(SubscriptionStore.SubscriptionStore, (inner) => ({ ...inner, ...replaced(inner) }))
+  ).pipe(Layer.provide(SubscriptionStore.layerMemory))
+
+const stackOn = (
+  store: Layer.Layer<SubscriptionStore.SubscriptionStore>,
+  onChange: (notification: Notification) => Effect.Effect<void>,
+  options?: NotificationDispatcher.DispatcherOptions
+) => Layer.provideMerge(NotificationDispatcher.layer(options), Layer.merge(store, SubscriptionListener.layer(onChange)))
 
 const label = ({ subscription, userId }: Notification) => `${userId}/${subscription.id}:${subscription.status}`
 
@@ -223,6 +247,195 @@ describe("NotificationDispatcher", () => {
       const store = yield* Effect.provide(SubscriptionStore.SubscriptionStore, context)
       const left = yield* store.claimNotifications({ owner: "next", limit: 9, lease: Duration.seconds(1) })
       assert.deepStrictEqual(left, { claimed: [], nextDueAt: null })
+    })
+  )
+
+  it.effect("what is received is told without asking the store for it, and what follows it as well", () =>
+    Effect.gen(function* () {
+      const seen: Array<string> = []
+      const asked = yield* Ref.make(0)
+      const store = storeWith((inner) => ({
+        claimNotifications: (claim) =>
+          Effect.zipRight(
+            Ref.update(asked, (n) => n + 1),
+            inner.claimNotifications(claim)
+          )
+      }))
+      yield* Effect.gen(function* () {
+        const outcomes = yield* receive(
+          change("1", "sub_a", "ann", 1, "active"),
+          change("2", "sub_b", "bob", 1, "active"),
+          change("3", "sub_a", "ann", 2, "past_due"),
+          change("4", "sub_a", "ann", 3, "active")
+        )
+        assert.deepStrictEqual(
+          outcomes.map(({ id, notified }) => [id, notified]),
+          ["1", "2", "3", "4"].map((id) => [id, true])
+        )
+        yield* settle
+        yield* receive(change("5", "sub_a", "ann", 4, "past_due"))
+        yield* settle
+        assert.deepStrictEqual(
+          seen.filter((line) => line.startsWith("ann")),
+          ["active", "past_due", "active", "past_due"].map((status) => `ann/sub_a:${status}`)
+        )
+        assert.deepStrictEqual(
+          seen.filter((line) => line.startsWith("bob")),
+          ["bob/sub_b:active"]
+        )
+        assert.strictEqual(yield* Ref.get(asked), 0)
+      }).pipe(Effect.provide(stackOn(store, (one) => Effect.sync(() => void seen.push(label(one))))))
+    })
+  )
+
+  it.effect("what there is no room for is told as soon as there is", () =>
+    Effect.gen(function* () {
+      const seen: Array<string> = []
+      yield* Effect.gen(function* () {
+        const [first, ...rest] = Array.from({ length: 30 }, (_, n) =>
+          change(`${n}`, `sub_${n}`, `user_${n}`, 1, "active")
+        )
+        if (first === undefined) return
+        yield* receive(first, ...rest)
+        yield* settle
+        assert.lengthOf(seen, 2)
+        for (let second = 0; second < 20; second++) {
+          yield* TestClock.adjust("1 second")
+          yield* settle
+        }
+        assert.lengthOf(new Set(seen), 30)
+        assert.lengthOf(seen, 30)
+      }).pipe(
+        Effect.provide(
+          stackOn(
+            SubscriptionStore.layerMemory,
+            (one) =>
+              Effect.zipRight(
+                Effect.sync(() => void seen.push(label(one))),
+                Effect.sleep("1 second")
+              ),
+            { concurrency: 2 }
+          )
+        )
+      )
+    })
+  )
+
+  it.effect("what was queued just as the one before it was being completed is found at once", () =>
+    Effect.gen(function* () {
+      const seen: Array<string> = []
+      const completing = yield* Deferred.make<void>()
+      const release = yield* Deferred.make<void>()
+      // It looked for what follows before there was any, and its answer is on its way.
+      const store = storeWith((inner) => ({
+        completeAndClaimNext: (ids, claim) =>
+          Effect.map(inner.completeNotifications(ids, claim.owner), (completed) => ({ completed, claimed: [] })).pipe(
+            Effect.zipLeft(Effect.zipRight(Deferred.succeed(completing, undefined), Deferred.await(release)))
+          ),
+        // And the step saw the one before it as unfinished.
+        receiveDeliveries: (deliveries, policy, claim) =>
+          Effect.flatMap(Deferred.isDone(completing), (isLate) =>
+            inner.receiveDeliveries(deliveries, policy, isLate ? { ...claim, limit: 0 } : claim)
+          )
+      }))
+      yield* Effect.gen(function* () {
+        yield* receive(change("1", "sub_a", "ann", 1, "active"))
+        yield* Deferred.await(completing)
+        yield* receive(change("2", "sub_a", "ann", 2, "past_due"))
+        yield* Deferred.succeed(release, undefined)
+        yield* settle
+        assert.deepStrictEqual(seen, ["ann/sub_a:active", "ann/sub_a:past_due"])
+      }).pipe(Effect.provide(stackOn(store, (one) => Effect.sync(() => void seen.push(label(one))))))
+    })
+  )
+
+  it.effect("what waits behind another process's is looked for again soon", () =>
+    Effect.gen(function* () {
+      const seen: Array<string> = []
+      yield* Effect.gen(function* () {
+        const store = yield* SubscriptionStore.SubscriptionStore
+        const { claimed } = yield* store.receiveDeliveries([change("1", "sub_a", "ann", 1, "active")], defaultPolicy, {
+          owner: "another",
+          limit: 1,
+          lease: Duration.minutes(1)
+        })
+        yield* receive(change("2", "sub_a", "ann", 2, "past_due"))
+        yield* settle
+        // That one looked for nothing that follows.
+        yield* store.completeNotifications(
+          claimed.map(({ id }) => id),
+          "another"
+        )
+        assert.deepStrictEqual(seen, [])
+        yield* TestClock.adjust("1 second")
+        yield* settle
+        assert.deepStrictEqual(seen, ["ann/sub_a:past_due"])
+      }).pipe(
+        Effect.provide(stackOn(SubscriptionStore.layerMemory, (one) => Effect.sync(() => void seen.push(label(one)))))
+      )
+    })
+  )
+
+  it.effect("what has waited in line for too long is not told before its lease has ended", () =>
+    Effect.gen(function* () {
+      const seen: Array<string> = []
+      const release = yield* Deferred.make<void>()
+      yield* Effect.gen(function* () {
+        yield* receive(change("1", "sub_a", "ann", 1, "active"), change("2", "sub_b", "bob", 1, "active"))
+        yield* settle
+        assert.deepStrictEqual(seen, ["ann/sub_a:active"])
+        // A quarter of the lease, which is twice the limit of a call.
+        yield* TestClock.adjust("5 seconds")
+        yield* Deferred.succeed(release, undefined)
+        yield* settle
+        assert.deepStrictEqual(seen, ["ann/sub_a:active"])
+        yield* TestClock.adjust("15 seconds")
+        yield* settle
+        assert.deepStrictEqual(seen, ["ann/sub_a:active", "bob/sub_b:active"])
+      }).pipe(
+        Effect.provide(
+          stackOn(
+            SubscriptionStore.layerMemory,
+            (one) =>
+              Effect.zipRight(
+                Effect.sync(() => void seen.push(label(one))),
+                Deferred.await(release)
+              ),
+            { concurrency: 1, timeout: "10 seconds" }
+          )
+        )
+      )
+    })
+  )
+
+  it.effect("once it is being closed, steps and completions claim nothing", () =>
+    Effect.gen(function* () {
+      const seen: Array<string> = []
+      const release = yield* Deferred.make<void>()
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(
+        stackOn(SubscriptionStore.layerMemory, (one) =>
+          Effect.zipRight(
+            Effect.sync(() => void seen.push(label(one))),
+            Deferred.await(release)
+          )
+        ),
+        scope
+      )
+      yield* Effect.gen(function* () {
+        yield* receive(change("1", "sub_a", "ann", 1, "active"), change("2", "sub_a", "ann", 2, "past_due"))
+        yield* settle
+        const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+        yield* settle
+        yield* receive(change("3", "sub_b", "bob", 1, "active"))
+        yield* Deferred.succeed(release, undefined)
+        yield* settle
+        yield* closing.await
+        assert.deepStrictEqual(seen, ["ann/sub_a:active"])
+        const store = yield* SubscriptionStore.SubscriptionStore
+        const left = yield* store.claimNotifications({ owner: "next", limit: 9, lease: Duration.seconds(1) })
+        assert.deepStrictEqual(left.claimed.map(label).sort(), ["ann/sub_a:past_due", "bob/sub_b:active"])
+      }).pipe(Effect.provide(context))
     })
   )
 })
