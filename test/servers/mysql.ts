@@ -16,6 +16,8 @@ const common = (folder: string, port: number): ReadonlyArray<string> => [
   "--bind-address=127.0.0.1",
   `--socket=${join(folder, "socket")}`,
   `--pid-file=${join(folder, "pid")}`,
+  // MariaDB deletes at its start what other servers have in a folder that they share.
+  `--tmpdir=${folder}`,
   "--max-connections=300"
 ]
 
