@@ -1,6 +1,8 @@
 /** What only MySQL and MariaDB can get wrong, on both. */
 import { randomUUID } from "node:crypto"
+import { subscribe, unsubscribe } from "node:diagnostics_channel"
 import { describe, expect, it } from "@effect/vitest"
+import { openOwn } from "@kavach-polar/adapter-mysql/MysqlPool"
 import * as MysqlStore from "@kavach-polar/adapter-mysql/MysqlStore"
 import { migrations } from "@kavach-polar/adapter-mysql/migrations"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
@@ -46,6 +48,25 @@ const connectionTo = (url: string) =>
     (connection) => Effect.promise(() => connection.end().catch(() => connection.destroy()))
   )
 
+/** What mysql2 sends to the database from here on, after the name of the function that sends it. */
+const sentTo = (database: string) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const sent: Array<string> = []
+      const undo = ["execute", "query"].map((name) => {
+        const channel = `tracing:mysql2:${name}:start`
+        const listen = (message: unknown) => {
+          if (typeof message !== "object" || message === null) return
+          if (Reflect.get(message, "database") === database) sent.push(`${name} ${Reflect.get(message, "query")}`)
+        }
+        subscribe(channel, listen)
+        return () => unsubscribe(channel, listen)
+      })
+      return { sent, undo }
+    }),
+    ({ undo }) => Effect.sync(() => undo.forEach((one) => void one()))
+  ).pipe(Effect.map(({ sent }) => sent))
+
 const discreet = (error: StoreError, ...secrets: ReadonlyArray<string>) => {
   const text = JSON.stringify([error.message, error.detail, String(error), error.stack, error])
   for (const secret of [...secrets, "insert into", "INSERT INTO", "select "]) expect(text).not.toContain(secret)
@@ -85,6 +106,10 @@ for (const [server, name] of [
     })
 
     const second = (url: string) => Effect.map(MysqlStore.open({ url }), (db) => MysqlStore.make(db))
+
+    /** On a pool that is the store's alone. */
+    const onOwnPool = (options: MysqlStore.MysqlStoreOptions) =>
+      Effect.map(openOwn(options), (db) => MysqlStore.make(db))
 
     describe("at once", () => {
       it.scopedLive("fifty copies of one delivery have one effect", () =>
@@ -469,7 +494,7 @@ for (const [server, name] of [
           yield* Effect.promise(() => query(table))
           const pool = yield* temporaryPool({ uri: url, ...options })
           pool.pool.on("connection", (connection) => connection.query(session))
-          return { query, store: MysqlStore.make(drizzle(pool)) }
+          return { query, url, store: MysqlStore.make(drizzle(pool)) }
         })
 
       const projected = (table: string, insert: string, columns: string, session?: string) =>
@@ -611,16 +636,19 @@ for (const [server, name] of [
       for (const charset of ["latin1", "utf8mb3", "ascii", "utf8mb4"]) {
         it.scopedLive(`an id that a table in ${charset} cannot hold is nobody's there, and no error`, () =>
           Effect.gen(function* () {
-            const { query, store } = yield* withTable(
+            const { query, store, url } = yield* withTable(
               `CREATE TABLE kavach_users (id VARCHAR(64) PRIMARY KEY, polar_customer_id VARCHAR(64) UNIQUE) CHARACTER SET ${charset}`
             )
             yield* store.migrate
+            const own = yield* onOwnPool({ url })
             yield* Effect.promise(() => query("INSERT INTO kavach_users (id) VALUES ('user-?'), ('user-??')"))
             for (const externalId of ["user-😀", "user-łł", "user-?"].map((id) => UserId.make(id))) {
               const customerId = externalId === "user-?" ? randomUUID() : `c-${externalId}`
               const created = subscriptionDelivery(newScene({ customerId }), "created", { externalId })
               expect(yield* apply(store, created)).toMatchObject([{ state: "applied", userId: externalId }])
-              expect(Option.isSome(yield* store.findUser(externalId))).toBe(externalId === "user-?")
+              for (const reader of [store, own]) {
+                expect(Option.isSome(yield* reader.findUser(externalId))).toBe(externalId === "user-?")
+              }
             }
             expect(
               yield* Effect.promise(() =>
@@ -964,6 +992,121 @@ for (const [server, name] of [
           yield* apply(store, subscriptionDelivery(one, "revoked", { externalId: "one", at: 2 }))
           // To set the isolation, begin, lock, read, write the inbox, the state, the user and the outbox, and commit.
           expect(statements).toHaveLength(9)
+        })
+      )
+    })
+
+    describe("reads", () => {
+      const userId = UserId.make('it\'s \\ a "user" with ? and :id and 😀')
+
+      /** Everything that is read for a user, one after the other. */
+      const readAll = (store: SubscriptionStoreService, id: UserId) =>
+        Effect.all([
+          store.subscriptionsOf(id, "all"),
+          store.subscriptionsOf(id, "live"),
+          store.customerOf(id),
+          store.findUser(id)
+        ])
+
+      /** A user with a live subscription and one that has ended, and what is read for them. */
+      const filled = (query: Query, store: SubscriptionStoreService) =>
+        Effect.gen(function* () {
+          yield* insertUser(query, userId)
+          const scene = newScene()
+          const ended = subscriptionDelivery({ ...newScene(), customerId: scene.customerId }, "revoked", {
+            externalId: userId
+          })
+          const live = subscriptionDelivery(scene, "created", { externalId: userId })
+          yield* apply(store, ended)
+          yield* apply(store, live)
+          const found = yield* readAll(store, userId)
+          expect(found[0]).toHaveLength(2)
+          expect(found[1]).toEqual([subscriptionIn(live)])
+          expect(found[2]).toEqual(Option.some(scene.customerId))
+          expect(found[3]).toMatchObject({ _tag: "Some", value: { id: userId, email: { _tag: "Some" } } })
+          return found
+        })
+
+      it.scopedLive("each is one statement, prepared on a pool of the store's own, and as usual on the app's", () =>
+        Effect.gen(function* () {
+          const { name: database, query, store: lent, url } = yield* opened
+          const own = yield* onOwnPool({ url })
+          const found = yield* filled(query, lent)
+          expect(yield* readAll(own, userId)).toEqual(found)
+          const sent = yield* sentTo(database)
+          yield* readAll(own, userId)
+          const prepared = sent.splice(0)
+          expect(prepared).toHaveLength(4)
+          for (const one of prepared) expect(one).toMatch(/^execute SELECT [^']* FROM kavach_[^']* = \?/)
+          // The text is the same for everybody, so the server knows it.
+          yield* readAll(own, UserId.make("user-2"))
+          expect(sent.splice(0)).toEqual(prepared)
+          yield* readAll(lent, userId)
+          expect(sent).toHaveLength(4)
+          for (const one of sent) expect(one).toMatch(/^query SELECT /)
+        })
+      )
+
+      it.scopedLive("the app's logger hears of each, its values beside it", () =>
+        Effect.gen(function* () {
+          const { query, store, url } = yield* opened
+          const found = yield* filled(query, store)
+          const heard: Array<readonly [string, ReadonlyArray<unknown>]> = []
+          const logger = { logQuery: (text: string, values: Array<unknown>) => void heard.push([text, values]) }
+          const connection = yield* connectionTo(url)
+          for (const client of [yield* temporaryPool({ uri: url }), connection]) {
+            const lent = MysqlStore.make(drizzle(client, { logger }))
+            expect(yield* readAll(lent, userId)).toEqual(found)
+            heard.length = 0
+            yield* readAll(lent, userId)
+            expect(heard.map(([, values]) => values)).toEqual([[userId], [userId], [userId], [userId]])
+            for (const [text] of heard) expect(text).toMatch(/^SELECT .* = \?/s)
+          }
+        })
+      )
+
+      it.scopedLive("whatever the options of the store's own pool make of values", () =>
+        Effect.gen(function* () {
+          const { query, store, url } = yield* opened
+          const found = yield* filled(query, store)
+          for (const options of [
+            { typeCast: false },
+            { typeCast: () => "odd" },
+            { rowsAsArray: true, namedPlaceholders: true, dateStrings: true },
+            { supportBigNumbers: true, bigNumberStrings: true, disableEval: true },
+            { multipleStatements: false }
+          ]) {
+            expect(yield* readAll(yield* onOwnPool({ uri: url, ...options }), userId)).toEqual(found)
+          }
+        })
+      )
+
+      it.scopedLive("what was prepared outlives a change of its table", () =>
+        Effect.gen(function* () {
+          const { query, store, url } = yield* opened
+          // One connection, so that what it has prepared is what is used.
+          const own = yield* onOwnPool({ uri: url, connectionLimit: 1 })
+          const [all, live, customer] = yield* filled(query, store)
+          yield* readAll(own, userId)
+          yield* Effect.promise(async () => {
+            await query("ALTER TABLE kavach_polar_subscriptions ADD COLUMN noted INT FIRST, MODIFY data MEDIUMTEXT")
+            await query("ALTER TABLE kavach_polar_customers RENAME TO kavach_moved")
+            await query("DROP TABLE kavach_users")
+          })
+          expect(yield* own.subscriptionsOf(userId, "all")).toEqual(all)
+          expect(yield* own.subscriptionsOf(userId, "live")).toEqual(live)
+          for (const read of [own.findUser(userId), own.customerOf(userId)]) {
+            expect(yield* Effect.flip<unknown, StoreError, never>(read)).toMatchObject({ reason: "schema" })
+          }
+          yield* Effect.promise(async () => {
+            await query("ALTER TABLE kavach_moved RENAME TO kavach_polar_customers")
+            await query("CREATE TABLE kavach_users (name TEXT, id VARCHAR(64) PRIMARY KEY) CHARACTER SET latin1")
+          })
+          yield* own.migrate
+          yield* Effect.promise(() => query("INSERT INTO kavach_users (id, name) VALUES ('user-2', 'Ada')"))
+          const id = UserId.make("user-2")
+          expect(yield* own.customerOf(userId)).toEqual(customer)
+          expect(yield* own.findUser(id)).toEqual(Option.some({ id, email: Option.none(), name: Option.some("Ada") }))
         })
       )
     })

@@ -5,6 +5,7 @@ import { sql } from "drizzle-orm"
 import type { MySqlDatabase, MySqlTransactionConfig } from "drizzle-orm/mysql-core"
 import type { MySql2PreparedQueryHKT, MySql2QueryResultHKT } from "drizzle-orm/mysql2"
 import type { TablesRelationalConfig } from "drizzle-orm/relations"
+import { answerTo } from "./MysqlAnswer.ts"
 import {
   type Connection,
   type Exchange,
@@ -14,6 +15,8 @@ import {
   transactOnPooled
 } from "./MysqlExchange.ts"
 import { isConflict } from "./MysqlProblem.ts"
+import type { Rows } from "./MysqlRows.ts"
+import type { Statement } from "./MysqlStatement.ts"
 
 /** A drizzle database on mysql2, made with or without a schema. */
 export type Mysql2Drizzle<
@@ -35,6 +38,8 @@ export interface Drizzle extends Queries {
 export interface MysqlDatabase {
   /** Runs statements of which each stands alone. */
   readonly read: <A>(body: (queries: Queries) => Promise<A>) => Promise<A>
+  /** The rows of one statement that stands alone and whose text is made here, with less around it. */
+  readonly answer: (statement: Statement) => Promise<Rows>
   /**
    * Runs `body` in a transaction in READ COMMITTED, in which every read sees what is committed by then. If it throws,
    * nothing stays. After a deadlock or a lock that did not come, all of it runs again, so `body` may run several times.
@@ -68,6 +73,11 @@ export const make = <TFullSchema extends Record<string, unknown>, TSchema extend
     read: async (body) => {
       await ready()
       return body(drizzle)
+    },
+    answer: async (statement) => {
+      await ready()
+      if (!isConnection(client)) throw notOnMysql2()
+      return answerTo(client, manner, statement)
     },
     transaction: async (body) => {
       await ready()
@@ -193,9 +203,12 @@ const isPool = (client: unknown): client is Pool =>
 const transactOn = async <A>(client: unknown, manner: Manner, body: (exchange: Exchange) => Promise<A>): Promise<A> => {
   if (isPool(client)) return transactOnPooled(await client.getConnection(), manner, body)
   if (isConnection(client)) return transact(client, manner, body)
-  throw new StoreProblem("unknown", "the database is none of drizzle's on mysql2")
+  throw notOnMysql2()
 }
 
+const notOnMysql2 = () => new StoreProblem("unknown", "the database is none of drizzle's on mysql2")
+
+/** A pool is one too, for a statement that stands alone. */
 const isConnection = (client: unknown): client is Connection =>
   typeof client === "object" && client !== null && "query" in client && "execute" in client
 

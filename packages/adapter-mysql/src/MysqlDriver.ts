@@ -9,13 +9,14 @@ import * as MysqlJobs from "./MysqlJobs.ts"
 import * as MysqlLocks from "./MysqlLocks.ts"
 import * as MysqlOutbox from "./MysqlOutbox.ts"
 import { explain } from "./MysqlProblem.ts"
+import * as MysqlReads from "./MysqlReads.ts"
 import type { Statement } from "./MysqlStatement.ts"
 import * as MysqlStatements from "./MysqlStatements.ts"
 import * as MysqlWrites from "./MysqlWrites.ts"
 import * as UsersTable from "./UsersTable.ts"
 
 export const make = (database: MysqlDatabase): StoreDriver => {
-  const { exchange, read, transaction } = database
+  const { answer, exchange, read, transaction } = database
 
   /** Looked at before a transaction begins: within it, another connection may be one more than the pool has. */
   let opened: UsersTable.UsersTable | undefined
@@ -76,11 +77,12 @@ export const make = (database: MysqlDatabase): StoreDriver => {
         }
       }
     },
-    subscriptionsOf: (userId, which) => read((queries) => MysqlStatements.on(queries).subscriptionsOf(userId, which)),
-    customerOf: (userId) => read((queries) => MysqlStatements.on(queries).latestCustomerOf(userId)),
+    subscriptionsOf: async (userId, which) =>
+      MysqlReads.subscriptionsIn(await answer(MysqlReads.selectSubscriptionsOf(userId, which))),
+    customerOf: async (userId) => MysqlReads.customerIn(await answer(MysqlReads.selectLatestCustomerOf(userId))),
     findUser: async (userId) => {
       const table = await users()
-      return table === undefined ? undefined : read((queries) => table.find(queries, userId))
+      return table === undefined ? undefined : UsersTable.userIn(await answer(table.select(userId)), userId)
     },
     claimNotifications: (request) =>
       exchange(async ({ ask, commit }) => {

@@ -30,7 +30,7 @@ interface QueryOptions {
   readonly namedPlaceholders?: false
   readonly rowsAsArray: true
   readonly dateStrings?: true
-  readonly typeCast?: (field: Field, next: () => unknown) => unknown
+  readonly typeCast?: true | ((field: Field, next: () => unknown) => unknown)
 }
 
 interface Field {
@@ -41,7 +41,7 @@ interface Field {
 export interface Manner {
   /**
    * Whether the connection takes several statements in one message. The server stops at the first that fails, so what
-   * follows it, the commit for one, does not run.
+   * follows it, the commit for one, does not run. Such a connection is this package's own, and prepares statements too.
    */
   readonly together: boolean
   readonly log?: ((text: string, values: Array<unknown>) => void) | undefined
@@ -112,7 +112,7 @@ const sendEach =
   }
 
 /** Whatever the pool makes of times. */
-const typeCast = (field: Field, next: () => unknown): unknown =>
+export const typeCast = (field: Field, next: () => unknown): unknown =>
   field.type === "DATETIME" || field.type === "TIMESTAMP" || field.type === "DATE" ? field.string() : next()
 
 /** In characters, of which each takes six digits at most. Any server takes 4 MB. */
@@ -167,7 +167,7 @@ const sendTogether =
   }
 
 /** What yields no rows yields an object. */
-const rowsIn = (result: unknown): Rows => (Array.isArray(result) ? result : [])
+export const rowsIn = (result: unknown): Rows => (Array.isArray(result) ? result : [])
 
 /** As long as a statement gets that has several rows; see `MysqlWrites`. */
 export const portionLength = 500_000

@@ -1,4 +1,7 @@
-/** The statements on the store's own tables that stand alone. What a step writes is in `MysqlWrites`. */
+/**
+ * The statements on the store's own tables that stand alone. What is read for one user is in `MysqlReads`, and what a step
+ * writes in `MysqlWrites`.
+ */
 import type { DeliveryRowQuery, SubscriptionRowQuery } from "@kavach-polar/core/StoreDriver"
 import type { DeliveryRow, SubscriptionFact, SubscriptionRow } from "@kavach-polar/core/StoreRows"
 import { and, asc, desc, eq, gt, gte, inArray, isNull, lt, or, type SQL, sql } from "drizzle-orm"
@@ -6,34 +9,12 @@ import type { MySqlColumn, MySqlTable } from "drizzle-orm/mysql-core"
 import { type Queries, uncached } from "./MysqlDatabase.ts"
 import { limitOf } from "./MysqlStatement.ts"
 import { datetimeOf, millisOf, millisOrNull } from "./MysqlTime.ts"
-import { customers, deliveries, subscriptions } from "./schema.ts"
+import { deliveries, subscriptions } from "./schema.ts"
 
 export type MysqlStatements = ReturnType<typeof on>
 
 /** On a database, or within a transaction of it. */
 export const on = (queries: Queries) => ({
-  subscriptionsOf: async (userId: string, which: "all" | "live"): Promise<ReadonlyArray<SubscriptionRow>> => {
-    const rows = await uncached(
-      queries
-        .select()
-        .from(subscriptions)
-        .where(and(eq(subscriptions.userId, userId), which === "live" ? eq(subscriptions.live, true) : undefined))
-    )
-    return rows.map((row) => ({ ...factOf(row), data: row.data }))
-  },
-
-  latestCustomerOf: async (userId: string): Promise<string | undefined> => {
-    const [row] = await uncached(
-      queries
-        .select({ customerId: customers.customerId })
-        .from(customers)
-        .where(and(eq(customers.userId, userId), isNull(customers.deletedAt)))
-        .orderBy(desc(customers.linkedAt), asc(customers.customerId))
-        .limit(1)
-    )
-    return row?.customerId
-  },
-
   inbox: async (query: DeliveryRowQuery): Promise<ReadonlyArray<DeliveryRow>> => {
     const rows = await uncached(
       queries

@@ -10,12 +10,14 @@ import type { ProjectionRow, UserFact, UserRow } from "@kavach-polar/core/StoreR
 import { sql } from "drizzle-orm"
 import { type Queries, uncached } from "./MysqlDatabase.ts"
 import { choices, groupsOf, update } from "./MysqlGroups.ts"
+import type { Rows } from "./MysqlRows.ts"
 import { places, type Statement, statement } from "./MysqlStatement.ts"
 import { datetimeOf, isoOf } from "./MysqlTime.ts"
 import { usersTableSql } from "./migrations.ts"
 
 export interface UsersTable {
-  readonly find: (queries: Queries, userId: string) => Promise<UserRow | undefined>
+  /** The user's row, and perhaps others' too: see `userIn`. */
+  readonly select: (userId: string) => Statement
   /** Where the rows of these users are found, and those that show one of these customers. It may find others too. */
   readonly factSources: (userIds: ReadonlyArray<string>, customerIds: ReadonlyArray<string>) => ReadonlyArray<Statement>
   readonly project: (rows: ReadonlyArray<ProjectionRow>) => ReadonlyArray<Statement>
@@ -62,21 +64,11 @@ export const open = async (queries: Queries): Promise<UsersTable | undefined> =>
     (name) => columns.get(name)?.type === "timestamp"
   )
   const asId = comparableWith(columnOf(columns, "id"))
-  const [beforeId, afterId] = asId.split("?")
   const asCustomerId = comparableWith(columnOf(columns, "polar_customer_id"))
-  const email = columns.has("email") ? sql<unknown>`kavach_users.email` : sql<unknown>`NULL`
-  const name = columns.has("name") ? sql<unknown>`kavach_users.name` : sql<unknown>`NULL`
+  const columnOrNull = (name: string) => (columns.has(name) ? name : "NULL")
+  const selectUser = `SELECT id, ${columnOrNull("email")}, ${columnOrNull("name")} FROM kavach_users WHERE id = ${asId}`
   return {
-    find: async (reader, userId) => {
-      const rows = await uncached(
-        reader
-          .select({ id, email, name })
-          .from(sql`kavach_users`)
-          .where(sql`${id} = ${sql.join([sql.raw(beforeId ?? ""), sql`${userId}`, sql.raw(afterId ?? "")])}`)
-      )
-      const row = rows.find((candidate) => candidate.id === userId)
-      return row === undefined ? undefined : { id: userId, email: textOrNull(row.email), name: textOrNull(row.name) }
-    },
+    select: (userId) => statement(selectUser, userId),
     factSources: (userIds, customerIds) => [
       // One column or the other has an index; a condition on both would go through the table.
       ...among("id", userIds, asId),
@@ -139,6 +131,12 @@ export const open = async (queries: Queries): Promise<UsersTable | undefined> =>
   }
 }
 
+/** Of the rows that were found, the one of this user: the column may have a collation for which more is equal than ids are. */
+export const userIn = (rows: Rows, userId: string): UserRow | undefined => {
+  const row = rows.find(([id]) => id === userId)
+  return row === undefined ? undefined : { id: userId, email: textOrNull(row[1]), name: textOrNull(row[2]) }
+}
+
 /** Of the rows that were found, those of these users, and those that show one of these customers. */
 export const exactly = (
   rows: ReadonlyArray<UserFact>,
@@ -153,20 +151,21 @@ export const exactly = (
 const showsCustomer = (row: ProjectionRow): row is ProjectionRow & { readonly polarCustomerId: string } =>
   row.polarCustomerId !== undefined
 
-const id = sql<string>`kavach_users.id`
 const exactId = "CONVERT(id USING utf8mb4) COLLATE utf8mb4_bin"
 
 /** The columns of a `UserFact`. */
 export const factColumns: ReadonlyArray<string> = ["id", "polar_customer_id"]
 
 /**
- * The place of a value to be compared with a column, perhaps of another character set. Without this, one that the column cannot hold is an error,
- * where it should only be nobody's id; with it, it turns into question marks, and the rows found are compared once more.
+ * The place of a value to be compared with a column, perhaps of another character set. Without this, one that the column
+ * cannot hold is an error, where it should only be nobody's id; with it, it turns into question marks, and the rows found
+ * are compared once more. It is converted twice because MySQL takes the parameter of a prepared statement to be of the
+ * character set that is named around it, and refuses what that lacks.
  */
 const comparableWith = ({ charset, collation }: Column): string =>
   charset === null || collation === null || charset === "utf8mb4"
     ? "?"
-    : `CONVERT(? USING ${charset}) COLLATE ${collation}`
+    : `CONVERT(CONVERT(? USING utf8mb4) USING ${charset}) COLLATE ${collation}`
 
 const among = (column: string, values: ReadonlyArray<string>, place: string): ReadonlyArray<Statement> =>
   values.length === 0 ? [] : [statement(`kavach_users WHERE ${column} IN (${places(values, place)})`, ...values)]
