@@ -1,6 +1,6 @@
 /** Locks by name, which others on the same database respect and which end with the transaction. */
 import { createHash } from "node:crypto"
-import { type SQL, sql } from "drizzle-orm"
+import { once, type Statement } from "./PostgresStatement.ts"
 
 /**
  * Waits for all of the names, in the one order that everybody asks in, so that nobody waits in a circle. Waits for locks,
@@ -8,9 +8,9 @@ import { type SQL, sql } from "drizzle-orm"
  *
  * Without parameters, so that it can go to the server together with the beginning of the transaction.
  */
-export const lock = (names: ReadonlyArray<string>, patience: "2s" | "5s"): SQL => {
+export const lock = (names: ReadonlyArray<string>, patience: "2s" | "5s"): Statement => {
   const keys = [...new Set(names.map(keyOf))].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
-  return sql.raw(`WITH patience AS MATERIALIZED (
+  return once(`WITH patience AS MATERIALIZED (
       SELECT set_config('lock_timeout', coalesce(nullif(current_setting('lock_timeout'), '0'), '${patience}'), true) AS set,
         set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
         set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true)
