@@ -1,4 +1,7 @@
-/** The statements on the store's own tables. Those that read answer with one JSON value; see `Session.answer`. */
+/**
+ * The statements on the store's own tables. Those that read answer with one JSON value (see `Session.answer`), and the
+ * few that are asked all the time and for texts alone with rows (see `Session.rows`), which is less work on both sides.
+ */
 import type {
   ClaimRequest,
   Completion,
@@ -290,15 +293,15 @@ const release = (releases: Changes["releases"], written: Changes["deliveries"]):
     )})`
 }
 
-/** Answers with `StoredSubscription`s. */
+/** Rows of an id and data. */
 export const selectSubscriptionsOf = (userId: string, which: "all" | "live"): Statement =>
-  sql`SELECT ${listOf(sql`SELECT id, data FROM kavach_polar_subscriptions
-    WHERE user_id = ${text(userId)} ${which === "live" ? sql`AND live` : sql``}`)}::text`
+  sql`SELECT id, data FROM kavach_polar_subscriptions
+    WHERE user_id = ${text(userId)} ${which === "live" ? sql`AND live` : sql``}`
 
-/** Answers with a customer's id or `null`. */
+/** A row of a customer's id, or none. */
 export const selectLatestCustomerOf = (userId: string): Statement =>
-  sql`SELECT coalesce((SELECT to_json(customer_id) FROM kavach_polar_customers
-    WHERE user_id = ${text(userId)} AND deleted_at IS NULL ORDER BY linked_at DESC, customer_id LIMIT 1), 'null')::text`
+  sql`SELECT customer_id FROM kavach_polar_customers
+    WHERE user_id = ${text(userId)} AND deleted_at IS NULL ORDER BY linked_at DESC, customer_id LIMIT 1`
 
 /**
  * Unfinished, and the oldest of its subscription that is: callbacks are made in the order of events. Asked for each by

@@ -14,7 +14,7 @@ import { isoOrNull } from "./PostgresTime.ts"
 import { listOf, recordsOf, text, texts, uuid, uuids } from "./PostgresValues.ts"
 
 export interface UsersTable {
-  /** Answers with a `UserRow` or `null`. */
+  /** A row of the id, the address and the name, or none. */
   readonly find: (userId: string) => Statement
   /** A list of `UserFact`s: rows of these users, and rows that show one of these customers. */
   readonly facts: (userIds: ReadonlyArray<string>, customerIds: ReadonlyArray<string>) => Statement
@@ -72,8 +72,8 @@ export const open = async (session: Session): Promise<UsersTable | undefined> =>
   const [email, name] = [readable("email"), readable("name")]
   return {
     find: (userId) =>
-      sql`SELECT coalesce((SELECT json_build_object('id', id::text, 'email', ${email}, 'name', ${name})
-        FROM kavach_users WHERE id = ANY (${ids.of([userId])})), 'null')::text`,
+      sql`SELECT id::text AS id, ${email} AS email, ${name} AS name
+        FROM kavach_users WHERE id = ${ids.one(userId)}`,
     facts: (userIds, customerIds) =>
       listOf(sql`SELECT id::text AS id, polar_customer_id AS "polarCustomerId" FROM kavach_users
         WHERE id = ANY (${ids.of(userIds)}) OR polar_customer_id = ANY (${texts(customerIds)})`),
