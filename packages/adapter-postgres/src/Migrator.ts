@@ -6,10 +6,10 @@ import {
   type RecordedMigration,
   statementsOf
 } from "@kavach-polar/core/StoreMigration"
-import { sql } from "drizzle-orm"
 import { migrations } from "./migrations.ts"
 import type { PostgresDatabase, Session } from "./PostgresDatabase.ts"
 import { lock } from "./PostgresLocks.ts"
+import { once, sql } from "./PostgresStatement.ts"
 import { listOf } from "./PostgresValues.ts"
 import * as UsersTable from "./UsersTable.ts"
 
@@ -24,7 +24,7 @@ export const migrate = (database: PostgresDatabase): Promise<void> =>
     if (
       !(await session.answer<boolean>(sql`SELECT to_json(to_regclass('kavach_polar_migrations') IS NOT NULL)::text`))
     ) {
-      await session.run(sql.raw(historySql))
+      await session.run(once(historySql))
     }
     const history = await session.answer<ReadonlyArray<RecordedMigration>>(
       sql`SELECT ${listOf(sql`SELECT version, name, checksum FROM kavach_polar_migrations ORDER BY version`)}::text`
@@ -43,7 +43,7 @@ const historySql = `CREATE TABLE kavach_polar_migrations (
 )`
 
 const apply = async (session: Session, migration: Migration): Promise<void> => {
-  for (const statement of statementsOf(migration.sql)) await session.run(sql.raw(statement))
+  for (const statement of statementsOf(migration.sql)) await session.run(once(statement))
   await session.run(
     sql`INSERT INTO kavach_polar_migrations (version, name, checksum, applied_at)
       VALUES (${String(migration.version)}::text::integer, ${migration.name}::text, ${checksumOf(migration)}::text, now())`

@@ -3,12 +3,12 @@
  * are READ COMMITTED, and patience with conflicts.
  */
 
-import { createHash } from "node:crypto"
 import { StoreProblem } from "@kavach-polar/core/StoreProblem"
-import type { SQL } from "drizzle-orm"
-import { type PgDatabase, PgDialect, type PgQueryResultHKT, type PgTransactionConfig } from "drizzle-orm/pg-core"
+import { type SQL, sql } from "drizzle-orm"
+import type { PgDatabase, PgQueryResultHKT, PgTransactionConfig } from "drizzle-orm/pg-core"
 import type { TablesRelationalConfig } from "drizzle-orm/relations"
 import { isConflict } from "./PostgresProblem.ts"
+import { once, type Statement, type Value } from "./PostgresStatement.ts"
 
 /** A drizzle database on PostgreSQL, made with or without a schema: node-postgres's, postgres.js's, PGlite's and the like. */
 export type PgDrizzle<
@@ -17,13 +17,16 @@ export type PgDrizzle<
   TSchema extends TablesRelationalConfig
 > = PgDatabase<TQueryResult, TFullSchema, TSchema>
 
+/**
+ * Drivers and their settings differ in what they make of numbers, times and column names; of a text they all make a
+ * string. So statements answer with texts, and what type they are to have is theirs to say.
+ */
 export interface Session {
-  readonly run: (statement: SQL) => Promise<void>
-  /**
-   * Of a statement that yields one row with one column, JSON as text: the value. Drivers and their settings differ in
-   * what they make of numbers, times and column names; of a text they all make a string. The type is the statement's.
-   */
-  readonly answer: <A>(statement: SQL) => Promise<A>
+  readonly run: (statement: Statement) => Promise<void>
+  /** Of a statement that yields one row with one column, JSON as text: the value. */
+  readonly answer: <A>(statement: Statement) => Promise<A>
+  /** Of a statement whose columns are all texts, in their order. */
+  readonly rows: <Row extends ReadonlyArray<Value>>(statement: Statement) => Promise<ReadonlyArray<Row>>
 }
 
 export interface PostgresDatabase extends Session {
@@ -50,24 +53,46 @@ export const make = <
   const drizzle: Drizzle = db
   const client = clientOf(db)
   if (isPool(client)) {
-    return patient(sessionOn({ execute: (statement) => client.query(queryOf(statement, prepare)) }), async (body) =>
+    return patient(sessionOn(executionOn(client, prepare)), async (body) =>
       transactOn(await client.connect(), body, prepare)
     )
   }
   if (isClient(client)) {
     // Two transactions on one connection would become one.
     const inTurn = oneAtATime()
-    const session = sessionOn(drizzle)
+    const execute = executionOn(client, prepare)
     return patient(
-      {
-        run: (statement) => inTurn(() => session.run(statement)),
-        answer: <A>(statement: SQL) => inTurn(() => session.answer<A>(statement))
-      },
+      sessionOn((statement) => inTurn(() => execute(statement))),
       (body) => inTurn(() => transactOn(client, body, prepare))
     )
   }
-  return patient(sessionOn(drizzle), (body) => transactByDrizzle(drizzle, body))
+  return patient(sessionOn(executionBy(drizzle)), (body) => transactByDrizzle(drizzle, body))
 }
+
+/** Runs a statement and answers with its rows, whose values are in the order of the columns. */
+type Execute = (statement: Statement) => Promise<ReadonlyArray<ReadonlyArray<unknown>>>
+
+const sessionOn = (execute: Execute): Session => ({
+  run: async (statement) => {
+    await execute(statement)
+  },
+  answer: async (statement) => {
+    const [row] = await execute(statement)
+    const text = row?.[0]
+    if (typeof text !== "string") throw noText()
+    return JSON.parse(text)
+  },
+  rows: async <Row extends ReadonlyArray<Value>>(statement: Statement) => {
+    const rows = await execute(statement)
+    if (!rows.every(isOfTexts<Row>)) throw noText()
+    return rows
+  }
+})
+
+const isOfTexts = <Row extends ReadonlyArray<Value>>(row: ReadonlyArray<unknown>): row is Row =>
+  row.every((value) => typeof value === "string" || value === null)
+
+const noText = () => new StoreProblem("unknown", "a statement answered with something else")
 
 /** What is used of it; the same whatever its driver and schema. */
 interface Drizzle extends Executes {
@@ -78,23 +103,25 @@ interface Executes {
   readonly execute: (statement: SQL) => PromiseLike<unknown>
 }
 
-const sessionOn = (drizzle: Executes): Session => ({
-  run: async (statement) => {
-    await drizzle.execute(statement)
-  },
-  answer: async (statement) => {
-    const [row] = rowsOf(await drizzle.execute(statement))
-    const [text] = typeof row === "object" && row !== null ? Object.values(row) : []
-    if (typeof text !== "string") throw new StoreProblem("unknown", "a statement answered with something else")
-    return JSON.parse(text)
+const executionBy =
+  (drizzle: Executes): Execute =>
+  async ({ values, wording: { pieces } }) => {
+    const result = await drizzle.execute(sql(Object.assign([...pieces], { raw: pieces }), ...values))
+    return rowsOf(result).map((row) => Object.values(row))
   }
-})
 
 /** postgres.js answers with rows, the other drivers with an object that has them. */
-const rowsOf = (result: unknown): ReadonlyArray<unknown> => {
+const rowsOf = (result: unknown): ReadonlyArray<object> => {
   const rows = typeof result === "object" && result !== null && "rows" in result ? result.rows : result
   return Array.isArray(rows) ? rows : []
 }
+
+const executionOn =
+  (client: Pick<NodePostgresClient, "query">, prepare: boolean): Execute =>
+  async (statement) => {
+    const result = await client.query(queryOf(statement, prepare))
+    return "rows" in result ? result.rows : (result.at(-1)?.rows ?? [])
+  }
 
 // Whatever the server's default is: each statement has to see what was committed before it began.
 const isolationLevel = "read committed"
@@ -108,7 +135,7 @@ const transactByDrizzle = async <A>(drizzle: Drizzle, body: (session: Session) =
     return await drizzle.transaction(
       async (tx) => {
         try {
-          return await body(sessionOn(tx))
+          return await body(sessionOn(executionBy(tx)))
         } catch (error) {
           thrown = { error }
           throw error
@@ -138,17 +165,16 @@ const transactOn = async <A>(
   client.on("error", listener)
   const begin = `BEGIN ISOLATION LEVEL ${isolationLevel}`
   let begun = false
-  const execute = async (statement: SQL): Promise<unknown> => {
-    const query = queryOf(statement, prepare)
-    const isFirst = !begun
+  const execute = executionOn(client, prepare)
+  const first: Execute = async (statement) => {
     begun = true
     // Both in one message; with parameters PostgreSQL takes one statement at a time.
-    if (isFirst && query.values === undefined) return lastOf(await client.query({ text: `${begin}; ${query.text}` }))
-    if (isFirst) await client.query({ text: begin })
-    return client.query(query)
+    if (statement.values.length === 0) return execute(once(`${begin}; ${statement.wording.text}`))
+    await client.query({ text: begin })
+    return execute(statement)
   }
   try {
-    const result = await body(sessionOn({ execute }))
+    const result = await body(sessionOn((statement) => (begun ? execute(statement) : first(statement))))
     if (begun) await client.query({ text: "COMMIT" })
     return result
   } catch (error) {
@@ -165,39 +191,27 @@ const transactOn = async <A>(
   }
 }
 
-/** node-postgres answers with a list to several statements. */
-const lastOf = (results: unknown): unknown => (Array.isArray(results) ? results.at(-1) : results)
-
-const dialect = new PgDialect()
-
 /** A statement as node-postgres takes it; one that has a name is prepared once for each connection. */
 interface Query {
   readonly text: string
-  readonly values?: Array<unknown>
+  readonly values?: ReadonlyArray<Value>
   readonly name?: string
+  /** Of a row its values alone. */
+  readonly rowMode?: "array"
 }
 
-const queryOf = (statement: SQL, prepare: boolean): Query => {
-  const { params, sql } = dialect.sqlToQuery(statement)
+const queryOf = ({ values, wording }: Statement, prepare: boolean): Query => {
   // Only what has parameters comes again with the same text.
-  if (params.length === 0) return { text: sql }
-  return prepare ? { text: sql, values: params, name: nameOf(sql) } : { text: sql, values: params }
-}
-
-const names = new Map<string, string>()
-
-/** The same text has the same name in every process, whoever prepared it on a connection that they share. */
-const nameOf = (text: string): string => {
-  const known = names.get(text)
-  if (known !== undefined) return known
-  const name = `kavach_polar_${createHash("sha256").update(text).digest("hex").slice(0, 32)}`
-  names.set(text, name)
-  return name
+  if (values.length === 0) return { text: wording.text, rowMode: "array" }
+  return prepare
+    ? { text: wording.text, values, name: wording.name, rowMode: "array" }
+    : { text: wording.text, values, rowMode: "array" }
 }
 
 const patient = (session: Session, transact: Transact): PostgresDatabase => ({
   run: (statement) => patiently(() => session.run(statement)),
-  answer: <A>(statement: SQL) => patiently(() => session.answer<A>(statement)),
+  answer: <A>(statement: Statement) => patiently(() => session.answer<A>(statement)),
+  rows: <Row extends ReadonlyArray<Value>>(statement: Statement) => patiently(() => session.rows<Row>(statement)),
   transaction: (body) => patiently(() => transact(body))
 })
 
@@ -234,9 +248,14 @@ const clientOf = (db: object): unknown => {
 
 /** The part of node-postgres's Client that is used. */
 interface NodePostgresClient {
-  readonly query: (query: Query) => Promise<unknown>
+  /** Answers with a list to several statements in one message. */
+  readonly query: (query: Query) => Promise<Result | ReadonlyArray<Result>>
   readonly on: (event: "error", listener: (error: Error) => void) => unknown
   readonly removeListener: (event: "error", listener: (error: Error) => void) => unknown
+}
+
+interface Result {
+  readonly rows: ReadonlyArray<ReadonlyArray<unknown>>
 }
 
 interface Releasable {

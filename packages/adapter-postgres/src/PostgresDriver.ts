@@ -1,14 +1,14 @@
 /** The store's driver on PostgreSQL. */
 import type { Completed, StoreDriver } from "@kavach-polar/core/StoreDriver"
 import { StoreProblem } from "@kavach-polar/core/StoreProblem"
-import type { DeliveryRow, JobRow, StoredSubscription, UserRow } from "@kavach-polar/core/StoreRows"
+import type { DeliveryRow, JobRow, StoredSubscription } from "@kavach-polar/core/StoreRows"
 import type { Changes, Facts, Keys } from "@kavach-polar/core/StoreStep"
-import { sql } from "drizzle-orm"
 import * as Migrator from "./Migrator.ts"
 import type { PostgresDatabase, Session } from "./PostgresDatabase.ts"
 import * as PostgresJobs from "./PostgresJobs.ts"
 import { lock } from "./PostgresLocks.ts"
 import { explain } from "./PostgresProblem.ts"
+import { sql } from "./PostgresStatement.ts"
 import * as Statements from "./PostgresStatements.ts"
 import * as UsersTable from "./UsersTable.ts"
 
@@ -38,15 +38,23 @@ export const make = (database: PostgresDatabase): StoreDriver => {
       const table = await users()
       await database.transaction(async (session) => write(session, decide(await load(session, keys, table)), table))
     },
-    subscriptionsOf: (userId, which) =>
-      database.answer<ReadonlyArray<StoredSubscription>>(Statements.selectSubscriptionsOf(userId, which)),
-    customerOf: async (userId) =>
-      (await database.answer<string | null>(Statements.selectLatestCustomerOf(userId))) ?? undefined,
+    subscriptionsOf: async (userId, which) => {
+      const rows = await database.rows<readonly [id: string, data: string]>(
+        Statements.selectSubscriptionsOf(userId, which)
+      )
+      return rows.map(([id, data]) => ({ id, data }))
+    },
+    customerOf: async (userId) => {
+      const [row] = await database.rows<readonly [id: string]>(Statements.selectLatestCustomerOf(userId))
+      return row?.[0]
+    },
     findUser: async (userId) => {
       const table = await users()
-      return table === undefined
-        ? undefined
-        : ((await database.answer<UserRow | null>(table.find(userId))) ?? undefined)
+      if (table === undefined) return undefined
+      const [row] = await database.rows<readonly [id: string, email: string | null, name: string | null]>(
+        table.find(userId)
+      )
+      return row === undefined ? undefined : { id: row[0], email: row[1], name: row[2] }
     },
     claimNotifications: async (request) => {
       const { next, rows } = await database.answer<Statements.Claimed>(Statements.claim(request))

@@ -1,6 +1,6 @@
 /** The statements on jobs, of which one process at a time does each. */
 import type { JobClaim, JobSave } from "@kavach-polar/core/StoreDriver"
-import { type SQL, sql } from "drizzle-orm"
+import { type Statement, sql } from "./PostgresStatement.ts"
 import { listOf, millis, text, time } from "./PostgresValues.ts"
 
 const job = sql`name, owner, ${millis(sql`lease_until`)} AS "leaseUntil", position,
@@ -8,11 +8,11 @@ const job = sql`name, owner, ${millis(sql`lease_until`)} AS "leaseUntil", positi
   ${millis(sql`finished_at`)} AS "finishedAt", report`
 
 /** Answers with a list of at most one `JobRow`. */
-export const select = (name: string): SQL =>
+export const select = (name: string): Statement =>
   sql`SELECT ${listOf(sql`SELECT ${job} FROM kavach_polar_jobs WHERE name = ${text(name)}`)}::text`
 
 /** Takes the job, unless another one's lease on it runs. */
-export const take = ({ leaseUntil, name, now, owner }: JobClaim): SQL =>
+export const take = ({ leaseUntil, name, now, owner }: JobClaim): Statement =>
   sql`INSERT INTO kavach_polar_jobs AS job (name, owner, lease_until, started_at, updated_at)
     VALUES (${text(name)}, ${text(owner)}, ${time(leaseUntil)}, ${time(now)}, ${time(now)})
     ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, lease_until = excluded.lease_until,
@@ -22,7 +22,7 @@ export const take = ({ leaseUntil, name, now, owner }: JobClaim): SQL =>
       OR job.lease_until <= ${time(now)}`
 
 /** Answers with how many rows it changed. */
-export const save = ({ leaseUntil, name, now, owner, position, report }: JobSave): SQL =>
+export const save = ({ leaseUntil, name, now, owner, position, report }: JobSave): Statement =>
   sql`WITH saved AS (
     UPDATE kavach_polar_jobs SET owner = ${text(leaseUntil === null ? null : owner)},
       lease_until = ${leaseUntil === null ? sql`NULL` : time(leaseUntil)}, position = ${text(position)},

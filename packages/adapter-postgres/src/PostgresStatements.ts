@@ -1,4 +1,7 @@
-/** The statements on the store's own tables. Those that read answer with one JSON value; see `Session.answer`. */
+/**
+ * The statements on the store's own tables. Those that read answer with one JSON value (see `Session.answer`), and the
+ * few that are asked all the time and for texts alone with rows (see `Session.rows`), which is less work on both sides.
+ */
 import type {
   ClaimRequest,
   Completion,
@@ -16,9 +19,9 @@ import type {
   SubscriptionRow
 } from "@kavach-polar/core/StoreRows"
 import type { Changes, Facts, Keys } from "@kavach-polar/core/StoreStep"
-import { type SQL, sql } from "drizzle-orm"
+import { join, raw, type Statement, sql } from "./PostgresStatement.ts"
 import { isoOf, isoOrNull } from "./PostgresTime.ts"
-import { count, listOf, millis, records, recordsWith, text, texts, time } from "./PostgresValues.ts"
+import { count, listOf, millis, recordsOf, recordsWithTexts, text, texts, time } from "./PostgresValues.ts"
 
 /** What the names in a step's keys lead to. */
 export interface Named {
@@ -29,7 +32,11 @@ export interface Named {
 }
 
 /** The subscriptions are locked as well, in the order of their ids, and are as they are once the locks are held. */
-export const selectNamed = ({ customerIds, deliveryIds, subscriptionIds }: Keys): SQL => sql`SELECT json_build_object(
+export const selectNamed = ({
+  customerIds,
+  deliveryIds,
+  subscriptionIds
+}: Keys): Statement => sql`SELECT json_build_object(
   'deliveries', ${listOf(sql`SELECT id, state, attempts, customer_id AS "customerId", subscription_id AS "subscriptionId",
     user_id AS "userId" FROM kavach_polar_deliveries WHERE id = ANY (${texts(deliveryIds)})`)},
   'links', ${listOf(sql`SELECT customer_id AS "customerId", user_id AS "userId", linked_by AS "linkedBy",
@@ -49,7 +56,11 @@ export interface Concerned {
   readonly knownUserIds: ReadonlyArray<string>
 }
 
-export const selectConcerned = (userIds: ReadonlyArray<string>, asked: ReadonlyArray<string>, users: SQL): SQL =>
+export const selectConcerned = (
+  userIds: ReadonlyArray<string>,
+  asked: ReadonlyArray<string>,
+  users: Statement
+): Statement =>
   sql`SELECT json_build_object(
     'subscriptions', ${listOf(sql`SELECT ${fact} FROM kavach_polar_subscriptions
       WHERE user_id = ANY (${texts(userIds)}) AND live`)},
@@ -65,7 +76,7 @@ const fact = sql`id, user_id AS "userId", customer_id AS "customerId", organizat
   ${millis(sql`updated_at`)} AS "updatedAt"`
 
 /** All that a step writes to the store's own tables in one go. No two of them write the same row. */
-export const writes = (changes: Changes): ReadonlyArray<SQL> => [
+export const writes = (changes: Changes): ReadonlyArray<Statement> => [
   ...unlessEmpty(changes.deliveries, upsertDeliveries),
   ...unlessEmpty(changes.links, upsertLinks),
   ...unlessEmpty(changes.subscriptions, upsertSubscriptions),
@@ -76,13 +87,15 @@ export const writes = (changes: Changes): ReadonlyArray<SQL> => [
 ]
 
 /** Runs all of them as one statement. */
-export const together = (statements: ReadonlyArray<SQL>): SQL => {
-  const parts = statements.map((statement, index) => sql`${sql.raw(`part_${index}`)} AS (${statement})`)
-  return sql`WITH ${sql.join(parts, sql`, `)} SELECT '0'`
+export const together = (statements: ReadonlyArray<Statement>): Statement => {
+  const parts = statements.map((statement, index) => sql`${raw(`part_${index}`)} AS (${statement})`)
+  return sql`WITH ${join(parts, ", ")} SELECT '0'`
 }
 
-const unlessEmpty = <Row>(rows: ReadonlyArray<Row>, write: (rows: ReadonlyArray<Row>) => SQL): ReadonlyArray<SQL> =>
-  rows.length === 0 ? [] : [write(rows)]
+const unlessEmpty = <Row>(
+  rows: ReadonlyArray<Row>,
+  write: (rows: ReadonlyArray<Row>) => Statement
+): ReadonlyArray<Statement> => (rows.length === 0 ? [] : [write(rows)])
 
 const deliveryColumns = {
   id: "text",
@@ -98,7 +111,9 @@ const deliveryColumns = {
   last_error: "text"
 } as const
 
-const upsertDeliveries = (rows: ReadonlyArray<DeliveryRow>): SQL => {
+const givenDeliveries = recordsWithTexts("given", deliveryColumns, "body")
+
+const upsertDeliveries = (rows: ReadonlyArray<DeliveryRow>): Statement => {
   const given = rows.map((row) => ({
     id: row.id,
     type: row.type,
@@ -112,9 +127,8 @@ const upsertDeliveries = (rows: ReadonlyArray<DeliveryRow>): SQL => {
     attempts: row.attempts,
     last_error: row.lastError
   }))
-  const bodies = { name: "body", values: rows.map((row) => row.body) }
-  return sql`${replacing.deliveries.insert} ${recordsWith("given", deliveryColumns, given, bodies)}
-    ${replacing.deliveries.conflict}`
+  const bodies = rows.map((row) => row.body)
+  return sql`${replacing.deliveries.insert} ${givenDeliveries(given, bodies)} ${replacing.deliveries.conflict}`
 }
 
 const linkColumns = {
@@ -125,7 +139,9 @@ const linkColumns = {
   deleted_at: "timestamptz"
 } as const
 
-const upsertLinks = (rows: ReadonlyArray<LinkRow>): SQL => {
+const givenLinks = recordsOf("given", linkColumns)
+
+const upsertLinks = (rows: ReadonlyArray<LinkRow>): Statement => {
   const given = rows.map((row) => ({
     customer_id: row.customerId,
     user_id: row.userId,
@@ -133,7 +149,7 @@ const upsertLinks = (rows: ReadonlyArray<LinkRow>): SQL => {
     linked_at: isoOf(row.linkedAt),
     deleted_at: isoOrNull(row.deletedAt)
   }))
-  return sql`${replacing.customers.insert} ${records("given", linkColumns, given)} ${replacing.customers.conflict}`
+  return sql`${replacing.customers.insert} ${givenLinks(given)} ${replacing.customers.conflict}`
 }
 
 const subscriptionColumns = {
@@ -152,7 +168,9 @@ const subscriptionColumns = {
   updated_at: "timestamptz"
 } as const
 
-const upsertSubscriptions = (rows: ReadonlyArray<SubscriptionRow>): SQL => {
+const givenSubscriptions = recordsWithTexts("given", subscriptionColumns, "data")
+
+const upsertSubscriptions = (rows: ReadonlyArray<SubscriptionRow>): Statement => {
   const given = rows.map((row) => ({
     id: row.id,
     user_id: row.userId,
@@ -168,15 +186,14 @@ const upsertSubscriptions = (rows: ReadonlyArray<SubscriptionRow>): SQL => {
     delivery_id: row.deliveryId,
     updated_at: isoOf(row.updatedAt)
   }))
-  const data = { name: "data", values: rows.map((row) => row.data) }
-  return sql`${replacing.subscriptions.insert} ${recordsWith("given", subscriptionColumns, given, data)}
-    ${replacing.subscriptions.conflict}`
+  const data = rows.map((row) => row.data)
+  return sql`${replacing.subscriptions.insert} ${givenSubscriptions(given, data)} ${replacing.subscriptions.conflict}`
 }
 
 /** Inserts of all that is given, which replaces what has its key. */
 const replace = (table: string, key: string, columns: ReadonlyArray<string>) => ({
-  insert: sql.raw(`INSERT INTO ${table} (${columns.join(", ")}) SELECT * FROM`),
-  conflict: sql.raw(
+  insert: raw(`INSERT INTO ${table} (${columns.join(", ")}) SELECT * FROM`),
+  conflict: raw(
     `ON CONFLICT (${key}) DO UPDATE SET ${columns
       .filter((name) => name !== key)
       .map((name) => `${name} = excluded.${name}`)
@@ -190,7 +207,7 @@ const replacing = {
   subscriptions: replace("kavach_polar_subscriptions", "id", [...Object.keys(subscriptionColumns), "data"])
 }
 
-const notificationColumns = {
+const givenNotifications = recordsOf("given", {
   id: "text",
   subscription_id: "text",
   user_id: "text",
@@ -201,9 +218,9 @@ const notificationColumns = {
   attempts: "bigint",
   available_at: "timestamptz",
   lease_owner: "text"
-} as const
+})
 
-const insertNotifications = (rows: ReadonlyArray<QueuedNotificationRow>): SQL => {
+const insertNotifications = (rows: ReadonlyArray<QueuedNotificationRow>): Statement => {
   const given = rows.map((row) => ({
     id: row.id,
     subscription_id: row.subscriptionId,
@@ -219,12 +236,17 @@ const insertNotifications = (rows: ReadonlyArray<QueuedNotificationRow>): SQL =>
   return sql`INSERT INTO kavach_polar_notifications
       (id, subscription_id, user_id, event_at, precedence, payload, created_at, attempts, available_at, lease_owner,
        state, updated_at)
-    SELECT given.*, 'pending', created_at FROM ${records("given", notificationColumns, given)} ON CONFLICT (id) DO NOTHING`
+    SELECT given.*, 'pending', created_at FROM ${givenNotifications(given)} ON CONFLICT (id) DO NOTHING`
 }
 
-const checkoutColumns = { id: "text", user_id: "text", product_id: "text", created_at: "timestamptz" } as const
+const givenCheckouts = recordsOf("given", {
+  id: "text",
+  user_id: "text",
+  product_id: "text",
+  created_at: "timestamptz"
+})
 
-const insertCheckouts = (rows: ReadonlyArray<CheckoutRow>): SQL => {
+const insertCheckouts = (rows: ReadonlyArray<CheckoutRow>): Statement => {
   const given = rows.map((row) => ({
     id: row.id,
     user_id: row.userId,
@@ -232,33 +254,38 @@ const insertCheckouts = (rows: ReadonlyArray<CheckoutRow>): SQL => {
     created_at: isoOf(row.createdAt)
   }))
   return sql`INSERT INTO kavach_polar_checkouts (id, user_id, product_id, created_at)
-    SELECT id, user_id, product_id, created_at FROM ${records("given", checkoutColumns, given)}
+    SELECT id, user_id, product_id, created_at FROM ${givenCheckouts(given)}
     ON CONFLICT (id) DO NOTHING`
 }
 
-const adoptionColumns = { id: "text", user_id: "text", updated_at: "timestamptz" } as const
+const givenAdoptions = recordsOf("adopted", { id: "text", user_id: "text", updated_at: "timestamptz" })
 
-const adopt = (rows: Changes["adoptions"]): SQL => {
+const adopt = (rows: Changes["adoptions"]): Statement => {
   const given = rows.map((row) => ({ id: row.id, user_id: row.userId, updated_at: isoOf(row.updatedAt) }))
   return sql`UPDATE kavach_polar_subscriptions AS subscription
     SET user_id = adopted.user_id, updated_at = adopted.updated_at
-    FROM ${records("adopted", adoptionColumns, given)} WHERE subscription.id = adopted.id`
+    FROM ${givenAdoptions(given)} WHERE subscription.id = adopted.id`
 }
 
-const releaseColumns = { key: "text", position: "bigint", user_id: "text", updated_at: "timestamptz" } as const
+const givenReleases = recordsOf("released", {
+  key: "text",
+  position: "bigint",
+  user_id: "text",
+  updated_at: "timestamptz"
+})
 
 /**
  * A delivery that several of them release gets the user of the first. Those that the same step writes have their state from
  * there, and no statement may write a row twice. Each is found by its key and its id, and never by going through all that
  * wait, of which the planner believes for long that they are few: hence OFFSET 0, and a state that no index knows.
  */
-const release = (releases: Changes["releases"], written: Changes["deliveries"]): SQL => {
-  const found = (by: Changes["releases"][number]["by"], column: SQL) => {
+const release = (releases: Changes["releases"], written: Changes["deliveries"]): Statement => {
+  const found = (by: Changes["releases"][number]["by"], column: Statement) => {
     const given = [...releases.entries()].flatMap(([position, row]) =>
       row.by === by ? [{ key: row.id, position, user_id: row.userId, updated_at: isoOf(row.updatedAt) }] : []
     )
     return sql`SELECT delivery.id, released.position, released.user_id, released.updated_at
-      FROM ${records("released", releaseColumns, given)} CROSS JOIN LATERAL (
+      FROM ${givenReleases(given)} CROSS JOIN LATERAL (
         SELECT id FROM kavach_polar_deliveries WHERE state = 'unlinked' AND ${column} = released.key OFFSET 0
       ) AS delivery`
   }
@@ -275,15 +302,15 @@ const release = (releases: Changes["releases"], written: Changes["deliveries"]):
     )})`
 }
 
-/** Answers with `StoredSubscription`s. */
-export const selectSubscriptionsOf = (userId: string, which: "all" | "live"): SQL =>
-  sql`SELECT ${listOf(sql`SELECT id, data FROM kavach_polar_subscriptions
-    WHERE user_id = ${text(userId)} ${which === "live" ? sql`AND live` : sql``}`)}::text`
+/** Rows of an id and data. */
+export const selectSubscriptionsOf = (userId: string, which: "all" | "live"): Statement =>
+  sql`SELECT id, data FROM kavach_polar_subscriptions
+    WHERE user_id = ${text(userId)} ${which === "live" ? sql`AND live` : sql``}`
 
-/** Answers with a customer's id or `null`. */
-export const selectLatestCustomerOf = (userId: string): SQL =>
-  sql`SELECT coalesce((SELECT to_json(customer_id) FROM kavach_polar_customers
-    WHERE user_id = ${text(userId)} AND deleted_at IS NULL ORDER BY linked_at DESC, customer_id LIMIT 1), 'null')::text`
+/** A row of a customer's id, or none. */
+export const selectLatestCustomerOf = (userId: string): Statement =>
+  sql`SELECT customer_id FROM kavach_polar_customers
+    WHERE user_id = ${text(userId)} AND deleted_at IS NULL ORDER BY linked_at DESC, customer_id LIMIT 1`
 
 /**
  * Unfinished, and the oldest of its subscription that is: callbacks are made in the order of events. Asked for each by
@@ -310,7 +337,7 @@ export interface Claimed {
  * and what is being finished still is unfinished. And nothing older can come in later: a subscription's notifications are
  * queued in the order of its versions.
  */
-export const claim = ({ leaseUntil, limit, now, owner }: ClaimRequest): SQL =>
+export const claim = ({ leaseUntil, limit, now, owner }: ClaimRequest): Statement =>
   sql`WITH ${unhurried}, claimed AS (
     SELECT id, available_at FROM kavach_polar_notifications AS candidate
     WHERE ${isNextOfItsSubscription} AND available_at <= ${time(now)}
@@ -339,19 +366,19 @@ const unhurried = sql`unhurried AS MATERIALIZED (SELECT set_config('synchronous_
  * Answers with `Completed`. What comes next of a subscription is skipped where another claims it at the same moment, and
  * never passed over for a younger one, as with `claim`. The snapshot still has the completed ones as unfinished.
  */
-export const complete = ({ ids, leaseUntil, now, owner }: Completion): SQL =>
+export const complete = ({ ids, leaseUntil, now, owner }: Completion): Statement =>
   sql`WITH ${unhurried}, completed AS (
     UPDATE kavach_polar_notifications
     SET state = 'done', available_at = ${time(now)}, lease_owner = NULL, updated_at = ${time(now)}
     WHERE id = ANY (${texts(ids)}) AND state = 'pending' AND lease_owner = ${text(owner)} RETURNING id, subscription_id
   ), following AS (
     SELECT id FROM kavach_polar_notifications
-    WHERE id IN (SELECT (
+    WHERE id = ANY (ARRAY(SELECT (
         SELECT oldest.id FROM kavach_polar_notifications AS oldest
         WHERE oldest.state = 'pending' AND oldest.subscription_id = completed.subscription_id
           AND oldest.id NOT IN (SELECT id FROM completed)
         ORDER BY oldest.event_at, oldest.precedence LIMIT 1
-      ) FROM completed)
+      ) FROM completed))
       AND available_at <= ${time(now)} AND ${time(leaseUntil)} IS NOT NULL
     FOR NO KEY UPDATE SKIP LOCKED
   ), leased AS (
@@ -366,7 +393,7 @@ export const complete = ({ ids, leaseUntil, now, owner }: Completion): SQL =>
   )::text FROM unhurried`
 
 /** Answers with how many rows it changed. */
-export const setBack = ({ availableAt, error, id, now, owner, state }: Setback): SQL =>
+export const setBack = ({ availableAt, error, id, now, owner, state }: Setback): Statement =>
   sql`WITH changed AS (
     UPDATE kavach_polar_notifications
     SET state = ${text(state)}, available_at = ${time(availableAt ?? now)}, lease_owner = NULL,
@@ -375,7 +402,7 @@ export const setBack = ({ availableAt, error, id, now, owner, state }: Setback):
   ) SELECT count(*)::text FROM changed`
 
 /** Answers with `DeliveryRow`s. */
-export const selectInbox = (query: DeliveryRowQuery): SQL => {
+export const selectInbox = (query: DeliveryRowQuery): Statement => {
   const conditions = [
     query.ids && sql`id = ANY (${texts(query.ids)})`,
     query.states && sql`state = ANY (${texts(query.states)})`,
@@ -390,12 +417,12 @@ export const selectInbox = (query: DeliveryRowQuery): SQL => {
     ${millis(sql`received_at`)} AS "receivedAt", ${millis(sql`updated_at`)} AS "updatedAt",
     customer_id AS "customerId", subscription_id AS "subscriptionId", user_id AS "userId", attempts,
     last_error AS "lastError", body FROM kavach_polar_deliveries
-    ${conditions.length === 0 ? sql`` : sql`WHERE ${sql.join(conditions, sql` AND `)}`}
+    ${conditions.length === 0 ? sql`` : sql`WHERE ${join(conditions, " AND ")}`}
     ORDER BY ${query.order === "oldest" ? sql`received_at, id DESC` : sql`received_at DESC, id`} LIMIT ${count(query.limit)}`)}::text`
 }
 
 /** Answers with how many rows it changed. Rows that somebody is writing are left for the next time. */
-export const pruneBodies = (before: number, limit: number): SQL =>
+export const pruneBodies = (before: number, limit: number): Statement =>
   sql`WITH old AS (
     SELECT id FROM kavach_polar_deliveries WHERE body IS NOT NULL AND received_at < ${time(before)}
     ORDER BY received_at, id LIMIT ${count(limit)} FOR NO KEY UPDATE SKIP LOCKED
@@ -404,7 +431,7 @@ export const pruneBodies = (before: number, limit: number): SQL =>
   ) SELECT count(*)::text FROM pruned`
 
 /** Answers with `StoredSubscription`s. */
-export const selectSubscriptionsAfter = ({ afterId, limit, which }: SubscriptionRowQuery): SQL =>
+export const selectSubscriptionsAfter = ({ afterId, limit, which }: SubscriptionRowQuery): Statement =>
   sql`SELECT ${listOf(sql`SELECT id, data FROM kavach_polar_subscriptions
     WHERE ${which === "live" ? sql`live` : sql`user_id IS NULL`}
     ${afterId === undefined ? sql`` : sql`AND id > ${text(afterId)}`}

@@ -7,30 +7,30 @@
 import { statementsOf } from "@kavach-polar/core/StoreMigration"
 import { StoreProblem } from "@kavach-polar/core/StoreProblem"
 import type { ProjectionRow } from "@kavach-polar/core/StoreRows"
-import { type SQL, sql } from "drizzle-orm"
 import { usersTableSql } from "./migrations.ts"
 import type { Session } from "./PostgresDatabase.ts"
+import { once, raw, type Statement, sql } from "./PostgresStatement.ts"
 import { isoOrNull } from "./PostgresTime.ts"
-import { listOf, records, texts, uuids } from "./PostgresValues.ts"
+import { listOf, recordsOf, text, texts, uuid, uuids } from "./PostgresValues.ts"
 
 export interface UsersTable {
-  /** Answers with a `UserRow` or `null`. */
-  readonly find: (userId: string) => SQL
+  /** A row of the id, the address and the name, or none. */
+  readonly find: (userId: string) => Statement
   /** A list of `UserFact`s: rows of these users, and rows that show one of these customers. */
-  readonly facts: (userIds: ReadonlyArray<string>, customerIds: ReadonlyArray<string>) => SQL
-  readonly project: (rows: ReadonlyArray<ProjectionRow>) => SQL
+  readonly facts: (userIds: ReadonlyArray<string>, customerIds: ReadonlyArray<string>) => Statement
+  readonly project: (rows: ReadonlyArray<ProjectionRow>) => Statement
 }
 
 /** Creates the table or the columns that are missing. Part of a transaction. */
 export const migrate = async (session: Session): Promise<void> => {
   const found = await columnsOf(session)
   if (found.size === 0) {
-    for (const statement of statementsOf(usersTableSql)) await session.run(sql.raw(statement))
+    for (const statement of statementsOf(usersTableSql)) await session.run(once(statement))
     return
   }
   idOf(found)
   for (const [name, type] of projectionColumns) {
-    if (!found.has(name)) await session.run(sql.raw(`ALTER TABLE kavach_users ADD COLUMN ${name} ${type}`))
+    if (!found.has(name)) await session.run(once(`ALTER TABLE kavach_users ADD COLUMN ${name} ${type}`))
   }
   const customer = found.get("polar_customer_id")
   if (customer === undefined) {
@@ -62,17 +62,18 @@ export const open = async (session: Session): Promise<UsersTable | undefined> =>
     polar_cancel_at_period_end: cancelAtPeriodEnd.type,
     ...(updatedAt === undefined ? {} : { updated_at: updatedAt.type })
   } as const
-  const projectedColumns = { user_id: ids.type, polar_customer_id: "text", ...plainly } as const
-  const assignments = sql.raw(
+  const givenProjections = recordsOf("projected", { user_id: ids.type, polar_customer_id: "text", ...plainly })
+  const assignments = raw(
     Object.keys(plainly)
       .map((name) => `${name} = projected.${name}`)
       .join(", ")
   )
-  const readable = (name: string) => (columns.has(name) ? sql`${sql.identifier(name)}::text` : sql`NULL`)
+  const readable = (name: "email" | "name") => (columns.has(name) ? raw(`"${name}"::text`) : sql`NULL::text`)
+  const [email, name] = [readable("email"), readable("name")]
   return {
     find: (userId) =>
-      sql`SELECT coalesce((SELECT json_build_object('id', id::text, 'email', ${readable("email")}, 'name', ${readable("name")})
-        FROM kavach_users WHERE id = ANY (${ids.of([userId])})), 'null')::text`,
+      sql`SELECT id::text AS id, ${email} AS email, ${name} AS name
+        FROM kavach_users WHERE id = ${ids.one(userId)}`,
     facts: (userIds, customerIds) =>
       listOf(sql`SELECT id::text AS id, polar_customer_id AS "polarCustomerId" FROM kavach_users
         WHERE id = ANY (${ids.of(userIds)}) OR polar_customer_id = ANY (${texts(customerIds)})`),
@@ -96,7 +97,7 @@ export const open = async (session: Session): Promise<UsersTable | undefined> =>
           SELECT id FROM kavach_users WHERE id = ANY (${ids.of(rows.map((row) => row.userId))})
           ORDER BY id FOR NO KEY UPDATE
         ) AS locked
-        JOIN ${records("projected", projectedColumns, given)} ON projected.user_id = locked.id
+        JOIN ${givenProjections(given)} ON projected.user_id = locked.id
         WHERE kavach_users.id = locked.id`
     }
   }
@@ -137,7 +138,8 @@ const columnsOf = async (session: Session): Promise<Columns> => {
 
 interface Ids {
   readonly type: "text" | "uuid"
-  readonly of: (userIds: ReadonlyArray<string>) => SQL
+  readonly one: (userId: string) => Statement
+  readonly of: (userIds: ReadonlyArray<string>) => Statement
   /** Whether there can be such an id. */
   readonly takes: (userId: string) => boolean
 }
@@ -146,11 +148,16 @@ interface Ids {
 const idOf = (columns: Columns): Ids => {
   const column = columns.get("id")
   if (column === undefined) throw problem("has no column id")
-  if (isText(column.type)) return { type: "text", of: texts, takes: () => true }
+  if (isText(column.type)) return { type: "text", one: text, of: texts, takes: () => true }
   if (column.type !== "uuid") throw problem(`keeps id as ${column.type}, and user ids are text or uuid`)
   // As PostgreSQL prints it, and so as the app knows it. Other spellings are other ids.
   const takes = (userId: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(userId)
-  return { type: "uuid", of: (userIds) => uuids(userIds.filter(takes)), takes }
+  return {
+    type: "uuid",
+    one: (userId) => uuid(takes(userId) ? userId : null),
+    of: (userIds) => uuids(userIds.filter(takes)),
+    takes
+  }
 }
 
 /** How a value is written into a column. */
