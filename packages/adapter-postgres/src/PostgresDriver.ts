@@ -28,8 +28,8 @@ export const make = (database: PostgresDatabase): StoreDriver => {
 
   return {
     name: "postgresql",
-    // While one waits for the server, the next is made ready.
-    parallelSteps: 2,
+    // While one waits for the server, another is made ready and a third written to the disk.
+    parallelSteps: 3,
     migrate: async () => {
       await Migrator.migrate(database)
       opened = undefined
