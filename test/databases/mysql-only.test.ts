@@ -1158,8 +1158,9 @@ for (const [server, name] of [
             const { claimed } = yield* claim(store, "a", 20)
             expect(claimed).toHaveLength(20)
             const ids = claimed.map(({ id }) => id)
-            for (const id of ids.slice(0, 10)) yield* store.completeNotifications([id], "a")
-            yield* store.completeNotifications(ids, "a")
+            const next = { owner: "a", lease: Duration.minutes(1) }
+            for (const id of ids.slice(0, 10)) yield* store.completeAndClaimNext([id], next)
+            yield* store.completeAndClaimNext(ids, next)
             yield* store.deliveries({ limit: 50 })
             yield* store.deliveries({
               order: "oldest",

@@ -747,7 +747,7 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
           const claim = { owner: "a", limit: 20, lease: Duration.minutes(1) }
           const { claimed } = yield* store.claimNotifications(claim)
           expect(claimed).toHaveLength(20)
-          for (const { id } of claimed.slice(0, 1)) yield* store.completeNotifications([id], "a")
+          for (const { id } of claimed.slice(0, 1)) yield* store.completeAndClaimNext([id], claim)
           yield* store.deliveries({ limit: 20 })
           yield* store.deliveries({
             order: "oldest",

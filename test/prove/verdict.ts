@@ -48,6 +48,10 @@ export const judge = async ({ database, hadOutages = false, sent, servers, stori
   await judgeQueue(database, due, say)
   const calls = callsOf(servers)
   const doubled = judgeCalls(calls, due, hadOutages, say)
+  for (const { id, server, settledAt } of hadOutages ? [] : calls) {
+    if (settledAt !== undefined || server.killedAt() !== undefined) continue
+    say(`Notification ${id} was told by a process that lives on, and is not settled there.`)
+  }
   let stale = 0
   for (const row of inbox.values()) stale += row["state"] === "stale" ? 1 : 0
   let notifications = 0

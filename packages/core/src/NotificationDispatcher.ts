@@ -128,17 +128,11 @@ const make = (options: DispatcherOptions = {}) =>
 
     let isClosing = false
 
-    const take = (claimed: ReadonlyArray<ClaimedNotification>, since: number, isNext: boolean): Effect.Effect<void> => {
-      for (const { subscription } of claimed) held.set(subscription.id, false)
-      return line.add(
-        claimed.map((notification) => ({
-          notification,
-          beginsBefore: since + leaseMillis / 4,
-          leaseUntil: since + leaseMillis,
-          isNext
-        }))
-      )
-    }
+    const hold = (claimed: ReadonlyArray<ClaimedNotification>, since: number, isNext: boolean): ReadonlyArray<Held> =>
+      claimed.map((notification) => {
+        held.set(notification.subscription.id, false)
+        return { notification, beginsBefore: since + leaseMillis / 4, leaseUntil: since + leaseMillis, isNext }
+      })
 
     const complete = (all: ReadonlyArray<Held>) =>
       Effect.uninterruptibleMask((restore) => {
@@ -156,10 +150,9 @@ const make = (options: DispatcherOptions = {}) =>
             held.delete(id)
           }
           const wereHeld = new Set(completed)
-          return take(claimed, since, true).pipe(
-            Effect.zipRight(wasMissed ? wake : Effect.void),
-            Effect.as(ids.map((id) => wereHeld.has(id)))
-          )
+          return line
+            .add(hold(claimed, since, true))
+            .pipe(Effect.zipRight(wasMissed ? wake : Effect.void), Effect.as(ids.map((id) => wereHeld.has(id))))
         })
       })
 
@@ -265,7 +258,7 @@ const make = (options: DispatcherOptions = {}) =>
         }))
       )
 
-    const line = WaitingLine.make<Held>({
+    const line: WaitingLine.WaitingLine<Held> = WaitingLine.make({
       concurrency,
       clock,
       start: (one, ended) => {
@@ -300,7 +293,7 @@ const make = (options: DispatcherOptions = {}) =>
       const since = clock.unsafeCurrentTimeMillis()
       const { claimed, nextDueAt } = yield* claim(free)
       more = claimed.length === free
-      yield* take(claimed, since, false)
+      yield* line.add(hold(claimed, since, false))
       if (more) return Number.POSITIVE_INFINITY
       // Whoever completed what was before it may not have seen it, nor this look what was being completed.
       return Math.min(nextDueAt ?? Number.POSITIVE_INFINITY, wasBehindOthers ? since + 1000 : Number.POSITIVE_INFINITY)
@@ -321,18 +314,19 @@ const make = (options: DispatcherOptions = {}) =>
         const since = clock.unsafeCurrentTimeMillis()
         const limit = isClosing ? 0 : Math.min(room(), most)
         promised += limit
+        const kept = Effect.sync(() => {
+          promised -= limit
+        })
         return restore(receive({ owner, limit, lease })).pipe(
-          Effect.ensuring(
-            Effect.sync(() => {
-              promised -= limit
-            })
-          ),
-          Effect.flatMap(({ claimed, outcomes, unclaimed }) =>
-            take(claimed, since, false).pipe(
-              Effect.zipRight(Effect.suspend(() => (isLeft(unclaimed) ? wake : Effect.void))),
-              Effect.as(outcomes)
-            )
-          )
+          Effect.onError(() => kept),
+          Effect.flatMap(({ claimed, outcomes, unclaimed }) => {
+            const taken = hold(claimed, since, false)
+            const begin = Effect.zipRight(kept, line.add(taken))
+            // The deliveries are answered first.
+            const begun =
+              taken.length === 0 ? kept : FiberSet.run(calls, Effect.zipRight(GroupCommit.restArrived, begin))
+            return begun.pipe(Effect.zipRight(isLeft(unclaimed) ? wake : Effect.void), Effect.as(outcomes))
+          })
         )
       })
 

@@ -8,7 +8,7 @@ import { MysqlStore } from "@kavach-polar/adapter-mysql"
 import { PostgresStore } from "@kavach-polar/adapter-postgres"
 import { SqliteStore } from "@kavach-polar/adapter-sqlite"
 import * as PolarClient from "@kavach-polar/core/PolarClient"
-import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
+import { SubscriptionStore, type SubscriptionStoreService } from "@kavach-polar/core/SubscriptionStore"
 import { type PluginEndpoint, polar } from "@kavach-polar/http"
 import { route } from "@kavach-polar/http/HostRouter"
 import { serve } from "@kavach-polar/http/NodeServer"
@@ -33,20 +33,24 @@ const opened =
       ? PostgresStore.layer({ url })
       : MysqlStore.layer({ url })
 
+const recordSettled = (ids: ReadonlyArray<string>, completed: ReadonlyArray<string>) =>
+  Effect.sync(() => {
+    for (const id of ids) record({ what: completed.includes(id) ? "settled" : "not settled", id, at: Date.now() })
+  })
+
 /** The store, which also says when it has settled a notification. */
 const observed = Layer.effect(
   SubscriptionStore,
-  Effect.map(SubscriptionStore, (inner) => ({
-    ...inner,
-    completeNotifications: (ids: ReadonlyArray<string>, owner: string) =>
-      Effect.tap(inner.completeNotifications(ids, owner), (completed) =>
-        Effect.sync(() => {
-          for (const id of ids) {
-            record({ what: completed.includes(id) ? "settled" : "not settled", id, at: Date.now() })
-          }
-        })
-      )
-  }))
+  Effect.map(
+    SubscriptionStore,
+    (inner): SubscriptionStoreService => ({
+      ...inner,
+      completeNotifications: (ids, owner) =>
+        Effect.tap(inner.completeNotifications(ids, owner), (completed) => recordSettled(ids, completed)),
+      completeAndClaimNext: (ids, claim) =>
+        Effect.tap(inner.completeAndClaimNext(ids, claim), ({ completed }) => recordSettled(ids, completed))
+    })
+  )
 ).pipe(Layer.provide(opened))
 
 const billing = polar({
