@@ -6,8 +6,10 @@ import type { Changes, Facts, Keys } from "@kavach-polar/core/StoreStep"
 import * as Migrator from "./Migrator.ts"
 import type { PostgresDatabase, Session } from "./PostgresDatabase.ts"
 import * as PostgresJobs from "./PostgresJobs.ts"
-import { lock } from "./PostgresLocks.ts"
+import { lock, lockFurther } from "./PostgresLocks.ts"
 import { explain } from "./PostgresProblem.ts"
+import { unhurried } from "./PostgresSettings.ts"
+import type { Statement } from "./PostgresStatement.ts"
 import { sql } from "./PostgresStatement.ts"
 import * as Statements from "./PostgresStatements.ts"
 import * as UsersTable from "./UsersTable.ts"
@@ -25,6 +27,12 @@ export const make = (database: PostgresDatabase): StoreDriver => {
     if (table === undefined && opened === opening) opened = undefined
     return table
   }
+
+  const unhurriedly = <A>(statement: Statement): Promise<A> =>
+    database.transaction(async (session) => {
+      await session.run(unhurried)
+      return session.answer<A>(statement)
+    })
 
   return {
     name: "postgresql",
@@ -57,11 +65,11 @@ export const make = (database: PostgresDatabase): StoreDriver => {
       return row === undefined ? undefined : { id: row[0], email: row[1], name: row[2] }
     },
     claimNotifications: async (request) => {
-      const { next, rows } = await database.answer<Statements.Claimed>(Statements.claim(request))
+      const { next, rows } = await unhurriedly<Statements.Claimed>(Statements.claim(request))
       const nextDueAt = next !== null ? Math.max(next, request.now) : rows.length > 0 ? request.leaseUntil : null
       return { rows, nextDueAt }
     },
-    completeNotifications: (completion) => database.answer<Completed>(Statements.complete(completion)),
+    completeNotifications: (completion) => unhurriedly<Completed>(Statements.complete(completion)),
     setBackNotification: async (setback) => (await database.answer<number>(Statements.setBack(setback))) > 0,
     deliveries: (query) => database.answer<ReadonlyArray<DeliveryRow>>(Statements.selectInbox(query)),
     pruneDeliveryBodies: (before, limit) => database.answer<number>(Statements.pruneBodies(before, limit)),
@@ -122,12 +130,7 @@ const load = async (session: Session, keys: Keys, table: UsersTable.UsersTable |
     ])
   ]
   if (userIds.length > 0) {
-    await session.run(
-      lock(
-        userIds.map((id) => `user ${id}`),
-        "2s"
-      )
-    )
+    await session.run(lockFurther(userIds.map((id) => `user ${id}`)))
   }
   const concerned = await session.answer<Statements.Concerned>(
     Statements.selectConcerned(userIds, keys.userIds, table?.facts(userIds, keys.customerIds) ?? sql`'[]'::json`)

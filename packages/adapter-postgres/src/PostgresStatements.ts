@@ -338,7 +338,7 @@ export interface Claimed {
  * queued in the order of its versions.
  */
 export const claim = ({ leaseUntil, limit, now, owner }: ClaimRequest): Statement =>
-  sql`WITH ${unhurried}, claimed AS (
+  sql`WITH claimed AS (
     SELECT id, available_at FROM kavach_polar_notifications AS candidate
     WHERE ${isNextOfItsSubscription} AND available_at <= ${time(now)}
     ORDER BY available_at, id LIMIT ${count(limit)} FOR NO KEY UPDATE SKIP LOCKED
@@ -354,20 +354,14 @@ export const claim = ({ leaseUntil, limit, now, owner }: ClaimRequest): Statemen
     'next', (SELECT ${millis(sql`available_at`)} FROM kavach_polar_notifications AS candidate
       WHERE ${isNextOfItsSubscription} AND NOT EXISTS (SELECT FROM claimed WHERE claimed.id = candidate.id)
       ORDER BY available_at, id LIMIT 1)
-  )::text FROM unhurried`
-
-/**
- * Part of statements that say what becomes of a call: its commit does not wait for the disk, and a server that fails may
- * have forgotten it. Then a call is made once more, which apps are ready for.
- */
-const unhurried = sql`unhurried AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))`
+  )::text`
 
 /**
  * Answers with `Completed`. What comes next of a subscription is skipped where another claims it at the same moment, and
  * never passed over for a younger one, as with `claim`. The snapshot still has the completed ones as unfinished.
  */
 export const complete = ({ ids, leaseUntil, now, owner }: Completion): Statement =>
-  sql`WITH ${unhurried}, completed AS (
+  sql`WITH completed AS (
     UPDATE kavach_polar_notifications
     SET state = 'done', available_at = ${time(now)}, lease_owner = NULL, updated_at = ${time(now)}
     WHERE id = ANY (${texts(ids)}) AND state = 'pending' AND lease_owner = ${text(owner)} RETURNING id, subscription_id
@@ -390,7 +384,7 @@ export const complete = ({ ids, leaseUntil, now, owner }: Completion): Statement
   SELECT json_build_object(
     'ids', (SELECT coalesce(json_agg(id), '[]') FROM completed),
     'next', ${listOf(sql`SELECT ${claimedColumns} FROM leased`)}
-  )::text FROM unhurried`
+  )::text`
 
 /** Answers with how many rows it changed. */
 export const setBack = ({ availableAt, error, id, now, owner, state }: Setback): Statement =>
