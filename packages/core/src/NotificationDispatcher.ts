@@ -261,13 +261,12 @@ const make = (options: DispatcherOptions = {}) =>
     const line: WaitingLine.WaitingLine<Held> = WaitingLine.make({
       concurrency,
       clock,
-      start: (one, ended) => {
-        if (clock.unsafeCurrentTimeMillis() < one.beginsBefore) {
-          return limits.start((limit) => FiberSet.run(calls, deliver(one, limit, ended)))
-        }
-        // It has waited for too long: whoever finds it when its lease has run out calls.
-        held.delete(one.notification.subscription.id)
-        return Effect.zipRight(look(one.leaseUntil), ended)
+      start: (one, ended) => limits.start((limit) => FiberSet.run(calls, deliver(one, limit, ended))),
+      isTimely: ({ beginsBefore }) => clock.unsafeCurrentTimeMillis() < beginsBefore,
+      // Whoever finds it when its lease has run out makes the call.
+      dismiss: ({ leaseUntil, notification }) => {
+        held.delete(notification.subscription.id)
+        return look(leaseUntil)
       }
     })
 
@@ -312,10 +311,13 @@ const make = (options: DispatcherOptions = {}) =>
     ): Effect.Effect<ReceivedDeliveries["outcomes"], E> =>
       Effect.uninterruptibleMask((restore) => {
         const since = clock.unsafeCurrentTimeMillis()
-        const limit = isClosing ? 0 : Math.min(room(), most)
+        // While something is left, what comes goes behind it.
+        const limit = isClosing || more ? 0 : Math.min(room(), most)
         promised += limit
-        const kept = Effect.sync(() => {
+        const kept = Effect.suspend(() => {
           promised -= limit
+          // Somebody may have found no room meanwhile.
+          return more ? wake : Effect.void
         })
         return restore(receive({ owner, limit, lease })).pipe(
           Effect.onError(() => kept),

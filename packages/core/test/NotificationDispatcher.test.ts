@@ -321,6 +321,29 @@ describe("NotificationDispatcher", () => {
     })
   )
 
+  it.effect("what is left for want of room comes before what is received later", () =>
+    Effect.gen(function* () {
+      const seen: Array<string> = []
+      const busy = (one: Notification) =>
+        Effect.zipRight(
+          Effect.sync(() => void seen.push(one.userId)),
+          Effect.sleep("1 second")
+        )
+      yield* Effect.gen(function* () {
+        const [first, ...rest] = Array.from({ length: 8 }, (_, n) => change(`a${n}`, `sub_${n}`, `early`, 1, "active"))
+        if (first === undefined) return
+        yield* receive(first, ...rest)
+        yield* settle
+        for (let second = 0; second < 18; second++) {
+          if (second < 6) yield* receive(change(`b${second}`, `sub_late_${second}`, "late", 1, "active"))
+          yield* TestClock.adjust("1 second")
+          yield* settle
+        }
+        assert.deepStrictEqual(seen, [...Array(8).fill("early"), ...Array(6).fill("late")])
+      }).pipe(Effect.provide(stackOn(SubscriptionStore.layerMemory, busy, { concurrency: 1 })))
+    })
+  )
+
   it.effect("what was queued just as the one before it was being completed is found at once", () =>
     Effect.gen(function* () {
       const seen: Array<string> = []

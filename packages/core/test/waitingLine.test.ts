@@ -6,6 +6,8 @@ import * as WaitingLine from "../src/internal/waitingLine.ts"
 const watched = (concurrency: number) =>
   Effect.map(Effect.clock, (clock) => {
     const begun: Array<string> = []
+    const dismissed: Array<string> = []
+    const late = new Set<string>()
     const ends = new Map<string, Effect.Effect<void>>()
     const line = WaitingLine.make<string>({
       clock,
@@ -14,10 +16,12 @@ const watched = (concurrency: number) =>
         Effect.sync(() => {
           begun.push(item)
           ends.set(item, ended)
-        })
+        }),
+      isTimely: (item) => !late.has(item),
+      dismiss: (item) => Effect.sync(() => void dismissed.push(item))
     })
     const end = (item: string) => ends.get(item) ?? Effect.die(`${item} has not begun`)
-    return { line, begun, end }
+    return { line, begun, dismissed, late, end }
   })
 
 const names = (prefix: string, count: number) => Array.from({ length: count }, (_, n) => `${prefix}${n}`)
@@ -65,7 +69,28 @@ describe("a waiting line", () => {
     })
   )
 
-  it.effect("who still waits can be sent away", () =>
+  it.effect("who has waited for too long is sent away, which says nothing of how long one takes", () =>
+    Effect.gen(function* () {
+      const { begun, dismissed, end, late, line } = yield* watched(1)
+      for (const name of names("slow", 50)) {
+        yield* line.add([name])
+        yield* TestClock.adjust("10 seconds")
+        yield* end(name)
+      }
+      const room = line.room()
+      yield* line.add(["a", ...names("late", 50), "b"])
+      for (const name of names("late", 50)) late.add(name)
+      yield* TestClock.adjust("10 seconds")
+      yield* end("a")
+      assert.deepStrictEqual(dismissed, names("late", 50))
+      assert.strictEqual(begun.at(-1), "b")
+      yield* TestClock.adjust("10 seconds")
+      yield* end("b")
+      assert.strictEqual(line.room(), room)
+    })
+  )
+
+  it.effect("who still waits can be forgotten", () =>
     Effect.gen(function* () {
       const { begun, end, line } = yield* watched(1)
       yield* line.add(["a", "b"])

@@ -11,6 +11,10 @@ export interface WaitingLineOptions<Item> {
   readonly clock: Clock.Clock
   /** Begins one, and returns while it runs. `ended` is for when it is over. */
   readonly start: (item: Item, ended: Effect.Effect<void>) => Effect.Effect<void>
+  /** Whether one may still begin. */
+  readonly isTimely: (item: Item) => boolean
+  /** Sends one away that has waited for too long. */
+  readonly dismiss: (item: Item) => Effect.Effect<void>
 }
 
 export interface WaitingLine<Item> {
@@ -18,7 +22,7 @@ export interface WaitingLine<Item> {
   readonly room: () => number
   /** Begins as many as may run, and puts the rest in line. */
   readonly add: (items: ReadonlyArray<Item>) => Effect.Effect<void>
-  /** Sends away who still waits. */
+  /** Forgets who still waits. */
   readonly clear: () => void
 }
 
@@ -31,7 +35,13 @@ const longestLine = 16
 /** What one more measurement counts for. */
 const weight = 0.1
 
-export const make = <Item>({ clock, concurrency, start }: WaitingLineOptions<Item>): WaitingLine<Item> => {
+export const make = <Item>({
+  clock,
+  concurrency,
+  dismiss,
+  isTimely,
+  start
+}: WaitingLineOptions<Item>): WaitingLine<Item> => {
   const line: Array<Item> = []
   let running = 0
   // How long one takes of late, in milliseconds. Until that is known, as many may wait as run.
@@ -53,7 +63,7 @@ export const make = <Item>({ clock, concurrency, start }: WaitingLineOptions<Ite
   const beginNext = (): Effect.Effect<void> => {
     if (running >= concurrency) return Effect.void
     const next = line.shift()
-    return next === undefined ? Effect.void : Effect.flatMap(begin(next), beginNext)
+    return next === undefined ? Effect.void : Effect.flatMap(isTimely(next) ? begin(next) : dismiss(next), beginNext)
   }
 
   return {
