@@ -334,8 +334,12 @@ describe("NotificationDispatcher", () => {
         if (first === undefined) return
         yield* receive(first, ...rest)
         yield* settle
+        // Each at the moment at which a call ends.
+        for (let second = 1; second <= 6; second++) {
+          const late = receive(change(`b${second}`, `sub_late_${second}`, "late", 1, "active"))
+          yield* Effect.fork(Effect.zipRight(Effect.sleep(Duration.seconds(second)), late))
+        }
         for (let second = 0; second < 18; second++) {
-          if (second < 6) yield* receive(change(`b${second}`, `sub_late_${second}`, "late", 1, "active"))
           yield* TestClock.adjust("1 second")
           yield* settle
         }
