@@ -299,12 +299,11 @@ export const prepare = (drizzle: Drizzle) => {
           subscriptionIds.add(row.subscriptionId)
         }
       }
-      const next: Array<ClaimedNotificationRow> = []
-      for (const id of leaseUntil === null ? [] : subscriptionIds) {
-        for (const row of selectOldestUntold.all({ id })) {
-          if (leaseUntil !== null && row.availableAt <= at) next.push(claimed(row, { owner, now, leaseUntil }))
-        }
-      }
+      if (leaseUntil === null) return { ids: completed, next: [] }
+      const next = [...subscriptionIds]
+        .flatMap((id) => selectOldestUntold.all({ id }))
+        .filter((row) => row.availableAt <= at)
+        .map((row) => claimed(row, { owner, now, leaseUntil }))
       return { ids: completed, next }
     },
 

@@ -497,6 +497,7 @@ const received = ({
   queued
 }: ApplyDeliveries.AppliedDeliveries): Effect.Effect<ReceivedDeliveries, StoreError> => {
   const leased = queued.filter(({ lease }) => lease !== null)
+  // It is of a subscription that Polar told of.
   const unclaimed = new Set(queued.flatMap((row) => (row.lease === null ? [row.subscriptionId as SubscriptionId] : [])))
   return Effect.map(
     Effect.forEach(leased, (row) => decodeNotification("receiveDeliveries")({ ...row, attempts: 1 })),

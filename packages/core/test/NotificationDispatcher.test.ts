@@ -57,6 +57,15 @@ const stackOn = (
 
 const label = ({ subscription, userId }: Notification) => `${userId}/${subscription.id}:${subscription.status}`
 
+/** A callback that notes what it was told, and then does something else. */
+const noting =
+  (seen: Array<string>, then: Effect.Effect<void> = Effect.void) =>
+  (notification: Notification): Effect.Effect<void> =>
+    Effect.zipRight(
+      Effect.sync(() => void seen.push(label(notification))),
+      then
+    )
+
 const wake = Effect.flatMap(NotificationDispatcher.NotificationDispatcher, ({ wake }) => wake)
 
 /** Until everything that is due has run, without time passing. */
@@ -284,7 +293,7 @@ describe("NotificationDispatcher", () => {
           ["bob/sub_b:active"]
         )
         assert.strictEqual(yield* Ref.get(asked), 0)
-      }).pipe(Effect.provide(stackOn(store, (one) => Effect.sync(() => void seen.push(label(one))))))
+      }).pipe(Effect.provide(stackOn(store, noting(seen))))
     })
   )
 
@@ -307,15 +316,7 @@ describe("NotificationDispatcher", () => {
         assert.lengthOf(seen, 30)
       }).pipe(
         Effect.provide(
-          stackOn(
-            SubscriptionStore.layerMemory,
-            (one) =>
-              Effect.zipRight(
-                Effect.sync(() => void seen.push(label(one))),
-                Effect.sleep("1 second")
-              ),
-            { concurrency: 2 }
-          )
+          stackOn(SubscriptionStore.layerMemory, noting(seen, Effect.sleep("1 second")), { concurrency: 2 })
         )
       )
     })
@@ -372,7 +373,7 @@ describe("NotificationDispatcher", () => {
         yield* Deferred.succeed(release, undefined)
         yield* settle
         assert.deepStrictEqual(seen, ["ann/sub_a:active", "ann/sub_a:past_due"])
-      }).pipe(Effect.provide(stackOn(store, (one) => Effect.sync(() => void seen.push(label(one))))))
+      }).pipe(Effect.provide(stackOn(store, noting(seen))))
     })
   )
 
@@ -397,9 +398,7 @@ describe("NotificationDispatcher", () => {
         yield* TestClock.adjust("1 second")
         yield* settle
         assert.deepStrictEqual(seen, ["ann/sub_a:past_due"])
-      }).pipe(
-        Effect.provide(stackOn(SubscriptionStore.layerMemory, (one) => Effect.sync(() => void seen.push(label(one)))))
-      )
+      }).pipe(Effect.provide(stackOn(SubscriptionStore.layerMemory, noting(seen))))
     })
   )
 
@@ -421,15 +420,10 @@ describe("NotificationDispatcher", () => {
         assert.deepStrictEqual(seen, ["ann/sub_a:active", "bob/sub_b:active"])
       }).pipe(
         Effect.provide(
-          stackOn(
-            SubscriptionStore.layerMemory,
-            (one) =>
-              Effect.zipRight(
-                Effect.sync(() => void seen.push(label(one))),
-                Deferred.await(release)
-              ),
-            { concurrency: 1, timeout: "10 seconds" }
-          )
+          stackOn(SubscriptionStore.layerMemory, noting(seen, Deferred.await(release)), {
+            concurrency: 1,
+            timeout: "10 seconds"
+          })
         )
       )
     })
@@ -441,12 +435,7 @@ describe("NotificationDispatcher", () => {
       const release = yield* Deferred.make<void>()
       const scope = yield* Scope.make()
       const context = yield* Layer.buildWithScope(
-        stackOn(SubscriptionStore.layerMemory, (one) =>
-          Effect.zipRight(
-            Effect.sync(() => void seen.push(label(one))),
-            Deferred.await(release)
-          )
-        ),
+        stackOn(SubscriptionStore.layerMemory, noting(seen, Deferred.await(release))),
         scope
       )
       yield* Effect.gen(function* () {
