@@ -7,8 +7,9 @@ import { StoreProblem } from "@kavach-polar/core/StoreProblem"
 import { type SQL, sql } from "drizzle-orm"
 import type { PgDatabase, PgQueryResultHKT, PgTransactionConfig } from "drizzle-orm/pg-core"
 import type { TablesRelationalConfig } from "drizzle-orm/relations"
+import * as NodePostgres from "./NodePostgres.ts"
 import { isConflict } from "./PostgresProblem.ts"
-import { once, type Statement, type Value } from "./PostgresStatement.ts"
+import { isolationLevel, type Statement, type Value } from "./PostgresStatement.ts"
 
 /** A drizzle database on PostgreSQL, made with or without a schema: node-postgres's, postgres.js's, PGlite's and the like. */
 export type PgDrizzle<
@@ -29,9 +30,19 @@ export interface Session {
   readonly rows: <Row extends ReadonlyArray<Value>>(statement: Statement) => Promise<ReadonlyArray<Row>>
 }
 
+/** The rows that one of several statements answers with. */
+export type Answer = ReadonlyArray<ReadonlyArray<unknown>>
+
+export interface Transaction extends Session {
+  /** Runs statements one after the other, in one message where the driver can do that. */
+  readonly ask: (statements: ReadonlyArray<Statement>) => Promise<ReadonlyArray<Answer>>
+  /** The same with the last ones of the transaction, and commits it. */
+  readonly commit: (statements: ReadonlyArray<Statement>) => Promise<ReadonlyArray<Answer>>
+}
+
 export interface PostgresDatabase extends Session {
   /** Commits what `body` did, or nothing of it if it rejects. Conflicts with others run it again, a few times. */
-  readonly transaction: <A>(body: (session: Session) => Promise<A>) => Promise<A>
+  readonly transaction: <A>(body: (transaction: Transaction) => Promise<A>) => Promise<A>
 }
 
 export interface DatabaseOptions {
@@ -52,42 +63,50 @@ export const make = <
 ): PostgresDatabase => {
   const drizzle: Drizzle = db
   const client = clientOf(db)
-  if (isPool(client)) {
-    return patient(sessionOn(executionOn(client, prepare)), async (body) =>
-      transactOn(await client.connect(), body, prepare)
+  if (NodePostgres.isPool(client)) {
+    return patient(sessionOn(NodePostgres.one(client, prepare)), async (body) =>
+      NodePostgres.transactOn(await client.connect(), (execution) => body(transactionOn(execution)), prepare)
     )
   }
-  if (isClient(client)) {
+  if (NodePostgres.isClient(client)) {
     // Two transactions on one connection would become one.
     const inTurn = oneAtATime()
-    const execute = executionOn(client, prepare)
+    const execute = NodePostgres.one(client, prepare)
     return patient(
       sessionOn((statement) => inTurn(() => execute(statement))),
-      (body) => inTurn(() => transactOn(client, body, prepare))
+      (body) => inTurn(() => NodePostgres.transactOn(client, (execution) => body(transactionOn(execution)), prepare))
     )
   }
   return patient(sessionOn(executionBy(drizzle)), (body) => transactByDrizzle(drizzle, body))
 }
 
 /** Runs a statement and answers with its rows, whose values are in the order of the columns. */
-type Execute = (statement: Statement) => Promise<ReadonlyArray<ReadonlyArray<unknown>>>
+type Execute = (statement: Statement) => Promise<Answer>
 
 const sessionOn = (execute: Execute): Session => ({
   run: async (statement) => {
     await execute(statement)
   },
-  answer: async (statement) => {
-    const [row] = await execute(statement)
-    const text = row?.[0]
-    if (typeof text !== "string") throw noText()
-    return JSON.parse(text)
-  },
+  answer: async (statement) => valueIn(await execute(statement)),
   rows: async <Row extends ReadonlyArray<Value>>(statement: Statement) => {
     const rows = await execute(statement)
     if (!rows.every(isOfTexts<Row>)) throw noText()
     return rows
   }
 })
+
+const transactionOn = ({ commit, inTurn, one }: NodePostgres.TransactionExecution): Transaction => ({
+  ...sessionOn(one),
+  ask: inTurn,
+  commit
+})
+
+/** Of one row with one column, JSON as text: the value. */
+export const valueIn = <A>([row]: Answer): A => {
+  const text = row?.[0]
+  if (typeof text !== "string") throw noText()
+  return JSON.parse(text)
+}
 
 const isOfTexts = <Row extends ReadonlyArray<Value>>(row: ReadonlyArray<unknown>): row is Row =>
   row.every((value) => typeof value === "string" || value === null)
@@ -116,26 +135,23 @@ const rowsOf = (result: unknown): ReadonlyArray<object> => {
   return Array.isArray(rows) ? rows : []
 }
 
-const executionOn =
-  (client: Pick<NodePostgresClient, "query">, prepare: boolean): Execute =>
-  async (statement) => {
-    const result = await client.query(queryOf(statement, prepare))
-    return "rows" in result ? result.rows : (result.at(-1)?.rows ?? [])
-  }
+type Transact = <A>(body: (transaction: Transaction) => Promise<A>) => Promise<A>
 
-// Whatever the server's default is: each statement has to see what was committed before it began.
-const isolationLevel = "read committed"
-
-type Transact = <A>(body: (session: Session) => Promise<A>) => Promise<A>
-
-const transactByDrizzle = async <A>(drizzle: Drizzle, body: (session: Session) => Promise<A>): Promise<A> => {
+const transactByDrizzle = async <A>(drizzle: Drizzle, body: (transaction: Transaction) => Promise<A>): Promise<A> => {
   // When the connection is gone, drizzle's own rollback throws another error.
   let thrown: { readonly error: unknown } | undefined
   try {
     return await drizzle.transaction(
       async (tx) => {
+        const execute = executionBy(tx)
+        const inTurn = async (statements: ReadonlyArray<Statement>) => {
+          const answers: Array<Answer> = []
+          for (const statement of statements) answers.push(await execute(statement))
+          return answers
+        }
         try {
-          return await body(sessionOn(executionBy(tx)))
+          // What is left to be done after the last ones is drizzle's own commit.
+          return await body({ ...sessionOn(execute), ask: inTurn, commit: inTurn })
         } catch (error) {
           thrown = { error }
           throw error
@@ -146,66 +162,6 @@ const transactByDrizzle = async <A>(drizzle: Drizzle, body: (session: Session) =
   } catch (error) {
     throw thrown === undefined ? error : thrown.error
   }
-}
-
-/**
- * On node-postgres without drizzle's help, which keeps a connection of the pool for ever if it breaks at BEGIN. When a
- * connection breaks later, its client rejects what is under way and emits "error" besides, which ends the process if
- * nobody listens: the pool listens to idle clients only.
- */
-const transactOn = async <A>(
-  client: NodePostgresClient & Partial<Releasable>,
-  body: (session: Session) => Promise<A>,
-  prepare: boolean
-): Promise<A> => {
-  let broken: Error | undefined
-  const listener = (error: Error) => {
-    broken = error
-  }
-  client.on("error", listener)
-  const begin = `BEGIN ISOLATION LEVEL ${isolationLevel}`
-  let begun = false
-  const execute = executionOn(client, prepare)
-  const first: Execute = async (statement) => {
-    begun = true
-    // Both in one message; with parameters PostgreSQL takes one statement at a time.
-    if (statement.values.length === 0) return execute(once(`${begin}; ${statement.wording.text}`))
-    await client.query({ text: begin })
-    return execute(statement)
-  }
-  try {
-    const result = await body(sessionOn((statement) => (begun ? execute(statement) : first(statement))))
-    if (begun) await client.query({ text: "COMMIT" })
-    return result
-  } catch (error) {
-    if (begun) {
-      await client.query({ text: "ROLLBACK" }).catch((failed: Error) => {
-        broken ??= failed
-      })
-    }
-    throw error
-  } finally {
-    client.removeListener("error", listener)
-    // With an error the pool closes the connection, and what was not committed is rolled back.
-    client.release?.(broken)
-  }
-}
-
-/** A statement as node-postgres takes it; one that has a name is prepared once for each connection. */
-interface Query {
-  readonly text: string
-  readonly values?: ReadonlyArray<Value>
-  readonly name?: string
-  /** Of a row its values alone. */
-  readonly rowMode?: "array"
-}
-
-const queryOf = ({ values, wording }: Statement, prepare: boolean): Query => {
-  // Only what has parameters comes again with the same text.
-  if (values.length === 0) return { text: wording.text, rowMode: "array" }
-  return prepare
-    ? { text: wording.text, values, name: wording.name, rowMode: "array" }
-    : { text: wording.text, values, rowMode: "array" }
 }
 
 const patient = (session: Session, transact: Transact): PostgresDatabase => ({
@@ -245,33 +201,3 @@ const clientOf = (db: object): unknown => {
   const client: unknown = typeof session === "object" && session !== null ? Reflect.get(session, "client") : undefined
   return client ?? Reflect.get(db, "$client")
 }
-
-/** The part of node-postgres's Client that is used. */
-interface NodePostgresClient {
-  /** Answers with a list to several statements in one message. */
-  readonly query: (query: Query) => Promise<Result | ReadonlyArray<Result>>
-  readonly on: (event: "error", listener: (error: Error) => void) => unknown
-  readonly removeListener: (event: "error", listener: (error: Error) => void) => unknown
-}
-
-interface Result {
-  readonly rows: ReadonlyArray<ReadonlyArray<unknown>>
-}
-
-interface Releasable {
-  readonly release: (error?: Error) => void
-}
-
-interface NodePostgresPool {
-  readonly query: NodePostgresClient["query"]
-  readonly connect: () => Promise<NodePostgresClient & Releasable>
-}
-
-const isPool = (client: unknown): client is NodePostgresPool =>
-  hasFunctions(client, ["connect", "query"]) && "totalCount" in client
-
-const isClient = (client: unknown): client is NodePostgresClient =>
-  hasFunctions(client, ["query", "on", "removeListener", "escapeLiteral"])
-
-const hasFunctions = (value: unknown, names: ReadonlyArray<string>): value is object =>
-  typeof value === "object" && value !== null && names.every((name) => typeof Reflect.get(value, name) === "function")

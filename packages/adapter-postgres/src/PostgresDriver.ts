@@ -4,12 +4,12 @@ import { StoreProblem } from "@kavach-polar/core/StoreProblem"
 import type { DeliveryRow, JobRow, StoredSubscription } from "@kavach-polar/core/StoreRows"
 import type { Changes, Facts, Keys } from "@kavach-polar/core/StoreStep"
 import * as Migrator from "./Migrator.ts"
-import type { PostgresDatabase, Session } from "./PostgresDatabase.ts"
+import { type PostgresDatabase, type Transaction, valueIn } from "./PostgresDatabase.ts"
 import * as PostgresJobs from "./PostgresJobs.ts"
-import { lock, lockFurther } from "./PostgresLocks.ts"
+import { lock, lockUsers } from "./PostgresLocks.ts"
 import { explain } from "./PostgresProblem.ts"
 import { unhurried } from "./PostgresSettings.ts"
-import { type Statement, sql } from "./PostgresStatement.ts"
+import type { Statement } from "./PostgresStatement.ts"
 import * as Statements from "./PostgresStatements.ts"
 import * as UsersTable from "./UsersTable.ts"
 
@@ -28,9 +28,9 @@ export const make = (database: PostgresDatabase): StoreDriver => {
   }
 
   const unhurriedly = <A>(statement: Statement): Promise<A> =>
-    database.transaction(async (session) => {
-      await session.run(unhurried)
-      return session.answer<A>(statement)
+    database.transaction(async ({ commit }) => {
+      const [, answer = []] = await commit([unhurried, statement])
+      return valueIn(answer)
     })
 
   return {
@@ -43,7 +43,10 @@ export const make = (database: PostgresDatabase): StoreDriver => {
     },
     atomically: async (keys, decide) => {
       const table = await users()
-      await database.transaction(async (session) => write(session, decide(await load(session, keys, table)), table))
+      await database.transaction(async ({ ask, commit }) => {
+        const changes = decide(await load(ask, keys, table))
+        await commit(written(changes, table))
+      })
     },
     subscriptionsOf: async (userId, which) => {
       const rows = await database.rows<readonly [id: string, data: string]>(
@@ -95,7 +98,8 @@ export const make = (database: PostgresDatabase): StoreDriver => {
 
 /**
  * Locks, then reads, in three rounds, because a statement sees what was committed before it began: one that locks and
- * reads at once would read what was true before it had to wait.
+ * reads at once would read what was true before it had to wait. All of them go to the server together: whom the third round
+ * is about, it finds out itself.
  *
  * 1. The names of the deliveries, customers and subscriptions.
  * 2. The rows of the subscriptions that these lead to, which also says who owns them.
@@ -110,30 +114,21 @@ export const make = (database: PostgresDatabase): StoreDriver => {
  * written by who holds the user's lock: a subscription's owner is among the owners, and a new one among the keys or links.
  * A user's row and checkouts may appear meanwhile, which is as if the step had come just before.
  */
-const load = async (session: Session, keys: Keys, table: UsersTable.UsersTable | undefined): Promise<Facts> => {
+const load = async (ask: Transaction["ask"], keys: Keys, table: UsersTable.UsersTable | undefined): Promise<Facts> => {
   const names = [
     ...keys.deliveryIds.map((id) => `delivery ${id}`),
     ...keys.customerIds.map((id) => `customer ${id}`),
     ...keys.subscriptionIds.map((id) => `subscription ${id}`)
   ]
   if (names.length === 0 && keys.userIds.length === 0) return noFacts
-  await session.run(lock(names, "2s"))
-  const { deliveries, links, subscriptions, untoldSubscriptionIds } = await session.answer<Statements.Named>(
-    Statements.selectNamed(keys)
-  )
-  const userIds = [
-    ...new Set([
-      ...keys.userIds,
-      ...links.map((link) => link.userId),
-      ...subscriptions.flatMap((row) => row.userId ?? [])
-    ])
-  ]
-  if (userIds.length > 0) {
-    await session.run(lockFurther(userIds.map((id) => `user ${id}`)))
-  }
-  const concerned = await session.answer<Statements.Concerned>(
-    Statements.selectConcerned(userIds, keys.userIds, table?.facts(userIds, keys.customerIds) ?? sql`'[]'::json`)
-  )
+  const [, found = [], , further = []] = await ask([
+    lock(names, "2s"),
+    Statements.selectNamed(keys),
+    lockUsers(Statements.concernedUsers(keys)),
+    Statements.selectConcerned(keys, table)
+  ])
+  const { deliveries, links, subscriptions, untoldSubscriptionIds } = valueIn<Statements.Named>(found)
+  const concerned = valueIn<Statements.Concerned>(further)
   return {
     deliveries,
     links,
@@ -153,8 +148,8 @@ const noFacts: Facts = {
   untoldSubscriptionIds: []
 }
 
-const write = async (session: Session, changes: Changes, table: UsersTable.UsersTable | undefined): Promise<void> => {
+const written = (changes: Changes, table: UsersTable.UsersTable | undefined): ReadonlyArray<Statement> => {
   const statements = [...Statements.writes(changes)]
   if (table !== undefined && changes.projections.length > 0) statements.push(table.project(changes.projections))
-  if (statements.length > 0) await session.run(Statements.together(statements))
+  return statements.length === 0 ? [] : [Statements.together(statements)]
 }

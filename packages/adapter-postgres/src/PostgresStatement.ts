@@ -16,11 +16,14 @@ export interface Statement {
 class Wording {
   /** What stands before, between and after the values. */
   readonly pieces: ReadonlyArray<string>
+  /** Whether the same text comes again and again, and is worth preparing. */
+  readonly recurs: boolean
   #text: string | undefined
   #name: string | undefined
 
-  constructor(pieces: ReadonlyArray<string>) {
+  constructor(pieces: ReadonlyArray<string>, recurs = true) {
     this.pieces = pieces
+    this.recurs = recurs
   }
 
   get text(): string {
@@ -47,13 +50,13 @@ export const join = (parts: ReadonlyArray<Statement>, separator: string): Statem
 export const raw = (text: string): Statement => {
   const known = raws.get(text)
   if (known !== undefined) return known
-  const made = once(text)
+  const made = { wording: new Wording([text]), values: [] }
   raws.set(text, made)
   return made
 }
 
-/** A statement of which nothing is kept. */
-export const once = (text: string): Statement => ({ wording: new Wording([text]), values: [] })
+/** A statement of which nothing is kept, here or on the server. */
+export const once = (text: string): Statement => ({ wording: new Wording([text], false), values: [] })
 
 /** As far as a statement has been read: where it leads, and what it is if it ends here. */
 interface Point {
@@ -113,3 +116,11 @@ const separators = (parts: number, separator: string): ReadonlyArray<string> => 
   ...Array.from({ length: parts - 1 }, () => separator),
   ""
 ]
+
+/** Whatever the server's default is: each statement has to see what was committed before it began. */
+export const isolationLevel = "read committed"
+
+// Not prepared: the server hardly has less to do then, and a connection in whatever state must take them.
+export const begin = once(`BEGIN ISOLATION LEVEL ${isolationLevel}`)
+export const commit = once("COMMIT")
+export const rollback = once("ROLLBACK")

@@ -22,6 +22,7 @@ import type { Changes, Facts, Keys } from "@kavach-polar/core/StoreStep"
 import { join, raw, type Statement, sql } from "./PostgresStatement.ts"
 import { isoOf, isoOrNull } from "./PostgresTime.ts"
 import { count, listOf, millis, recordsOf, recordsWithTexts, text, texts, time } from "./PostgresValues.ts"
+import type { UsersTable } from "./UsersTable.ts"
 
 /** What the names in a step's keys lead to. */
 export interface Named {
@@ -49,6 +50,21 @@ export const selectNamed = ({
     WHERE EXISTS (SELECT FROM kavach_polar_notifications WHERE state = 'pending' AND subscription_id = named.id))
 )::text`
 
+/**
+ * The users whom a step is about, as `user_id`: those that the keys name, those of the links, and the owners. A query, since
+ * who they are is known where it runs. The ids have the default collation, which gives way to any other, and not that of the
+ * columns: the index of a table of the app's could not be used with it.
+ */
+export const concernedUsers = ({ customerIds, subscriptionIds, userIds }: Keys): Statement => {
+  const customers = texts(customerIds)
+  return sql`SELECT user_id COLLATE "default" AS user_id FROM (
+      SELECT unnest(${texts(userIds)}) AS user_id
+      UNION SELECT user_id FROM kavach_polar_customers WHERE customer_id = ANY (${customers})
+      UNION SELECT user_id FROM kavach_polar_subscriptions
+        WHERE (id = ANY (${texts(subscriptionIds)}) OR customer_id = ANY (${customers})) AND user_id IS NOT NULL
+    ) AS found`
+}
+
 /** What concerns the users that a step is about. */
 export interface Concerned {
   readonly subscriptions: ReadonlyArray<SubscriptionFact>
@@ -56,19 +72,20 @@ export interface Concerned {
   readonly knownUserIds: ReadonlyArray<string>
 }
 
-export const selectConcerned = (
-  userIds: ReadonlyArray<string>,
-  asked: ReadonlyArray<string>,
-  users: Statement
-): Statement =>
-  sql`SELECT json_build_object(
+/** `table` is the app's, if there is one. */
+export const selectConcerned = (keys: Keys, table: UsersTable | undefined): Statement => {
+  const concerned = sql`SELECT user_id FROM concerned`
+  const asked = texts(keys.userIds)
+  return sql`WITH concerned AS MATERIALIZED (${concernedUsers(keys)})
+  SELECT json_build_object(
     'subscriptions', ${listOf(sql`SELECT ${fact} FROM kavach_polar_subscriptions
-      WHERE user_id = ANY (${texts(userIds)}) AND live`)},
-    'users', ${users},
+      WHERE user_id = ANY (ARRAY(${concerned})) AND live`)},
+    'users', ${table?.facts(concerned, texts(keys.customerIds)) ?? sql`'[]'::json`},
     'knownUserIds', (SELECT coalesce(json_agg(DISTINCT user_id), '[]') FROM (
-      SELECT user_id FROM kavach_polar_customers WHERE user_id = ANY (${texts(asked)})
-      UNION ALL SELECT user_id FROM kavach_polar_checkouts WHERE user_id = ANY (${texts(asked)})) AS known)
+      SELECT user_id FROM kavach_polar_customers WHERE user_id = ANY (${asked})
+      UNION ALL SELECT user_id FROM kavach_polar_checkouts WHERE user_id = ANY (${asked})) AS known)
   )::text`
+}
 
 const fact = sql`id, user_id AS "userId", customer_id AS "customerId", organization_id AS "organizationId",
   product_id AS "productId", status, live, ${millis(sql`current_period_end`)} AS "currentPeriodEnd",

@@ -16,8 +16,11 @@ import { listOf, recordsOf, text, texts, uuid, uuids } from "./PostgresValues.ts
 export interface UsersTable {
   /** A row of the id, the address and the name, or none. */
   readonly find: (userId: string) => Statement
-  /** A list of `UserFact`s: rows of these users, and rows that show one of these customers. */
-  readonly facts: (userIds: ReadonlyArray<string>, customerIds: ReadonlyArray<string>) => Statement
+  /**
+   * A list of `UserFact`s: rows of the users whose ids a query yields as `user_id`, and rows that show one of the customers,
+   * which are an array of texts.
+   */
+  readonly facts: (users: Statement, customerIds: Statement) => Statement
   readonly project: (rows: ReadonlyArray<ProjectionRow>) => Statement
 }
 
@@ -74,9 +77,9 @@ export const open = async (session: Session): Promise<UsersTable | undefined> =>
     find: (userId) =>
       sql`SELECT id::text AS id, ${email} AS email, ${name} AS name
         FROM kavach_users WHERE id = ${ids.one(userId)}`,
-    facts: (userIds, customerIds) =>
+    facts: (users, customerIds) =>
       listOf(sql`SELECT id::text AS id, polar_customer_id AS "polarCustomerId" FROM kavach_users
-        WHERE id = ANY (${ids.of(userIds)}) OR polar_customer_id = ANY (${texts(customerIds)})`),
+        WHERE id = ANY (${ids.among(users)}) OR polar_customer_id = ANY (${customerIds})`),
     project: (all) => {
       // Only what is an id in this table: elsewhere there is no row to be written.
       const rows = all.filter(({ userId }) => ids.takes(userId))
@@ -140,6 +143,8 @@ interface Ids {
   readonly type: "text" | "uuid"
   readonly one: (userId: string) => Statement
   readonly of: (userIds: ReadonlyArray<string>) => Statement
+  /** Of the ids that a query yields as `user_id`. */
+  readonly among: (users: Statement) => Statement
   /** Whether there can be such an id. */
   readonly takes: (userId: string) => boolean
 }
@@ -148,14 +153,26 @@ interface Ids {
 const idOf = (columns: Columns): Ids => {
   const column = columns.get("id")
   if (column === undefined) throw problem("has no column id")
-  if (isText(column.type)) return { type: "text", one: text, of: texts, takes: () => true }
+  if (isText(column.type)) {
+    return {
+      type: "text",
+      one: text,
+      of: texts,
+      among: (users) => sql`ARRAY(${users})`,
+      takes: () => true
+    }
+  }
   if (column.type !== "uuid") throw problem(`keeps id as ${column.type}, and user ids are text or uuid`)
   // As PostgreSQL prints it, and so as the app knows it. Other spellings are other ids.
-  const takes = (userId: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(userId)
+  const printed = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+  const pattern = new RegExp(printed)
+  const takes = (userId: string) => pattern.test(userId)
   return {
     type: "uuid",
     one: (userId) => uuid(takes(userId) ? userId : null),
     of: (userIds) => uuids(userIds.filter(takes)),
+    // What is chosen is converted, and only that: WHERE comes before what is selected.
+    among: (users) => sql`ARRAY(SELECT user_id::uuid FROM (${users}) AS asked WHERE user_id ~ ${raw(`'${printed}'`)})`,
     takes
   }
 }
