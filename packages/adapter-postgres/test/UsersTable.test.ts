@@ -140,6 +140,21 @@ it.effect("columns whose types are domains are what the domains are", () =>
   })
 )
 
+it.effect("columns with collations of their own", () =>
+  Effect.gen(function* () {
+    const table = `CREATE TABLE kavach_users (id text COLLATE "C" PRIMARY KEY, polar_customer_id text COLLATE "POSIX")`
+    const { query, store } = yield* newSchema([table])
+    yield* store.migrate
+    yield* run(query, "INSERT INTO kavach_users (id) VALUES ($1)", userId)
+    yield* store.applyDeliveries([subscriptionDelivery(newScene(), "created", { externalId: userId })], defaultPolicy)
+    expect(yield* run(query, "SELECT polar_subscription_status AS status FROM kavach_users")).toEqual([
+      { status: "active" }
+    ])
+    const users = yield* run(query, "SELECT polar_customer_id IS NOT NULL AS linked FROM kavach_users")
+    expect(users).toEqual([{ linked: true }])
+  })
+)
+
 it.effect("a store that did not migrate itself finds the columns out when it needs them", () =>
   Effect.gen(function* () {
     const { db, query, store } = yield* newSchema([usersInSeconds])
