@@ -24,10 +24,12 @@ export interface BenchServer {
   /** The settings that decide when a commit is on disk. */
   readonly durability: string
   /**
-   * Gives the server memory for its pages, as whoever has millions of rows does. Where the system caches files for it, there
-   * is nothing to do. Answers with what is to be undone.
+   * Gives the server memory for its pages and room for its log, as whoever has millions of rows does. Where the system caches
+   * files for it, there is nothing to do. Answers with what is to be undone.
    */
   readonly enlarge: () => Promise<() => Promise<void>>
+  /** Waits until the pages that were filled are in their files. Nothing where filling ends with that. */
+  readonly writeDown: () => Promise<void>
   /** A new database without tables. */
   readonly newDatabase: () => Promise<BenchDatabase>
   readonly stop: () => Promise<void>

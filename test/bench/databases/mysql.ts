@@ -20,12 +20,31 @@ export const startMysql = async (store: "mysql" | "mariadb"): Promise<BenchServe
     version: `${store === "mysql" ? "MySQL" : "MariaDB"} ${version?.["version"]}`,
     durability: durability.map((row) => `${row["Variable_name"]}=${row["Value"]}`).join(" "),
     enlarge: async () => {
-      const [row] = await rowsOf("SELECT @@GLOBAL.innodb_buffer_pool_size AS bytes")
-      const resize = (bytes: number) => admin.query(`SET GLOBAL innodb_buffer_pool_size = ${bytes}`)
-      await resize(poolBytes)
-      return async () => {
-        await resize(Number(row?.["bytes"]))
+      const undoing: Array<() => Promise<unknown>> = []
+      for (const [name, bytes] of [
+        ["innodb_buffer_pool_size", poolBytes],
+        [logSetting[store], logBytes]
+      ] as const) {
+        const [row] = await rowsOf(`SELECT @@GLOBAL.${name} AS bytes`)
+        const resize = (to: number) => admin.query(`SET GLOBAL ${name} = ${to}`)
+        await resize(bytes)
+        undoing.push(() => resize(Number(row?.["bytes"])))
       }
+      return async () => {
+        for (const undo of undoing) await undo()
+      }
+    },
+    writeDown: async () => {
+      const [before] = await rowsOf("SELECT @@GLOBAL.innodb_max_dirty_pages_pct AS percent")
+      await admin.query("SET GLOBAL innodb_max_dirty_pages_pct = 0")
+      const deadline = performance.now() + 300_000
+      for (;;) {
+        const [row] = await rowsOf("SHOW GLOBAL STATUS LIKE 'Innodb_buffer_pool_pages_dirty'")
+        if (Number(row?.["Value"]) < 500) break
+        if (performance.now() > deadline) throw new Error(`${store} still has pages to write after five minutes`)
+        await new Promise((resolve) => setTimeout(resolve, 200))
+      }
+      await admin.query(`SET GLOBAL innodb_max_dirty_pages_pct = ${Number(before?.["percent"])}`)
     },
     newDatabase: async () => {
       const name = `kavach_bench_${randomUUID().replaceAll("-", "").slice(0, 20)}`
@@ -50,6 +69,8 @@ export const startMysql = async (store: "mysql" | "mariadb"): Promise<BenchServe
 
 const rowsAtOnce = 2000
 const poolBytes = 6 * 1024 ** 3
+const logBytes = 4 * 1024 ** 3
+const logSetting = { mysql: "innodb_redo_log_capacity", mariadb: "innodb_log_file_size" } as const
 
 const onDatabase = async (store: "mysql" | "mariadb", url: string): Promise<BenchDatabase> => {
   const connection = await mysql.createConnection({ uri: url, dateStrings: true, timezone: "Z" })

@@ -20,6 +20,7 @@ export const startPostgres = async (): Promise<BenchServer> => {
     version: `PostgreSQL ${await show("server_version")}`,
     durability: durability.join(" "),
     enlarge: async () => async () => {},
+    writeDown: async () => {},
     newDatabase: async () => {
       const name = `kavach_polar_bench_${randomUUID().replaceAll("-", "")}`
       await admin.query(`CREATE DATABASE ${name}`)

@@ -15,6 +15,7 @@ export const startSqlite = async (): Promise<BenchServer> => {
     // Each subject sets them itself; better-sqlite3's own default is NORMAL.
     durability: "journal_mode=WAL synchronous=FULL",
     enlarge: async () => async () => {},
+    writeDown: async () => {},
     newDatabase: async () => {
       files += 1
       return onFile(join(folder, `${files}.sqlite`))

@@ -65,6 +65,7 @@ const measure = async (
     )
     progress(`growth ${store}: filled ${label} in ${Math.round((performance.now() - began) / 1000)} s`)
   }
+  await arena.server.writeDown()
   const costs = new Map<Size, Array<number>>(labels.map((label) => [label, []]))
   const reads = new Map<Size, Array<number>>(labels.map((label) => [label, []]))
   const count = scale.quick ? 400 : 1000
