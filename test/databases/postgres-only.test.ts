@@ -779,6 +779,65 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
       120_000
     )
 
+    it.scopedLive("so does a plan that was made while the tables were empty, and is kept", () =>
+      Effect.gen(function* () {
+        const { query, url } = yield* newDatabase(admin)
+        yield* run(query, kavachUsers)
+        const statements: Array<readonly [string, ReadonlyArray<unknown>]> = []
+        const client = yield* newPostgresJs(url, {
+          debug: (_connection, text, parameters) => void statements.push([text, parameters])
+        })
+        const store = PostgresStore.make(drizzlePostgresJs(client))
+        yield* store.migrate
+        statements.length = 0
+        const delivery = subscriptionDelivery(newScene(), "created", { externalId: UserId.make("ada") })
+        const claim = { owner: "a", limit: 20, lease: Duration.minutes(1) }
+        const { claimed } = yield* store.receiveDeliveries([delivery], defaultPolicy, claim)
+        for (const { id } of claimed) {
+          yield* store.retryNotification(id, claim.owner, "failed", Duration.zero)
+          yield* store.claimNotifications(claim)
+          yield* store.completeAndClaimNext([id], claim)
+        }
+        yield* store.linkCustomer(
+          { customerId: CustomerId.make("c"), userId: UserId.make("ada"), linkedBy: "host" },
+          defaultPolicy
+        )
+        yield* run(query, "DELETE FROM kavach_polar_subscriptions")
+
+        const pool = yield* newPool(url, 1)
+        const session = yield* Effect.acquireRelease(
+          Effect.promise(() => pool.connect()),
+          (held) => Effect.sync(() => held.release())
+        )
+        yield* Effect.promise(() => session.query("BEGIN"))
+        const settings = statements.find(([text]) => /enable_seqscan/.test(text))
+        yield* Effect.promise(() => session.query(settings?.[0] ?? "", [...(settings?.[1] ?? [])]))
+        let scans = 0
+        const whole: Array<string> = []
+        for (const [index, [text, parameters]] of statements.entries()) {
+          if (!/kavach_polar_\w+/.test(text)) continue
+          yield* Effect.promise(() => session.query(`PREPARE plan_${index} AS ${text}`))
+          const values = parameters.map((value) => (value === null ? "NULL" : session.escapeLiteral(String(value))))
+          const { rows } = yield* Effect.promise(() =>
+            session.query<Record<string, string>>(
+              `EXPLAIN EXECUTE plan_${index} ${values.length === 0 ? "" : `(${values.join(", ")})`}`
+            )
+          )
+          const lines = rows.map((row) => String(row["QUERY PLAN"]))
+          for (const [place, line] of lines.entries()) {
+            const next = lines[place + 1] ?? ""
+            if (/Index (Only )?Scan (using|on) kavach_/.test(line)) scans++
+            else if (!/Seq Scan on kavach_/.test(line)) continue
+            // When the next one is due stands first in the index of those, which is read from its beginning.
+            const isFirstDue = /^WITH claimed/.test(text) && /pending_due/.test(line)
+            if (!isFirstDue && !/Index Cond/.test(next)) whole.push(`${line}\n${next}\n  of ${text}`)
+          }
+        }
+        expect(whole).toEqual([])
+        expect(scans).toBeGreaterThan(8)
+      })
+    )
+
     const fill = async (query: Query) => {
       const rows = 20_000
       await query(`INSERT INTO kavach_users (id, email, polar_customer_id, created_at, updated_at)

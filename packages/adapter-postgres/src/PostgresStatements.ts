@@ -32,7 +32,10 @@ export interface Named {
   readonly untoldSubscriptionIds: ReadonlyArray<string>
 }
 
-/** The subscriptions are locked as well, in the order of their ids, and are as they are once the locks are held. */
+/**
+ * The subscriptions are locked as well, in the order of their ids, and are as they are once the locks are held. Of
+ * what is untold the oldest is asked for: a question whether there is any may be answered by going through all that is queued.
+ */
 export const selectNamed = ({
   customerIds,
   deliveryIds,
@@ -47,21 +50,23 @@ export const selectNamed = ({
     WHERE id = ANY (${texts(subscriptionIds)}) OR customer_id = ANY (${texts(customerIds)})
     ORDER BY id FOR NO KEY UPDATE`)},
   'untoldSubscriptionIds', (SELECT coalesce(json_agg(id), '[]') FROM unnest(${texts(subscriptionIds)}) AS named (id)
-    WHERE EXISTS (SELECT FROM kavach_polar_notifications WHERE state = 'pending' AND subscription_id = named.id))
+    WHERE (SELECT id FROM kavach_polar_notifications WHERE state = 'pending' AND subscription_id = named.id
+      ORDER BY event_at, precedence LIMIT 1) IS NOT NULL)
 )::text`
 
 /**
  * The users whom a step is about, as `user_id`: those that the keys name, those of the links, and the owners. A query, since
  * who they are is known where it runs. The ids have the default collation, which gives way to any other, and not that of the
- * columns: the index of a table of the app's could not be used with it.
+ * columns: the index of a table of the app's could not be used with it. NULL, for what has no owner, is nobody's id and may
+ * be among them: a condition on that is one by which the server might go through all subscriptions.
  */
 export const concernedUsers = ({ customerIds, subscriptionIds, userIds }: Keys): Statement => {
   const customers = texts(customerIds)
   return sql`SELECT user_id COLLATE "default" AS user_id FROM (
       SELECT unnest(${texts(userIds)}) AS user_id
       UNION SELECT user_id FROM kavach_polar_customers WHERE customer_id = ANY (${customers})
-      UNION SELECT user_id FROM kavach_polar_subscriptions
-        WHERE (id = ANY (${texts(subscriptionIds)}) OR customer_id = ANY (${customers})) AND user_id IS NOT NULL
+      UNION SELECT user_id FROM kavach_polar_subscriptions WHERE id = ANY (${texts(subscriptionIds)})
+      UNION SELECT user_id FROM kavach_polar_subscriptions WHERE customer_id = ANY (${customers})
     ) AS found`
 }
 
@@ -294,7 +299,8 @@ const givenReleases = recordsOf("released", {
 /**
  * A delivery that several of them release gets the user of the first. Those that the same step writes have their state from
  * there, and no statement may write a row twice. Each is found by its key and its id, and never by going through all that
- * wait, of which the planner believes for long that they are few: hence OFFSET 0, and a state that no index knows.
+ * wait or all that there are, of which the planner believes for long that they are few: hence a range and its order, which
+ * one index has and the other has not, a list of the ids, and a state that no index knows.
  */
 const release = (releases: Changes["releases"], written: Changes["deliveries"]): Statement => {
   const found = (by: Changes["releases"][number]["by"], column: Statement) => {
@@ -303,20 +309,21 @@ const release = (releases: Changes["releases"], written: Changes["deliveries"]):
     )
     return sql`SELECT delivery.id, released.position, released.user_id, released.updated_at
       FROM ${givenReleases(given)} CROSS JOIN LATERAL (
-        SELECT id FROM kavach_polar_deliveries WHERE state = 'unlinked' AND ${column} = released.key OFFSET 0
+        SELECT id FROM kavach_polar_deliveries
+        WHERE state = 'unlinked' AND ${column} >= released.key AND ${column} <= released.key ORDER BY ${column} OFFSET 0
       ) AS delivery`
   }
-  return sql`UPDATE kavach_polar_deliveries AS delivery
-    SET state = 'applied', user_id = released.user_id, updated_at = released.updated_at
-    FROM (
+  return sql`WITH released AS MATERIALIZED (
       SELECT DISTINCT ON (id) id, user_id, updated_at FROM (
         ${found("customerId", sql`customer_id`)}
         UNION ALL ${found("subscriptionId", sql`subscription_id`)}
       ) AS found ORDER BY id, position
-    ) AS released
-    WHERE delivery.id = released.id AND delivery.state || '' = 'unlinked' AND delivery.id <> ALL (${texts(
-      written.map((row) => row.id)
-    )})`
+    )
+    UPDATE kavach_polar_deliveries AS delivery
+    SET state = 'applied', user_id = released.user_id, updated_at = released.updated_at
+    FROM released
+    WHERE delivery.id = ANY (ARRAY(SELECT id FROM released)) AND delivery.id = released.id
+      AND delivery.state || '' = 'unlinked' AND delivery.id <> ALL (${texts(written.map((row) => row.id))})`
 }
 
 /** Rows of an id and data. */
@@ -337,6 +344,9 @@ const isNextOfItsSubscription = sql`candidate.state = 'pending' AND candidate.id
     SELECT oldest.id FROM kavach_polar_notifications AS oldest
     WHERE oldest.state = 'pending' AND oldest.subscription_id = candidate.subscription_id
     ORDER BY oldest.event_at, oldest.precedence LIMIT 1)`
+
+/** Where it is found by its id, and no index of those that are pending is to be gone through for it. */
+const isPending = sql`state || '' = 'pending'`
 
 /** What of a notification is claimed. */
 const claimedColumns = sql`id, subscription_id AS "subscriptionId", user_id AS "userId", event_at AS "eventAt",
@@ -381,7 +391,7 @@ export const complete = ({ ids, leaseUntil, now, owner }: Completion): Statement
   sql`WITH completed AS (
     UPDATE kavach_polar_notifications
     SET state = 'done', available_at = ${time(now)}, lease_owner = NULL, updated_at = ${time(now)}
-    WHERE id = ANY (${texts(ids)}) AND state = 'pending' AND lease_owner = ${text(owner)} RETURNING id, subscription_id
+    WHERE id = ANY (${texts(ids)}) AND ${isPending} AND lease_owner = ${text(owner)} RETURNING id, subscription_id
   ), following AS (
     SELECT id FROM kavach_polar_notifications
     WHERE id = ANY (ARRAY(SELECT (
@@ -409,7 +419,7 @@ export const setBack = ({ availableAt, error, id, now, owner, state }: Setback):
     UPDATE kavach_polar_notifications
     SET state = ${text(state)}, available_at = ${time(availableAt ?? now)}, lease_owner = NULL,
       last_error = ${text(error)}, updated_at = ${time(now)}
-    WHERE id = ${text(id)} AND state = 'pending' AND lease_owner = ${text(owner)} RETURNING id
+    WHERE id = ${text(id)} AND ${isPending} AND lease_owner = ${text(owner)} RETURNING id
   ) SELECT count(*)::text FROM changed`
 
 /** Answers with `DeliveryRow`s. */
