@@ -117,7 +117,6 @@ const immediatelyOn = (client: BetterSqlite3Client): (<A>(body: () => A) => A) =
 /** The part of better-sqlite3's Database that is used. */
 export interface BetterSqlite3Client {
   readonly inTransaction: boolean
-  readonly pragma: (source: string, options?: { readonly simple?: boolean }) => unknown
   readonly exec: (source: string) => unknown
   readonly prepare: (source: string) => BetterSqlite3Statement
 }
@@ -131,25 +130,35 @@ export interface BetterSqlite3Statement {
 
 const onLentBetterSqlite3 = (drizzle: Drizzle, client: BetterSqlite3Client, logged: boolean): SqliteDatabase => {
   const run = immediatelyOn(client)
+  const synchronousOf = settingOf(client, "synchronous")
+  const busyTimeoutOf = settingOf(client, "busy_timeout")
+  const journalModeOf = settingOf(client, "journal_mode")
+  /** So that a wait for another writer does not hold up the process; see `SqlitePatience`. Answers how to undo it. */
+  const shortenWait = (): string | undefined => {
+    const millis = busyTimeoutOf()
+    if (typeof millis !== "number" || millis <= blockMillis) return undefined
+    client.exec(`PRAGMA busy_timeout = ${blockMillis}`)
+    return `PRAGMA busy_timeout = ${millis}`
+  }
   /** An app that lent its database keeps its choices for its own writes. */
   const runWith = <A>(choose: (synchronous: number) => number, body: () => A): A => {
     // The driver would nest this into the app's own open transaction, whose end decides about both.
     if (client.inTransaction) throw new StoreProblem("busy", "the app has a transaction open on this connection")
-    const restore = [shortenWait(client)]
-    const synchronous = client.pragma("synchronous", { simple: true })
+    const restore = [shortenWait()]
+    const synchronous = synchronousOf()
     const chosen = typeof synchronous === "number" ? choose(synchronous) : synchronous
     if (chosen !== synchronous) {
-      client.pragma(`synchronous = ${chosen}`)
-      restore.push(`synchronous = ${synchronous}`)
+      client.exec(`PRAGMA synchronous = ${chosen}`)
+      restore.push(`PRAGMA synchronous = ${synchronous}`)
     }
     try {
       return run(body)
     } finally {
-      for (const pragma of restore) if (pragma !== undefined) client.pragma(pragma)
+      for (const pragma of restore) if (pragma !== undefined) client.exec(pragma)
     }
   }
   // Without a write-ahead log, an interrupted write that did not wait could damage the file.
-  const isInWalMode = () => client.pragma("journal_mode", { simple: true }) === "wal"
+  const isInWalMode = () => journalModeOf() === "wal"
   return {
     drizzle,
     client: logged ? undefined : client,
@@ -160,12 +169,17 @@ const onLentBetterSqlite3 = (drizzle: Drizzle, client: BetterSqlite3Client, logg
   }
 }
 
-/** So that a wait for another writer does not hold up the process; see `SqlitePatience`. Answers how to undo it. */
-const shortenWait = (client: BetterSqlite3Client): string | undefined => {
-  const millis = client.pragma("busy_timeout", { simple: true })
-  if (typeof millis !== "number" || millis <= blockMillis) return undefined
-  client.pragma(`busy_timeout = ${blockMillis}`)
-  return `busy_timeout = ${millis}`
+/**
+ * Reads a setting of a connection. Prepared once, because better-sqlite3's `pragma` takes six times as long. SQLite lets such
+ * a statement run only once before it prepares it anew, so what is read is never an old value.
+ */
+const settingOf = (client: BetterSqlite3Client, name: string): (() => unknown) => {
+  let prepared: ReturnType<BetterSqlite3Statement["raw"]> | undefined
+  return () => {
+    prepared ??= client.prepare(`PRAGMA ${name}`).raw(true)
+    const [row] = prepared.all()
+    return Array.isArray(row) ? row[0] : undefined
+  }
 }
 
 /** `PRAGMA synchronous`: with `full` every commit reaches the disk before it returns, with `normal` the last ones may not. */
