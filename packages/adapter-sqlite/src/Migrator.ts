@@ -12,7 +12,8 @@ import type { Drizzle, SqliteDatabase } from "./SqliteDatabase.ts"
 import * as UsersTable from "./UsersTable.ts"
 
 /** One transaction: either everything is as this version needs it, or nothing has changed. */
-export const migrate = ({ drizzle, transaction }: SqliteDatabase): void =>
+export const migrate = (database: SqliteDatabase): void => {
+  const { drizzle, transaction } = database
   transaction(
     () => {
       drizzle.run(sql.raw(historySql))
@@ -22,10 +23,11 @@ export const migrate = ({ drizzle, transaction }: SqliteDatabase): void =>
       for (const migration of pendingMigrations(migrations, history, "@kavach-polar/adapter-sqlite")) {
         apply(drizzle, migration)
       }
-      UsersTable.migrate(drizzle)
+      UsersTable.migrate(database)
     },
     () => true
   )
+}
 
 const historySql = `CREATE TABLE IF NOT EXISTS kavach_polar_migrations (
   version INTEGER NOT NULL PRIMARY KEY,

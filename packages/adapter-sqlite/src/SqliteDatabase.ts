@@ -1,7 +1,7 @@
 /** A drizzle database as this adapter uses it: transactions that are on disk once they are over. */
 
 import { StoreProblem } from "@kavach-polar/core/StoreProblem"
-import { type SQL, sql } from "drizzle-orm"
+import { is, NoopLogger, type SQL, sql } from "drizzle-orm"
 import type { TablesRelationalConfig } from "drizzle-orm/relations"
 import type { BaseSQLiteDatabase } from "drizzle-orm/sqlite-core"
 import { blockMillis } from "./SqlitePatience.ts"
@@ -21,6 +21,8 @@ export interface Drizzle
 
 export interface SqliteDatabase {
   readonly drizzle: Drizzle
+  /** better-sqlite3's connection, if statements may be run on it past drizzle. */
+  readonly client: BetterSqlite3Client | undefined
   /**
    * Runs `body` in a transaction that no other writer can get in between, and returns once what it wrote is on disk. Fails
    * at once, or nearly so, while another process writes.
@@ -40,9 +42,9 @@ export const make = <TRunResult, TFullSchema extends Record<string, unknown>, TS
   const drizzle: Drizzle = db
   const client = clientOf(db)
   if (isSqlJs(client)) return onSqlJs(drizzle, client)
-  if (isBetterSqlite3(client)) return onLentBetterSqlite3(drizzle, client)
+  if (isBetterSqlite3(client)) return onLentBetterSqlite3(drizzle, client, isLogged(db))
   const transaction = immediately(drizzle)
-  return { drizzle, transaction, transactionInPassing: transaction }
+  return { drizzle, client: undefined, transaction, transactionInPassing: transaction }
 }
 
 /** On a connection as `SqliteFile` opens it, which nobody else uses: its settings are known and need not be looked at. */
@@ -50,17 +52,18 @@ export const makeOwn = <TFullSchema extends Record<string, unknown>, TSchema ext
   db: SyncDrizzle<unknown, TFullSchema, TSchema>,
   client: BetterSqlite3Client
 ): SqliteDatabase => {
-  const drizzle: Drizzle = db
-  const transaction = immediately(drizzle)
+  const transaction = immediatelyOn(client)
   return {
-    drizzle,
+    drizzle: db,
+    client,
     transaction,
     transactionInPassing: (body) => {
-      client.pragma(`synchronous = ${normal}`)
+      // `exec`, because better-sqlite3's `pragma` takes four times as long.
+      client.exec(`PRAGMA synchronous = ${normal}`)
       try {
         return transaction(body)
       } finally {
-        client.pragma(`synchronous = ${full}`)
+        client.exec(`PRAGMA synchronous = ${full}`)
       }
     }
   }
@@ -88,35 +91,77 @@ const immediately =
     }
   }
 
+/** The same without drizzle, which has better-sqlite3 make a function with properties for each transaction. */
+const immediatelyOn = (client: BetterSqlite3Client): (<A>(body: () => A) => A) => {
+  const prepare = () => ({
+    begin: client.prepare("BEGIN IMMEDIATE"),
+    commit: client.prepare("COMMIT"),
+    rollback: client.prepare("ROLLBACK")
+  })
+  let prepared: ReturnType<typeof prepare> | undefined
+  return (body) => {
+    prepared ??= prepare()
+    prepared.begin.run()
+    try {
+      const result = body()
+      prepared.commit.run()
+      return result
+    } catch (error) {
+      // SQLite may have rolled back by itself (a full disk does that).
+      if (client.inTransaction) prepared.rollback.run()
+      throw error
+    }
+  }
+}
+
 /** The part of better-sqlite3's Database that is used. */
 export interface BetterSqlite3Client {
   readonly inTransaction: boolean
-  readonly pragma: (source: string, options?: { readonly simple?: boolean }) => unknown
+  readonly exec: (source: string) => unknown
+  readonly prepare: (source: string) => BetterSqlite3Statement
 }
 
-const onLentBetterSqlite3 = (drizzle: Drizzle, client: BetterSqlite3Client): SqliteDatabase => {
-  const run = immediately(drizzle)
+/** The part of its Statement that is used. Methods, because its types tell statements apart by their parameters. */
+export interface BetterSqlite3Statement {
+  run(...parameters: ReadonlyArray<unknown>): unknown
+  all(...parameters: ReadonlyArray<unknown>): ReadonlyArray<unknown>
+  raw(toggle: true): { all(...parameters: ReadonlyArray<unknown>): ReadonlyArray<unknown> }
+}
+
+const onLentBetterSqlite3 = (drizzle: Drizzle, client: BetterSqlite3Client, logged: boolean): SqliteDatabase => {
+  const run = immediatelyOn(client)
+  const synchronousOf = settingOf(client, "synchronous")
+  const busyTimeoutOf = settingOf(client, "busy_timeout")
+  const journalModeOf = settingOf(client, "journal_mode")
+  /** So that a wait for another writer does not hold up the process; see `SqlitePatience`. Answers how to undo it. */
+  const shortenWait = (): string | undefined => {
+    const millis = busyTimeoutOf()
+    if (typeof millis !== "number" || millis <= blockMillis) return undefined
+    client.exec(`PRAGMA busy_timeout = ${blockMillis}`)
+    return `PRAGMA busy_timeout = ${millis}`
+  }
   /** An app that lent its database keeps its choices for its own writes. */
   const runWith = <A>(choose: (synchronous: number) => number, body: () => A): A => {
     // The driver would nest this into the app's own open transaction, whose end decides about both.
     if (client.inTransaction) throw new StoreProblem("busy", "the app has a transaction open on this connection")
-    const restore = [shortenWait(client)]
-    const synchronous = client.pragma("synchronous", { simple: true })
+    const restore = [shortenWait()]
+    const synchronous = synchronousOf()
     const chosen = typeof synchronous === "number" ? choose(synchronous) : synchronous
     if (chosen !== synchronous) {
-      client.pragma(`synchronous = ${chosen}`)
-      restore.push(`synchronous = ${synchronous}`)
+      client.exec(`PRAGMA synchronous = ${chosen}`)
+      restore.push(`PRAGMA synchronous = ${synchronous}`)
     }
     try {
       return run(body)
     } finally {
-      for (const pragma of restore) if (pragma !== undefined) client.pragma(pragma)
+      for (const pragma of restore) if (pragma !== undefined) client.exec(pragma)
     }
   }
   // Without a write-ahead log, an interrupted write that did not wait could damage the file.
-  const isInWalMode = () => client.pragma("journal_mode", { simple: true }) === "wal"
+  const isInWalMode = () => journalModeOf() === "wal"
   return {
     drizzle,
+    client: logged ? undefined : client,
     // In WAL mode better-sqlite3 defaults to NORMAL, with which a commit can be lost when the power fails.
     transaction: (body) => runWith((synchronous) => Math.max(synchronous, full), body),
     transactionInPassing: (body) =>
@@ -124,12 +169,17 @@ const onLentBetterSqlite3 = (drizzle: Drizzle, client: BetterSqlite3Client): Sql
   }
 }
 
-/** So that a wait for another writer does not hold up the process; see `SqlitePatience`. Answers how to undo it. */
-const shortenWait = (client: BetterSqlite3Client): string | undefined => {
-  const millis = client.pragma("busy_timeout", { simple: true })
-  if (typeof millis !== "number" || millis <= blockMillis) return undefined
-  client.pragma(`busy_timeout = ${blockMillis}`)
-  return `busy_timeout = ${millis}`
+/**
+ * Reads a setting of a connection. Prepared once, because better-sqlite3's `pragma` takes six times as long. SQLite lets such
+ * a statement run only once before it prepares it anew, so what is read is never an old value.
+ */
+const settingOf = (client: BetterSqlite3Client, name: string): (() => unknown) => {
+  let prepared: ReturnType<BetterSqlite3Statement["raw"]> | undefined
+  return () => {
+    prepared ??= client.prepare(`PRAGMA ${name}`).raw(true)
+    const [row] = prepared.all()
+    return Array.isArray(row) ? row[0] : undefined
+  }
 }
 
 /** `PRAGMA synchronous`: with `full` every commit reaches the disk before it returns, with `normal` the last ones may not. */
@@ -168,7 +218,7 @@ const onSqlJs = (drizzle: Drizzle, client: SqlJsClient): SqliteDatabase => {
     }
     return result
   }
-  return { drizzle, transaction, transactionInPassing: transaction }
+  return { drizzle, client: undefined, transaction, transactionInPassing: transaction }
 }
 
 const pragmaOf = (drizzle: Drizzle, query: SQL): unknown => {
@@ -177,17 +227,24 @@ const pragmaOf = (drizzle: Drizzle, query: SQL): unknown => {
 }
 
 /** drizzle declares its session internal, and only some of its databases have `$client`. */
-const clientOf = (db: object): unknown => {
+const clientOf = (db: object): unknown => ofSession(db, "client") ?? Reflect.get(db, "$client")
+
+/** Whether the app looks at the statements that go through drizzle: then ours go there too. */
+const isLogged = (db: object): boolean => !is(ofSession(db, "logger"), NoopLogger)
+
+const ofSession = (db: object, name: string): unknown => {
   const session: unknown = Reflect.get(db, "session")
-  const client: unknown = typeof session === "object" && session !== null ? Reflect.get(session, "client") : undefined
-  return client ?? Reflect.get(db, "$client")
+  return typeof session === "object" && session !== null ? Reflect.get(session, name) : undefined
 }
 
 const isSqlJs = (client: unknown): client is SqlJsClient =>
   hasFunction(client, "getRowsModified") && hasFunction(client, "export") && hasFunction(client, "run")
 
 const isBetterSqlite3 = (client: unknown): client is BetterSqlite3Client =>
-  hasFunction(client, "pragma") && "inTransaction" in client
+  hasFunction(client, "pragma") &&
+  hasFunction(client, "exec") &&
+  hasFunction(client, "prepare") &&
+  "inTransaction" in client
 
 const hasFunction = (value: unknown, name: string): value is object =>
   typeof value === "object" && value !== null && typeof Reflect.get(value, name) === "function"

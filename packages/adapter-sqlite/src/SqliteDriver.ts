@@ -17,12 +17,12 @@ export const make = (database: SqliteDatabase): StoreDriver => {
   // Both wait for the tables, which a migration may yet have to make.
   let prepared: SqliteStatements.SqliteStatements | undefined
   const statements = () => {
-    prepared ??= SqliteStatements.prepare(drizzle)
+    prepared ??= SqliteStatements.prepare(database)
     return prepared
   }
   let opened: UsersTable.UsersTable | undefined
   const users = () => {
-    opened ??= UsersTable.open(drizzle)
+    opened ??= UsersTable.open(database)
     return opened
   }
 

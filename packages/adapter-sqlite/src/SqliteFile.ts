@@ -47,6 +47,8 @@ export const open = (filename: string): Effect.Effect<SqliteFile, StoreError, Sc
           client.pragma("synchronous = FULL")
           client.pragma("foreign_keys = ON")
           client.pragma(`wal_autocheckpoint = ${checkpointPages}`)
+          // What a statement sets aside, such as the rows of a RETURNING, would be written to a file of its own.
+          client.pragma("temp_store = MEMORY")
         },
         catch: failed
       }),

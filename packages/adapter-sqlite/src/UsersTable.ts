@@ -11,6 +11,7 @@ import { eq, or, sql } from "drizzle-orm"
 import { text as column, sqliteTable } from "drizzle-orm/sqlite-core"
 import { usersTableSql } from "./migrations.ts"
 import type { Drizzle } from "./SqliteDatabase.ts"
+import { type Preparing, selecting, writing } from "./SqliteStatement.ts"
 import { among } from "./SqliteStatements.ts"
 import { isoOf } from "./SqliteTime.ts"
 
@@ -25,7 +26,8 @@ export interface UsersTable {
 type Write<A> = (value: A) => string | number | null
 
 /** Creates the table or the columns that are missing. Part of a transaction. */
-export const migrate = (drizzle: Drizzle): void => {
+export const migrate = (database: Preparing): void => {
+  const { drizzle } = database
   const found = columnsOf(drizzle)
   if (found === undefined) {
     for (const statement of statementsOf(usersTableSql)) drizzle.run(sql.raw(statement))
@@ -41,11 +43,12 @@ export const migrate = (drizzle: Drizzle): void => {
   } else if (!isIndexed(drizzle, "polar_customer_id")) {
     drizzle.run(sql.raw("CREATE INDEX kavach_users_polar_customer_id ON kavach_users (polar_customer_id)"))
   }
-  open(drizzle)
+  open(database)
 }
 
 /** `undefined` when the database has no such table. Throws when a column is missing or takes nothing that fits. */
-export const open = (drizzle: Drizzle): UsersTable | undefined => {
+export const open = (database: Preparing): UsersTable | undefined => {
+  const { drizzle } = database
   const columns = columnsOf(drizzle)
   if (columns === undefined) return undefined
   requireId(columns)
@@ -55,13 +58,17 @@ export const open = (drizzle: Drizzle): UsersTable | undefined => {
   const updatedAt = columns.has("updated_at") ? timeOf(columns, "updated_at") : undefined
   const email = columns.has("email") ? sql`kavach_users.email` : sql`NULL`
   const name = columns.has("name") ? sql`kavach_users.name` : sql`NULL`
-  const selectFacts = drizzle
-    .select({ id: users.id, polarCustomerId: users.polarCustomerId })
-    .from(users)
-    .where(
-      or(among(users.id, sql.placeholder("userIds")), among(users.polarCustomerId, sql.placeholder("customerIds")))
-    )
-    .prepare()
+  const factColumns = { id: users.id, polarCustomerId: users.polarCustomerId }
+  const selectFacts = selecting(
+    database,
+    factColumns,
+    drizzle
+      .select(factColumns)
+      .from(users)
+      .where(
+        or(among(users.id, sql.placeholder("userIds")), among(users.polarCustomerId, sql.placeholder("customerIds")))
+      )
+  )
   const projected = [
     "polarSubscriptionId",
     "polarSubscriptionStatus",
@@ -70,8 +77,8 @@ export const open = (drizzle: Drizzle): UsersTable | undefined => {
     "polarCancelAtPeriodEnd",
     ...(updatedAt === undefined ? [] : (["updatedAt"] as const))
   ] as const
-  const project = prepareProjection(drizzle, projected)
-  const projectWithCustomer = prepareProjection(drizzle, [...projected, "polarCustomerId"])
+  const project = prepareProjection(database, projected)
+  const projectWithCustomer = prepareProjection(database, [...projected, "polarCustomerId"])
   return {
     find: (userId) => {
       const [row] = drizzle.all<{ readonly id: string; readonly email: unknown; readonly name: unknown }>(
@@ -80,7 +87,7 @@ export const open = (drizzle: Drizzle): UsersTable | undefined => {
       return row === undefined ? undefined : { id: row.id, email: textOrNull(row.email), name: textOrNull(row.name) }
     },
     facts: (userIds, customerIds) =>
-      selectFacts.all({ userIds: JSON.stringify(userIds), customerIds: JSON.stringify(customerIds) }),
+      selectFacts({ userIds: JSON.stringify(userIds), customerIds: JSON.stringify(customerIds) }),
     project: (row) => {
       const values = {
         userId: row.userId,
@@ -91,8 +98,8 @@ export const open = (drizzle: Drizzle): UsersTable | undefined => {
         polarCancelAtPeriodEnd: cancelAtPeriodEnd(row.polarCancelAtPeriodEnd),
         updatedAt: updatedAt?.(row.updatedAt)
       }
-      if (row.polarCustomerId === undefined) project.run(values)
-      else projectWithCustomer.run({ ...values, polarCustomerId: text(row.polarCustomerId) })
+      if (row.polarCustomerId === undefined) project(values)
+      else projectWithCustomer({ ...values, polarCustomerId: text(row.polarCustomerId) })
     }
   }
 }
@@ -109,12 +116,17 @@ const users = sqliteTable("kavach_users", {
   updatedAt: column("updated_at")
 })
 
-const prepareProjection = (drizzle: Drizzle, columns: ReadonlyArray<Exclude<keyof typeof users.$inferSelect, "id">>) =>
-  drizzle
-    .update(users)
-    .set(Object.fromEntries(columns.map((name) => [name, sql`${sql.placeholder(name)}`])))
-    .where(eq(users.id, sql.placeholder("userId")))
-    .prepare()
+const prepareProjection = (
+  database: Preparing,
+  columns: ReadonlyArray<Exclude<keyof typeof users.$inferSelect, "id">>
+) =>
+  writing(
+    database,
+    database.drizzle
+      .update(users)
+      .set(Object.fromEntries(columns.map((name) => [name, sql`${sql.placeholder(name)}`])))
+      .where(eq(users.id, sql.placeholder("userId")))
+  )
 
 /** As KavachOS declares them, but for UNIQUE. */
 const projectionColumns: ReadonlyArray<readonly [name: string, declaration: string]> = [

@@ -27,6 +27,7 @@ it.scoped("commits are on disk when they return, readers do not block, and locks
           expect(pragma("synchronous")).toBe(2)
           expect(pragma("busy_timeout")).toBe(5)
           expect(pragma("foreign_keys")).toBe(1)
+          expect(pragma("temp_store")).toBe(2)
         })
       )
     }

@@ -58,6 +58,23 @@ it.effect("an open transaction of the app's is never joined: its rollback would 
   })
 )
 
+it.effect("an app that logs its statements sees the store's too", () =>
+  Effect.gen(function* () {
+    const logged: Array<string> = []
+    const store = SqliteStore.make(
+      drizzle(new Database(":memory:"), { logger: { logQuery: (text) => void logged.push(text) } })
+    )
+    yield* store.migrate
+    logged.length = 0
+    const delivery = subscriptionDelivery(newScene(), "created", { externalId: userId })
+    yield* store.applyDeliveries([delivery], defaultPolicy)
+    expect(yield* store.subscriptionsOf(userId, "all")).toHaveLength(1)
+    for (const table of ["deliveries", "customers", "subscriptions", "notifications"]) {
+      expect(logged).toContainEqual(expect.stringContaining(`insert into "kavach_polar_${table}"`))
+    }
+  })
+)
+
 it.scoped(
   "the app's choice of synchronous and of waiting stays, and the store's own commits are synced all the same",
   () =>
@@ -68,30 +85,35 @@ it.scoped(
       const store = SqliteStore.make(drizzle(client))
       yield* store.migrate
       const happened: Array<unknown> = []
-      const { pragma } = client
-      client.pragma = (source, options) => {
+      const { exec } = client
+      client.exec = (source) => {
         happened.push(source)
-        return pragma.call(client, source, options)
+        return exec.call(client, source)
       }
       client.function("note_insert", () => {
         happened.push("insert")
         return null
       })
-      client.exec(
+      exec.call(
+        client,
         "CREATE TRIGGER look AFTER INSERT ON kavach_polar_deliveries BEGIN SELECT note_insert() FROM (SELECT 1); END"
       )
       yield* store.applyDeliveries([subscriptionDelivery(newScene(), "created")], defaultPolicy)
       expect(happened).toEqual([
-        "busy_timeout",
-        "busy_timeout = 5",
-        "synchronous",
-        "synchronous = 2",
+        "PRAGMA busy_timeout = 5",
+        "PRAGMA synchronous = 2",
         "insert",
-        "busy_timeout = 5000",
-        "synchronous = 1"
+        "PRAGMA busy_timeout = 5000",
+        "PRAGMA synchronous = 1"
       ])
-      expect(pragma.call(client, "synchronous", { simple: true })).toBe(1)
-      expect(pragma.call(client, "busy_timeout", { simple: true })).toBe(5000)
+      expect(client.pragma("synchronous", { simple: true })).toBe(1)
+      expect(client.pragma("busy_timeout", { simple: true })).toBe(5000)
+      // What the app chooses later counts as well.
+      client.pragma("synchronous = EXTRA")
+      client.pragma("busy_timeout = 3")
+      happened.length = 0
+      yield* store.applyDeliveries([subscriptionDelivery(newScene(), "created")], defaultPolicy)
+      expect(happened).toEqual(["insert"])
       client.close()
     })
 )

@@ -66,6 +66,15 @@ it.live("every statement that runs often finds its rows by an index, on tables o
       const scans = plan.filter((line) => /^SCAN (kavach_|older)/.test(line) && !/USING (COVERING )?INDEX/.test(line))
       expect(scans, `${text}\n${plan.join("\n")}`).toEqual([])
     }
+    // Neither goes through all that are pending, or due: of those there are many when the app has been away.
+    const planOf = (...parts: ReadonlyArray<string>) => {
+      const text = explained.find((text) => parts.every((part) => text.includes(part)))
+      return query(`EXPLAIN QUERY PLAN ${text}`).map(({ detail }) => String(detail))
+    }
+    expect(planOf('update "kavach_polar_notifications"', "returning")[0]).toMatch(/^SEARCH .*autoindex.* \(id=\?\)$/)
+    expect(planOf('from "kavach_polar_notifications"', '+"kavach_polar_notifications"."available_at"')[0]).toMatch(
+      /^SEARCH .*pending_subscription \(subscription_id=\?\)$/
+    )
   })
 )
 
