@@ -1,4 +1,5 @@
-/** The store's driver over maps: the reference for what a driver does, and the store of tests and trials. */
+/** The store's driver over tables in memory: the reference for what a driver does, and the store of tests and trials. */
+import * as MemoryTable from "./internal/memoryTable.ts"
 import type { StoreDriver } from "./StoreDriver.ts"
 import type {
   CheckoutRow,
@@ -23,90 +24,84 @@ interface StoredNotification extends NotificationRow {
 }
 
 export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDriver => {
-  const deliveries = new Map<string, DeliveryRow>()
-  const links = new Map<string, LinkRow>()
-  const subscriptions = new Map<string, SubscriptionRow>()
-  const checkouts = new Map<string, CheckoutRow>()
-  const notifications = new Map<string, StoredNotification>()
-  const users = new Map(appUsers.map((user) => [user.id, user]))
-  const projections = new Map<string, ProjectionRow>()
-  const jobs = new Map<string, JobRow>()
-
-  /** The pending ones, by subscription and id. */
-  const untold = new Map<string, Map<string, StoredNotification>>()
-
-  const putNotification = (row: StoredNotification) => {
-    notifications.set(row.id, row)
-    const others = untold.get(row.subscriptionId) ?? new Map<string, StoredNotification>()
-    if (row.state === "pending") others.set(row.id, row)
-    else others.delete(row.id)
-    if (others.size > 0) untold.set(row.subscriptionId, others)
-    else untold.delete(row.subscriptionId)
+  const deliveries = MemoryTable.make<DeliveryRow>((row) => row.id)
+  const unlinkedBy = {
+    customerId: deliveries.indexedBy((row) => (row.state === "unlinked" ? row.customerId : null)),
+    subscriptionId: deliveries.indexedBy((row) => (row.state === "unlinked" ? row.subscriptionId : null))
   }
+  const links = MemoryTable.make<LinkRow>((row) => row.customerId)
+  const linksByUser = links.indexedBy((row) => row.userId)
+  const subscriptions = MemoryTable.make<SubscriptionRow>((row) => row.id)
+  const subscriptionsByCustomer = subscriptions.indexedBy((row) => row.customerId)
+  const subscriptionsByUser = subscriptions.indexedBy((row) => row.userId)
+  const checkouts = MemoryTable.make<CheckoutRow>((row) => row.id)
+  const checkoutsByUser = checkouts.indexedBy((row) => row.userId)
+  const notifications = MemoryTable.make<StoredNotification>((row) => row.id)
+  const untold = notifications.indexedBy((row) => (row.state === "pending" ? row.subscriptionId : null))
+  const users = new Map(appUsers.map((user) => [user.id, user]))
+  const projections = MemoryTable.make<ProjectionRow>((row) => row.userId)
+  const projectionsByCustomer = projections.indexedBy((row) => row.polarCustomerId ?? null)
+  const jobs = new Map<string, JobRow>()
 
   /** Unless somebody else has it by now. */
   const endLease = (id: string, owner: string, outcome: Partial<StoredNotification>): boolean => {
     const row = notifications.get(id)
     if (row === undefined || row.state !== "pending" || row.leaseOwner !== owner) return false
-    putNotification({ ...row, ...outcome, leaseOwner: null, leaseUntil: null })
+    notifications.put({ ...row, ...outcome, leaseOwner: null, leaseUntil: null })
     return true
   }
 
   const claim = (row: StoredNotification, leaseOwner: string, leaseUntil: number): ClaimedNotificationRow => {
     const claimed = { ...row, attempts: row.attempts + 1, leaseOwner, leaseUntil }
-    putNotification(claimed)
+    notifications.put(claimed)
     return claimed
   }
 
   const load = (keys: Keys): Facts => {
-    const customerIds = new Set(keys.customerIds)
-    const subscriptionIds = new Set(keys.subscriptionIds)
     const named = keys.customerIds.flatMap((id) => links.get(id) ?? [])
-    const concerned = new Set([...keys.userIds, ...named.map((link) => link.userId)])
-    const isNamed = (row: SubscriptionRow) => subscriptionIds.has(row.id) || customerIds.has(row.customerId)
-    for (const row of subscriptions.values()) {
-      if (row.userId !== null && isNamed(row)) concerned.add(row.userId)
+    const found = new Map<string, SubscriptionRow>()
+    const find = (row: SubscriptionRow) => found.set(row.id, row)
+    for (const id of keys.subscriptionIds) {
+      const row = subscriptions.get(id)
+      if (row !== undefined) find(row)
     }
-    const owners = new Set([...values(links), ...values(checkouts)].map((row) => row.userId))
+    for (const id of keys.customerIds) for (const row of subscriptionsByCustomer.of(id)) find(row)
+    const concerned = new Set(keys.userIds)
+    for (const { userId } of named) concerned.add(userId)
+    for (const { userId } of found.values()) if (userId !== null) concerned.add(userId)
+    for (const id of concerned) for (const row of subscriptionsByUser.of(id)) if (row.live) find(row)
+    const asked = new Set(concerned)
+    for (const id of keys.customerIds) for (const { userId } of projectionsByCustomer.of(id)) asked.add(userId)
     return {
       deliveries: keys.deliveryIds.flatMap((id) => deliveries.get(id) ?? []),
       links: named,
-      subscriptions: values(subscriptions).filter(
-        (row) => isNamed(row) || (row.live && row.userId !== null && concerned.has(row.userId))
-      ),
-      users: values(users)
-        .map(({ id }) => ({ id, polarCustomerId: projections.get(id)?.polarCustomerId ?? null }))
-        .filter(
-          ({ id, polarCustomerId }) =>
-            concerned.has(id) || (polarCustomerId !== null && customerIds.has(polarCustomerId))
-        ),
-      knownUserIds: keys.userIds.filter((id) => owners.has(id)),
+      subscriptions: [...found.values()],
+      users: [...asked]
+        .filter((id) => users.has(id))
+        .map((id) => ({ id, polarCustomerId: projections.get(id)?.polarCustomerId ?? null })),
+      knownUserIds: keys.userIds.filter((id) => linksByUser.has(id) || checkoutsByUser.has(id)),
       untoldSubscriptionIds: keys.subscriptionIds.filter((id) => untold.has(id))
     }
   }
 
   const write = (changes: Changes): void => {
-    for (const row of changes.deliveries) deliveries.set(row.id, row)
-    for (const row of changes.links) links.set(row.customerId, row)
-    for (const row of changes.subscriptions) subscriptions.set(row.id, row)
+    for (const row of changes.deliveries) deliveries.put(row)
+    for (const row of changes.links) links.put(row)
+    for (const row of changes.subscriptions) subscriptions.put(row)
     for (const { id, updatedAt, userId } of changes.adoptions) {
       const row = subscriptions.get(id)
-      if (row !== undefined) subscriptions.set(id, { ...row, userId, updatedAt })
+      if (row !== undefined) subscriptions.put({ ...row, userId, updatedAt })
     }
     for (const { by, id, updatedAt, userId } of changes.releases) {
-      for (const row of values(deliveries)) {
-        if (row.state === "unlinked" && row[by] === id) {
-          deliveries.set(row.id, { ...row, state: "applied", userId, updatedAt })
-        }
-      }
+      for (const row of [...unlinkedBy[by].of(id)]) deliveries.put({ ...row, state: "applied", userId, updatedAt })
     }
     for (const row of changes.projections) {
       const polarCustomerId = row.polarCustomerId ?? projections.get(row.userId)?.polarCustomerId
-      projections.set(row.userId, { ...row, polarCustomerId })
+      projections.put({ ...row, polarCustomerId })
     }
     for (const row of changes.notifications) {
       if (notifications.has(row.id)) continue
-      putNotification({
+      notifications.put({
         ...row,
         state: "pending",
         attempts: row.lease === null ? 0 : 1,
@@ -117,7 +112,7 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
       })
     }
     for (const row of changes.checkouts) {
-      if (!checkouts.has(row.id)) checkouts.set(row.id, row)
+      if (!checkouts.has(row.id)) checkouts.put(row)
     }
   }
 
@@ -128,14 +123,14 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
     // `decide` throws before anything is written, and nothing runs in between: that is all a transaction takes here.
     atomically: (keys, decide) => write(decide(load(keys))),
     subscriptionsOf: (userId, which) =>
-      values(subscriptions).filter((row) => row.userId === userId && (which === "all" || row.live)),
+      [...subscriptionsByUser.of(userId)].filter((row) => which === "all" || row.live),
     customerOf: (userId) =>
-      values(links)
-        .filter((link) => link.userId === userId && link.deletedAt === null)
+      [...linksByUser.of(userId)]
+        .filter((link) => link.deletedAt === null)
         .sort((a, b) => b.linkedAt - a.linkedAt || compare(a.customerId, b.customerId))[0]?.customerId,
     findUser: (userId) => users.get(userId),
     claimNotifications: ({ leaseUntil, limit, now, owner }) => {
-      const due = values(untold)
+      const due = [...untold.groups()]
         .flatMap(oldestOf)
         .sort((a, b) => claimableAt(a) - claimableAt(b) || compare(a.id, b.id))
       const rows = due.filter((row) => claimableAt(row) <= now).slice(0, limit)
@@ -148,17 +143,16 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
       if (leaseUntil === null) return { ids: completed, next: [] }
       const subscriptionIds = new Set(completed.flatMap((id) => notifications.get(id)?.subscriptionId ?? []))
       const next = [...subscriptionIds]
-        .flatMap((id) => oldestOf(untold.get(id) ?? new Map()))
+        .flatMap((id) => oldestOf(untold.of(id)))
         .filter((row) => claimableAt(row) <= now)
       return { ids: completed, next: next.map((row) => claim(row, owner, leaseUntil)) }
     },
     setBackNotification: ({ availableAt, error, id, now, owner, state }) =>
       endLease(id, owner, { state, availableAt: availableAt ?? now, lastError: error }),
     deliveries: (query) =>
-      values(deliveries)
+      (query.ids === undefined ? deliveries.all() : [...new Set(query.ids)].flatMap((id) => deliveries.get(id) ?? []))
         .filter(
           (row) =>
-            (query.ids === undefined || query.ids.includes(row.id)) &&
             (query.states === undefined || query.states.includes(row.state)) &&
             (query.types === undefined || query.types.includes(row.type)) &&
             (query.receivedBefore === undefined || row.receivedAt < query.receivedBefore) &&
@@ -170,15 +164,17 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
         .sort(query.order === "oldest" ? (a, b) => newestFirst(b, a) : newestFirst)
         .slice(0, query.limit),
     pruneDeliveryBodies: (before, limit) => {
-      const old = values(deliveries)
+      const old = deliveries
+        .all()
         .filter((row) => row.body !== null && row.receivedAt < before)
         .sort((a, b) => a.receivedAt - b.receivedAt || compare(a.id, b.id))
         .slice(0, limit)
-      for (const row of old) deliveries.set(row.id, { ...row, body: null })
+      for (const row of old) deliveries.put({ ...row, body: null })
       return old.length
     },
     subscriptions: ({ afterId, limit, which }) =>
-      values(subscriptions)
+      subscriptions
+        .all()
         .filter(
           (row) =>
             (which === "live" ? row.live : row.userId === null) &&
@@ -223,8 +219,6 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
   }
 }
 
-const values = <A>(map: ReadonlyMap<string, A>): Array<A> => [...map.values()]
-
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
 const newestFirst = (a: DeliveryRow, b: DeliveryRow): number => b.receivedAt - a.receivedAt || compare(a.id, b.id)
@@ -232,9 +226,9 @@ const newestFirst = (a: DeliveryRow, b: DeliveryRow): number => b.receivedAt - a
 const claimableAt = ({ availableAt, leaseUntil }: StoredNotification): number => Math.max(availableAt, leaseUntil ?? 0)
 
 /** Of one subscription. */
-const oldestOf = (rows: ReadonlyMap<string, StoredNotification>): ReadonlyArray<StoredNotification> => {
+const oldestOf = (rows: Iterable<StoredNotification>): ReadonlyArray<StoredNotification> => {
   let oldest: StoredNotification | undefined
-  for (const row of rows.values()) {
+  for (const row of rows) {
     if (oldest === undefined || isOlder(row, oldest)) oldest = row
   }
   return oldest === undefined ? [] : [oldest]

@@ -9,7 +9,6 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
@@ -23,6 +22,7 @@ import { randomId } from "./internal/randomId.ts"
 import { traced } from "./internal/traced.ts"
 import * as WaitingLine from "./internal/waitingLine.ts"
 import type { ClaimedNotification } from "./Notification.ts"
+import type { StoreError } from "./StoreError.ts"
 import { SubscriptionListener } from "./SubscriptionListener.ts"
 import { type NotificationClaim, type ReceivedDeliveries, SubscriptionStore } from "./SubscriptionStore.ts"
 
@@ -171,6 +171,7 @@ const make = (options: DispatcherOptions = {}) =>
 
     // Closing the scope first stops the loop, which takes nothing new, and then waits for the calls under way.
     const calls = yield* FiberSet.make<void>()
+    const call = yield* FiberSet.runtime(calls)<never>()
     yield* Effect.addFinalizer(() =>
       Effect.suspend(() => {
         isClosing = true
@@ -210,39 +211,40 @@ const make = (options: DispatcherOptions = {}) =>
       })
 
     const settleSuccess = (one: Held) => {
-      const isUrgent = one.isNext || held.get(one.notification.subscription.id) === true
-      if (isUrgent) urgent++
-      return completed(one).pipe(
-        Effect.ensuring(
-          Effect.sync(() => {
-            if (isUrgent) urgent--
-          })
-        ),
-        Effect.flatMap((wasHeld) => (wasHeld ? Effect.void : letGo(one)))
+      const settled = Effect.flatMap(completed(one), (wasHeld) => (wasHeld ? Effect.void : letGo(one)))
+      if (!one.isNext && held.get(one.notification.subscription.id) !== true) return settled
+      urgent++
+      return Effect.ensuring(
+        settled,
+        Effect.sync(() => {
+          urgent--
+        })
       )
     }
 
-    const settle = (one: Held, limit: CallLimit, exit: Exit.Exit<void, unknown>) => {
-      if (Exit.isSuccess(exit)) return Effect.interruptible(settleSuccess(one))
+    const settleFailure = (one: Held, limit: CallLimit, cause: Cause.Cause<unknown>) => {
       const failed = limit.exceeded()
         ? // Its own interruption is still pending, and nothing interruptible would run any more.
           afterFailure(one.notification, tookTooLong)
-        : Effect.interruptible(afterFailure(one.notification, exit.cause))
+        : Effect.interruptible(afterFailure(one.notification, cause))
       return Effect.zipRight(failed, letGo(one))
     }
 
-    /** Part of an uninterruptible turn: only the call itself can be interrupted, and at a stop what comes after it. */
-    const deliver = (one: Held, limit: CallLimit, ended: Effect.Effect<void>) =>
-      Effect.exit(Effect.interruptible(Effect.suspend(() => listener.onSubscriptionChange(one.notification)))).pipe(
-        Effect.flatMap((exit) => {
-          const settled = settle(one, limit, exit)
-          limit.end()
-          return ended.pipe(
-            // There is room for another, for which somebody may wait.
-            Effect.zipRight(Effect.suspend(() => (more ? wake : Effect.void))),
-            Effect.zipRight(settled)
-          )
-        }),
+    /** Only the call itself can be interrupted, and at a stop what comes after it. */
+    const deliver = (one: Held, limit: CallLimit, ended: Effect.Effect<void>) => {
+      const goOn = (settled: Effect.Effect<void, StoreError>) => {
+        limit.end()
+        return ended.pipe(
+          // There is room for another, for which somebody may wait.
+          Effect.zipRight(Effect.suspend(() => (more ? wake : Effect.void))),
+          Effect.zipRight(settled)
+        )
+      }
+      const called = Effect.suspend(() => listener.onSubscriptionChange(one.notification))
+      return Effect.matchCauseEffect(Effect.interruptible(called), {
+        onSuccess: () => goOn(Effect.interruptible(settleSuccess(one))),
+        onFailure: (cause) => goOn(settleFailure(one, limit, cause))
+      }).pipe(
         // The outcome could not be written: the lease runs out and somebody calls again.
         Effect.catchAllCause((cause) =>
           Cause.isInterruptedOnly(cause)
@@ -255,13 +257,16 @@ const make = (options: DispatcherOptions = {}) =>
         traced("NotificationDispatcher.deliver", () => ({
           root: true,
           attributes: { "notification.id": one.notification.id, "notification.attempt": one.notification.attempt }
-        }))
+        })),
+        Effect.uninterruptible
       )
+    }
 
     const line: WaitingLine.WaitingLine<Held> = WaitingLine.make({
       concurrency,
       clock,
-      start: (one, ended) => limits.start((limit) => FiberSet.run(calls, deliver(one, limit, ended))),
+      // Not at once: whoever begins it goes on first.
+      start: (one, ended) => limits.start((limit) => call(deliver(one, limit, ended), { immediate: false })),
       isTimely: ({ beginsBefore }) => clock.unsafeCurrentTimeMillis() < beginsBefore,
       // Whoever finds it when its lease has run out makes the call.
       dismiss: ({ leaseUntil, notification }) => {

@@ -8,16 +8,17 @@ import * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import * as PlainObject from "./internal/plainObject.ts"
+import { isMetadataValue, isUserId } from "./internal/plainValue.ts"
 import {
   CheckoutId,
   CustomerId,
-  Metadata,
+  type Metadata,
   ProductId,
   Subscription,
   SubscriptionId,
   SubscriptionStatus,
   text,
-  UserId
+  type UserId
 } from "./Subscription.ts"
 import { DateFromTimestamp, type EpochMicros, EpochMicrosFromString, toMillis } from "./Timestamp.ts"
 
@@ -165,23 +166,17 @@ const plainSubscription = (data: PlainObject.PlainObject): PolarSubscription =>
 /** The key under which a checkout's metadata carries the app's user id; Polar copies it to the subscription. */
 export const userIdMetadataKey = "kavach_user_id"
 
-const isUserId = Schema.is(UserId)
-
 /** The user that the checkout's metadata names. A claim, not a proof: see `WriteSubscription.identify`. */
 export const metadataUserId = ({ metadata }: PolarSubscription): UserId | null => {
   const value = metadata?.[userIdMetadataKey]
   return isUserId(value) ? value : null
 }
 
-const isMetadataValue = Schema.is(Metadata.value)
-
-const metadataOf = (values: Readonly<Record<string, unknown>> | null): Metadata => {
-  const metadata: Record<string, string | number | boolean> = Object.create(null)
-  for (const [key, value] of Object.entries(values ?? {})) {
-    if (isMetadataValue(value)) metadata[key] = value
-  }
-  return { ...metadata }
-}
+const metadataOf = (values: Readonly<Record<string, unknown>>): Metadata =>
+  // Which also keeps a key such as "__proto__" a key.
+  Object.fromEntries(
+    Object.entries(values).filter((entry): entry is [string, Metadata[string]] => isMetadataValue(entry[1]))
+  )
 
 const dateOf = (micros: EpochMicros | null): Date | null => (micros === null ? null : new Date(toMillis(micros)))
 
@@ -239,6 +234,6 @@ export const toSubscription = (polar: PolarSubscription, endedBy: Date | null = 
             seats: polar.pending_update.seats,
             units: polar.pending_update.units
           },
-    metadata: metadataOf(polar.metadata),
+    metadata: metadataOf(polar.metadata ?? {}),
     customFieldData: polar.custom_field_data ?? {}
   })

@@ -2,6 +2,7 @@
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as PlainObject from "./internal/plainObject.ts"
+import { isMetadataValue } from "./internal/plainValue.ts"
 import type { SubscriptionFact } from "./StoreRows.ts"
 import { Subscription, SubscriptionId, SubscriptionStatus, type VisibleSubscription } from "./Subscription.ts"
 import { DateFromTimestamp } from "./Timestamp.ts"
@@ -66,9 +67,6 @@ const plainSubscription = (stored: PlainObject.PlainObject): Subscription =>
     customFieldData: stored.recordOf("customFieldData")
     // The brands are what was checked.
   } as ConstructorParameters<typeof Subscription>[0])
-
-const isMetadataValue = (value: unknown): boolean =>
-  typeof value === "string" || typeof value === "number" || typeof value === "boolean"
 
 /** What a notification shows, in the order in which it is written. */
 export const encodePayload = (subscription: SubscriptionFact): string => {

@@ -360,7 +360,7 @@ export const make = (driver: StoreDriver): SubscriptionStoreService => {
         const { nextDueAt, rows } = yield* attempt("claimNotifications", () =>
           driver.claimNotifications({ owner, limit, now, leaseUntil: now + Duration.toMillis(lease) })
         )
-        const claimed = yield* Effect.forEach(rows, decodeNotification("claimNotifications"))
+        const claimed = yield* decodeNotifications("claimNotifications", rows)
         return { claimed, nextDueAt }
       }),
 
@@ -375,7 +375,7 @@ export const make = (driver: StoreDriver): SubscriptionStoreService => {
         const { ids: completed, next } = yield* attempt("completeNotifications", () =>
           driver.completeNotifications({ ids, owner, now, leaseUntil: now + Duration.toMillis(lease) })
         )
-        const claimed = yield* Effect.forEach(next, decodeNotification("completeNotifications"))
+        const claimed = yield* decodeNotifications("completeNotifications", next)
         return { completed, claimed }
       }),
 
@@ -482,27 +482,36 @@ const decodeSubscription =
       onSome: Effect.succeed
     })
 
-const decodeNotification =
-  (operation: string) =>
-  (row: ClaimedNotificationRow): Effect.Effect<ClaimedNotification, StoreError> =>
-    Option.match(StoredJson.decodePayload(row.payload), {
-      onNone: () => unreadableRow(operation, `the payload of notification ${row.id}`),
-      onSome: (subscription) =>
-        // What is stored of a user's id was one.
-        Effect.succeed({ id: row.id, userId: row.userId as UserId, subscription, attempt: row.attempts })
-    })
+const decodeNotifications = (
+  operation: string,
+  rows: ReadonlyArray<ClaimedNotificationRow>
+): Effect.Effect<ReadonlyArray<ClaimedNotification>, StoreError> => {
+  const claimed: Array<ClaimedNotification> = []
+  for (const { attempts: attempt, id, payload, userId } of rows) {
+    const subscription = StoredJson.decodePayload(payload)
+    if (Option.isNone(subscription)) return unreadableRow(operation, `the payload of notification ${id}`)
+    // What is stored of a user's id was one.
+    claimed.push({ id, userId: userId as UserId, subscription: subscription.value, attempt })
+  }
+  return Effect.succeed(claimed)
+}
 
 const received = ({
   outcomes,
   queued
 }: ApplyDeliveries.AppliedDeliveries): Effect.Effect<ReceivedDeliveries, StoreError> => {
-  const leased = queued.filter(({ lease }) => lease !== null)
-  // It is of a subscription that Polar told of.
-  const unclaimed = new Set(queued.flatMap((row) => (row.lease === null ? [row.subscriptionId as SubscriptionId] : [])))
-  return Effect.map(
-    Effect.forEach(leased, (row) => decodeNotification("receiveDeliveries")({ ...row, attempts: 1 })),
-    (claimed) => ({ outcomes, claimed, unclaimed: [...unclaimed] })
-  )
+  const leased: Array<ClaimedNotificationRow> = []
+  const unclaimed = new Set<SubscriptionId>()
+  for (const row of queued) {
+    if (row.lease !== null) leased.push({ ...row, attempts: 1 })
+    // It is of a subscription that Polar told of.
+    else unclaimed.add(row.subscriptionId as SubscriptionId)
+  }
+  return Effect.map(decodeNotifications("receiveDeliveries", leased), (claimed) => ({
+    outcomes,
+    claimed,
+    unclaimed: [...unclaimed]
+  }))
 }
 
 const unreadableRow = (operation: string, what: string) =>

@@ -2,13 +2,13 @@
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { AccessPolicy } from "./AccessPolicy.ts"
+import { isUserId } from "./internal/plainValue.ts"
 import type { NotificationDispatcher } from "./NotificationDispatcher.ts"
 import { userIdMetadataKey } from "./PolarObjects.ts"
 import type { StoreError } from "./StoreError.ts"
-import { type Subscription, type SubscriptionId, UserId } from "./Subscription.ts"
+import type { Subscription, SubscriptionId } from "./Subscription.ts"
 import type { SubscriptionStoreService } from "./SubscriptionStore.ts"
 import type { SubscriptionReport } from "./WriteSubscription.ts"
 
@@ -36,8 +36,6 @@ export const makeAdoption = ({ dispatcher, policy, store }: Ports): Effect.Effec
     Stream.tap((adopted) => (adopted > 0 ? dispatcher.wake : Effect.void)),
     Stream.runSum
   )
-
-const isUserId = Schema.is(UserId)
 
 const reportOf = (subscription: Subscription): SubscriptionReport => {
   const named = subscription.metadata[userIdMetadataKey]

@@ -1,9 +1,9 @@
 /** What an event of a subscription and one that was read from the API have in common: whose it is, and its row. */
-import * as Schema from "effect/Schema"
+import { isUserId } from "./internal/plainValue.ts"
 import { encodeSubscription } from "./StoredJson.ts"
 import type { StoreLedger } from "./StoreLedger.ts"
 import type { SubscriptionFact, SubscriptionRow } from "./StoreRows.ts"
-import { type Subscription, UserId } from "./Subscription.ts"
+import type { Subscription, UserId } from "./Subscription.ts"
 import type { SubscriptionVersion } from "./SubscriptionVersion.ts"
 import type { EpochMicros } from "./Timestamp.ts"
 
@@ -69,8 +69,6 @@ export const versionOfFact = (fact: SubscriptionFact): SubscriptionVersion => ({
   at: fact.eventAt as EpochMicros,
   precedence: fact.precedence
 })
-
-const isUserId = Schema.is(UserId)
 
 /** A customer's external id is the app's user id, unless it is something that no user id can be. */
 export const asUserId = (externalId: string | null): UserId | null => (isUserId(externalId) ? externalId : null)

@@ -12,11 +12,10 @@ const watched = (concurrency: number) =>
     const line = WaitingLine.make<string>({
       clock,
       concurrency,
-      start: (item, ended) =>
-        Effect.sync(() => {
-          begun.push(item)
-          ends.set(item, ended)
-        }),
+      start: (item, ended) => {
+        begun.push(item)
+        ends.set(item, ended)
+      },
       isTimely: (item) => !late.has(item),
       dismiss: (item) => Effect.sync(() => void dismissed.push(item))
     })

@@ -98,10 +98,11 @@ const make = (options: EndpointOptions = {}) =>
 export const layer = (options?: EndpointOptions): Layer.Layer<Endpoints, never, Billing | Session> =>
   Layer.effect(Endpoints, make(options))
 
-const deliveryHeaders = ({ headers }: IncomingMessage): Readonly<Record<string, string | undefined>> =>
-  Object.fromEntries(
-    ["webhook-id", "webhook-timestamp", "webhook-signature"].map((name) => [name, headers[name]?.toString()])
-  )
+const deliveryHeaders = ({ headers }: IncomingMessage): Readonly<Record<string, string | undefined>> => ({
+  "webhook-id": headers["webhook-id"]?.toString(),
+  "webhook-timestamp": headers["webhook-timestamp"]?.toString(),
+  "webhook-signature": headers["webhook-signature"]?.toString()
+})
 
 const isUserId = Schema.is(UserId)
 

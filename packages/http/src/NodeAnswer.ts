@@ -28,9 +28,15 @@ export const endWith = (
   outgoing: ServerResponse,
   { body, headers, status }: HttpServerResponse.HttpServerResponse
 ): Promise<void> => {
+  const hasBody = body._tag === "Uint8Array"
+  const bytes = hasBody ? body.body : empty
+  const head = hasBody ? { ...headers, "content-type": body.contentType } : headers
+  if (incoming.complete && incoming.method !== "HEAD") {
+    // All of it in one call: header by header, Node takes half as long again for an answer.
+    outgoing.writeHead(status, { ...head, "content-length": bytes.length }).end(bytes)
+    return Promise.resolve()
+  }
   outgoing.statusCode = status
-  for (const [name, value] of Object.entries(headers)) outgoing.setHeader(name, value)
-  if (body._tag !== "Uint8Array") return end(incoming, outgoing, empty)
-  outgoing.setHeader("content-type", body.contentType)
-  return end(incoming, outgoing, body.body)
+  for (const [name, value] of Object.entries(head)) outgoing.setHeader(name, value)
+  return end(incoming, outgoing, bytes)
 }

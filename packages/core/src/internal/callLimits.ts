@@ -17,9 +17,7 @@ export interface CallLimit {
 
 export interface CallLimits {
   /** Starts a call's time with the fiber that makes it, which is interrupted if the time is over before `end`. */
-  readonly start: <A, E, R>(
-    fork: (limit: CallLimit) => Effect.Effect<Fiber.RuntimeFiber<A, E>, never, R>
-  ) => Effect.Effect<void, never, R>
+  readonly start: <A, E>(fork: (limit: CallLimit) => Fiber.RuntimeFiber<A, E>) => void
 }
 
 interface Open {
@@ -31,6 +29,7 @@ interface Open {
 /** Watches until the scope ends. */
 export const make = (duration: Duration.Duration): Effect.Effect<CallLimits, never, Scope.Scope> =>
   Effect.gen(function* () {
+    const clock = yield* Effect.clock
     const millis = Duration.toMillis(duration)
     // Oldest first, and as the limit is the same for all, whose time is over first.
     const open = new Set<Open>()
@@ -50,23 +49,17 @@ export const make = (duration: Duration.Duration): Effect.Effect<CallLimits, nev
     yield* Effect.forkScoped(Effect.forever(watch))
 
     return {
-      start: (fork) =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) => {
-          const call: Open = { deadline: now + millis }
-          let ended = false
-          const limit: CallLimit = {
-            exceeded: () => !ended && !open.has(call),
-            end: () => {
-              ended = open.delete(call)
-            }
+      start: (fork) => {
+        const call: Open = { deadline: clock.unsafeCurrentTimeMillis() + millis }
+        let ended = false
+        open.add(call)
+        call.fiber = fork({
+          exceeded: () => !ended && !open.has(call),
+          end: () => {
+            ended = open.delete(call)
           }
-          open.add(call)
-          return Effect.zipRight(
-            Effect.map(fork(limit), (fiber) => {
-              call.fiber = fiber
-            }),
-            someOpen.open
-          )
         })
+        someOpen.unsafeOpen()
+      }
     }
   })

@@ -5,8 +5,8 @@ import * as LogLevel from "effect/LogLevel"
 
 /** As `Effect.logDebug`, without the cost of the annotations where the level is not logged. */
 export const logDebug = (message: string, annotations: () => Readonly<Record<string, unknown>>): Effect.Effect<void> =>
-  Effect.flatMap(FiberRef.get(FiberRef.currentMinimumLogLevel), (least) =>
-    LogLevel.lessThanEqual(least, LogLevel.Debug)
+  Effect.withFiberRuntime((fiber) =>
+    LogLevel.lessThanEqual(fiber.getFiberRef(FiberRef.currentMinimumLogLevel), LogLevel.Debug)
       ? Effect.annotateLogs(Effect.logDebug(message), annotations())
       : Effect.void
   )

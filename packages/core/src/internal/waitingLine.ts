@@ -10,7 +10,7 @@ export interface WaitingLineOptions<Item> {
   readonly concurrency: number
   readonly clock: Clock.Clock
   /** Begins one, and returns while it runs. `ended` is for when it is over. */
-  readonly start: (item: Item, ended: Effect.Effect<void>) => Effect.Effect<void>
+  readonly start: (item: Item, ended: Effect.Effect<void>) => void
   /** Whether one may still begin. */
   readonly isTimely: (item: Item) => boolean
   /** Sends one away that has waited for too long. */
@@ -47,10 +47,10 @@ export const make = <Item>({
   // How long one takes of late, in milliseconds. Until that is known, as many may wait as run.
   let pace = moment
 
-  const begin = (item: Item): Effect.Effect<void> => {
+  const begin = (item: Item): void => {
     running++
     const since = clock.unsafeCurrentTimeMillis()
-    return start(
+    start(
       item,
       Effect.suspend(() => {
         running--
@@ -60,10 +60,16 @@ export const make = <Item>({
     )
   }
 
+  /** As many as may run. */
   const beginNext = (): Effect.Effect<void> => {
-    if (running >= concurrency) return Effect.void
-    const next = line.shift()
-    return next === undefined ? Effect.void : Effect.flatMap(isTimely(next) ? begin(next) : dismiss(next), beginNext)
+    let dismissed = Effect.void
+    while (running < concurrency) {
+      const next = line.shift()
+      if (next === undefined) break
+      if (isTimely(next)) begin(next)
+      else dismissed = Effect.zipRight(dismissed, dismiss(next))
+    }
+    return dismissed
   }
 
   return {
