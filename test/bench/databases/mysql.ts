@@ -15,28 +15,35 @@ export const startMysql = async (store: "mysql" | "mariadb"): Promise<BenchServe
     `SHOW GLOBAL VARIABLES WHERE variable_name IN
       ('innodb_flush_log_at_trx_commit', 'sync_binlog', 'log_bin', 'innodb_doublewrite', 'innodb_buffer_pool_size')`
   )
+  /** Settings of the server's, in this order. Answers with what sets them back, the last first. */
+  const setAll = async (settings: ReadonlyArray<readonly [name: string, value: number]>) => {
+    const before: Array<readonly [name: string, value: number]> = []
+    const set = (name: string, value: number) => admin.query(`SET GLOBAL ${name} = ${value}`)
+    for (const [name, value] of settings) {
+      const [row] = await rowsOf(`SELECT @@GLOBAL.${name} AS value`)
+      before.unshift([name, Number(row?.["value"])])
+      await set(name, value)
+    }
+    return async () => {
+      for (const [name, value] of before) await set(name, value)
+    }
+  }
   return {
     store,
     version: `${store === "mysql" ? "MySQL" : "MariaDB"} ${version?.["version"]}`,
     durability: durability.map((row) => `${row["Variable_name"]}=${row["Value"]}`).join(" "),
-    enlarge: async () => {
-      const undoing: Array<() => Promise<unknown>> = []
-      for (const [name, bytes] of [
+    enlarge: () =>
+      setAll([
         ["innodb_buffer_pool_size", poolBytes],
         [logSetting[store], logBytes]
-      ] as const) {
-        const [row] = await rowsOf(`SELECT @@GLOBAL.${name} AS bytes`)
-        const resize = (to: number) => admin.query(`SET GLOBAL ${name} = ${to}`)
-        await resize(bytes)
-        undoing.push(() => resize(Number(row?.["bytes"])))
-      }
-      return async () => {
-        for (const undo of undoing) await undo()
-      }
-    },
+      ]),
     writeDown: async () => {
-      const [before] = await rowsOf("SELECT @@GLOBAL.innodb_max_dirty_pages_pct AS percent")
-      await admin.query("SET GLOBAL innodb_max_dirty_pages_pct = 0")
+      // Of the server's own accord it writes some megabytes a second.
+      const undo = await setAll([
+        ["innodb_io_capacity_max", 40_000],
+        ["innodb_io_capacity", 20_000],
+        ["innodb_max_dirty_pages_pct", 0]
+      ])
       const deadline = performance.now() + 300_000
       for (;;) {
         const [row] = await rowsOf("SHOW GLOBAL STATUS LIKE 'Innodb_buffer_pool_pages_dirty'")
@@ -44,7 +51,7 @@ export const startMysql = async (store: "mysql" | "mariadb"): Promise<BenchServe
         if (performance.now() > deadline) throw new Error(`${store} still has pages to write after five minutes`)
         await new Promise((resolve) => setTimeout(resolve, 200))
       }
-      await admin.query(`SET GLOBAL innodb_max_dirty_pages_pct = ${Number(before?.["percent"])}`)
+      await undo()
     },
     newDatabase: async () => {
       const name = `kavach_bench_${randomUUID().replaceAll("-", "").slice(0, 20)}`
