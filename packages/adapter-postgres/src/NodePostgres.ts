@@ -5,14 +5,23 @@
 import { type Connection, NodePostgresBatch, type TextRows } from "./NodePostgresBatch.ts"
 import { begin, commit, rollback, type Statement, type Value } from "./PostgresStatement.ts"
 
-/** Statements as node-postgres runs them. */
+/** The rows that a statement answers with, and of each its values in the order of the columns. */
+export type Answer = ReadonlyArray<ReadonlyArray<unknown>>
+
 export interface Execution {
-  readonly one: (statement: Statement) => Promise<ReadonlyArray<ReadonlyArray<unknown>>>
+  readonly one: (statement: Statement) => Promise<Answer>
   /** One after the other, in one message where that is possible. */
-  readonly inTurn: (
-    statements: ReadonlyArray<Statement>
-  ) => Promise<ReadonlyArray<ReadonlyArray<ReadonlyArray<unknown>>>>
+  readonly inTurn: (statements: ReadonlyArray<Statement>) => Promise<ReadonlyArray<Answer>>
 }
+
+/** Where each is a message of its own. */
+export const eachByItself =
+  (one: Execution["one"]): Execution["inTurn"] =>
+  async (statements) => {
+    const answers: Array<Answer> = []
+    for (const statement of statements) answers.push(await one(statement))
+    return answers
+  }
 
 /** The part of node-postgres's Client that is used. */
 export interface NodePostgresClient {
@@ -25,7 +34,7 @@ export interface NodePostgresClient {
 }
 
 interface Result {
-  readonly rows: ReadonlyArray<ReadonlyArray<unknown>>
+  readonly rows: Answer
 }
 
 interface Releasable {
@@ -59,16 +68,9 @@ export const one =
   }
 
 const executionOn = (client: NodePostgresClient, prepare: boolean): Execution => {
-  const alone = one(client, prepare)
   if (!takesBatches(client)) {
-    return {
-      one: alone,
-      inTurn: async (statements) => {
-        const answers: Array<ReadonlyArray<ReadonlyArray<unknown>>> = []
-        for (const statement of statements) answers.push(await alone(statement))
-        return answers
-      }
-    }
+    const alone = one(client, prepare)
+    return { one: alone, inTurn: eachByItself(alone) }
   }
   const inTurn = (statements: ReadonlyArray<Statement>) =>
     new Promise<ReadonlyArray<TextRows>>((resolve, reject) => {

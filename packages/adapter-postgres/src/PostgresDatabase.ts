@@ -30,14 +30,11 @@ export interface Session {
   readonly rows: <Row extends ReadonlyArray<Value>>(statement: Statement) => Promise<ReadonlyArray<Row>>
 }
 
-/** The rows that one of several statements answers with. */
-export type Answer = ReadonlyArray<ReadonlyArray<unknown>>
-
 export interface Transaction extends Session {
   /** Runs statements one after the other, in one message where the driver can do that. */
-  readonly ask: (statements: ReadonlyArray<Statement>) => Promise<ReadonlyArray<Answer>>
+  readonly ask: (statements: ReadonlyArray<Statement>) => Promise<ReadonlyArray<NodePostgres.Answer>>
   /** The same with the last ones of the transaction, and commits it. */
-  readonly commit: (statements: ReadonlyArray<Statement>) => Promise<ReadonlyArray<Answer>>
+  readonly commit: (statements: ReadonlyArray<Statement>) => Promise<ReadonlyArray<NodePostgres.Answer>>
 }
 
 export interface PostgresDatabase extends Session {
@@ -80,8 +77,7 @@ export const make = <
   return patient(sessionOn(executionBy(drizzle)), (body) => transactByDrizzle(drizzle, body))
 }
 
-/** Runs a statement and answers with its rows, whose values are in the order of the columns. */
-type Execute = (statement: Statement) => Promise<Answer>
+type Execute = NodePostgres.Execution["one"]
 
 const sessionOn = (execute: Execute): Session => ({
   run: async (statement) => {
@@ -102,7 +98,7 @@ const transactionOn = ({ commit, inTurn, one }: NodePostgres.TransactionExecutio
 })
 
 /** Of one row with one column, JSON as text: the value. */
-export const valueIn = <A>([row]: Answer): A => {
+export const valueIn = <A>([row]: NodePostgres.Answer): A => {
   const text = row?.[0]
   if (typeof text !== "string") throw noText()
   return JSON.parse(text)
@@ -144,11 +140,7 @@ const transactByDrizzle = async <A>(drizzle: Drizzle, body: (transaction: Transa
     return await drizzle.transaction(
       async (tx) => {
         const execute = executionBy(tx)
-        const inTurn = async (statements: ReadonlyArray<Statement>) => {
-          const answers: Array<Answer> = []
-          for (const statement of statements) answers.push(await execute(statement))
-          return answers
-        }
+        const inTurn = NodePostgres.eachByItself(execute)
         try {
           // What is left to be done after the last ones is drizzle's own commit.
           return await body({ ...sessionOn(execute), ask: inTurn, commit: inTurn })
