@@ -709,20 +709,26 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
   })
 
   describe("on tables of some size", () => {
+    /** A store on the host's tables, and the statements that it has sent since it migrated them. */
+    const overheard = Effect.gen(function* () {
+      const { query, url } = yield* newDatabase(admin)
+      yield* run(query, kavachUsers)
+      const statements: Array<readonly [string, ReadonlyArray<unknown>]> = []
+      const client = yield* newPostgresJs(url, {
+        debug: (_connection, text, parameters) => void statements.push([text, parameters])
+      })
+      const store = PostgresStore.make(drizzlePostgresJs(client))
+      yield* store.migrate
+      statements.length = 0
+      return { query, statements, store, url }
+    })
+
     it.scopedLive(
       "every statement finds its rows by an index",
       () =>
         Effect.gen(function* () {
-          const { query, url } = yield* newDatabase(admin)
-          yield* run(query, kavachUsers)
-          const statements: Array<readonly [string, ReadonlyArray<unknown>]> = []
-          const client = yield* newPostgresJs(url, {
-            debug: (_connection, text, parameters) => void statements.push([text, parameters])
-          })
-          const store = PostgresStore.make(drizzlePostgresJs(client))
-          yield* store.migrate
+          const { query, statements, store } = yield* overheard
           yield* Effect.promise(() => fill(query))
-          statements.length = 0
 
           const userId = UserId.make("user-77")
           const scene = newScene({ customerId: "customer-77", subscriptionId: "subscription-77" })
@@ -781,15 +787,7 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
 
     it.scopedLive("so does a plan that was made while the tables were empty, and is kept", () =>
       Effect.gen(function* () {
-        const { query, url } = yield* newDatabase(admin)
-        yield* run(query, kavachUsers)
-        const statements: Array<readonly [string, ReadonlyArray<unknown>]> = []
-        const client = yield* newPostgresJs(url, {
-          debug: (_connection, text, parameters) => void statements.push([text, parameters])
-        })
-        const store = PostgresStore.make(drizzlePostgresJs(client))
-        yield* store.migrate
-        statements.length = 0
+        const { query, statements, store, url } = yield* overheard
         const delivery = subscriptionDelivery(newScene(), "created", { externalId: UserId.make("ada") })
         const claim = { owner: "a", limit: 20, lease: Duration.minutes(1) }
         const { claimed } = yield* store.receiveDeliveries([delivery], defaultPolicy, claim)
