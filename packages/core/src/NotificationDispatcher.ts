@@ -18,6 +18,7 @@ import type { CallLimit } from "./internal/callLimits.ts"
 import * as CallLimits from "./internal/callLimits.ts"
 import * as GroupCommit from "./internal/groupCommit.ts"
 import { realClock } from "./internal/now.ts"
+import * as Pause from "./internal/pause.ts"
 import { randomId } from "./internal/randomId.ts"
 import { traced } from "./internal/traced.ts"
 import * as WaitingLine from "./internal/waitingLine.ts"
@@ -59,12 +60,14 @@ const longestDelay = Duration.hours(1)
 const longestClaim = Duration.seconds(5)
 
 /**
- * What is queued, and what has ended, within so short a time is taken and written together: nobody notices ten
- * milliseconds, and each step costs as much as a delivery's own. Where time is a test's, nothing is gained by it.
+ * What is queued, and what has ended, within so short a time is taken and written together: each step costs as much as a
+ * delivery's own. Nobody notices ten milliseconds until a call, and for the outcome of a call nobody waits but what comes
+ * next of its subscription, which cuts the pause short. Where time is a test's, nothing is gained by it.
  */
-const gathering = Effect.map(Effect.clock, (clock) =>
-  clock === realClock ? Effect.sleep("10 millis") : GroupCommit.restArrived
-)
+const gathering = (millis: number): Effect.Effect<Pause.Pause> =>
+  Effect.map(Effect.clock, (clock) =>
+    clock === realClock ? Pause.make(millis) : { take: GroupCommit.restArrived, end: () => {} }
+  )
 
 const sharedSteps = {
   longestWait: 3000,
@@ -91,7 +94,8 @@ const make = (options: DispatcherOptions = {}) =>
     const listener = yield* SubscriptionListener
     const clock = yield* Effect.clock
     const owner = yield* randomId
-    const gather = yield* gathering
+    const gatherQueued = yield* gathering(10)
+    const gatherEnded = yield* gathering(50)
     const concurrency = Math.max(1, options.concurrency ?? 16)
     const timeout = Duration.decode(options.timeout ?? Duration.seconds(10))
     const maxAttempts = Math.max(1, options.maxAttempts ?? 12)
@@ -136,6 +140,7 @@ const make = (options: DispatcherOptions = {}) =>
 
     const complete = (all: ReadonlyArray<Held>) =>
       Effect.uninterruptibleMask((restore) => {
+        isAwaited = false
         const since = clock.unsafeCurrentTimeMillis()
         const ids = all.map(({ notification }) => notification.id)
         const completing = isClosing
@@ -156,13 +161,17 @@ const make = (options: DispatcherOptions = {}) =>
         })
       })
 
-    // One after the other of a subscription: there, gathering would be all that its notifications do.
+    // Calls whose outcome waits to be written, those of them whose subscription has a next one, and whether something was
+    // queued since that may be such a next one: there, gathering would be all that its notifications do.
+    let ended = 0
     let urgent = 0
+    let isAwaited = false
+    const isPressing = () => isAwaited || urgent > 0 || ended >= sharedSteps.maxSize
 
     // Made before the calls, so that it ends after them.
     const completed = yield* GroupCommit.make({
       commit: complete,
-      gather: Effect.suspend(() => (urgent > 0 ? GroupCommit.restArrived : gather)),
+      gather: Effect.suspend(() => (isPressing() ? GroupCommit.restArrived : gatherEnded.take)),
       ...sharedSteps
     })
 
@@ -175,6 +184,7 @@ const make = (options: DispatcherOptions = {}) =>
     yield* Effect.addFinalizer(() =>
       Effect.suspend(() => {
         isClosing = true
+        gatherEnded.end()
         return FiberSet.awaitEmpty(calls).pipe(
           Effect.timeoutOption(timeout),
           Effect.interruptible,
@@ -210,17 +220,21 @@ const make = (options: DispatcherOptions = {}) =>
         return wake
       })
 
-    const settleSuccess = (one: Held) => {
-      const settled = Effect.flatMap(completed(one), (wasHeld) => (wasHeld ? Effect.void : letGo(one)))
-      if (!one.isNext && held.get(one.notification.subscription.id) !== true) return settled
-      urgent++
-      return Effect.ensuring(
-        settled,
-        Effect.sync(() => {
-          urgent--
-        })
-      )
-    }
+    const settleSuccess = (one: Held) =>
+      Effect.suspend(() => {
+        const isUrgent = one.isNext || held.get(one.notification.subscription.id) === true
+        ended++
+        if (isUrgent) urgent++
+        if (isPressing()) gatherEnded.end()
+        const settled = Effect.flatMap(completed(one), (wasHeld) => (wasHeld ? Effect.void : letGo(one)))
+        return Effect.ensuring(
+          settled,
+          Effect.sync(() => {
+            ended--
+            if (isUrgent) urgent--
+          })
+        )
+      })
 
     const settleFailure = (one: Held, limit: CallLimit, cause: Cause.Cause<unknown>) => {
       const failed = limit.exceeded()
@@ -341,8 +355,14 @@ const make = (options: DispatcherOptions = {}) =>
     const isLeft = (subscriptionIds: ReadonlyArray<string>): boolean => {
       let isSome = false
       for (const id of subscriptionIds) {
-        if (held.has(id)) held.set(id, true)
-        else isSome = true
+        if (!held.has(id)) {
+          isSome = true
+          continue
+        }
+        held.set(id, true)
+        // Its call may have ended.
+        isAwaited = true
+        gatherEnded.end()
       }
       isBehindOthers ||= isSome
       return isSome
@@ -354,7 +374,7 @@ const make = (options: DispatcherOptions = {}) =>
       // Whoever has been woken takes its turn, even when it is just being stopped.
       Effect.zipRight(
         Effect.uninterruptible(
-          Effect.suspend(() => (more || settledSome ? Effect.void : gather)).pipe(
+          Effect.suspend(() => (more || settledSome ? Effect.void : gatherQueued.take)).pipe(
             Effect.zipRight(takeTurn),
             Effect.flatMap(lookAgain)
           )

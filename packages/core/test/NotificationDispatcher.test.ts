@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { afterEach, assert, beforeEach, describe, it, vi } from "@effect/vitest"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
 import type { Delivery } from "@kavach-polar/core/Delivery"
 import type { Notification } from "@kavach-polar/core/Notification"
@@ -6,6 +6,7 @@ import * as NotificationDispatcher from "@kavach-polar/core/NotificationDispatch
 import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
 import * as SubscriptionStore from "@kavach-polar/core/SubscriptionStore"
 import { Deferred, Duration, Effect, Exit, Layer, Ref, Scope, TestClock, TestServices } from "effect"
+import * as GroupCommit from "../src/internal/groupCommit.ts"
 import { anonymousCustomer, at, deliveryOf, vary } from "./deliveries.ts"
 
 /** One visible change of the given subscription of the given user. */
@@ -454,4 +455,98 @@ describe("NotificationDispatcher", () => {
       }).pipe(Effect.provide(context))
     })
   )
+
+  describe("by the process's own clock", () => {
+    // Timers stand still; all else goes on.
+    beforeEach(() => {
+      vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
+    })
+    afterEach(() => {
+      vi.useRealTimers()
+    })
+
+    const goOn = Effect.repeatN(GroupCommit.restArrived, 50)
+
+    /** The store in memory, and the ids of what was completed in each step. */
+    const completing = () => {
+      const steps: Array<ReadonlyArray<string>> = []
+      const store = storeWith((inner) => ({
+        completeAndClaimNext: (ids, claim) =>
+          Effect.zipRight(
+            Effect.sync(() => void steps.push(ids)),
+            inner.completeAndClaimNext(ids, claim)
+          )
+      }))
+      return { steps, store }
+    }
+
+    it.live("outcomes are gathered", () =>
+      Effect.gen(function* () {
+        const seen: Array<string> = []
+        const { steps, store } = completing()
+        yield* Effect.gen(function* () {
+          yield* receive(change("1", "sub_a", "ann", 1, "active"))
+          yield* goOn
+          yield* receive(change("2", "sub_b", "bob", 1, "active"))
+          yield* goOn
+          assert.deepStrictEqual(seen, ["ann/sub_a:active", "bob/sub_b:active"])
+          assert.lengthOf(steps, 0)
+          vi.advanceTimersByTime(50)
+          yield* goOn
+          assert.deepStrictEqual(
+            steps.map((ids) => ids.length),
+            [2]
+          )
+        }).pipe(Effect.provide(stackOn(store, noting(seen))))
+      })
+    )
+
+    it.live("what comes next of a subscription does not wait for that", () =>
+      Effect.gen(function* () {
+        const seen: Array<string> = []
+        yield* Effect.gen(function* () {
+          yield* receive(change("1", "sub_a", "ann", 1, "active"))
+          yield* goOn
+          assert.deepStrictEqual(seen, ["ann/sub_a:active"])
+          yield* receive(change("2", "sub_a", "ann", 2, "past_due"), change("3", "sub_a", "ann", 3, "active"))
+          yield* goOn
+          assert.deepStrictEqual(seen.slice(1), ["ann/sub_a:past_due", "ann/sub_a:active"])
+        }).pipe(Effect.provide(stackOn(SubscriptionStore.layerMemory, noting(seen))))
+      })
+    )
+
+    it.live("nor do as many as one step completes", () =>
+      Effect.gen(function* () {
+        const seen: Array<string> = []
+        const { steps, store } = completing()
+        yield* Effect.gen(function* () {
+          const [first, ...rest] = Array.from({ length: 101 }, (_, n) =>
+            change(String(n), `sub_${n}`, `user_${n}`, 1, "active")
+          )
+          if (first !== undefined) yield* receive(first, ...rest)
+          yield* goOn
+          assert.lengthOf(seen, 101)
+          assert.deepStrictEqual(
+            steps.map((ids) => ids.length),
+            [100]
+          )
+        }).pipe(Effect.provide(stackOn(store, noting(seen), { concurrency: 200 })))
+      })
+    )
+
+    it.live("nor does the end", () =>
+      Effect.gen(function* () {
+        const seen: Array<string> = []
+        const scope = yield* Scope.make()
+        const context = yield* Layer.buildWithScope(stackOn(SubscriptionStore.layerMemory, noting(seen)), scope)
+        yield* Effect.provide(receive(change("1", "sub_a", "ann", 1, "active")), context)
+        yield* goOn
+        assert.lengthOf(seen, 1)
+        yield* Scope.close(scope, Exit.void)
+        const store = yield* Effect.provide(SubscriptionStore.SubscriptionStore, context)
+        const left = yield* store.claimNotifications({ owner: "next", limit: 9, lease: Duration.seconds(1) })
+        assert.deepStrictEqual([left.claimed, left.nextDueAt], [[], null])
+      })
+    )
+  })
 })
