@@ -30,6 +30,8 @@ export interface BenchServer {
   readonly enlarge: () => Promise<() => Promise<void>>
   /** Waits until the pages that were filled are in their files. Nothing where filling ends with that. */
   readonly writeDown: () => Promise<void>
+  /** How many pages the server has read from its files so far, where it does that itself and counts them. */
+  readonly pagesRead?: () => Promise<number>
   /** A new database without tables. */
   readonly newDatabase: () => Promise<BenchDatabase>
   readonly stop: () => Promise<void>

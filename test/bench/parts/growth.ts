@@ -4,6 +4,7 @@ import { type Assignment, type Comparison, comparison, type Findings, type Store
 import type { Calls } from "../children/server.ts"
 import { fill, filledUser } from "../databases/fill.ts"
 import { deliveriesIn, idOf, type Plan, usersIn } from "../deliveries.ts"
+import { median } from "../statistics.ts"
 
 const sizes = { "1k": 1000, "100k": 100_000, "5M": 5_000_000 } as const
 type Size = keyof typeof sizes
@@ -24,12 +25,21 @@ const sample = async (arena: Arena, contender: Contender): Promise<string> => {
   return String(row?.["data"])
 }
 
-/** Milliseconds for each delivery. Counts by id, because counting millions of rows takes longer than the turn. */
-const deliver = async (arena: Arena, contender: Contender, count: number): Promise<number> => {
+interface Cost {
+  /** For each delivery. */
+  readonly millis: number
+  /** That the server read from its files for each delivery; where it does not say, `undefined`. */
+  readonly pages: number | undefined
+}
+
+/** Counts by id, because counting millions of rows takes longer than the turn. */
+const deliver = async (arena: Arena, contender: Contender, count: number): Promise<Cost> => {
   const plan: Plan = { turn: arena.nextTurn(), count, users: "distinct", repetitions: true }
   await contender.database.addUsers(usersIn(plan))
   await arena.prepare(plan)
+  const readBefore = await arena.server.pagesRead?.()
   const sent = await arena.send(contender, { inFlight })
+  const readAfter = await arena.server.pagesRead?.()
   await settled(contender)
   const made = deliveriesIn(plan)
   for (const [table, kind] of [
@@ -40,7 +50,10 @@ const deliver = async (arena: Arena, contender: Contender, count: number): Promi
     const [row] = await contender.database.run(`SELECT count(*) AS n FROM ${table} WHERE id IN (${ids.join(", ")})`)
     if (Number(row?.["n"]) !== made) throw new Error(`${made} rows were to be in ${table}, and ${row?.["n"]} are`)
   }
-  return sent.millis / count
+  return {
+    millis: sent.millis / count,
+    pages: readBefore === undefined || readAfter === undefined ? undefined : (readAfter - readBefore) / count
+  }
 }
 
 /** Microseconds. */
@@ -67,6 +80,7 @@ const measure = async (
   }
   await arena.server.writeDown()
   const costs = new Map<Size, Array<number>>(labels.map((label) => [label, []]))
+  const pages: Array<number> = []
   const reads = new Map<Size, Array<number>>(labels.map((label) => [label, []]))
   const count = scale.quick ? 400 : 1000
   for (let round = -warmUps; round < scale.rounds; round++) {
@@ -75,11 +89,13 @@ const measure = async (
       const cost = await deliver(arena, contender, count)
       const read = await readOne(contender, sizes[label], count * 5)
       if (round < 0) continue
-      costs.get(label)?.push(cost)
+      costs.get(label)?.push(cost.millis)
+      if (label === labels.at(-1) && cost.pages !== undefined) pages.push(cost.pages)
       reads.get(label)?.push(read)
       progress(
         `growth ${store} ${label}, round ${round + 1} of ${scale.rounds}: ` +
-          `${cost.toFixed(2)} ms for each delivery, ${read.toFixed(0)} µs a read`
+          `${cost.millis.toFixed(2)} ms for each delivery, ${read.toFixed(0)} µs a read` +
+          (cost.pages === undefined ? "" : `, ${cost.pages.toFixed(1)} pages read from the disk for each delivery`)
       )
     }
   }
@@ -91,7 +107,11 @@ const measure = async (
     comparisons.push(comparison(`growth.${store}.ingest${suffix}`, "ms", of(costs, label), of(costs, "1k")))
     comparisons.push(comparison(`growth.${store}.read${suffix}`, "µs", of(reads, label), of(reads, "1k")))
   }
-  return { comparisons, figures: [] }
+  const figures =
+    pages.length === 0
+      ? []
+      : [{ key: `growth.${store}.pages`, unit: "pages read for each delivery", value: median(pages) }]
+  return { comparisons, figures }
 }
 
 export const growth: StorePart = {
