@@ -35,12 +35,13 @@ export const writing = ({ client }: Preparing, built: BuiltWrite): ((values: Val
 /** A raw row of better-sqlite3's. */
 type Cells = ReadonlyArray<unknown>
 
-/** `columns` are those of the statement. */
-export const selecting = <Row>(
+/** A statement that yields rows with these columns. */
+export const selecting = <Selected extends Columns, Row>(
   { client }: Preparing,
-  columns: Columns,
-  built: BuiltSelect<Row>
+  columns: Selected,
+  build: (columns: Selected) => BuiltSelect<Row>
 ): ((values: Values) => ReadonlyArray<Row>) => {
+  const built = build(columns)
   if (client === undefined) {
     const prepared = built.prepare()
     return (values) => prepared.all(values)

@@ -34,40 +34,39 @@ export type SqliteStatements = ReturnType<typeof prepare>
 /** Fails where the tables are missing. */
 export const prepare = (database: Preparing) => {
   const { drizzle } = database
-  const select = <Row>(columns: Columns, built: Parameters<typeof selecting<Row>>[2]) =>
-    selecting(database, columns, built)
+  const select = <Selected extends Columns, Row>(
+    columns: Selected,
+    build: Parameters<typeof selecting<Selected, Row>>[2]
+  ) => selecting(database, columns, build)
 
-  const deliveryColumns = {
-    id: deliveries.id,
-    state: deliveries.state,
-    attempts: deliveries.attempts,
-    customerId: deliveries.customerId,
-    subscriptionId: deliveries.subscriptionId,
-    userId: deliveries.userId
-  }
   const selectDeliveries = select(
-    deliveryColumns,
-    drizzle
-      .select(deliveryColumns)
-      .from(deliveries)
-      .where(among(deliveries.id, sql.placeholder("ids")))
+    {
+      id: deliveries.id,
+      state: deliveries.state,
+      attempts: deliveries.attempts,
+      customerId: deliveries.customerId,
+      subscriptionId: deliveries.subscriptionId,
+      userId: deliveries.userId
+    },
+    (columns) =>
+      drizzle
+        .select(columns)
+        .from(deliveries)
+        .where(among(deliveries.id, sql.placeholder("ids")))
   )
 
-  const linkColumns = getTableColumns(customers)
-  const selectLinks = select(
-    linkColumns,
+  const selectLinks = select(getTableColumns(customers), (columns) =>
     drizzle
-      .select(linkColumns)
+      .select(columns)
       .from(customers)
       .where(among(customers.customerId, sql.placeholder("customerIds")))
   )
 
   const { data, ...factColumns } = getTableColumns(subscriptions)
 
-  const selectNamed = select(
-    factColumns,
+  const selectNamed = select(factColumns, (columns) =>
     drizzle
-      .select(factColumns)
+      .select(columns)
       .from(subscriptions)
       .where(
         or(
@@ -77,53 +76,45 @@ export const prepare = (database: Preparing) => {
       )
   )
 
-  const selectLiveOf = select(
-    factColumns,
+  const selectLiveOf = select(factColumns, (columns) =>
     drizzle
-      .select(factColumns)
+      .select(columns)
       .from(subscriptions)
       .where(and(among(subscriptions.userId, sql.placeholder("userIds")), sql`${subscriptions.live} = 1`))
   )
 
   const stored = { id: subscriptions.id, data: subscriptions.data }
   const ofUser = eq(subscriptions.userId, sql.placeholder("userId"))
-  const selectStoredOf = select(stored, drizzle.select(stored).from(subscriptions).where(ofUser))
-  const selectStoredLiveOf = select(
-    stored,
+  const selectStoredOf = select(stored, (columns) => drizzle.select(columns).from(subscriptions).where(ofUser))
+  const selectStoredLiveOf = select(stored, (columns) =>
     drizzle
-      .select(stored)
+      .select(columns)
       .from(subscriptions)
       .where(and(ofUser, sql`${subscriptions.live} = 1`))
   )
 
-  const latest = { customerId: customers.customerId }
-  const selectLatestLink = select(
-    latest,
+  const selectLatestLink = select({ customerId: customers.customerId }, (columns) =>
     drizzle
-      .select(latest)
+      .select(columns)
       .from(customers)
       .where(and(eq(customers.userId, sql.placeholder("userId")), sql`${customers.deletedAt} IS NULL`))
       .orderBy(desc(customers.linkedAt), asc(customers.customerId))
       .limit(1)
   )
 
-  const selectOwners = [customers, checkouts].map((table) => {
-    const owner = { userId: table.userId }
-    return select(
-      owner,
+  const selectOwners = [customers, checkouts].map((table) =>
+    select({ userId: table.userId }, (columns) =>
       drizzle
-        .select(owner)
+        .select(columns)
         .from(table)
         .where(among(table.userId, sql.placeholder("userIds")))
         .groupBy(table.userId)
     )
-  })
+  )
 
-  const untold = { subscriptionId: notifications.subscriptionId }
-  const selectUntold = select(
-    untold,
+  const selectUntold = select({ subscriptionId: notifications.subscriptionId }, (columns) =>
     drizzle
-      .select(untold)
+      .select(columns)
       .from(notifications)
       .where(and(sql`${notifications.state} = 'pending'`, among(notifications.subscriptionId, sql.placeholder("ids"))))
       .groupBy(notifications.subscriptionId)
@@ -173,20 +164,18 @@ export const prepare = (database: Preparing) => {
   }
 
   const notificationColumns = getTableColumns(notifications)
-  const selectClaimable = select(
-    notificationColumns,
+  const selectClaimable = select(notificationColumns, (columns) =>
     drizzle
-      .select()
+      .select(columns)
       .from(notifications)
       .where(and(isNextOfItsSubscription, sql`${notifications.availableAt} <= ${sql.placeholder("now")}`))
       .orderBy(asc(notifications.availableAt), asc(notifications.id))
       .limit(sql.placeholder("limit"))
   )
 
-  const selectNextOf = select(
-    notificationColumns,
+  const selectNextOf = select(notificationColumns, (columns) =>
     drizzle
-      .select()
+      .select(columns)
       .from(notifications)
       .where(
         and(
@@ -198,11 +187,9 @@ export const prepare = (database: Preparing) => {
       )
   )
 
-  const due = { availableAt: notifications.availableAt }
-  const selectNextDue = select(
-    due,
+  const selectNextDue = select({ availableAt: notifications.availableAt }, (columns) =>
     drizzle
-      .select(due)
+      .select(columns)
       .from(notifications)
       .where(and(isNextOfItsSubscription, sql`NOT ${among(notifications.id, sql.placeholder("claimed"))}`))
       .orderBy(asc(notifications.availableAt), asc(notifications.id))
@@ -222,9 +209,7 @@ export const prepare = (database: Preparing) => {
       .where(eq(notifications.id, sql.placeholder("id")))
   )
 
-  const ended = { id: notifications.id, subscriptionId: notifications.subscriptionId }
-  const endLeases = select(
-    ended,
+  const endLeases = select({ id: notifications.id, subscriptionId: notifications.subscriptionId }, (columns) =>
     drizzle
       .update(notifications)
       .set({
@@ -242,7 +227,7 @@ export const prepare = (database: Preparing) => {
           eq(notifications.leaseOwner, sql.placeholder("owner"))
         )
       )
-      .returning(ended)
+      .returning(columns)
   )
 
   const claimed = (

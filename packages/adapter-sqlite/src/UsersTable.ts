@@ -58,12 +58,9 @@ export const open = (database: Preparing): UsersTable | undefined => {
   const updatedAt = columns.has("updated_at") ? timeOf(columns, "updated_at") : undefined
   const email = columns.has("email") ? sql`kavach_users.email` : sql`NULL`
   const name = columns.has("name") ? sql`kavach_users.name` : sql`NULL`
-  const factColumns = { id: users.id, polarCustomerId: users.polarCustomerId }
-  const selectFacts = selecting(
-    database,
-    factColumns,
+  const selectFacts = selecting(database, { id: users.id, polarCustomerId: users.polarCustomerId }, (facts) =>
     drizzle
-      .select(factColumns)
+      .select(facts)
       .from(users)
       .where(
         or(among(users.id, sql.placeholder("userIds")), among(users.polarCustomerId, sql.placeholder("customerIds")))
