@@ -1,13 +1,8 @@
 /** `polar()`: billing for people who write promises, and the KavachOS plugin. */
-import type { IncomingMessage, ServerResponse } from "node:http"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import type { Access } from "@kavach-polar/core/AccessPolicy"
 import type { BillingService } from "@kavach-polar/core/Billing"
-import type { CheckoutOptions } from "@kavach-polar/core/Checkout"
-import type { ReconcileCounts, ReconcileReport } from "@kavach-polar/core/ReconcileReport"
-import type { ReplayQuery, ReplayReport } from "@kavach-polar/core/Replay"
 import { StoreError } from "@kavach-polar/core/StoreError"
-import { CustomerId, ProductId, type Subscription, UserId, visible } from "@kavach-polar/core/Subscription"
+import { CustomerId, ProductId, UserId, visible } from "@kavach-polar/core/Subscription"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
@@ -18,82 +13,14 @@ import { type Engine, makeEngine } from "./Engine.ts"
 import type { PluginContext, PluginEndpoint } from "./KavachPlugin.ts"
 import { AlreadyInitialized, NotConnected } from "./LifecycleErrors.ts"
 import { endWith } from "./NodeAnswer.ts"
-import { checkedSettings, type PolarConfig, type PolarSettings, type PolarSubscription } from "./PolarConfig.ts"
+import type { Polar, PolarBilling, PolarPluginContext } from "./PolarBilling.ts"
+import { checkedSettings, type PolarConfig, type PolarSettings } from "./PolarConfig.ts"
 import { checkRedirectUrl } from "./RedirectUrl.ts"
 import { InvalidRequest, respond } from "./Refusal.ts"
 
 export { AlreadyInitialized, NotConnected } from "./LifecycleErrors.ts"
+export type { Polar, PolarBilling } from "./PolarBilling.ts"
 export { polarOf } from "./polarOf.ts"
-
-/** Billing in promises. Every method rejects with an error whose message says what was wrong and what to do. */
-export interface PolarBilling {
-  /**
-   * A checkout session: send the buyer to its `url`. Options that name the buyer must come from the app's own records.
-   */
-  readonly createCheckout: (
-    userId: string,
-    productId: string,
-    options?: CheckoutOptions
-  ) => Promise<{ readonly url: string; readonly id: string }>
-  /** The user's current subscription, or null when none is live. */
-  readonly getSubscription: (userId: string) => Promise<PolarSubscription | null>
-  /** All subscriptions the user ever had, the newest first, with every field. */
-  readonly listSubscriptions: (userId: string) => Promise<ReadonlyArray<Subscription>>
-  /**
-   * Whether the user has access, why, and until when. `at` asks for another time than now: for a clock of your own, such as
-   * a simulator's.
-   */
-  readonly access: (userId: string, options?: { readonly at?: Date | undefined }) => Promise<Access>
-  /** A short-lived address at which the user manages what they bought. */
-  readonly createPortalSession: (
-    userId: string,
-    options?: { readonly returnUrl?: string | undefined }
-  ) => Promise<{ readonly url: string; readonly expiresAt: Date }>
-  /** Says whose customer it is, for customers that no checkout of this app made. */
-  readonly linkCustomer: (userId: string, customerId: string) => Promise<void>
-  /**
-   * Gives subscriptions that waited for a user who exists by now to that user, and says how many. It is done every few
-   * minutes anyhow: call it when your app has made a user who may have bought before.
-   */
-  readonly linkWaiting: () => Promise<number>
-  /** Applies recorded deliveries again, for example after an upgrade. What is known already changes nothing. */
-  readonly replay: (query?: ReplayQuery) => Promise<ReplayReport>
-  /**
-   * Makes what is stored of the user equal to what Polar's API says now: for a buyer who is back from a checkout before its
-   * webhook, or for support.
-   */
-  readonly reconcile: (userId: string, options?: { readonly dryRun?: boolean | undefined }) => Promise<ReconcileCounts>
-  /**
-   * The same for all users. Also reports when Polar has disabled the webhook endpoint, and asks Polar for events that it
-   * could not deliver. One process at a time does it.
-   */
-  readonly reconcileAll: (options?: {
-    /** Only subscriptions that Polar has changed since. */
-    readonly since?: Date | undefined
-    /** Look and report, and change nothing. */
-    readonly dryRun?: boolean | undefined
-  }) => Promise<ReconcileReport>
-  /**
-   * Receives a delivery: to mount by itself, before any middleware that parses bodies. Never rejects.
-   */
-  readonly webhook: (request: Request) => Promise<Response>
-  /**
-   * The same for a server of `node:http`, Express or another on Node, and faster there: `createServer(billing.webhookListener)`,
-   * `app.post("/polar/webhook", billing.webhookListener)`. Before any middleware that parses bodies.
-   */
-  readonly webhookListener: (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void>
-  /** Lets callbacks under way finish and closes what was opened. The host's database stays open. */
-  readonly dispose: () => Promise<void>
-}
-
-/** What a host's plugin context gains. */
-export type PolarPluginContext = { readonly polar: PolarBilling }
-
-/** The plugin, which also is the billing. */
-export interface Polar extends PolarBilling, AsyncDisposable {
-  readonly id: "kavach-polar"
-  readonly init: (context: PluginContext) => Promise<{ context: PolarPluginContext }>
-}
 
 /**
  * Makes the billing. Throws a `PolarConfigError` that names the field when the configuration cannot be used.

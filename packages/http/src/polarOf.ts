@@ -1,6 +1,6 @@
 /** From a host to its billing. */
 import type { KavachLike } from "./KavachPlugin.ts"
-import type { PolarBilling, PolarPluginContext } from "./polar.ts"
+import type { PolarBilling, PolarPluginContext } from "./PolarBilling.ts"
 
 /** The billing of a host that has the plugin: a typed way to `kavach.plugins.getContext().polar`. */
 export const polarOf = (kavach: KavachLike): PolarBilling => {

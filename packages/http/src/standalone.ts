@@ -6,8 +6,8 @@
  */
 import * as Either from "effect/Either"
 import { addressOf, type DatabaseConfig, storeAt } from "./HostDatabase.ts"
+import type { Polar } from "./PolarBilling.ts"
 import { type PolarConfig as ConfigWithLayers, checkedSettings, PolarConfigError } from "./PolarConfig.ts"
-import type { Polar } from "./polar.ts"
 
 export { MissingPackage, UnsupportedDatabase } from "./Adapters.ts"
 export { createKavach, InvalidDatabase, type Kavach, type KavachConfig } from "./createKavach.ts"
@@ -20,8 +20,8 @@ export type {
   PluginEndpoint
 } from "./KavachPlugin.ts"
 export { AlreadyInitialized, Disposed, NotConnected } from "./LifecycleErrors.ts"
+export type { Polar, PolarBilling } from "./PolarBilling.ts"
 export { PolarConfigError, type PolarSubscription } from "./PolarConfig.ts"
-export type { Polar, PolarBilling } from "./polar.ts"
 export { polarOf } from "./polarOf.ts"
 
 export interface PolarConfig extends Omit<ConfigWithLayers, "store" | "client"> {

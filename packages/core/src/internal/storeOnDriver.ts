@@ -17,7 +17,7 @@ import { CustomerLinkedToAnotherUser, StoreError } from "../StoreError.ts"
 import type { ClaimedNotificationRow, DeliveryRow, JobRow, StoredSubscription } from "../StoreRows.ts"
 import type { Step } from "../StoreStep.ts"
 import type { CustomerId, Subscription, SubscriptionId, User, UserId } from "../Subscription.ts"
-import type { Job, ReceivedDeliveries, SubscriptionStoreService } from "../SubscriptionStore.ts"
+import type { Job, ReceivedDeliveries, SubscriptionStoreService } from "../SubscriptionStoreService.ts"
 import type { EpochMicros } from "../Timestamp.ts"
 import { traced } from "./traced.ts"
 
