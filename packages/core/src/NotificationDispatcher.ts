@@ -163,10 +163,10 @@ const make = (options: DispatcherOptions = {}) =>
 
     // Calls whose outcome waits to be written, those of them whose subscription has a next one, and whether something was
     // queued since that may be such a next one: there, gathering would be all that its notifications do.
-    let ended = 0
+    let unwritten = 0
     let urgent = 0
     let isAwaited = false
-    const isPressing = () => isAwaited || urgent > 0 || ended >= sharedSteps.maxSize
+    const isPressing = () => isAwaited || urgent > 0 || unwritten >= sharedSteps.maxSize
 
     // Made before the calls, so that it ends after them.
     const completed = yield* GroupCommit.make({
@@ -223,14 +223,14 @@ const make = (options: DispatcherOptions = {}) =>
     const settleSuccess = (one: Held) =>
       Effect.suspend(() => {
         const isUrgent = one.isNext || held.get(one.notification.subscription.id) === true
-        ended++
+        unwritten++
         if (isUrgent) urgent++
         if (isPressing()) gatherEnded.end()
         const settled = Effect.flatMap(completed(one), (wasHeld) => (wasHeld ? Effect.void : letGo(one)))
         return Effect.ensuring(
           settled,
           Effect.sync(() => {
-            ended--
+            unwritten--
             if (isUrgent) urgent--
           })
         )
