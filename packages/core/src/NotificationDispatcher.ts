@@ -166,7 +166,7 @@ const make = (options: DispatcherOptions = {}) =>
     let unwritten = 0
     let urgent = 0
     let isAwaited = false
-    const isPressing = () => isAwaited || urgent > 0 || unwritten >= sharedSteps.maxSize
+    const isPressing = () => isClosing || isAwaited || urgent > 0 || unwritten >= sharedSteps.maxSize
 
     // Made before the calls, so that it ends after them.
     const completed = yield* GroupCommit.make({

@@ -537,15 +537,27 @@ describe("NotificationDispatcher", () => {
     it.live("nor does the end", () =>
       Effect.gen(function* () {
         const seen: Array<string> = []
+        const release = yield* Deferred.make<void>()
         const scope = yield* Scope.make()
-        const context = yield* Layer.buildWithScope(stackOn(SubscriptionStore.layerMemory, noting(seen)), scope)
-        yield* Effect.provide(receive(change("1", "sub_a", "ann", 1, "active")), context)
-        yield* goOn
-        assert.lengthOf(seen, 1)
-        yield* Scope.close(scope, Exit.void)
-        const store = yield* Effect.provide(SubscriptionStore.SubscriptionStore, context)
-        const left = yield* store.claimNotifications({ owner: "next", limit: 9, lease: Duration.seconds(1) })
-        assert.deepStrictEqual([left.claimed, left.nextDueAt], [[], null])
+        const context = yield* Layer.buildWithScope(
+          stackOn(SubscriptionStore.layerMemory, (notification) =>
+            noting(seen, notification.userId === "bob" ? Deferred.await(release) : Effect.void)(notification)
+          ),
+          scope
+        )
+        yield* Effect.gen(function* () {
+          // One whose call has ended by then, and one that is being told.
+          yield* receive(change("1", "sub_a", "ann", 1, "active"), change("2", "sub_b", "bob", 1, "active"))
+          yield* goOn
+          assert.lengthOf(seen, 2)
+          const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+          yield* goOn
+          yield* Deferred.succeed(release, undefined)
+          yield* closing.await
+          const store = yield* SubscriptionStore.SubscriptionStore
+          const left = yield* store.claimNotifications({ owner: "next", limit: 9, lease: Duration.seconds(1) })
+          assert.deepStrictEqual([left.claimed, left.nextDueAt], [[], null])
+        }).pipe(Effect.provide(context))
       })
     )
   })
