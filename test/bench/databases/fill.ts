@@ -111,7 +111,7 @@ export const fill = async (
   for (const statement of dialect.finish(tables)) await database.run(statement)
 }
 
-/** Of ten in a row, the second pass has one in three or four. */
+/** Of ten in a row the second pass has three, well apart. */
 const passes = [
   { condition: "n * 3 % 10 >= 3", share: 0.7 },
   { condition: "n * 3 % 10 < 3", share: 0.3 }
