@@ -1,6 +1,6 @@
 /** A server with subjects on it, each with a database and a process of its own, and the one sender for all. */
 import { randomBytes } from "node:crypto"
-import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
+import { BillingStore } from "@kavach-polar/core/BillingStore"
 import * as Effect from "effect/Effect"
 import type { Scale, SubjectName } from "./Bench.ts"
 import { type Child, startChild } from "./Child.ts"
@@ -95,7 +95,7 @@ export const withArena = async <A>(
 
 /** The tables are the same for all, but that the usual handler keeps subscriptions in one of its own. */
 const migrate = async (name: SubjectName, { run, store, url }: BenchDatabase): Promise<void> => {
-  const migrated = Effect.flatMap(SubscriptionStore, (service) => service.migrate)
+  const migrated = Effect.flatMap(BillingStore, (service) => service.migrate)
   await Effect.runPromise(Effect.provide(migrated, storeOf({ store, url })))
   if (name === "usual") await run(usualTableSql[store === "mariadb" ? "mysql" : store])
 }

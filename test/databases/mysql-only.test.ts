@@ -6,11 +6,11 @@ import { openOwn } from "@kavach-polar/adapter-mysql/MysqlPool"
 import * as MysqlStore from "@kavach-polar/adapter-mysql/MysqlStore"
 import { migrations } from "@kavach-polar/adapter-mysql/migrations"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
+import { checksumOf, statementsOf } from "@kavach-polar/core/adapter/migrations"
+import type { BillingStoreService } from "@kavach-polar/core/BillingStore"
 import type { Delivery } from "@kavach-polar/core/Delivery"
 import type { StoreError } from "@kavach-polar/core/StoreError"
-import { checksumOf, statementsOf } from "@kavach-polar/core/StoreMigration"
 import { CustomerId, SubscriptionId, UserId } from "@kavach-polar/core/Subscription"
-import type { SubscriptionStoreService } from "@kavach-polar/core/SubscriptionStore"
 import { Cache } from "drizzle-orm/cache/core"
 import { drizzle } from "drizzle-orm/mysql2"
 import { Array as Arr, Duration, Effect, Fiber, Option } from "effect"
@@ -27,9 +27,9 @@ import {
   subscriptionSnapshot
 } from "../store/polarDeliveries.ts"
 
-const apply = (store: SubscriptionStoreService, delivery: Delivery) => store.applyDeliveries([delivery], defaultPolicy)
+const apply = (store: BillingStoreService, delivery: Delivery) => store.applyDeliveries([delivery], defaultPolicy)
 
-const claim = (store: SubscriptionStoreService, owner: string, limit = 100) =>
+const claim = (store: BillingStoreService, owner: string, limit = 100) =>
   store.claimNotifications({ owner, limit, lease: Duration.minutes(1) })
 
 const insertUser = (query: Query, id: string) =>
@@ -1000,7 +1000,7 @@ for (const [server, name] of [
       const userId = UserId.make('it\'s \\ a "user" with ? and :id and 😀')
 
       /** Everything that is read for a user, one after the other. */
-      const readAll = (store: SubscriptionStoreService, id: UserId) =>
+      const readAll = (store: BillingStoreService, id: UserId) =>
         Effect.all([
           store.subscriptionsOf(id, "all"),
           store.subscriptionsOf(id, "live"),
@@ -1009,7 +1009,7 @@ for (const [server, name] of [
         ])
 
       /** A user with a live subscription and one that has ended, and what is read for them. */
-      const filled = (query: Query, store: SubscriptionStoreService) =>
+      const filled = (query: Query, store: BillingStoreService) =>
         Effect.gen(function* () {
           yield* insertUser(query, userId)
           const scene = newScene()

@@ -3,8 +3,8 @@ import { describe, expect, it } from "@effect/vitest"
 import * as PostgresDatabase from "@kavach-polar/adapter-postgres/PostgresDatabase"
 import * as PostgresDriver from "@kavach-polar/adapter-postgres/PostgresDriver"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
+import { type BillingStoreService, make } from "@kavach-polar/core/BillingStore"
 import { UserId } from "@kavach-polar/core/Subscription"
-import { make, type SubscriptionStoreService } from "@kavach-polar/core/SubscriptionStore"
 import { drizzle } from "drizzle-orm/node-postgres"
 import { Duration, Effect } from "effect"
 import pg from "pg"
@@ -45,7 +45,7 @@ describe.skipIf(admin === undefined)("messages to PostgreSQL", () => {
       return { answers, pool, query, store }
     })
 
-  const receive = (store: SubscriptionStoreService, at = 1) =>
+  const receive = (store: BillingStoreService, at = 1) =>
     Effect.suspend(() =>
       store.receiveDeliveries(
         [subscriptionDelivery(newScene(), "created", { externalId: userId, at })],

@@ -5,10 +5,10 @@ import { migrations } from "@kavach-polar/adapter-postgres/migrations"
 import * as PostgresStore from "@kavach-polar/adapter-postgres/PostgresStore"
 import * as schema from "@kavach-polar/adapter-postgres/schema"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
+import { BillingStore, type BillingStoreService } from "@kavach-polar/core/BillingStore"
 import type { Delivery } from "@kavach-polar/core/Delivery"
 import type { StoreError } from "@kavach-polar/core/StoreError"
 import { CustomerId, SubscriptionId, UserId } from "@kavach-polar/core/Subscription"
-import { SubscriptionStore, type SubscriptionStoreService } from "@kavach-polar/core/SubscriptionStore"
 import { drizzle } from "drizzle-orm/node-postgres"
 import { drizzle as drizzlePostgresJs } from "drizzle-orm/postgres-js"
 import { Context, Duration, Effect, Fiber, Layer, Redacted } from "effect"
@@ -41,7 +41,7 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
   /** A store with a pool of its own, as a process has it. */
   const openStore = (url: string, maxConnections = 10) =>
     Effect.map(Layer.build(PostgresStore.layer({ url: Redacted.make(url), maxConnections })), (context) =>
-      Context.get(context, SubscriptionStore)
+      Context.get(context, BillingStore)
     )
 
   /** With its tables, and rows of `users`. */
@@ -54,7 +54,7 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
       return { ...database, store }
     })
 
-  const applyOne = (store: SubscriptionStoreService, delivery: Delivery) =>
+  const applyOne = (store: BillingStoreService, delivery: Delivery) =>
     Effect.map(store.applyDeliveries([delivery], defaultPolicy), ([outcome]) => outcome)
 
   const together = <A, E>(effects: ReadonlyArray<Effect.Effect<A, E>>) =>
@@ -83,8 +83,8 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
   /** Of each user two customers are heard of at once; the row has to show what is the better one of both. */
   const twoCustomersEach = (
     users: ReadonlyArray<UserId>,
-    one: SubscriptionStoreService,
-    other: SubscriptionStoreService,
+    one: BillingStoreService,
+    other: BillingStoreService,
     query: Query
   ) =>
     Effect.forEach(users, (externalId) =>
@@ -562,7 +562,7 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
   })
 
   describe("settings", () => {
-    const whole = (store: SubscriptionStoreService, query: Query, userId: UserId) =>
+    const whole = (store: BillingStoreService, query: Query, userId: UserId) =>
       Effect.gen(function* () {
         const scene = newScene()
         const patch = { current_period_end: "2027-03-28T01:30:00.123Z" }
@@ -691,7 +691,7 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
           const externalId = newUser()
           const delivery = subscriptionDelivery(newScene(), "created", { externalId })
           yield* Effect.gen(function* () {
-            const service = yield* SubscriptionStore
+            const service = yield* BillingStore
             yield* service.applyDeliveries([delivery], defaultPolicy)
             expect(yield* service.subscriptionsOf(externalId, "live")).toEqual([subscriptionIn(delivery)])
           }).pipe(Effect.provide(store))

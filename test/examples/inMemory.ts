@@ -1,16 +1,16 @@
 import {
   Billing,
+  BillingStore,
   NotificationDispatcher,
   PolarClient,
   SubscriptionListener,
-  SubscriptionStore,
   WebhookVerifier
 } from "@kavach-polar/core"
 import { Layer } from "effect"
 
 // No database, no network: the same use cases over the in-memory layer of every port.
 const Ports = Layer.mergeAll(
-  SubscriptionStore.layerMemory,
+  BillingStore.layerMemory,
   PolarClient.layerMemory,
   WebhookVerifier.layerMemory,
   SubscriptionListener.layerMemory

@@ -1,8 +1,8 @@
 import {
   Billing,
+  BillingStore,
   NotificationDispatcher,
   SubscriptionListener,
-  SubscriptionStore,
   WebhookVerifier
 } from "@kavach-polar/core"
 import { ProductId, UserId } from "@kavach-polar/core/Subscription"
@@ -15,7 +15,7 @@ const BillingTest = Billing.layer().pipe(
   Layer.provideMerge(NotificationDispatcher.layer()),
   Layer.provideMerge(
     Layer.mergeAll(
-      SubscriptionStore.layerMemory,
+      BillingStore.layerMemory,
       Simulator.layerClient,
       WebhookVerifier.layerMemory,
       SubscriptionListener.layerMemory

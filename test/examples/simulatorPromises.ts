@@ -1,4 +1,4 @@
-import { SubscriptionStore } from "@kavach-polar/core"
+import { BillingStore } from "@kavach-polar/core"
 import { polar } from "@kavach-polar/http"
 import { Seed, serve } from "@kavach-polar/simulator"
 
@@ -9,7 +9,7 @@ export const aRenewalThatFails = async () => {
     accessToken: simulator.accessToken,
     apiBaseUrl: simulator.url,
     webhookSecret,
-    store: SubscriptionStore.layerMemory
+    store: BillingStore.layerMemory
   })
   await simulator.connect((request) => billing.webhook(request), { secret: webhookSecret })
 

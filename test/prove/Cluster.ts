@@ -2,17 +2,17 @@
 import * as MysqlStore from "@kavach-polar/adapter-mysql/MysqlStore"
 import * as PostgresStore from "@kavach-polar/adapter-postgres/PostgresStore"
 import * as SqliteStore from "@kavach-polar/adapter-sqlite/SqliteStore"
-import { makeMemoryDriver } from "@kavach-polar/core/MemoryDriver"
-import type { StoreDriver } from "@kavach-polar/core/StoreDriver"
-import type { ProjectionRow } from "@kavach-polar/core/StoreRows"
+import type { ProjectionRow } from "@kavach-polar/core/adapter/rows"
+import type { StoreDriver } from "@kavach-polar/core/adapter/StoreDriver"
+import * as Store from "@kavach-polar/core/BillingStore"
 import type { User } from "@kavach-polar/core/Subscription"
-import * as Store from "@kavach-polar/core/SubscriptionStore"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import { makeMemoryDriver } from "../../packages/core/src/store/memoryDriver.ts"
 import { type ObtainedServer, obtainServer } from "../servers/obtainServer.ts"
 import * as MysqlHarness from "../store/MysqlHarness.ts"
 import * as PostgresHarness from "../store/PostgresHarness.ts"
@@ -23,7 +23,7 @@ import type { StoreName } from "./Proof.ts"
 type Row = Readonly<Record<string, unknown>>
 
 export interface Cluster {
-  readonly stores: readonly [Store.SubscriptionStoreService, ...ReadonlyArray<Store.SubscriptionStoreService>]
+  readonly stores: readonly [Store.BillingStoreService, ...ReadonlyArray<Store.BillingStoreService>]
   readonly projection: StoreDatabase["Type"]["projection"]
   /** Plain SQL without parameters, past the stores. */
   readonly query: (sql: string) => Effect.Effect<ReadonlyArray<Row>>
@@ -41,7 +41,7 @@ export interface ClusterOptions {
 }
 
 /** A store on a database that is there, by the address that a cluster names. */
-export const storeAt = (store: StoreName, address: string): Layer.Layer<Store.SubscriptionStore, unknown> => {
+export const storeAt = (store: StoreName, address: string): Layer.Layer<Store.BillingStore, unknown> => {
   switch (store) {
     case "memory":
       throw new Error("nobody else can open a store in memory")
@@ -95,20 +95,20 @@ const needed = (server: string | undefined): string => {
 }
 
 const cluster = (
-  first: Layer.Layer<Store.SubscriptionStore | StoreDatabase, unknown>,
-  other: () => Layer.Layer<Store.SubscriptionStore, unknown>,
+  first: Layer.Layer<Store.BillingStore | StoreDatabase, unknown>,
+  other: () => Layer.Layer<Store.BillingStore, unknown>,
   nodes: number,
   address: string,
   query: Cluster["query"]
 ): Effect.Effect<Cluster, unknown, Scope.Scope> =>
   Effect.gen(function* () {
     const context = yield* Layer.build(first)
-    const others: Array<Store.SubscriptionStoreService> = []
+    const others: Array<Store.BillingStoreService> = []
     for (let node = 1; node < nodes; node++) {
-      others.push(Context.get(yield* Layer.build(other()), Store.SubscriptionStore))
+      others.push(Context.get(yield* Layer.build(other()), Store.BillingStore))
     }
     return {
-      stores: [Context.get(context, Store.SubscriptionStore), ...others],
+      stores: [Context.get(context, Store.BillingStore), ...others],
       projection: Context.get(context, StoreDatabase).projection,
       query,
       address

@@ -2,10 +2,10 @@
 
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as Billing from "@kavach-polar/core/Billing"
+import { BillingStore } from "@kavach-polar/core/BillingStore"
 import * as NotificationDispatcher from "@kavach-polar/core/NotificationDispatcher"
 import * as PolarClient from "@kavach-polar/core/PolarClient"
 import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
-import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
 import * as Endpoints from "@kavach-polar/http/Endpoints"
 import * as Session from "@kavach-polar/http/Session"
@@ -129,7 +129,7 @@ const startReceiver = (
   onChange: Parameters<typeof SubscriptionListener.layerCallback>[0]
 ) => {
   const Ports = Layer.mergeAll(
-    Layer.succeed(SubscriptionStore, store),
+    Layer.succeed(BillingStore, store),
     PolarClient.layerDisabled("A proof does not talk to Polar."),
     WebhookVerifier.layer({ secrets: [Redacted.make(webhookSecret)] }),
     SubscriptionListener.layerCallback(onChange)

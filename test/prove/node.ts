@@ -1,7 +1,7 @@
 /** A node of an app: `polar()` on a store of the proof's, and requests as Polar sends them. */
 import { randomBytes } from "node:crypto"
+import { BillingStore, type BillingStoreService } from "@kavach-polar/core/BillingStore"
 import * as PolarClient from "@kavach-polar/core/PolarClient"
-import { SubscriptionStore, type SubscriptionStoreService } from "@kavach-polar/core/SubscriptionStore"
 import { type KeyScheme, signedHeaders } from "@kavach-polar/core/WebhookVerifier"
 import { type Polar, type PolarConfig, polar } from "@kavach-polar/http"
 import * as Layer from "effect/Layer"
@@ -10,13 +10,13 @@ import * as Layer from "effect/Layer"
 export const webhookSecret = `whsec_${randomBytes(32).toString("base64")}`
 
 export const startNode = (
-  store: SubscriptionStoreService,
+  store: BillingStoreService,
   onSubscriptionChange?: PolarConfig["onSubscriptionChange"]
 ): Polar =>
   polar({
     webhookSecret,
     client: PolarClient.layerDisabled("A proof does not talk to Polar."),
-    store: Layer.succeed(SubscriptionStore, store),
+    store: Layer.succeed(BillingStore, store),
     logLevel: "none",
     ...(onSubscriptionChange === undefined ? {} : { onSubscriptionChange })
   })

@@ -2,9 +2,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import {
   Billing,
+  BillingStore,
   NotificationDispatcher,
   SubscriptionListener,
-  SubscriptionStore,
   WebhookVerifier
 } from "@kavach-polar/core"
 import { ProductId, UserId } from "@kavach-polar/core/Subscription"
@@ -17,7 +17,7 @@ const App = Billing.layer().pipe(
   Layer.provideMerge(NotificationDispatcher.layer({ pollInterval: "30 days" })),
   Layer.provideMerge(
     Layer.mergeAll(
-      SubscriptionStore.layerMemory,
+      BillingStore.layerMemory,
       Simulator.layerClient,
       WebhookVerifier.layerMemory,
       SubscriptionListener.layerMemory

@@ -2,18 +2,18 @@
 import { randomUUID } from "node:crypto"
 import { expect, type Vitest } from "@effect/vitest"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
+import { BillingStore } from "@kavach-polar/core/BillingStore"
 import type { Delivery, DeliveryOutcome } from "@kavach-polar/core/Delivery"
 import type { ClaimedNotification } from "@kavach-polar/core/Notification"
 import type { StoreError } from "@kavach-polar/core/StoreError"
 import { type User, UserId } from "@kavach-polar/core/Subscription"
-import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { type Projection, StoreDatabase } from "./StoreDatabase.ts"
 
 export interface ContractSuite {
-  readonly it: Vitest.MethodsNonLive<SubscriptionStore | StoreDatabase>
+  readonly it: Vitest.MethodsNonLive<BillingStore | StoreDatabase>
   /** A user with a row in `kavach_users` whom no other case has. */
   readonly nextUser: () => User
   readonly hasDatabase: boolean
@@ -34,45 +34,43 @@ export const makeUsers = (): ReadonlyArray<User> => {
 export const strangerId = (): UserId => UserId.make(`stranger_${randomUUID()}`)
 
 export const apply = (...deliveries: readonly [Delivery, ...ReadonlyArray<Delivery>]) =>
-  Effect.flatMap(SubscriptionStore, (store) => store.applyDeliveries(deliveries, defaultPolicy))
+  Effect.flatMap(BillingStore, (store) => store.applyDeliveries(deliveries, defaultPolicy))
 
-export const applyOne = (delivery: Delivery): Effect.Effect<DeliveryOutcome, StoreError, SubscriptionStore> =>
+export const applyOne = (delivery: Delivery): Effect.Effect<DeliveryOutcome, StoreError, BillingStore> =>
   Effect.map(apply(delivery), ([outcome]) => outcome)
 
 /** One after the other, each in a step of its own. */
 export const applyEach = (deliveries: Iterable<Delivery>) => Effect.forEach(deliveries, applyOne)
 
 export const recorded = (ids: ReadonlyArray<string>) =>
-  Effect.flatMap(SubscriptionStore, (store) => store.deliveries({ ids, limit: 1000 }))
+  Effect.flatMap(BillingStore, (store) => store.deliveries({ ids, limit: 1000 }))
 
 export const subscriptionsOf = (userId: UserId, which: "all" | "live" = "all") =>
-  Effect.flatMap(SubscriptionStore, (store) => store.subscriptionsOf(userId, which))
+  Effect.flatMap(BillingStore, (store) => store.subscriptionsOf(userId, which))
 
 export const customerOf = (userId: UserId) =>
-  Effect.flatMap(SubscriptionStore, (store) => Effect.map(store.customerOf(userId), Option.getOrNull))
+  Effect.flatMap(BillingStore, (store) => Effect.map(store.customerOf(userId), Option.getOrNull))
 
 /** Takes and completes what can be claimed until nothing is left; answers what was for this user, in order. */
 export const notificationsOf = (userId: UserId) =>
   Effect.map(allNotifications, (taken) => taken.filter((notification) => notification.userId === userId))
 
 /** Takes and completes what can be claimed until nothing is left. */
-export const allNotifications: Effect.Effect<
-  ReadonlyArray<ClaimedNotification>,
-  StoreError,
-  SubscriptionStore
-> = Effect.gen(function* () {
-  const store = yield* SubscriptionStore
-  const owner = randomUUID()
-  const taken: Array<ClaimedNotification> = []
-  for (;;) {
-    const { claimed } = yield* store.claimNotifications({ owner, limit: 100, lease: Duration.minutes(1) })
-    if (claimed.length === 0) return taken
-    for (const notification of claimed) {
-      expect(yield* store.completeNotifications([notification.id], owner)).toEqual([notification.id])
-      taken.push(notification)
+export const allNotifications: Effect.Effect<ReadonlyArray<ClaimedNotification>, StoreError, BillingStore> = Effect.gen(
+  function* () {
+    const store = yield* BillingStore
+    const owner = randomUUID()
+    const taken: Array<ClaimedNotification> = []
+    for (;;) {
+      const { claimed } = yield* store.claimNotifications({ owner, limit: 100, lease: Duration.minutes(1) })
+      if (claimed.length === 0) return taken
+      for (const notification of claimed) {
+        expect(yield* store.completeNotifications([notification.id], owner)).toEqual([notification.id])
+        taken.push(notification)
+      }
     }
   }
-})
+)
 
 /** Looks at the user's row, where there is a database to look into. */
 export const expectProjection = (

@@ -1,8 +1,8 @@
 /** Databases of MySQL and MariaDB behind stores under test: each layer has a new one, which is dropped at the end. */
 import { randomUUID } from "node:crypto"
 import * as MysqlStore from "@kavach-polar/adapter-mysql/MysqlStore"
+import { BillingStore } from "@kavach-polar/core/BillingStore"
 import type { User } from "@kavach-polar/core/Subscription"
-import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
 import { drizzle } from "drizzle-orm/mysql2"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -98,10 +98,10 @@ export const insertUser = (query: Query, user: User) =>
   )
 
 /** A store with its database: migrated, and with a row for each user. */
-export const prepared = <E>(store: Layer.Layer<SubscriptionStore, E>, query: Query, users: ReadonlyArray<User>) => {
+export const prepared = <E>(store: Layer.Layer<BillingStore, E>, query: Query, users: ReadonlyArray<User>) => {
   const seeded = Layer.effectDiscard(
     Effect.gen(function* () {
-      yield* (yield* SubscriptionStore).migrate
+      yield* (yield* BillingStore).migrate
       if (users.length === 0) return
       const values = users.flatMap(({ email, id, name }) => [id, Option.getOrNull(email), Option.getOrNull(name)])
       const rows = users.map(() => "(?, ?, ?, '2026-01-01', '2026-01-01')").join(", ")

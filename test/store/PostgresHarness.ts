@@ -2,8 +2,8 @@
 import { randomUUID } from "node:crypto"
 import { PGlite } from "@electric-sql/pglite"
 import * as PostgresStore from "@kavach-polar/adapter-postgres/PostgresStore"
+import { BillingStore } from "@kavach-polar/core/BillingStore"
 import type { User } from "@kavach-polar/core/Subscription"
-import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
 import { drizzle as drizzleNodePostgres } from "drizzle-orm/node-postgres"
 import { drizzle as drizzlePGlite } from "drizzle-orm/pglite"
 import { drizzle as drizzlePostgresJs } from "drizzle-orm/postgres-js"
@@ -117,10 +117,10 @@ const insertUsers = (query: Query, users: ReadonlyArray<User>): Promise<unknown>
   )
 
 /** A store with its database: migrated, and with a row for each user. */
-export const prepared = <E>(store: Layer.Layer<SubscriptionStore, E>, query: Query, users: ReadonlyArray<User>) => {
+export const prepared = <E>(store: Layer.Layer<BillingStore, E>, query: Query, users: ReadonlyArray<User>) => {
   const seeded = Layer.effectDiscard(
     Effect.gen(function* () {
-      yield* (yield* SubscriptionStore).migrate
+      yield* (yield* BillingStore).migrate
       yield* Effect.promise(() => insertUsers(query, users))
     })
   )

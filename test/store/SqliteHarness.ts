@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as SqliteStore from "@kavach-polar/adapter-sqlite/SqliteStore"
+import { BillingStore } from "@kavach-polar/core/BillingStore"
 import type { User } from "@kavach-polar/core/Subscription"
-import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
 import Database from "better-sqlite3"
 import { drizzle as drizzleBetterSqlite3 } from "drizzle-orm/better-sqlite3"
 import { drizzle as drizzleSqlJs } from "drizzle-orm/sql-js"
@@ -93,10 +93,10 @@ export const insertUser = (query: Query, user: User): void => {
 }
 
 /** A store with its database: migrated, and with a row for each user. */
-export const prepared = <E>(store: Layer.Layer<SubscriptionStore, E>, query: Query, users: ReadonlyArray<User>) => {
+export const prepared = <E>(store: Layer.Layer<BillingStore, E>, query: Query, users: ReadonlyArray<User>) => {
   const seeded = Layer.effectDiscard(
     Effect.gen(function* () {
-      yield* (yield* SubscriptionStore).migrate
+      yield* (yield* BillingStore).migrate
       for (const user of users) insertUser(query, user)
     })
   )

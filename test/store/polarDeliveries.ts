@@ -4,10 +4,10 @@ import { readFileSync } from "node:fs"
 import type { Delivery } from "@kavach-polar/core/Delivery"
 import { parse } from "@kavach-polar/core/PolarEvent"
 import type { Subscription } from "@kavach-polar/core/Subscription"
-import type { SubscriptionSnapshot } from "@kavach-polar/core/SubscriptionSnapshot"
 import { EpochMicros } from "@kavach-polar/core/Timestamp"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import type { SubscriptionSnapshot } from "../../packages/core/src/rules/reconciliation.ts"
 
 type Json = Readonly<Record<string, unknown>>
 

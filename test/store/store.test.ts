@@ -1,5 +1,5 @@
 /** The store contract, against every store that needs no server. */
-import * as SubscriptionStore from "@kavach-polar/core/SubscriptionStore"
+import * as BillingStore from "@kavach-polar/core/BillingStore"
 import * as Layer from "effect/Layer"
 import { betterSqlite3File, betterSqlite3Memory, sqlJsMemory } from "./SqliteHarness.ts"
 import * as StoreDatabase from "./StoreDatabase.ts"
@@ -7,7 +7,7 @@ import { storeContract } from "./storeContract.ts"
 
 storeContract({
   name: "memory",
-  layer: (users) => Layer.merge(SubscriptionStore.layerMemoryWith(users), StoreDatabase.layerNone),
+  layer: (users) => Layer.merge(BillingStore.layerMemoryWith(users), StoreDatabase.layerNone),
   hasDatabase: false
 })
 

@@ -6,8 +6,8 @@
  * the other, because the queue of notifications is one for all.
  */
 import { describe, layer } from "@effect/vitest"
+import type { BillingStore } from "@kavach-polar/core/BillingStore"
 import type { User } from "@kavach-polar/core/Subscription"
-import type { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
 import type * as Layer from "effect/Layer"
 import { type ContractSuite, makeUsers } from "./ContractSuite.ts"
 import { atomicity } from "./contract/atomicity.ts"
@@ -27,7 +27,7 @@ import type { StoreDatabase } from "./StoreDatabase.ts"
 
 export interface StoreUnderTest {
   readonly name: string
-  readonly layer: (users: ReadonlyArray<User>) => Layer.Layer<SubscriptionStore | StoreDatabase, unknown>
+  readonly layer: (users: ReadonlyArray<User>) => Layer.Layer<BillingStore | StoreDatabase, unknown>
   /** Whether there is a database that a case can look into and break. */
   readonly hasDatabase: boolean
 }

@@ -1,12 +1,13 @@
 /** Brings the tables to this version's state, whoever else is doing the same at the moment. */
+
+import { DriverError } from "@kavach-polar/core/adapter/DriverError"
 import {
   checksumOf,
   type Migration,
   pendingMigrations,
   type RecordedMigration,
   statementsOf
-} from "@kavach-polar/core/StoreMigration"
-import { StoreProblem } from "@kavach-polar/core/StoreProblem"
+} from "@kavach-polar/core/adapter/migrations"
 import { asc, getTableColumns, getTableName, sql } from "drizzle-orm"
 import { type MysqlDatabase, type Queries, uncached } from "./MysqlDatabase.ts"
 import { migrations } from "./migrations.ts"
@@ -49,10 +50,10 @@ const takeTurn = async (connection: Queries): Promise<void> => {
       .from(sql`(SELECT 1 AS one) AS turn`)
   )
   if (row?.database == null) {
-    throw new StoreProblem("unavailable", "no database is selected; name it in the URL or the pool's options")
+    throw new DriverError("unavailable", "no database is selected; name it in the URL or the pool's options")
   }
   if (Number(row.got) !== 1) {
-    throw new StoreProblem("busy", `another process has been migrating for ${patienceSeconds} seconds`)
+    throw new DriverError("busy", `another process has been migrating for ${patienceSeconds} seconds`)
   }
 }
 
@@ -89,7 +90,7 @@ const requireTables = async (connection: Queries): Promise<void> => {
     const columns = found.get(getTableName(table))
     for (const { name } of Object.values(getTableColumns(table))) {
       if (columns?.has(name)) continue
-      throw new StoreProblem(
+      throw new DriverError(
         "schema",
         `the table ${getTableName(table)} already exists, and is not the store's: it has no column ${name}`
       )

@@ -1,6 +1,6 @@
 /** A drizzle database as this adapter uses it: transactions that run again when they lose against another one. */
 
-import { StoreProblem } from "@kavach-polar/core/StoreProblem"
+import { DriverError } from "@kavach-polar/core/adapter/DriverError"
 import { sql } from "drizzle-orm"
 import type { MySqlDatabase, MySqlTransactionConfig } from "drizzle-orm/mysql-core"
 import type { MySql2PreparedQueryHKT, MySql2QueryResultHKT } from "drizzle-orm/mysql2"
@@ -175,17 +175,17 @@ const requireUsable = async (queries: Queries): Promise<void> => {
       .from(sql`(SELECT 1 AS one) AS session`)
   )
   if (row?.mode.split(",").includes("NO_BACKSLASH_ESCAPES")) {
-    throw new StoreProblem(
+    throw new DriverError(
       "schema",
       "the connection's sql_mode has NO_BACKSLASH_ESCAPES, with which mysql2 cannot pass text safely; take it out of the session's sql_mode"
     )
   }
   if (Number(row?.autocommit) === 0) {
-    throw new StoreProblem("schema", "the connection's autocommit is off, and the store needs it on")
+    throw new DriverError("schema", "the connection's autocommit is off, and the store needs it on")
   }
   for (const charset of [row?.client, row?.results]) {
     if (charset !== undefined && charset !== null && charset !== "utf8mb4") {
-      throw new StoreProblem(
+      throw new DriverError(
         "schema",
         `the connection's character set is ${charset}, and the store needs utf8mb4; leave the pool's option charset at its default`
       )
@@ -206,7 +206,7 @@ const transactOn = async <A>(client: unknown, manner: Manner, body: (exchange: E
   throw notOnMysql2()
 }
 
-const notOnMysql2 = () => new StoreProblem("unknown", "the database is none of drizzle's on mysql2")
+const notOnMysql2 = () => new DriverError("unknown", "the database is none of drizzle's on mysql2")
 
 /** A pool is one too, for a statement that stands alone. */
 const isConnection = (client: unknown): client is Connection =>

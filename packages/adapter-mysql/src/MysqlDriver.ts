@@ -1,6 +1,7 @@
 /** The store's driver on MySQL and MariaDB. */
-import type { ClaimRequest, StoreDriver } from "@kavach-polar/core/StoreDriver"
-import type { Changes, Keys } from "@kavach-polar/core/StoreStep"
+
+import type { Changes, Keys } from "@kavach-polar/core/adapter/Step"
+import type { ClaimRequest, StoreDriver } from "@kavach-polar/core/adapter/StoreDriver"
 import * as Migrator from "./Migrator.ts"
 import type { MysqlDatabase } from "./MysqlDatabase.ts"
 import type { Exchange } from "./MysqlExchange.ts"

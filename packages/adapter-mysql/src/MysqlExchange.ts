@@ -1,5 +1,5 @@
 /** A transaction on a connection of mysql2's, in as few messages as its pool allows. */
-import { StoreProblem } from "@kavach-polar/core/StoreProblem"
+import { DriverError } from "@kavach-polar/core/adapter/DriverError"
 import type { Rows } from "./MysqlRows.ts"
 import { isInsert, lengthOf, literal, rendered, type Statement, statement } from "./MysqlStatement.ts"
 import * as MysqlVariables from "./MysqlVariables.ts"
@@ -184,7 +184,7 @@ const requireRoom = async (connection: Connection, one: Statement): Promise<void
     if (typeof value === "string") bytes += Buffer.byteLength(value) + (value.match(escaped)?.length ?? 0)
   }
   if (bytes < room) return
-  throw new StoreProblem(
+  throw new DriverError(
     "unknown",
     `a row of ${bytes} bytes is larger than the server's max_allowed_packet; raise that setting`
   )

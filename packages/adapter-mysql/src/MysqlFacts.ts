@@ -1,8 +1,8 @@
 /** What a step's keys lead to, read as one statement. */
 
+import type { DeliveryFact, LinkRow, LinkSource, SubscriptionFact, UserFact } from "@kavach-polar/core/adapter/rows"
+import type { Facts, Keys } from "@kavach-polar/core/adapter/Step"
 import type { DeliveryState } from "@kavach-polar/core/Delivery"
-import type { DeliveryFact, LinkRow, LinkSource, SubscriptionFact, UserFact } from "@kavach-polar/core/StoreRows"
-import type { Facts, Keys } from "@kavach-polar/core/StoreStep"
 import { type Row, type Rows, text, textOrNull } from "./MysqlRows.ts"
 import { places, type Statement, statement } from "./MysqlStatement.ts"
 import { millisOf, millisOrNull } from "./MysqlTime.ts"

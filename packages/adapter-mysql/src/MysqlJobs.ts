@@ -1,7 +1,8 @@
 /** The statements on jobs, of which one process at a time does each. */
-import type { JobClaim, JobSave } from "@kavach-polar/core/StoreDriver"
-import { StoreProblem } from "@kavach-polar/core/StoreProblem"
-import type { JobRow } from "@kavach-polar/core/StoreRows"
+
+import { DriverError } from "@kavach-polar/core/adapter/DriverError"
+import type { JobRow } from "@kavach-polar/core/adapter/rows"
+import type { JobClaim, JobSave } from "@kavach-polar/core/adapter/StoreDriver"
 import { and, eq } from "drizzle-orm"
 import { type Queries, uncached } from "./MysqlDatabase.ts"
 import { sameKey } from "./MysqlStatements.ts"
@@ -24,7 +25,7 @@ export const claim = async (
     .values({ name, startedAt: datetimeOf(now), updatedAt: datetimeOf(now) })
     .onDuplicateKeyUpdate({ set: { name: sameKey(jobs, jobs.name) } })
   const [row] = await uncached(queries.select().from(jobs).where(eq(jobs.name, name)).for("update"))
-  if (row === undefined) throw new StoreProblem("unknown", `the job ${name} was not written`)
+  if (row === undefined) throw new DriverError("unknown", `the job ${name} was not written`)
   const job = rowOf(row)
   if (job.owner !== null && job.owner !== owner && (job.leaseUntil ?? 0) > now) return { claimed: false, job }
   const startedAt = job.position === null ? now : job.startedAt

@@ -13,7 +13,7 @@
  * taken out of that order is only taken if it is free.
  */
 
-import { StoreProblem } from "@kavach-polar/core/StoreProblem"
+import { DriverError } from "@kavach-polar/core/adapter/DriverError"
 import type { Rows } from "./MysqlRows.ts"
 import { places, type Statement, statement as statementOf } from "./MysqlStatement.ts"
 
@@ -36,7 +36,7 @@ export const taking = (objectIds: Iterable<string>, userIds: Iterable<string>): 
     statement,
     isComplete: (rows) => {
       if (isComplete(rows)) return true
-      throw new StoreProblem(
+      throw new DriverError(
         "schema",
         `the table kavach_polar_locks has lost rows; insert the numbers from 0 to ${2 * lockRows - 1} again`
       )

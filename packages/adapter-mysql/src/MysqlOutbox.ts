@@ -1,6 +1,7 @@
 /** The statements on the outbox: claiming, and what becomes of what was claimed. */
-import type { ClaimRequest, Completion, Setback } from "@kavach-polar/core/StoreDriver"
-import type { ClaimedNotificationRow } from "@kavach-polar/core/StoreRows"
+
+import type { ClaimedNotificationRow } from "@kavach-polar/core/adapter/rows"
+import type { ClaimRequest, Completion, Setback } from "@kavach-polar/core/adapter/StoreDriver"
 import { type Row, type Rows, text } from "./MysqlRows.ts"
 import { limitOf, places, type Statement, statement } from "./MysqlStatement.ts"
 import { datetimeOf, millisOf } from "./MysqlTime.ts"

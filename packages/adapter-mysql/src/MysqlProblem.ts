@@ -1,6 +1,7 @@
 /** What an error of MySQL, of MariaDB, or of the code around them, means to an operator. */
+
+import { DriverError, innermostCause } from "@kavach-polar/core/adapter/DriverError"
 import type { StoreErrorReason } from "@kavach-polar/core/StoreError"
-import { innermostCause, StoreProblem } from "@kavach-polar/core/StoreProblem"
 
 export interface Explanation {
   readonly reason: StoreErrorReason
@@ -15,7 +16,7 @@ export interface Explanation {
  */
 export const explain = (error: unknown): Explanation => {
   const cause = innermostCause(error)
-  if (cause instanceof StoreProblem) return { reason: cause.reason, detail: cause.message }
+  if (cause instanceof DriverError) return { reason: cause.reason, detail: cause.message }
   if (!(cause instanceof Error)) return { reason: "unknown", detail: "something that is not an error was thrown" }
   const { code, errno } = codesOf(cause)
   const known = isDiskFull(cause)

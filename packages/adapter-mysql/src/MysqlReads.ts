@@ -2,7 +2,7 @@
  * What is read for one user, which is what the store is asked most often. Each text is the same for everybody, so that a
  * server which has prepared it need not read it again.
  */
-import type { StoredSubscription } from "@kavach-polar/core/StoreRows"
+import type { StoredSubscription } from "@kavach-polar/core/adapter/rows"
 import { type Rows, text } from "./MysqlRows.ts"
 import { type Statement, statement } from "./MysqlStatement.ts"
 

@@ -2,8 +2,9 @@
  * The statements on the store's own tables that stand alone. What is read for one user is in `MysqlReads`, and what a step
  * writes in `MysqlWrites`.
  */
-import type { DeliveryRowQuery, SubscriptionRowQuery } from "@kavach-polar/core/StoreDriver"
-import type { DeliveryRow, SubscriptionFact, SubscriptionRow } from "@kavach-polar/core/StoreRows"
+
+import type { DeliveryRow, SubscriptionFact, SubscriptionRow } from "@kavach-polar/core/adapter/rows"
+import type { DeliveryRowQuery, SubscriptionRowQuery } from "@kavach-polar/core/adapter/StoreDriver"
 import { and, asc, desc, eq, gt, gte, inArray, isNull, lt, or, type SQL, sql } from "drizzle-orm"
 import type { MySqlColumn, MySqlTable } from "drizzle-orm/mysql-core"
 import { type Queries, uncached } from "./MysqlDatabase.ts"

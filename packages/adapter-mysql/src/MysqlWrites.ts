@@ -10,8 +10,8 @@ import type {
   LinkRow,
   QueuedNotificationRow,
   SubscriptionRow
-} from "@kavach-polar/core/StoreRows"
-import type { Changes, Keys } from "@kavach-polar/core/StoreStep"
+} from "@kavach-polar/core/adapter/rows"
+import type { Changes, Keys } from "@kavach-polar/core/adapter/Step"
 import { portionLength } from "./MysqlExchange.ts"
 import { type Waiting, waitingAmong, waitingColumns } from "./MysqlFacts.ts"
 import { choices, groupsOf, update } from "./MysqlGroups.ts"

@@ -4,9 +4,9 @@
  * since 1970, which is what KavachOS stores, and into text as ISO 8601. Only rows that exist are ever written.
  */
 
-import { statementsOf } from "@kavach-polar/core/StoreMigration"
-import { StoreProblem } from "@kavach-polar/core/StoreProblem"
-import type { ProjectionRow, UserFact, UserRow } from "@kavach-polar/core/StoreRows"
+import { DriverError } from "@kavach-polar/core/adapter/DriverError"
+import { statementsOf } from "@kavach-polar/core/adapter/migrations"
+import type { ProjectionRow, UserFact, UserRow } from "@kavach-polar/core/adapter/rows"
 import { sql } from "drizzle-orm"
 import { type Queries, uncached } from "./MysqlDatabase.ts"
 import { choices, groupsOf, update } from "./MysqlGroups.ts"
@@ -335,6 +335,6 @@ const columnOf = (columns: Columns, name: string): Column => {
   return column
 }
 
-const problem = (what: string) => new StoreProblem("schema", `the table kavach_users ${what}`)
+const problem = (what: string) => new DriverError("schema", `the table kavach_users ${what}`)
 
 const textOrNull = (value: unknown): string | null => (typeof value === "string" ? value : null)

@@ -5,8 +5,9 @@
  * the event's own timestamp in epoch microseconds, because order is decided on it. The SQL with its indexes and
  * collations lies in `migrations`.
  */
+
+import type { LinkSource } from "@kavach-polar/core/adapter/rows"
 import type { DeliveryState } from "@kavach-polar/core/Delivery"
-import type { LinkSource } from "@kavach-polar/core/StoreRows"
 import { bigint, boolean, datetime, int, longtext, mediumtext, mysqlTable, text, varchar } from "drizzle-orm/mysql-core"
 
 /** An id of Polar's: of a customer, a subscription, a product, a checkout. */

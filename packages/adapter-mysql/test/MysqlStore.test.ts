@@ -5,8 +5,8 @@ import { explain, isConflict } from "@kavach-polar/adapter-mysql/MysqlProblem"
 import * as MysqlStore from "@kavach-polar/adapter-mysql/MysqlStore"
 import { datetimeOf, millisOf } from "@kavach-polar/adapter-mysql/MysqlTime"
 import { migrations, usersTableSql } from "@kavach-polar/adapter-mysql/migrations"
-import { statementsOf } from "@kavach-polar/core/StoreMigration"
-import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
+import { statementsOf } from "@kavach-polar/core/adapter/migrations"
+import { BillingStore } from "@kavach-polar/core/BillingStore"
 import { DrizzleQueryError } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/mysql2"
 import { Config, ConfigProvider, Duration, Effect, Layer, Redacted } from "effect"
@@ -111,7 +111,7 @@ it("of an error that is not the database's only the name is told", () => {
   expect(explain(email)).toEqual({ reason: "unknown", detail: "something that is not an error was thrown" })
 })
 
-const claim = Effect.flatMap(SubscriptionStore, (store) =>
+const claim = Effect.flatMap(BillingStore, (store) =>
   store.claimNotifications({ owner: "a", limit: 1, lease: Duration.minutes(1) })
 )
 

@@ -5,7 +5,7 @@ import {
   pendingMigrations,
   type RecordedMigration,
   statementsOf
-} from "@kavach-polar/core/StoreMigration"
+} from "@kavach-polar/core/adapter/migrations"
 import { migrations } from "./migrations.ts"
 import type { PostgresDatabase, Session } from "./PostgresDatabase.ts"
 import { lock } from "./PostgresLocks.ts"

@@ -3,7 +3,7 @@
  * are READ COMMITTED, and patience with conflicts.
  */
 
-import { StoreProblem } from "@kavach-polar/core/StoreProblem"
+import { DriverError } from "@kavach-polar/core/adapter/DriverError"
 import { type SQL, sql } from "drizzle-orm"
 import type { PgDatabase, PgQueryResultHKT, PgTransactionConfig } from "drizzle-orm/pg-core"
 import type { TablesRelationalConfig } from "drizzle-orm/relations"
@@ -107,7 +107,7 @@ export const valueIn = <A>([row]: NodePostgres.Answer): A => {
 const isOfTexts = <Row extends ReadonlyArray<Value>>(row: ReadonlyArray<unknown>): row is Row =>
   row.every((value) => typeof value === "string" || value === null)
 
-const noText = () => new StoreProblem("unknown", "a statement answered with something else")
+const noText = () => new DriverError("unknown", "a statement answered with something else")
 
 /** What is used of it; the same whatever its driver and schema. */
 interface Drizzle extends Executes {

@@ -1,8 +1,9 @@
 /** The store's driver on PostgreSQL. */
-import type { Completed, StoreDriver } from "@kavach-polar/core/StoreDriver"
-import { StoreProblem } from "@kavach-polar/core/StoreProblem"
-import type { DeliveryRow, JobRow, StoredSubscription } from "@kavach-polar/core/StoreRows"
-import type { Changes, Facts, Keys } from "@kavach-polar/core/StoreStep"
+
+import { DriverError } from "@kavach-polar/core/adapter/DriverError"
+import type { DeliveryRow, JobRow, StoredSubscription } from "@kavach-polar/core/adapter/rows"
+import type { Changes, Facts, Keys } from "@kavach-polar/core/adapter/Step"
+import type { Completed, StoreDriver } from "@kavach-polar/core/adapter/StoreDriver"
 import * as Migrator from "./Migrator.ts"
 import { type PostgresDatabase, type Transaction, valueIn } from "./PostgresDatabase.ts"
 import * as PostgresJobs from "./PostgresJobs.ts"
@@ -83,7 +84,7 @@ export const make = (database: PostgresDatabase): StoreDriver => {
         await session.run(PostgresJobs.take(claim))
         // Another statement, which sees what the first one wrote, or had to wait for.
         const [job] = await session.answer<ReadonlyArray<JobRow>>(PostgresJobs.select(claim.name))
-        if (job === undefined) throw new StoreProblem("unknown", `the job ${claim.name} was not written`)
+        if (job === undefined) throw new DriverError("unknown", `the job ${claim.name} was not written`)
         return { claimed: job.owner === claim.owner, job }
       }),
     saveJob: async (save) => (await database.answer<number>(PostgresJobs.save(save))) > 0,

@@ -1,5 +1,5 @@
 /** The statements on jobs, of which one process at a time does each. */
-import type { JobClaim, JobSave } from "@kavach-polar/core/StoreDriver"
+import type { JobClaim, JobSave } from "@kavach-polar/core/adapter/StoreDriver"
 import { type Statement, sql } from "./PostgresStatement.ts"
 import { listOf, millis, text, time } from "./PostgresValues.ts"
 

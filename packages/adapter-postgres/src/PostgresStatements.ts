@@ -2,13 +2,7 @@
  * The statements on the store's own tables. Those that read answer with one JSON value (see `Session.answer`), and the
  * few that are asked all the time and for texts alone with rows (see `Session.rows`), which is less work on both sides.
  */
-import type {
-  ClaimRequest,
-  Completion,
-  DeliveryRowQuery,
-  Setback,
-  SubscriptionRowQuery
-} from "@kavach-polar/core/StoreDriver"
+
 import type {
   CheckoutRow,
   ClaimedNotificationRow,
@@ -17,8 +11,15 @@ import type {
   QueuedNotificationRow,
   SubscriptionFact,
   SubscriptionRow
-} from "@kavach-polar/core/StoreRows"
-import type { Changes, Facts, Keys } from "@kavach-polar/core/StoreStep"
+} from "@kavach-polar/core/adapter/rows"
+import type { Changes, Facts, Keys } from "@kavach-polar/core/adapter/Step"
+import type {
+  ClaimRequest,
+  Completion,
+  DeliveryRowQuery,
+  Setback,
+  SubscriptionRowQuery
+} from "@kavach-polar/core/adapter/StoreDriver"
 import { join, raw, type Statement, sql } from "./PostgresStatement.ts"
 import { isoOf, isoOrNull } from "./PostgresTime.ts"
 import { count, listOf, millis, recordsOf, recordsWithTexts, text, texts, time } from "./PostgresValues.ts"

@@ -4,9 +4,10 @@
  * 1970, which is what KavachOS's drizzle tables read, and into a text as ISO 8601; a timestamp without time zone gets it
  * in UTC, as drizzle and Prisma write it. Only rows that exist are ever written.
  */
-import { statementsOf } from "@kavach-polar/core/StoreMigration"
-import { StoreProblem } from "@kavach-polar/core/StoreProblem"
-import type { ProjectionRow } from "@kavach-polar/core/StoreRows"
+
+import { DriverError } from "@kavach-polar/core/adapter/DriverError"
+import { statementsOf } from "@kavach-polar/core/adapter/migrations"
+import type { ProjectionRow } from "@kavach-polar/core/adapter/rows"
 import { usersTableSql } from "./migrations.ts"
 import type { Session } from "./PostgresDatabase.ts"
 import { once, raw, type Statement, sql } from "./PostgresStatement.ts"
@@ -217,4 +218,4 @@ const typeOf = (columns: Columns, name: string): string => {
 
 const isText = (type: string): boolean => type === "text" || type === "character varying"
 
-const problem = (what: string) => new StoreProblem("schema", `the table kavach_users ${what}`)
+const problem = (what: string) => new DriverError("schema", `the table kavach_users ${what}`)

@@ -2,7 +2,7 @@
  * The SQL that makes the tables, embedded so that it survives bundling. The same text lies in the folder `migrations` of
  * this package, for people.
  */
-import type { Migration } from "@kavach-polar/core/StoreMigration"
+import type { Migration } from "@kavach-polar/core/adapter/migrations"
 
 /** In order. */
 export const migrations: ReadonlyArray<Migration> = [

@@ -4,8 +4,9 @@
  * `eventAt` is the event's own timestamp in epoch microseconds, because order is decided on it. Ids are collated "C" in
  * the database. The SQL with its indexes lies in `migrations`.
  */
+
+import type { LinkSource } from "@kavach-polar/core/adapter/rows"
 import type { DeliveryState } from "@kavach-polar/core/Delivery"
-import type { LinkSource } from "@kavach-polar/core/StoreRows"
 import { bigint, boolean, integer, pgTable, text, timestamp } from "drizzle-orm/pg-core"
 
 /** `timestamptz(3)`: what a `Date` holds, exactly. */

@@ -1,8 +1,8 @@
 import { expect, it } from "@effect/vitest"
 import { explain } from "@kavach-polar/adapter-postgres/PostgresProblem"
 import * as PostgresStore from "@kavach-polar/adapter-postgres/PostgresStore"
+import { BillingStore } from "@kavach-polar/core/BillingStore"
 import { UserId } from "@kavach-polar/core/Subscription"
-import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
 import { DrizzleQueryError } from "drizzle-orm"
 import { Config, ConfigProvider, Effect, Layer, Redacted } from "effect"
 
@@ -86,11 +86,8 @@ it.scoped("layerConfig takes the address from the configuration", () =>
     const from = (entries: ReadonlyArray<readonly [string, string]>) =>
       Layer.setConfigProvider(ConfigProvider.fromMap(new Map(entries)))
     // Nothing listens there: building connects to nothing.
-    yield* Effect.provide(
-      SubscriptionStore,
-      Layer.provide(config, from([["DATABASE_URL", "postgres://localhost/none"]]))
-    )
-    const missing = yield* Effect.flip(Effect.provide(SubscriptionStore, Layer.provide(config, from([]))))
+    yield* Effect.provide(BillingStore, Layer.provide(config, from([["DATABASE_URL", "postgres://localhost/none"]])))
+    const missing = yield* Effect.flip(Effect.provide(BillingStore, Layer.provide(config, from([]))))
     expect(String(missing)).toContain("DATABASE_URL")
   })
 )

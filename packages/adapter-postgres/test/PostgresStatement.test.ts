@@ -1,7 +1,7 @@
 import { expect, it } from "@effect/vitest"
 import { join, raw, type Statement, sql, type Value } from "@kavach-polar/adapter-postgres/PostgresStatement"
 import { together, writes } from "@kavach-polar/adapter-postgres/PostgresStatements"
-import { type Changes, noChanges } from "@kavach-polar/core/StoreStep"
+import { type Changes, noChanges } from "@kavach-polar/core/adapter/Step"
 
 const written = ({ values, wording }: Statement) => ({ text: wording.text, values })
 

@@ -5,7 +5,7 @@ import {
   pendingMigrations,
   type RecordedMigration,
   statementsOf
-} from "@kavach-polar/core/StoreMigration"
+} from "@kavach-polar/core/adapter/migrations"
 import { sql } from "drizzle-orm"
 import { migrations } from "./migrations.ts"
 import type { Drizzle, SqliteDatabase } from "./SqliteDatabase.ts"

@@ -1,6 +1,6 @@
 /** A drizzle database as this adapter uses it: transactions that are on disk once they are over. */
 
-import { StoreProblem } from "@kavach-polar/core/StoreProblem"
+import { DriverError } from "@kavach-polar/core/adapter/DriverError"
 import { is, NoopLogger, type SQL, sql } from "drizzle-orm"
 import type { TablesRelationalConfig } from "drizzle-orm/relations"
 import type { BaseSQLiteDatabase } from "drizzle-orm/sqlite-core"
@@ -143,7 +143,7 @@ const onLentBetterSqlite3 = (drizzle: Drizzle, client: BetterSqlite3Client, logg
   /** An app that lent its database keeps its choices for its own writes. */
   const runWith = <A>(choose: (synchronous: number) => number, body: () => A): A => {
     // The driver would nest this into the app's own open transaction, whose end decides about both.
-    if (client.inTransaction) throw new StoreProblem("busy", "the app has a transaction open on this connection")
+    if (client.inTransaction) throw new DriverError("busy", "the app has a transaction open on this connection")
     const restore = [shortenWait()]
     const synchronous = synchronousOf()
     const chosen = typeof synchronous === "number" ? choose(synchronous) : synchronous

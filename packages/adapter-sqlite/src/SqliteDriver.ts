@@ -1,7 +1,8 @@
 /** The store's driver on SQLite. Every transaction is synchronous, so within a process one runs at a time. */
-import type { StoreDriver } from "@kavach-polar/core/StoreDriver"
-import type { SubscriptionFact } from "@kavach-polar/core/StoreRows"
-import type { Changes, Facts, Keys } from "@kavach-polar/core/StoreStep"
+
+import type { SubscriptionFact } from "@kavach-polar/core/adapter/rows"
+import type { Changes, Facts, Keys } from "@kavach-polar/core/adapter/Step"
+import type { StoreDriver } from "@kavach-polar/core/adapter/StoreDriver"
 import * as Migrator from "./Migrator.ts"
 import type { SqliteDatabase } from "./SqliteDatabase.ts"
 import * as SqliteJobs from "./SqliteJobs.ts"

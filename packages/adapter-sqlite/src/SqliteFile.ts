@@ -1,8 +1,8 @@
 /** A SQLite file of this process's own. */
 import { existsSync } from "node:fs"
 import { dirname } from "node:path"
+import { DriverError } from "@kavach-polar/core/adapter/DriverError"
 import { StoreError } from "@kavach-polar/core/StoreError"
-import { StoreProblem } from "@kavach-polar/core/StoreProblem"
 import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
@@ -31,7 +31,7 @@ export const open = (filename: string): Effect.Effect<SqliteFile, StoreError, Sc
       Effect.try({
         try: () => {
           if (!isInMemory(filename) && !existsSync(dirname(filename))) {
-            throw new StoreProblem("unavailable", `the folder ${dirname(filename)} does not exist`)
+            throw new DriverError("unavailable", `the folder ${dirname(filename)} does not exist`)
           }
           return new Database(filename, { timeout: blockMillis })
         },

@@ -1,7 +1,8 @@
 /** The statements on jobs, of which one process at a time does each. */
-import type { JobClaim, JobSave } from "@kavach-polar/core/StoreDriver"
-import { StoreProblem } from "@kavach-polar/core/StoreProblem"
-import type { JobRow } from "@kavach-polar/core/StoreRows"
+
+import { DriverError } from "@kavach-polar/core/adapter/DriverError"
+import type { JobRow } from "@kavach-polar/core/adapter/rows"
+import type { JobClaim, JobSave } from "@kavach-polar/core/adapter/StoreDriver"
 import { and, eq, sql } from "drizzle-orm"
 import type { Drizzle } from "./SqliteDatabase.ts"
 import { isoOf, isoOrNull, millisOf, millisOrNull } from "./SqliteTime.ts"
@@ -34,7 +35,7 @@ export const claim = (drizzle: Drizzle, { leaseUntil, name, now, owner }: JobCla
     })
     .run()
   const job = find(drizzle, name)
-  if (job === undefined) throw new StoreProblem("unknown", `the job ${name} was not written`)
+  if (job === undefined) throw new DriverError("unknown", `the job ${name} was not written`)
   return { claimed: job.owner === owner, job }
 }
 

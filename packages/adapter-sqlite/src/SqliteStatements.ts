@@ -4,14 +4,7 @@
  *
  * Lists of ids go in as one JSON parameter, so that a statement stays the same however long they are.
  */
-import type {
-  ClaimRequest,
-  Completed,
-  Completion,
-  DeliveryRowQuery,
-  Setback,
-  SubscriptionRowQuery
-} from "@kavach-polar/core/StoreDriver"
+
 import type {
   CheckoutRow,
   ClaimedNotificationRow,
@@ -21,8 +14,16 @@ import type {
   StoredSubscription,
   SubscriptionFact,
   SubscriptionRow
-} from "@kavach-polar/core/StoreRows"
-import type { Changes } from "@kavach-polar/core/StoreStep"
+} from "@kavach-polar/core/adapter/rows"
+import type { Changes } from "@kavach-polar/core/adapter/Step"
+import type {
+  ClaimRequest,
+  Completed,
+  Completion,
+  DeliveryRowQuery,
+  Setback,
+  SubscriptionRowQuery
+} from "@kavach-polar/core/adapter/StoreDriver"
 import { and, asc, desc, eq, getTableColumns, gt, gte, lt, or, type Placeholder, type SQL, sql } from "drizzle-orm"
 import type { SQLiteColumn, SQLiteTable } from "drizzle-orm/sqlite-core"
 import { type Columns, type Preparing, selecting, writing } from "./SqliteStatement.ts"

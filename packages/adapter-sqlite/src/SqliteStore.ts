@@ -3,11 +3,11 @@
  *
  * `layer` opens a file of its own with better-sqlite3, which it loads only then. `fromDrizzle` takes a database that the
  * app owns, on better-sqlite3 or sql.js, and never closes it. Neither touches a table when it is built:
- * `SubscriptionStore.migrate` creates and upgrades them.
+ * `BillingStore.migrate` creates and upgrades them.
  */
 
+import * as Port from "@kavach-polar/core/BillingStore"
 import type { StoreError } from "@kavach-polar/core/StoreError"
-import * as Port from "@kavach-polar/core/SubscriptionStore"
 import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3"
 import type { TablesRelationalConfig } from "drizzle-orm/relations"
 import * as Config from "effect/Config"
@@ -31,7 +31,7 @@ export const open = (filename: string): Effect.Effect<BetterSQLite3Database, Sto
 /** The store on a database that somebody else opens, migrates at will, and closes. */
 export const make = <TRunResult, TFullSchema extends Record<string, unknown>, TSchema extends TablesRelationalConfig>(
   db: SqliteDatabase.SyncDrizzle<TRunResult, TFullSchema, TSchema>
-): Port.SubscriptionStoreService => Port.make(SqliteDriver.make(SqliteDatabase.make(db)))
+): Port.BillingStoreService => Port.make(SqliteDriver.make(SqliteDatabase.make(db)))
 
 /** The store on an app's own drizzle database: synchronous, on better-sqlite3 or sql.js, with or without a schema. */
 export const fromDrizzle = <
@@ -40,12 +40,12 @@ export const fromDrizzle = <
   TSchema extends TablesRelationalConfig
 >(
   db: SqliteDatabase.SyncDrizzle<TRunResult, TFullSchema, TSchema>
-): Layer.Layer<Port.SubscriptionStore> => Layer.sync(Port.SubscriptionStore, () => make(db))
+): Layer.Layer<Port.BillingStore> => Layer.sync(Port.BillingStore, () => make(db))
 
 /** The store on a file that is open as long as the layer's scope. */
-export const layer = (options: SqliteStoreOptions): Layer.Layer<Port.SubscriptionStore, StoreError> =>
+export const layer = (options: SqliteStoreOptions): Layer.Layer<Port.BillingStore, StoreError> =>
   Layer.scoped(
-    Port.SubscriptionStore,
+    Port.BillingStore,
     Effect.map(SqliteFile.open(options.filename), ({ client, drizzle }) =>
       Port.make(SqliteDriver.make(SqliteDatabase.makeOwn(drizzle, client)))
     )
@@ -54,5 +54,5 @@ export const layer = (options: SqliteStoreOptions): Layer.Layer<Port.Subscriptio
 /** As `layer`, with options from the configuration. */
 export const layerConfig = (
   options: Config.Config.Wrap<SqliteStoreOptions>
-): Layer.Layer<Port.SubscriptionStore, StoreError | ConfigError> =>
+): Layer.Layer<Port.BillingStore, StoreError | ConfigError> =>
   Layer.unwrapEffect(Effect.map(Config.unwrap(options), layer))

@@ -4,9 +4,9 @@
  * KavachOS stores, and into a TEXT column as ISO 8601. Only rows that exist are ever written.
  */
 
-import { statementsOf } from "@kavach-polar/core/StoreMigration"
-import { StoreProblem } from "@kavach-polar/core/StoreProblem"
-import type { ProjectionRow, UserFact, UserRow } from "@kavach-polar/core/StoreRows"
+import { DriverError } from "@kavach-polar/core/adapter/DriverError"
+import { statementsOf } from "@kavach-polar/core/adapter/migrations"
+import type { ProjectionRow, UserFact, UserRow } from "@kavach-polar/core/adapter/rows"
 import { eq, or, sql } from "drizzle-orm"
 import { text as column, sqliteTable } from "drizzle-orm/sqlite-core"
 import { usersTableSql } from "./migrations.ts"
@@ -197,6 +197,6 @@ const typeOf = (columns: Columns, name: string): string => {
 
 const declared = (type: string): string => (type === "" ? "a column without a type" : type)
 
-const problem = (what: string) => new StoreProblem("schema", `the table kavach_users ${what}`)
+const problem = (what: string) => new DriverError("schema", `the table kavach_users ${what}`)
 
 const textOrNull = (value: unknown): string | null => (typeof value === "string" ? value : null)

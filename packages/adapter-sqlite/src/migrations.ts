@@ -3,7 +3,7 @@
  * this package, for people.
  */
 
-import type { Migration } from "@kavach-polar/core/StoreMigration"
+import type { Migration } from "@kavach-polar/core/adapter/migrations"
 
 /** In order. One that was released never changes: the database remembers its checksum. */
 export const migrations: ReadonlyArray<Migration> = [

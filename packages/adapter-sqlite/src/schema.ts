@@ -4,8 +4,9 @@
  * Times are text: ISO 8601 in UTC with milliseconds, which reads and sorts as it is. `eventAt` is the event's own
  * timestamp in epoch microseconds, because order is decided on it. The SQL with its indexes lies in `migrations`.
  */
+
+import type { LinkSource } from "@kavach-polar/core/adapter/rows"
 import type { DeliveryState } from "@kavach-polar/core/Delivery"
-import type { LinkSource } from "@kavach-polar/core/StoreRows"
 import { integer, sqliteTable, text } from "drizzle-orm/sqlite-core"
 
 /** The inbox: one row for each delivery. */

@@ -3,8 +3,8 @@ import { join } from "node:path"
 import { expect, it } from "@effect/vitest"
 import * as SqliteStore from "@kavach-polar/adapter-sqlite/SqliteStore"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
+import { BillingStore } from "@kavach-polar/core/BillingStore"
 import { UserId } from "@kavach-polar/core/Subscription"
-import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
 import Database from "better-sqlite3"
 import { sql } from "drizzle-orm"
 import { Config, ConfigProvider, Effect, Fiber, Layer } from "effect"
@@ -54,7 +54,7 @@ it.scoped("the file is closed with the scope, and another store reads what was w
     const userId = UserId.make("user-1")
     const delivery = subscriptionDelivery(newScene(), "created", { externalId: userId })
     const store = yield* Effect.gen(function* () {
-      const store = yield* SubscriptionStore
+      const store = yield* BillingStore
       yield* store.migrate
       yield* store.applyDeliveries([delivery], defaultPolicy)
       return store
@@ -62,7 +62,7 @@ it.scoped("the file is closed with the scope, and another store reads what was w
     const closed = yield* Effect.flip(store.subscriptionsOf(userId, "all"))
     expect(closed.reason).toBe("unavailable")
     yield* Effect.gen(function* () {
-      const store = yield* SubscriptionStore
+      const store = yield* BillingStore
       expect(yield* store.subscriptionsOf(userId, "all")).toEqual([subscriptionIn(delivery)])
     }).pipe(Effect.provide(SqliteStore.layer({ filename })))
   })
@@ -72,7 +72,7 @@ it.scoped("layerConfig takes the file's name from the configuration", () =>
   Effect.gen(function* () {
     const config = SqliteStore.layerConfig({ filename: Config.string("DATABASE_FILE") })
     const provider = ConfigProvider.fromMap(new Map([["DATABASE_FILE", yield* newFile]]))
-    const store = yield* Effect.provide(SubscriptionStore, Layer.provide(config, Layer.setConfigProvider(provider)))
+    const store = yield* Effect.provide(BillingStore, Layer.provide(config, Layer.setConfigProvider(provider)))
     expect(store.migrate).toBeDefined()
     const missing = yield* Effect.flip(Layer.build(config))
     expect(String(missing)).toContain("DATABASE_FILE")

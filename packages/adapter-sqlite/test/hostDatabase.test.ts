@@ -3,8 +3,8 @@ import { expect, it } from "@effect/vitest"
 import * as SqliteStore from "@kavach-polar/adapter-sqlite/SqliteStore"
 import * as schema from "@kavach-polar/adapter-sqlite/schema"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
+import { BillingStore } from "@kavach-polar/core/BillingStore"
 import { UserId } from "@kavach-polar/core/Subscription"
-import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
 import Database from "better-sqlite3"
 import { drizzle } from "drizzle-orm/better-sqlite3"
 import { Effect, Fiber, Option } from "effect"
@@ -19,7 +19,7 @@ it.effect("a database made with a schema serves as well as one without, and stay
     const db = drizzle(client, { schema })
     const delivery = subscriptionDelivery(newScene(), "created", { externalId: userId })
     yield* Effect.gen(function* () {
-      const store = yield* SubscriptionStore
+      const store = yield* BillingStore
       yield* store.migrate
       yield* store.applyDeliveries([delivery], defaultPolicy)
     }).pipe(Effect.provide(SqliteStore.fromDrizzle(db)))
@@ -38,7 +38,7 @@ it.effect("a database made with a schema serves as well as one without, and stay
 it.effect("building the layer touches no table", () =>
   Effect.gen(function* () {
     const client = new Database(":memory:")
-    yield* Effect.provide(SubscriptionStore, SqliteStore.fromDrizzle(drizzle(client)))
+    yield* Effect.provide(BillingStore, SqliteStore.fromDrizzle(drizzle(client)))
     expect(client.prepare("SELECT * FROM sqlite_schema").all()).toEqual([])
   })
 )

@@ -7,24 +7,27 @@ import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as AccessPolicy from "./AccessPolicy.ts"
-import { type Checkout, type CheckoutOptions, makeCheckout } from "./Checkout.ts"
-import type { Delivery, DeliveryOutcome, DeliveryState } from "./Delivery.ts"
-import * as DeliveryContent from "./DeliveryContent.ts"
-import * as GroupCommit from "./internal/groupCommit.ts"
-import { logDebug } from "./internal/logDebug.ts"
-import { annotate, traced } from "./internal/traced.ts"
-import { NotificationDispatcher } from "./NotificationDispatcher.ts"
-import { type CustomerSession, PolarClient } from "./PolarClient.ts"
-import type { PolarError } from "./PolarError.ts"
-import { makeReconcile, type ReconcileError, type ReconcileOptions } from "./Reconcile.ts"
-import type { ReconcileCounts, ReconcileReport } from "./ReconcileReport.ts"
-import { makeReplay, type ReplayQuery, type ReplayReport } from "./Replay.ts"
-import type { CustomerLinkedToAnotherUser, StoreError } from "./StoreError.ts"
-import type { CustomerId, ProductId, Subscription, UserId } from "./Subscription.ts"
-import { SubscriptionStore } from "./SubscriptionStore.ts"
-import { makeAdoption } from "./Unlinked.ts"
-import { makeWebhookCheck } from "./WebhookCheck.ts"
+import * as AccessPolicy from "./rules/AccessPolicy.ts"
+import { type Checkout, type CheckoutOptions, makeCheckout } from "./useCases/createCheckout.ts"
+
+export type { Checkout, CheckoutOptions } from "./useCases/createCheckout.ts"
+
+import { type CustomerSession, PolarClient } from "./polar/PolarClient.ts"
+import type { PolarError } from "./polar/PolarError.ts"
+import type { Delivery, DeliveryOutcome, DeliveryState } from "./records/Delivery.ts"
+import * as DeliveryContent from "./records/deliveryContent.ts"
+import type { CustomerId, ProductId, Subscription, UserId } from "./records/Subscription.ts"
+import * as GroupCommit from "./runtime/groupCommit.ts"
+import { logDebug } from "./runtime/logDebug.ts"
+import { annotate, traced } from "./runtime/traced.ts"
+import { BillingStore } from "./store/BillingStore.ts"
+import type { CustomerLinkedToAnotherUser, StoreError } from "./store/StoreError.ts"
+import { makeAdoption } from "./useCases/linkWaiting.ts"
+import { NotificationDispatcher } from "./useCases/NotificationDispatcher.ts"
+import type { ReconcileCounts, ReconcileReport } from "./useCases/ReconcileReport.ts"
+import { makeReplay, type ReplayQuery, type ReplayReport } from "./useCases/Replay.ts"
+import { makeReconcile, type ReconcileError, type ReconcileOptions } from "./useCases/reconcile.ts"
+import { makeWebhookCheck } from "./useCases/webhookEndpoints.ts"
 import { type VerifiedDelivery, type WebhookVerificationError, WebhookVerifier } from "./WebhookVerifier.ts"
 
 export interface BillingOptions {
@@ -157,7 +160,7 @@ const sharedSteps = {
 
 const make = (options: BillingOptions = {}) =>
   Effect.gen(function* () {
-    const store = yield* SubscriptionStore
+    const store = yield* BillingStore
     const client = yield* PolarClient
     const verifier = yield* WebhookVerifier
     const dispatcher = yield* NotificationDispatcher
@@ -268,7 +271,7 @@ const make = (options: BillingOptions = {}) =>
 
 export const layer = (
   options?: BillingOptions
-): Layer.Layer<Billing, never, SubscriptionStore | PolarClient | WebhookVerifier | NotificationDispatcher> =>
+): Layer.Layer<Billing, never, BillingStore | PolarClient | WebhookVerifier | NotificationDispatcher> =>
   Layer.scoped(Billing, make(options))
 
 const newestFirst = (a: Subscription, b: Subscription): number =>

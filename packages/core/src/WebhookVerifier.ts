@@ -14,12 +14,18 @@ import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { withNow } from "./internal/now.ts"
-import { looksReencoded } from "./internal/ReencodedBody.ts"
-import { annotate, isHeard, traced } from "./internal/traced.ts"
-import { type InvalidWebhookSecret, type KeyScheme, type SigningKey, signingKey, signingKeys } from "./WebhookSecret.ts"
+import { looksReencoded } from "./polar/reencodedBody.ts"
+import {
+  type InvalidWebhookSecret,
+  type KeyScheme,
+  type SigningKey,
+  signingKey,
+  signingKeys
+} from "./polar/webhookSecret.ts"
+import { withNow } from "./runtime/now.ts"
+import { annotate, isHeard, traced } from "./runtime/traced.ts"
 
-export { InvalidWebhookSecret, type KeyScheme } from "./WebhookSecret.ts"
+export { InvalidWebhookSecret, type KeyScheme } from "./polar/webhookSecret.ts"
 
 /** A delivery as it came in. Header names may have any case; lower case is looked up fastest. */
 export interface SignedDelivery {

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Billing from "@kavach-polar/core/Billing"
+import * as BillingStore from "@kavach-polar/core/BillingStore"
 import * as NotificationDispatcher from "@kavach-polar/core/NotificationDispatcher"
 import * as PolarClient from "@kavach-polar/core/PolarClient"
 import { PolarForbidden, PolarRejected, PolarUnavailable } from "@kavach-polar/core/PolarError"
 import { CustomerId, ProductId, type User, UserId } from "@kavach-polar/core/Subscription"
 import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
-import * as SubscriptionStore from "@kavach-polar/core/SubscriptionStore"
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
 import { Effect, Layer, Option, Ref, TestClock } from "effect"
 import { anonymousCustomer, at, fixture, type Variation, vary } from "./deliveries.ts"
@@ -21,7 +21,7 @@ const users: ReadonlyArray<User> = [
 
 const layer = (options?: Billing.BillingOptions) => {
   const ports = Layer.mergeAll(
-    SubscriptionStore.layerMemoryWith(users),
+    BillingStore.layerMemoryWith(users),
     PolarClient.layerMemory,
     WebhookVerifier.layerMemory,
     SubscriptionListener.layerMemory
@@ -63,7 +63,7 @@ describe("Billing.receiveWebhook", () => {
   it.effect("a delivery signed by somebody else changes nothing", () =>
     Effect.gen(function* () {
       const billing = yield* Billing.Billing
-      const store = yield* SubscriptionStore.SubscriptionStore
+      const store = yield* BillingStore.BillingStore
       const body = fixture("subscription.active")
       const headers = WebhookVerifier.signedHeaders({
         secret: "whsec_c29tZWJvZHkgZWxzZQ==",
@@ -80,7 +80,7 @@ describe("Billing.receiveWebhook", () => {
 
   it.effect("keeps what it cannot read, and says when it is no event at all", () =>
     Effect.gen(function* () {
-      const store = yield* SubscriptionStore.SubscriptionStore
+      const store = yield* BillingStore.BillingStore
       const unreadable = yield* deliver("evt_1", vary("subscription.active", { data: { id: 7 } }))
       assert.deepInclude(unreadable, { state: "failed", duplicate: false })
       const slack = yield* Effect.flip(deliver("evt_2", new TextEncoder().encode(`{"text":"hi","blocks":[]}`)))
@@ -160,7 +160,7 @@ describe("Billing identity", () => {
   it.effect("what nobody owns is kept, and given to the user when the app links the customer", () =>
     Effect.gen(function* () {
       const billing = yield* Billing.Billing
-      const store = yield* SubscriptionStore.SubscriptionStore
+      const store = yield* BillingStore.BillingStore
       assert.deepInclude(yield* deliver("evt_1", vary("subscription.active", stranger())), {
         state: "unlinked",
         notified: false
@@ -208,7 +208,7 @@ describe("Billing identity", () => {
       yield* deliver("evt_1", fixture("subscription.active"))
       yield* deliver("evt_2", fixture("customer.deleted"))
       assert.isTrue(Option.isSome(yield* billing.getSubscription(ada)))
-      const store = yield* SubscriptionStore.SubscriptionStore
+      const store = yield* BillingStore.BillingStore
       assert.isTrue(Option.isNone(yield* store.customerOf(ada)))
       // Nor is one that is deleted before anything else is known of it.
       yield* deliver("evt_3", vary("customer.deleted", { data: { id: "cus_y" } }))
@@ -257,7 +257,7 @@ describe("Billing.createCheckout", () => {
         })
       )
       assert.isTrue(Option.isSome(yield* billing.getSubscription(ada)))
-      const store = yield* SubscriptionStore.SubscriptionStore
+      const store = yield* BillingStore.BillingStore
       assert.isTrue(Option.isNone(yield* store.customerOf(ada)))
     }).pipe(Effect.provide(layer()))
   )

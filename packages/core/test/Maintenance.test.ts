@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
 import * as Billing from "@kavach-polar/core/Billing"
+import * as BillingStore from "@kavach-polar/core/BillingStore"
 import * as Maintenance from "@kavach-polar/core/Maintenance"
 import * as NotificationDispatcher from "@kavach-polar/core/NotificationDispatcher"
 import * as PolarClient from "@kavach-polar/core/PolarClient"
 import { PolarUnavailable } from "@kavach-polar/core/PolarError"
 import { CheckoutId, ProductId, UserId } from "@kavach-polar/core/Subscription"
 import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
-import * as SubscriptionStore from "@kavach-polar/core/SubscriptionStore"
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
 import { Array as Arr, Effect, Layer, Option, TestClock } from "effect"
 import { anonymousCustomer, deliveryOf, fixture, vary } from "./deliveries.ts"
@@ -16,7 +16,7 @@ const start = Date.parse("2026-10-05T15:00:00Z")
 
 const layer = (options?: Maintenance.MaintenanceOptions) => {
   const ports = Layer.mergeAll(
-    SubscriptionStore.layerMemory,
+    BillingStore.layerMemory,
     PolarClient.layerMemory,
     WebhookVerifier.layerMemory,
     SubscriptionListener.layerMemory
@@ -28,7 +28,7 @@ const layer = (options?: Maintenance.MaintenanceOptions) => {
 }
 
 const bodiesLeft = Effect.gen(function* () {
-  const store = yield* SubscriptionStore.SubscriptionStore
+  const store = yield* BillingStore.BillingStore
   const rows = yield* store.deliveries({ limit: 10_000 })
   return { known: rows.length, withBody: rows.filter(({ body }) => body !== null).length }
 })
@@ -38,7 +38,7 @@ const day = 24 * hour
 
 const receive = (count: number, receivedAt: number) =>
   Effect.gen(function* () {
-    const store = yield* SubscriptionStore.SubscriptionStore
+    const store = yield* BillingStore.BillingStore
     const deliveries = Arr.makeBy(count, (index) =>
       deliveryOf(`evt-${receivedAt}-${index}`, fixture("order.paid"), receivedAt)
     )
@@ -57,7 +57,7 @@ describe("bodies", () => {
       assert.deepStrictEqual(yield* bodiesLeft, { known: 1010, withBody: 1010 })
       yield* TestClock.adjust("62 minutes")
       assert.deepStrictEqual(yield* bodiesLeft, { known: 1010, withBody: 10 })
-      const store = yield* SubscriptionStore.SubscriptionStore
+      const store = yield* BillingStore.BillingStore
       const [known] = yield* store.deliveries({ order: "oldest", limit: 1 })
       const again = deliveryOf(known?.id ?? "none", fixture("order.paid"), start)
       assert.isTrue((yield* store.applyDeliveries([again], defaultPolicy))[0].duplicate)
@@ -86,7 +86,7 @@ describe("bodies", () => {
 describe("what waits for its user", () => {
   it.effect("is given to them within minutes of their being there", () =>
     Effect.gen(function* () {
-      const store = yield* SubscriptionStore.SubscriptionStore
+      const store = yield* BillingStore.BillingStore
       const billing = yield* Billing.Billing
       const late = UserId.make("usr_late")
       const body = vary("subscription.active", {
@@ -110,7 +110,7 @@ describe("the schedule", () => {
     const { content } = deliveryOf("any", fixture("subscription.active"))
     if (content._tag === "SubscriptionEvent") yield* putSubscription(content.subscription)
   })
-  const lastRun = Effect.flatMap(SubscriptionStore.SubscriptionStore, (store) =>
+  const lastRun = Effect.flatMap(BillingStore.BillingStore, (store) =>
     Effect.map(store.job("reconcile"), (job) => Option.getOrNull(job)?.finishedAt ?? null)
   )
 

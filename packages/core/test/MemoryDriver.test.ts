@@ -1,9 +1,10 @@
 /** What a step finds in memory when rows have changed what they are looked up by: as if all rows were gone through. */
-import { makeMemoryDriver } from "@kavach-polar/core/MemoryDriver"
-import type { DeliveryRowQuery } from "@kavach-polar/core/StoreDriver"
-import type { DeliveryRow, LinkRow, ProjectionRow, SubscriptionRow } from "@kavach-polar/core/StoreRows"
-import { type Changes, type Facts, type Keys, noChanges } from "@kavach-polar/core/StoreStep"
+
+import type { DeliveryRow, LinkRow, ProjectionRow, SubscriptionRow } from "@kavach-polar/core/adapter/rows"
+import { type Changes, type Facts, type Keys, noChanges } from "@kavach-polar/core/adapter/Step"
+import type { DeliveryRowQuery } from "@kavach-polar/core/adapter/StoreDriver"
 import { describe, expect, it } from "vitest"
+import { makeMemoryDriver } from "../src/store/memoryDriver.ts"
 
 const noKeys: Keys = { deliveryIds: [], customerIds: [], subscriptionIds: [], userIds: [] }
 

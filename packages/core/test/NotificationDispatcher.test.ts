@@ -1,12 +1,12 @@
 import { afterEach, assert, beforeEach, describe, it, vi } from "@effect/vitest"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
+import * as BillingStore from "@kavach-polar/core/BillingStore"
 import type { Delivery } from "@kavach-polar/core/Delivery"
 import type { Notification } from "@kavach-polar/core/Notification"
 import * as NotificationDispatcher from "@kavach-polar/core/NotificationDispatcher"
 import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
-import * as SubscriptionStore from "@kavach-polar/core/SubscriptionStore"
 import { Deferred, Duration, Effect, Exit, Layer, Ref, Scope, TestClock, TestServices } from "effect"
-import * as GroupCommit from "../src/internal/groupCommit.ts"
+import * as GroupCommit from "../src/runtime/groupCommit.ts"
 import { anonymousCustomer, at, deliveryOf, vary } from "./deliveries.ts"
 
 /** One visible change of the given subscription of the given user. */
@@ -20,7 +20,7 @@ const change = (id: string, subscription: string, userId: string, micros: number
   )
 
 const queue = (...deliveries: ReadonlyArray<ReturnType<typeof change>>) =>
-  Effect.flatMap(SubscriptionStore.SubscriptionStore, (store) =>
+  Effect.flatMap(BillingStore.BillingStore, (store) =>
     Effect.forEach(deliveries, (delivery) => store.applyDeliveries([delivery], defaultPolicy))
   )
 
@@ -30,28 +30,28 @@ const stack = (
 ) =>
   Layer.provideMerge(
     NotificationDispatcher.layer(options),
-    Layer.merge(SubscriptionStore.layerMemory, SubscriptionListener.layer(onChange))
+    Layer.merge(BillingStore.layerMemory, SubscriptionListener.layer(onChange))
   )
 
 /** Receives deliveries in one step, as a webhook endpoint does. */
 const receive = (first: Delivery, ...rest: ReadonlyArray<Delivery>) =>
   Effect.gen(function* () {
-    const store = yield* SubscriptionStore.SubscriptionStore
+    const store = yield* BillingStore.BillingStore
     const { receiving } = yield* NotificationDispatcher.NotificationDispatcher
     return yield* receiving(rest.length + 1, (claim) => store.receiveDeliveries([first, ...rest], defaultPolicy, claim))
   })
 
-type Service = SubscriptionStore.SubscriptionStoreService
+type Service = BillingStore.BillingStoreService
 
 /** The store in memory with some of its functions replaced. */
 const storeWith = (replaced: (inner: Service) => Partial<Service>) =>
   Layer.effect(
-    SubscriptionStore.SubscriptionStore,
-    Effect.map(SubscriptionStore.SubscriptionStore, (inner) => ({ ...inner, ...replaced(inner) }))
-  ).pipe(Layer.provide(SubscriptionStore.layerMemory))
+    BillingStore.BillingStore,
+    Effect.map(BillingStore.BillingStore, (inner) => ({ ...inner, ...replaced(inner) }))
+  ).pipe(Layer.provide(BillingStore.layerMemory))
 
 const stackOn = (
-  store: Layer.Layer<SubscriptionStore.SubscriptionStore>,
+  store: Layer.Layer<BillingStore.BillingStore>,
   onChange: (notification: Notification) => Effect.Effect<void>,
   options?: NotificationDispatcher.DispatcherOptions
 ) => Layer.provideMerge(NotificationDispatcher.layer(options), Layer.merge(store, SubscriptionListener.layer(onChange)))
@@ -214,7 +214,7 @@ describe("NotificationDispatcher", () => {
       yield* settle
       yield* closing.await
       assert.strictEqual(yield* Ref.get(finished), 1)
-      const store = yield* Effect.provide(SubscriptionStore.SubscriptionStore, context)
+      const store = yield* Effect.provide(BillingStore.BillingStore, context)
       const { claimed } = yield* store.claimNotifications({ owner: "next", limit: 9, lease: Duration.seconds(1) })
       assert.deepStrictEqual(claimed.map(label), ["ann/sub_a:past_due"])
     })
@@ -227,8 +227,8 @@ describe("NotificationDispatcher", () => {
       const told = yield* Ref.make<ReadonlyArray<string>>([])
       // A store that has claimed, and whose answer is on its way.
       const slow = Layer.effect(
-        SubscriptionStore.SubscriptionStore,
-        Effect.map(SubscriptionStore.SubscriptionStore, (inner) => ({
+        BillingStore.BillingStore,
+        Effect.map(BillingStore.BillingStore, (inner) => ({
           ...inner,
           claimNotifications: (claim: Parameters<typeof inner.claimNotifications>[0]) =>
             Effect.tap(inner.claimNotifications(claim), ({ claimed }) =>
@@ -237,7 +237,7 @@ describe("NotificationDispatcher", () => {
                 : Effect.zipRight(Deferred.succeed(claiming, undefined), Deferred.await(release))
             )
         }))
-      ).pipe(Layer.provide(SubscriptionStore.layerMemory))
+      ).pipe(Layer.provide(BillingStore.layerMemory))
       const listener = SubscriptionListener.layer((notification) =>
         Ref.update(told, (before) => [...before, label(notification)])
       )
@@ -254,7 +254,7 @@ describe("NotificationDispatcher", () => {
       yield* settle
       yield* closing.await
       assert.deepStrictEqual(yield* Ref.get(told), ["ann/sub_a:active"])
-      const store = yield* Effect.provide(SubscriptionStore.SubscriptionStore, context)
+      const store = yield* Effect.provide(BillingStore.BillingStore, context)
       const left = yield* store.claimNotifications({ owner: "next", limit: 9, lease: Duration.seconds(1) })
       assert.deepStrictEqual(left, { claimed: [], nextDueAt: null })
     })
@@ -316,9 +316,7 @@ describe("NotificationDispatcher", () => {
         assert.lengthOf(new Set(seen), 30)
         assert.lengthOf(seen, 30)
       }).pipe(
-        Effect.provide(
-          stackOn(SubscriptionStore.layerMemory, noting(seen, Effect.sleep("1 second")), { concurrency: 2 })
-        )
+        Effect.provide(stackOn(BillingStore.layerMemory, noting(seen, Effect.sleep("1 second")), { concurrency: 2 }))
       )
     })
   )
@@ -346,7 +344,7 @@ describe("NotificationDispatcher", () => {
           yield* settle
         }
         assert.deepStrictEqual(seen, [...Array(8).fill("early"), ...Array(6).fill("late")])
-      }).pipe(Effect.provide(stackOn(SubscriptionStore.layerMemory, busy, { concurrency: 1 })))
+      }).pipe(Effect.provide(stackOn(BillingStore.layerMemory, busy, { concurrency: 1 })))
     })
   )
 
@@ -382,7 +380,7 @@ describe("NotificationDispatcher", () => {
     Effect.gen(function* () {
       const seen: Array<string> = []
       yield* Effect.gen(function* () {
-        const store = yield* SubscriptionStore.SubscriptionStore
+        const store = yield* BillingStore.BillingStore
         const { claimed } = yield* store.receiveDeliveries([change("1", "sub_a", "ann", 1, "active")], defaultPolicy, {
           owner: "another",
           limit: 1,
@@ -399,7 +397,7 @@ describe("NotificationDispatcher", () => {
         yield* TestClock.adjust("1 second")
         yield* settle
         assert.deepStrictEqual(seen, ["ann/sub_a:past_due"])
-      }).pipe(Effect.provide(stackOn(SubscriptionStore.layerMemory, noting(seen))))
+      }).pipe(Effect.provide(stackOn(BillingStore.layerMemory, noting(seen))))
     })
   )
 
@@ -421,7 +419,7 @@ describe("NotificationDispatcher", () => {
         assert.deepStrictEqual(seen, ["ann/sub_a:active", "bob/sub_b:active"])
       }).pipe(
         Effect.provide(
-          stackOn(SubscriptionStore.layerMemory, noting(seen, Deferred.await(release)), {
+          stackOn(BillingStore.layerMemory, noting(seen, Deferred.await(release)), {
             concurrency: 1,
             timeout: "10 seconds"
           })
@@ -436,7 +434,7 @@ describe("NotificationDispatcher", () => {
       const release = yield* Deferred.make<void>()
       const scope = yield* Scope.make()
       const context = yield* Layer.buildWithScope(
-        stackOn(SubscriptionStore.layerMemory, noting(seen, Deferred.await(release))),
+        stackOn(BillingStore.layerMemory, noting(seen, Deferred.await(release))),
         scope
       )
       yield* Effect.gen(function* () {
@@ -449,7 +447,7 @@ describe("NotificationDispatcher", () => {
         yield* settle
         yield* closing.await
         assert.deepStrictEqual(seen, ["ann/sub_a:active"])
-        const store = yield* SubscriptionStore.SubscriptionStore
+        const store = yield* BillingStore.BillingStore
         const left = yield* store.claimNotifications({ owner: "next", limit: 9, lease: Duration.seconds(1) })
         assert.deepStrictEqual(left.claimed.map(label).sort(), ["ann/sub_a:past_due", "bob/sub_b:active"])
       }).pipe(Effect.provide(context))
@@ -511,7 +509,7 @@ describe("NotificationDispatcher", () => {
           yield* receive(change("2", "sub_a", "ann", 2, "past_due"), change("3", "sub_a", "ann", 3, "active"))
           yield* goOn
           assert.deepStrictEqual(seen.slice(1), ["ann/sub_a:past_due", "ann/sub_a:active"])
-        }).pipe(Effect.provide(stackOn(SubscriptionStore.layerMemory, noting(seen))))
+        }).pipe(Effect.provide(stackOn(BillingStore.layerMemory, noting(seen))))
       })
     )
 
@@ -540,7 +538,7 @@ describe("NotificationDispatcher", () => {
         const release = yield* Deferred.make<void>()
         const scope = yield* Scope.make()
         const context = yield* Layer.buildWithScope(
-          stackOn(SubscriptionStore.layerMemory, (notification) =>
+          stackOn(BillingStore.layerMemory, (notification) =>
             noting(seen, notification.userId === "bob" ? Deferred.await(release) : Effect.void)(notification)
           ),
           scope
@@ -554,7 +552,7 @@ describe("NotificationDispatcher", () => {
           yield* goOn
           yield* Deferred.succeed(release, undefined)
           yield* closing.await
-          const store = yield* SubscriptionStore.SubscriptionStore
+          const store = yield* BillingStore.BillingStore
           const left = yield* store.claimNotifications({ owner: "next", limit: 9, lease: Duration.seconds(1) })
           assert.deepStrictEqual([left.claimed, left.nextDueAt], [[], null])
         }).pipe(Effect.provide(context))

@@ -3,8 +3,8 @@ import { FetchHttpClient } from "@effect/platform"
 import { assert, describe, it, layer } from "@effect/vitest"
 import * as PolarClient from "@kavach-polar/core/PolarClient"
 import { PolarRateLimited } from "@kavach-polar/core/PolarError"
-import { PolarSubscription, toSubscription } from "@kavach-polar/core/PolarObjects"
 import { Chunk, Effect, Layer, Option, Redacted, Schema, Stream, TestClock } from "effect"
+import { PolarSubscription, toSubscription } from "../src/records/PolarObjects.ts"
 import * as ScriptedServer from "./ScriptedServer.ts"
 
 const uuid4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/

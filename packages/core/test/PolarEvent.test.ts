@@ -1,9 +1,9 @@
 import { readdirSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import * as PolarEvent from "@kavach-polar/core/PolarEvent"
-import { precedence, supersedes, versionOf } from "@kavach-polar/core/SubscriptionVersion"
 import type { EpochMicros } from "@kavach-polar/core/Timestamp"
 import { Either, FastCheck } from "effect"
+import { precedence, supersedes, versionOf } from "../src/rules/order.ts"
 import { fixture, type Variation, vary } from "./deliveries.ts"
 
 const parse = (body: Uint8Array | string) =>

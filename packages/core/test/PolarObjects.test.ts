@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as PolarObjects from "@kavach-polar/core/PolarObjects"
 import { Subscription } from "@kavach-polar/core/Subscription"
 import { Either, FastCheck, Schema } from "effect"
+import * as PolarObjects from "../src/records/PolarObjects.ts"
 import { fixture } from "./deliveries.ts"
 
 const dataOf = (name: string): Record<string, unknown> => JSON.parse(new TextDecoder().decode(fixture(name))).data

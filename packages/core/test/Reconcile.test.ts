@@ -1,15 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
 import * as Billing from "@kavach-polar/core/Billing"
+import * as BillingStore from "@kavach-polar/core/BillingStore"
 import * as NotificationDispatcher from "@kavach-polar/core/NotificationDispatcher"
 import * as PolarClient from "@kavach-polar/core/PolarClient"
 import { PolarForbidden, PolarRateLimited, PolarUnavailable } from "@kavach-polar/core/PolarError"
-import { lease } from "@kavach-polar/core/ReconcileJob"
 import { CustomerId, Subscription, SubscriptionId, type User, UserId } from "@kavach-polar/core/Subscription"
 import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
-import * as SubscriptionStore from "@kavach-polar/core/SubscriptionStore"
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
 import { Array as Arr, Context, Effect, Fiber, Layer, Option, Ref, type Scope, TestClock } from "effect"
+import { lease } from "../src/useCases/ReconcileJob.ts"
 import { deliveryOf, fixture, vary } from "./deliveries.ts"
 
 const ada = UserId.make("usr_1042")
@@ -17,7 +17,7 @@ const users: ReadonlyArray<User> = [{ id: ada, email: Option.some("ada.martin@ac
 
 /** One database and one Polar; each process has billing of its own on them. */
 const shared = Layer.mergeAll(
-  SubscriptionStore.layerMemoryWith(users),
+  BillingStore.layerMemoryWith(users),
   PolarClient.layerMemory,
   WebhookVerifier.layerMemory,
   SubscriptionListener.layerMemory
@@ -59,7 +59,7 @@ const atPolar = (id: number, change: Partial<Subscription> = {}) =>
   )
 
 const stored = (user: string) =>
-  Effect.flatMap(SubscriptionStore.SubscriptionStore, (store) => store.subscriptionsOf(UserId.make(user), "all"))
+  Effect.flatMap(BillingStore.BillingStore, (store) => store.subscriptionsOf(UserId.make(user), "all"))
 
 const told = Effect.gen(function* () {
   yield* TestClock.adjust("1 minute")
@@ -103,7 +103,7 @@ describe("reconcileAll", () => {
     scenario(
       Effect.gen(function* () {
         const billing = yield* process()
-        const store = yield* SubscriptionStore.SubscriptionStore
+        const store = yield* BillingStore.BillingStore
         yield* atPolar(1)
         yield* store.claimJob({ name: "reconcile", owner: "somebody", lease })
         const report = yield* billing.reconcileAll({ dryRun: true })
@@ -152,7 +152,7 @@ describe("reconcileAll", () => {
     scenario(
       Effect.gen(function* () {
         const billing = yield* process()
-        const store = yield* SubscriptionStore.SubscriptionStore
+        const store = yield* BillingStore.BillingStore
         yield* store.applyDeliveries([deliveryOf("evt_1", fixture("subscription.active"))], defaultPolicy)
         yield* atPolar(1)
         const report = yield* billing.reconcileAll()
@@ -304,7 +304,7 @@ describe("the webhook endpoint", () => {
     scenario(
       Effect.gen(function* () {
         const billing = yield* process()
-        const store = yield* SubscriptionStore.SubscriptionStore
+        const store = yield* BillingStore.BillingStore
         const { redelivered, setUndelivered, setWebhookEndpoints } = yield* polar
         yield* store.applyDeliveries(
           [
@@ -409,7 +409,7 @@ describe("reconcile", () => {
     scenario(
       Effect.gen(function* () {
         const billing = yield* process()
-        const store = yield* SubscriptionStore.SubscriptionStore
+        const store = yield* BillingStore.BillingStore
         yield* atPolar(1)
         yield* store.applyDeliveries([deliveryOf("evt_1", fixture("subscription.active"))], defaultPolicy)
         const report = yield* billing.reconcile(ada)

@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
 import * as Billing from "@kavach-polar/core/Billing"
+import * as BillingStore from "@kavach-polar/core/BillingStore"
 import type { Delivery } from "@kavach-polar/core/Delivery"
 import * as NotificationDispatcher from "@kavach-polar/core/NotificationDispatcher"
 import * as PolarClient from "@kavach-polar/core/PolarClient"
 import type { ReplayReport } from "@kavach-polar/core/Replay"
 import { UserId } from "@kavach-polar/core/Subscription"
 import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
-import * as SubscriptionStore from "@kavach-polar/core/SubscriptionStore"
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
 import { Array as Arr, Effect, Layer, Ref, TestClock } from "effect"
 import { anonymousCustomer, at, deliveryOf, fixture, vary } from "./deliveries.ts"
@@ -17,7 +17,7 @@ const start = Date.parse("2026-10-05T15:00:00Z")
 
 const layer = (options?: Billing.BillingOptions) => {
   const ports = Layer.mergeAll(
-    SubscriptionStore.layerMemory,
+    BillingStore.layerMemory,
     PolarClient.layerMemory,
     WebhookVerifier.layerMemory,
     SubscriptionListener.layerMemory
@@ -30,7 +30,7 @@ const layer = (options?: Billing.BillingOptions) => {
 /** As they were recorded, an hour ago. */
 const record = (...deliveries: readonly [Delivery, ...ReadonlyArray<Delivery>]) =>
   Effect.gen(function* () {
-    const store = yield* SubscriptionStore.SubscriptionStore
+    const store = yield* BillingStore.BillingStore
     yield* store.applyDeliveries(deliveries, defaultPolicy)
     yield* TestClock.adjust("1 hour")
   })
@@ -136,7 +136,7 @@ describe("replay", () => {
   it.effect("of what has no body any more says so", () =>
     Effect.gen(function* () {
       yield* record(unknownThen("evt_1", fixture("subscription.active")), unknownThen("evt_2", fixture("order.paid")))
-      const store = yield* SubscriptionStore.SubscriptionStore
+      const store = yield* BillingStore.BillingStore
       yield* store.pruneDeliveryBodies(new Date(start + 1), 1)
       assert.deepInclude(yield* replay(), { replayed: 1, withoutBody: 1 })
     }).pipe(Effect.provide(layer()))

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as PolarEvent from "@kavach-polar/core/PolarEvent"
-import * as PolarObjects from "@kavach-polar/core/PolarObjects"
-import * as StoredJson from "@kavach-polar/core/StoredJson"
 import { Subscription, SubscriptionId, SubscriptionStatus } from "@kavach-polar/core/Subscription"
 import { DateFromTimestamp, EpochMicrosFromString } from "@kavach-polar/core/Timestamp"
 import { Either, FastCheck, Option, Schema } from "effect"
+import * as PolarObjects from "../src/records/PolarObjects.ts"
+import * as StoredJson from "../src/records/storedJson.ts"
 import { fixture } from "./deliveries.ts"
 
 const names = ["subscription.active", "subscription.canceled", "subscription.paused", "subscription.revoked"]

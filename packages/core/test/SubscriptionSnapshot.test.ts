@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Subscription } from "@kavach-polar/core/Subscription"
-import { certaintyMargin, judge, type SubscriptionSnapshot } from "@kavach-polar/core/SubscriptionSnapshot"
-import { precedence, supersedes, versionOf } from "@kavach-polar/core/SubscriptionVersion"
 import { EpochMicros } from "@kavach-polar/core/Timestamp"
 import { Duration, FastCheck as fc } from "effect"
+import { precedence, supersedes, versionOf } from "../src/rules/order.ts"
+import { certaintyMargin, judge, type SubscriptionSnapshot } from "../src/rules/reconciliation.ts"
 import { deliveryOf, fixture } from "./deliveries.ts"
 
 const subscriptionOf = (body: Uint8Array): Subscription => {

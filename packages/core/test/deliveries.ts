@@ -1,7 +1,7 @@
 /** Deliveries for tests: Polar's example bodies, varied. */
 import { readFileSync } from "node:fs"
 import type { Delivery } from "@kavach-polar/core/Delivery"
-import * as DeliveryContent from "@kavach-polar/core/DeliveryContent"
+import * as DeliveryContent from "../src/records/deliveryContent.ts"
 
 const fixtures = new URL("../../../test/fixtures/polar-webhooks/", import.meta.url)
 

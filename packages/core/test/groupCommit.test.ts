@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Scope } from "effect"
-import * as GroupCommit from "../src/internal/groupCommit.ts"
+import * as GroupCommit from "../src/runtime/groupCommit.ts"
 
 type Commit = GroupCommit.GroupCommitOptions<string, string, string>["commit"]
 

@@ -1,10 +1,10 @@
 /** Whatever the order, and however often: deliveries of the same events end in the same state. */
 import { describe, expect, it } from "@effect/vitest"
 import * as AccessPolicy from "@kavach-polar/core/AccessPolicy"
+import * as BillingStore from "@kavach-polar/core/BillingStore"
 import { type Subscription, UserId } from "@kavach-polar/core/Subscription"
-import * as SubscriptionStore from "@kavach-polar/core/SubscriptionStore"
-import { supersedes, versionOf } from "@kavach-polar/core/SubscriptionVersion"
 import { Duration, Effect, FastCheck, Option } from "effect"
+import { supersedes, versionOf } from "../src/rules/order.ts"
 import { anonymousCustomer, at, deliveryOf, vary } from "./deliveries.ts"
 
 const user = UserId.make("usr_1042")
@@ -71,7 +71,7 @@ describe("shuffled deliveries", () => {
     [shuffled],
     ([[deliveries, order, again]]) =>
       Effect.gen(function* () {
-        const store = yield* SubscriptionStore.SubscriptionStore
+        const store = yield* BillingStore.BillingStore
         for (const delivery of [...order, ...again])
           yield* store.applyDeliveries([delivery], AccessPolicy.defaultPolicy)
         const stored = yield* store.subscriptionsOf(user, "all")
@@ -92,7 +92,7 @@ describe("shuffled deliveries", () => {
         }
         for (const { id, status } of stored) expect(told.get(id)).toBe(status)
         expect(Option.getOrUndefined(yield* store.customerOf(user))).toBe("cus_1")
-      }).pipe(Effect.provide(SubscriptionStore.layerMemory)),
+      }).pipe(Effect.provide(BillingStore.layerMemory)),
     { fastCheck: { numRuns: 150 }, timeout: 60_000 }
   )
 })

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, TestClock } from "effect"
-import * as WaitingLine from "../src/internal/waitingLine.ts"
+import * as WaitingLine from "../src/runtime/waitingLine.ts"
 
 /** A line whose work ends when the test says so. */
 const watched = (concurrency: number) =>

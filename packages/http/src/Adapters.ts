@@ -1,6 +1,7 @@
 /** The adapters, each loaded only when a host's database is of its kind. */
+
+import type { BillingStore } from "@kavach-polar/core/BillingStore"
 import type { StoreError } from "@kavach-polar/core/StoreError"
-import type { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
 import type * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
@@ -9,9 +10,9 @@ import type * as Scope from "effect/Scope"
 /** An adapter, as a host uses it. */
 export interface Adapter {
   /** The store on a drizzle database of the adapter's kind, which stays the host's. */
-  readonly onDrizzle: (db: unknown) => Layer.Layer<SubscriptionStore>
+  readonly onDrizzle: (db: unknown) => Layer.Layer<BillingStore>
   /** The store on a database that nobody else uses: it need not look at what others might have set, and is faster. */
-  readonly layer: (url: string) => Layer.Layer<SubscriptionStore, StoreError>
+  readonly layer: (url: string) => Layer.Layer<BillingStore, StoreError>
   /** A drizzle database of our own, open as long as the scope. */
   readonly open: (url: string) => Effect.Effect<unknown, StoreError, Scope.Scope>
 }

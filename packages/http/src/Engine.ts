@@ -7,12 +7,12 @@ import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Billing from "@kavach-polar/core/Billing"
+import type { BillingStore } from "@kavach-polar/core/BillingStore"
 import * as Maintenance from "@kavach-polar/core/Maintenance"
 import * as NotificationDispatcher from "@kavach-polar/core/NotificationDispatcher"
 import * as PolarClient from "@kavach-polar/core/PolarClient"
 import { StoreError } from "@kavach-polar/core/StoreError"
 import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
-import type { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -49,7 +49,7 @@ export interface Engine {
 
 const drainMillis = 10_000
 
-export const makeEngine = (settings: PolarSettings, store: Layer.Layer<SubscriptionStore, unknown>): Engine => {
+export const makeEngine = (settings: PolarSettings, store: Layer.Layer<BillingStore, unknown>): Engine => {
   const app = appLayer(settings, store)
   let runtime = ManagedRuntime.make(app)
   let starting: Promise<void> | undefined
@@ -176,10 +176,7 @@ export const makeEngine = (settings: PolarSettings, store: Layer.Layer<Subscript
   return { start, run, answer, listen, dispose }
 }
 
-const appLayer = (
-  settings: PolarSettings,
-  store: Layer.Layer<SubscriptionStore, unknown>
-): Layer.Layer<App, unknown> => {
+const appLayer = (settings: PolarSettings, store: Layer.Layer<BillingStore, unknown>): Layer.Layer<App, unknown> => {
   const { onSubscriptionChange } = settings
   const listener =
     onSubscriptionChange === undefined

@@ -1,5 +1,5 @@
 /** The databases that are opened and closed here: our own host's, and that of a `polar()` without a host. */
-import type { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
+import type { BillingStore } from "@kavach-polar/core/BillingStore"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
@@ -46,7 +46,7 @@ export const openDatabase = async ({ provider, url }: DatabaseAddress): Promise<
 }
 
 /** The store on a database that is opened when the store is first used, and closed with it. */
-export const storeAt = ({ provider, url }: DatabaseAddress): Layer.Layer<SubscriptionStore, unknown> =>
+export const storeAt = ({ provider, url }: DatabaseAddress): Layer.Layer<BillingStore, unknown> =>
   Layer.unwrapEffect(
     Effect.map(Effect.tryPromise({ try: () => adapterFor(provider), catch: (error) => error }), (adapter) =>
       adapter.layer(url)

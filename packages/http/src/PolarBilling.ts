@@ -1,7 +1,7 @@
 /** What `polar()` gives the app. */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Access } from "@kavach-polar/core/AccessPolicy"
-import type { CheckoutOptions } from "@kavach-polar/core/Checkout"
+import type { CheckoutOptions } from "@kavach-polar/core/Billing"
 import type { ReconcileCounts, ReconcileReport } from "@kavach-polar/core/ReconcileReport"
 import type { ReplayQuery, ReplayReport } from "@kavach-polar/core/Replay"
 import type { Subscription } from "@kavach-polar/core/Subscription"

@@ -1,9 +1,9 @@
 /** The configuration of `polar()`, checked once, at start. */
 import * as AccessPolicy from "@kavach-polar/core/AccessPolicy"
+import type { BillingStore } from "@kavach-polar/core/BillingStore"
 import type { MaintenanceOptions } from "@kavach-polar/core/Maintenance"
 import type { PolarClient } from "@kavach-polar/core/PolarClient"
 import { type KnownStatus, knownStatuses } from "@kavach-polar/core/Subscription"
-import type { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -56,7 +56,7 @@ export interface PolarConfig {
       }
     | undefined
   /** Where subscriptions are kept, for apps without KavachOS or with a database of their own for billing. */
-  readonly store?: Layer.Layer<SubscriptionStore, unknown> | undefined
+  readonly store?: Layer.Layer<BillingStore, unknown> | undefined
   /** Talk to Polar through this instead; for tests, `PolarClient.layerMemory`. */
   readonly client?: Layer.Layer<PolarClient> | undefined
   /** Another address of Polar's API, such as a simulator's. */

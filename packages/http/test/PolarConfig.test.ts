@@ -1,6 +1,6 @@
+import * as BillingStore from "@kavach-polar/core/BillingStore"
 import * as PolarClient from "@kavach-polar/core/PolarClient"
 import { StoreError } from "@kavach-polar/core/StoreError"
-import * as SubscriptionStore from "@kavach-polar/core/SubscriptionStore"
 import { type PolarConfig, PolarConfigError, polar } from "@kavach-polar/http"
 import { settingsOf } from "@kavach-polar/http/PolarConfig"
 import { Duration, Effect, Either, Layer, LogLevel, Redacted } from "effect"
@@ -200,7 +200,7 @@ test("making it opens nothing and calls nothing", () => {
   const store = Layer.unwrapEffect(
     Effect.sync(() => {
       built += 1
-      return SubscriptionStore.layerMemory
+      return BillingStore.layerMemory
     })
   )
   polar({ ...good, store })

@@ -11,10 +11,10 @@ import {
 } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import * as Billing from "@kavach-polar/core/Billing"
+import * as BillingStore from "@kavach-polar/core/BillingStore"
 import * as NotificationDispatcher from "@kavach-polar/core/NotificationDispatcher"
 import { PolarRateLimited } from "@kavach-polar/core/PolarError"
 import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
-import * as SubscriptionStore from "@kavach-polar/core/SubscriptionStore"
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
 import { PolarApi, PolarGroup } from "@kavach-polar/http/Api"
 import * as ApiLayer from "@kavach-polar/http/ApiLayer"
@@ -65,7 +65,7 @@ describe("the description", () => {
 const ports = () => {
   const memory = memoryPolar()
   const deps = Layer.mergeAll(
-    SubscriptionStore.layerMemoryWith([]),
+    BillingStore.layerMemoryWith([]),
     memory.client,
     WebhookVerifier.layerMemory,
     SubscriptionListener.layerNoop

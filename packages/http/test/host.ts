@@ -1,12 +1,12 @@
 /** A whole host with the plugin, for tests: SQLite in memory, a Polar in memory, and users by a header. */
 import * as PolarClient from "@kavach-polar/core/PolarClient"
-import * as PolarClientMemory from "@kavach-polar/core/PolarClientMemory"
 import type { PolarError } from "@kavach-polar/core/PolarError"
 import type { Subscription } from "@kavach-polar/core/Subscription"
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
 import { createKavach, type PolarConfig, polar } from "@kavach-polar/http"
 import type { SessionUser } from "@kavach-polar/http/Session"
 import { Effect, Layer } from "effect"
+import * as PolarClientMemory from "../../core/src/polar/PolarClientMemory.ts"
 import { expectAsDeclared } from "./declared.ts"
 
 export const secret = WebhookVerifier.memorySecret

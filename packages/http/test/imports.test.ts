@@ -30,7 +30,7 @@ test("using it with a store of one's own loads none of them either; a host on SQ
 }, async () => {
   const alone = await run(`
     import { polar } from "@kavach-polar/http"
-    import { layerMemory } from "@kavach-polar/core/SubscriptionStore"
+    import { layerMemory } from "@kavach-polar/core/BillingStore"
     const billing = polar({ accessToken: "polar_oat_x", webhookSecret: "whsec_eHh4", store: layerMemory })
     console.log(await billing.getSubscription("usr_1042"))
     await billing.dispose()`)

@@ -1,6 +1,6 @@
+import * as BillingStore from "@kavach-polar/core/BillingStore"
 import * as PolarClient from "@kavach-polar/core/PolarClient"
 import { StoreError, type StoreErrorReason } from "@kavach-polar/core/StoreError"
-import * as SubscriptionStore from "@kavach-polar/core/SubscriptionStore"
 import {
   AlreadyInitialized,
   createKavach,
@@ -26,13 +26,11 @@ afterEach(() => {
 })
 
 /** A store in memory, some of whose operations are replaced. */
-const storeWith = (
-  change: (store: SubscriptionStore.SubscriptionStoreService) => Partial<SubscriptionStore.SubscriptionStoreService>
-) =>
+const storeWith = (change: (store: BillingStore.BillingStoreService) => Partial<BillingStore.BillingStoreService>) =>
   Layer.effect(
-    SubscriptionStore.SubscriptionStore,
-    Effect.map(SubscriptionStore.SubscriptionStore, (store) => ({ ...store, ...change(store) }))
-  ).pipe(Layer.provide(SubscriptionStore.layerMemory))
+    BillingStore.BillingStore,
+    Effect.map(BillingStore.BillingStore, (store) => ({ ...store, ...change(store) }))
+  ).pipe(Layer.provide(BillingStore.layerMemory))
 
 const billingOf = (options: Partial<PolarConfig> = {}) =>
   polar({ webhookSecret: secret, client: memoryPolar().client, logLevel: "none", ...options })
@@ -79,7 +77,7 @@ describe("at start", () => {
     let opened = 0
     const store = Layer.unwrapEffect(
       Effect.suspend(() =>
-        opened++ < 2 ? Effect.fail(storeError("unavailable")) : Effect.succeed(SubscriptionStore.layerMemory)
+        opened++ < 2 ? Effect.fail(storeError("unavailable")) : Effect.succeed(BillingStore.layerMemory)
       )
     )
     await using kavach = await hostOf(billingOf({ store }))
@@ -218,7 +216,7 @@ describe("dispose()", () => {
       start = resolve
     })
     const billing = billingOf({
-      store: SubscriptionStore.layerMemory,
+      store: BillingStore.layerMemory,
       onSubscriptionChange: async () => {
         start()
         await new Promise((resolve) => setTimeout(resolve, 100))
@@ -241,7 +239,7 @@ describe("dispose()", () => {
   })
 
   test("before any use, and before a host starts it", async () => {
-    const billing = billingOf({ store: SubscriptionStore.layerMemory })
+    const billing = billingOf({ store: BillingStore.layerMemory })
     await billing.dispose()
     await expect(billing.getSubscription("usr_1042")).rejects.toThrow(Disposed)
     await expect(hostOf(billing)).rejects.toThrow(Disposed)
@@ -271,13 +269,13 @@ describe("dispose()", () => {
   test("a store of its own is closed, once", async () => {
     let closed = 0
     const store = Layer.scoped(
-      SubscriptionStore.SubscriptionStore,
-      Effect.acquireRelease(SubscriptionStore.SubscriptionStore, () =>
+      BillingStore.BillingStore,
+      Effect.acquireRelease(BillingStore.BillingStore, () =>
         Effect.sync(() => {
           closed += 1
         })
       )
-    ).pipe(Layer.provide(SubscriptionStore.layerMemory))
+    ).pipe(Layer.provide(BillingStore.layerMemory))
     {
       await using billing = billingOf({ store })
       expect(await billing.getSubscription("usr_1042")).toBeNull()

@@ -1,6 +1,6 @@
+import * as BillingStore from "@kavach-polar/core/BillingStore"
 import * as PolarError from "@kavach-polar/core/PolarError"
 import { StoreError } from "@kavach-polar/core/StoreError"
-import * as SubscriptionStore from "@kavach-polar/core/SubscriptionStore"
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
 import { FastCheck as fc, Layer } from "effect"
 import { describe, expect, test } from "vitest"
@@ -10,8 +10,8 @@ import { deliveryOf, product, requestOf, secret, startHost } from "./host.ts"
 
 const failingStore = (error: unknown) =>
   Layer.succeed(
-    SubscriptionStore.SubscriptionStore,
-    SubscriptionStore.make({
+    BillingStore.BillingStore,
+    BillingStore.make({
       ...(Object.fromEntries(
         [
           "atomically",
@@ -28,7 +28,7 @@ const failingStore = (error: unknown) =>
             throw error
           }
         ])
-      ) as unknown as Parameters<typeof SubscriptionStore.make>[0]),
+      ) as unknown as Parameters<typeof BillingStore.make>[0]),
       name: "failing",
       parallelSteps: 1,
       migrate: () => {},
@@ -40,10 +40,10 @@ const failingStore = (error: unknown) =>
   )
 
 const dyingStore = Layer.succeed(
-  SubscriptionStore.SubscriptionStore,
-  new Proxy({} as SubscriptionStore.SubscriptionStoreService, {
+  BillingStore.BillingStore,
+  new Proxy({} as BillingStore.BillingStoreService, {
     get: (_, name) => {
-      if (name === "migrate") return SubscriptionStore.make({ migrate: () => {} } as never).migrate
+      if (name === "migrate") return BillingStore.make({ migrate: () => {} } as never).migrate
       if (name === "parallelSteps") return 1
       throw new TypeError("kavach_users is undefined: polar_oat_secret")
     }

@@ -7,8 +7,8 @@ import { fsyncSync, openSync, writeSync } from "node:fs"
 import { MysqlStore } from "@kavach-polar/adapter-mysql"
 import { PostgresStore } from "@kavach-polar/adapter-postgres"
 import { SqliteStore } from "@kavach-polar/adapter-sqlite"
+import { BillingStore, type BillingStoreService } from "@kavach-polar/core/BillingStore"
 import * as PolarClient from "@kavach-polar/core/PolarClient"
-import { SubscriptionStore, type SubscriptionStoreService } from "@kavach-polar/core/SubscriptionStore"
 import { type PluginEndpoint, polar } from "@kavach-polar/http"
 import { route } from "@kavach-polar/http/HostRouter"
 import { serve } from "@kavach-polar/http/NodeServer"
@@ -40,10 +40,10 @@ const recordSettled = (ids: ReadonlyArray<string>, completed: ReadonlyArray<stri
 
 /** The store, which also says when it has settled a notification. */
 const observed = Layer.effect(
-  SubscriptionStore,
+  BillingStore,
   Effect.map(
-    SubscriptionStore,
-    (inner): SubscriptionStoreService => ({
+    BillingStore,
+    (inner): BillingStoreService => ({
       ...inner,
       completeNotifications: (ids, owner) =>
         Effect.tap(inner.completeNotifications(ids, owner), (completed) => recordSettled(ids, completed)),

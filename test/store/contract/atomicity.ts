@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto"
 import { expect } from "@effect/vitest"
 import { type AccessPolicy, defaultPolicy } from "@kavach-polar/core/AccessPolicy"
+import { BillingStore } from "@kavach-polar/core/BillingStore"
 import { CheckoutId, CustomerId, ProductId } from "@kavach-polar/core/Subscription"
-import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
 import * as Effect from "effect/Effect"
 import {
   applyEach,
@@ -47,7 +47,7 @@ export const atomicity = (suite: ContractSuite): void => {
     it.scoped.runIf(hasDatabase)(`when ${table} refuses to be written, a link releases nothing`, () =>
       Effect.gen(function* () {
         const user = nextUser()
-        const store = yield* SubscriptionStore
+        const store = yield* BillingStore
         const database = yield* StoreDatabase
         const scene = newScene()
         const created = subscriptionDelivery(scene, "created")
@@ -70,7 +70,7 @@ export const atomicity = (suite: ContractSuite): void => {
 
   it.scoped.runIf(hasDatabase)("one delivery that cannot be written takes back the others of its step", () =>
     Effect.gen(function* () {
-      const store = yield* SubscriptionStore
+      const store = yield* BillingStore
       const database = yield* StoreDatabase
       const [withRow, stranger] = [nextUser(), strangerId()]
       const deliveries = [
@@ -91,7 +91,7 @@ export const atomicity = (suite: ContractSuite): void => {
 
   it.scoped.runIf(hasDatabase)("a checkout that cannot be written is an error", () =>
     Effect.gen(function* () {
-      const store = yield* SubscriptionStore
+      const store = yield* BillingStore
       const database = yield* StoreDatabase
       const userId = strangerId()
       const record = store.recordCheckout({
@@ -108,7 +108,7 @@ export const atomicity = (suite: ContractSuite): void => {
   it.effect("when the decision throws, nothing stays, and the store goes on", () =>
     Effect.gen(function* () {
       const { id: externalId } = nextUser()
-      const store = yield* SubscriptionStore
+      const store = yield* BillingStore
       const scene = newScene()
       const created = subscriptionDelivery(scene, "created", { externalId, at: 1 })
       const canceled = subscriptionDelivery(scene, "canceled", { externalId, at: 2 })

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto"
 import { expect } from "@effect/vitest"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
-import type { LinkSource } from "@kavach-polar/core/StoreRows"
+import type { LinkSource } from "@kavach-polar/core/adapter/rows"
+import { BillingStore } from "@kavach-polar/core/BillingStore"
 import { CheckoutId, CustomerId, ProductId, type UserId } from "@kavach-polar/core/Subscription"
-import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
@@ -26,11 +26,11 @@ export const identity = (suite: ContractSuite): void => {
   const { it, nextUser } = suite
 
   const link = (customerId: string, userId: UserId, linkedBy: LinkSource = "host") =>
-    Effect.flatMap(SubscriptionStore, (store) =>
+    Effect.flatMap(BillingStore, (store) =>
       store.linkCustomer({ customerId: CustomerId.make(customerId), userId, linkedBy }, defaultPolicy)
     )
   const recordCheckout = (userId: UserId) =>
-    Effect.flatMap(SubscriptionStore, (store) =>
+    Effect.flatMap(BillingStore, (store) =>
       store.recordCheckout({ id: CheckoutId.make(randomUUID()), userId, productId: ProductId.make(randomUUID()) })
     )
 
@@ -118,7 +118,7 @@ export const identity = (suite: ContractSuite): void => {
     })
   )
 
-  const waysToBeKnown: ReadonlyArray<readonly [string, Effect.Effect<UserId, unknown, SubscriptionStore>]> = [
+  const waysToBeKnown: ReadonlyArray<readonly [string, Effect.Effect<UserId, unknown, BillingStore>]> = [
     ["has a row", Effect.sync(() => nextUser().id)],
     ["has a link", Effect.tap(Effect.sync(strangerId), (userId) => link(randomUUID(), userId))],
     ["made a checkout", Effect.tap(Effect.sync(strangerId), recordCheckout)]
@@ -265,7 +265,7 @@ export const identity = (suite: ContractSuite): void => {
       expect(yield* subscriptionsOf(userId)).toHaveLength(1)
       expect(yield* customerOf(userId)).toBe(scene.customerId)
       expect(yield* notificationsOf(userId)).toHaveLength(1)
-      const store = yield* SubscriptionStore
+      const store = yield* BillingStore
       expect(yield* store.findUser(userId)).toEqual(Option.none())
       yield* expectProjection(suite, userId, undefined)
     })
@@ -274,14 +274,14 @@ export const identity = (suite: ContractSuite): void => {
   it.effect("findUser reads the app's own table", () =>
     Effect.gen(function* () {
       const user = nextUser()
-      const store = yield* SubscriptionStore
+      const store = yield* BillingStore
       expect(yield* store.findUser(user.id)).toEqual(Option.some(user))
     })
   )
 
   it.effect("recording the same checkout twice is no error", () =>
     Effect.gen(function* () {
-      const store = yield* SubscriptionStore
+      const store = yield* BillingStore
       const checkout = {
         id: CheckoutId.make(randomUUID()),
         userId: strangerId(),

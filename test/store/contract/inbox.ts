@@ -1,5 +1,5 @@
 import { expect } from "@effect/vitest"
-import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
+import { BillingStore } from "@kavach-polar/core/BillingStore"
 import * as Effect from "effect/Effect"
 import { applyEach, applyOne, type ContractSuite, recorded, strangerId } from "../ContractSuite.ts"
 import {
@@ -39,7 +39,7 @@ export const inbox = ({ it }: ContractSuite): void => {
 
   it.effect("filters by id, state, type and time, and combines them", () =>
     Effect.gen(function* () {
-      const store = yield* SubscriptionStore
+      const store = yield* BillingStore
       const externalId = strangerId()
       const scene = newScene()
       const at = (seconds: number) => ({ receivedAt: epoch + seconds * 1000 })
@@ -86,7 +86,7 @@ export const inbox = ({ it }: ContractSuite): void => {
 
   it.effect("prunes old bodies in steps, the oldest first, and still knows the deliveries", () =>
     Effect.gen(function* () {
-      const store = yield* SubscriptionStore
+      const store = yield* BillingStore
       // Long before anything else that the suite receives.
       const longAgo = Date.parse("1990-01-01T00:00:00Z")
       const deliveries = [0, 1, 2, 3, 4].map((second) =>
@@ -112,7 +112,7 @@ export const inbox = ({ it }: ContractSuite): void => {
 
   it.effect("is read page by page, the oldest received first, each once", () =>
     Effect.gen(function* () {
-      const store = yield* SubscriptionStore
+      const store = yield* BillingStore
       const externalId = strangerId()
       const scene = newScene()
       // Three at the same moment: these go by their ids, the other way round than the newest first.

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto"
 import { expect } from "@effect/vitest"
-import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
+import { BillingStore } from "@kavach-polar/core/BillingStore"
 import { Array as Arr, Duration, Effect, Option, TestClock } from "effect"
 import type { ContractSuite } from "../ContractSuite.ts"
 
@@ -10,7 +10,7 @@ const lease = Duration.minutes(1)
 export const jobs = ({ it }: ContractSuite): void => {
   it.effect("is nobody's until it is claimed, and then one owner's", () =>
     Effect.gen(function* () {
-      const store = yield* SubscriptionStore
+      const store = yield* BillingStore
       const name = randomUUID()
       expect(yield* store.job(name)).toEqual(Option.none())
       const claimed = Option.getOrThrow(yield* store.claimJob({ name, owner: "a", lease }))
@@ -28,7 +28,7 @@ export const jobs = ({ it }: ContractSuite): void => {
 
   it.effect("goes on where it was left, by whoever takes it after", () =>
     Effect.gen(function* () {
-      const store = yield* SubscriptionStore
+      const store = yield* BillingStore
       const name = randomUUID()
       const { startedAt } = Option.getOrThrow(yield* store.claimJob({ name, owner: "a", lease }))
       expect(yield* store.continueJob(name, "a", '{"page":2}', lease)).toBe(true)
@@ -42,7 +42,7 @@ export const jobs = ({ it }: ContractSuite): void => {
 
   it.effect("is taken over when its lease has run out, and is lost to the one before", () =>
     Effect.gen(function* () {
-      const store = yield* SubscriptionStore
+      const store = yield* BillingStore
       const name = randomUUID()
       yield* store.claimJob({ name, owner: "a", lease })
       yield* store.continueJob(name, "a", "here", lease)
@@ -61,7 +61,7 @@ export const jobs = ({ it }: ContractSuite): void => {
 
   it.effect("is done with a report, and begins anew the next time", () =>
     Effect.gen(function* () {
-      const store = yield* SubscriptionStore
+      const store = yield* BillingStore
       const name = randomUUID()
       const report = JSON.stringify({ text: "ünï ✓ 'quoted' \\ ".repeat(10_000) })
       yield* store.claimJob({ name, owner: "a", lease })
@@ -80,7 +80,7 @@ export const jobs = ({ it }: ContractSuite): void => {
 
   it.effect("of twenty who want it at once, one gets it", () =>
     Effect.gen(function* () {
-      const store = yield* SubscriptionStore
+      const store = yield* BillingStore
       const name = randomUUID()
       const claims = yield* Effect.forEach(
         Arr.range(1, 20),

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto"
 import { expect } from "@effect/vitest"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
+import { BillingStore } from "@kavach-polar/core/BillingStore"
 import type { Delivery } from "@kavach-polar/core/Delivery"
-import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
 import type * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -15,7 +15,7 @@ import { newScene, subscriptionDelivery } from "../polarDeliveries.ts"
 export const notifications = ({ it, nextUser }: ContractSuite): void => {
   const lease = Duration.minutes(1)
   const claim = (owner: string, limit = 100) =>
-    Effect.flatMap(SubscriptionStore, (store) => store.claimNotifications({ owner, limit, lease }))
+    Effect.flatMap(BillingStore, (store) => store.claimNotifications({ owner, limit, lease }))
 
   /** A user with a new subscription, and the changes that are queued for them. */
   const queue = (types: ReadonlyArray<string>) =>
@@ -52,7 +52,7 @@ export const notifications = ({ it, nextUser }: ContractSuite): void => {
   it.effect("of one subscription the oldest is taken, and the next only when it is finished", () =>
     emptied(
       Effect.gen(function* () {
-        const store = yield* SubscriptionStore
+        const store = yield* BillingStore
         const { subscriptionId } = yield* queue(["created", "past_due", "resumed"])
         const seen: Array<string> = []
         for (let round = 0; round < 3; round++) {
@@ -82,7 +82,7 @@ export const notifications = ({ it, nextUser }: ContractSuite): void => {
   it.effect("a lease keeps others away until it ends", () =>
     emptied(
       Effect.gen(function* () {
-        const store = yield* SubscriptionStore
+        const store = yield* BillingStore
         yield* queue(["created", "past_due"])
         const { claimed } = yield* claim("first")
         const [notification] = claimed
@@ -111,7 +111,7 @@ export const notifications = ({ it, nextUser }: ContractSuite): void => {
   it.effect("many are completed at once, without those that another one has", () =>
     emptied(
       Effect.gen(function* () {
-        const store = yield* SubscriptionStore
+        const store = yield* BillingStore
         expect(yield* store.completeNotifications([], "a")).toEqual([])
         for (let count = 0; count < 5; count++) yield* queue(["created"])
         const { claimed } = yield* claim("a")
@@ -133,7 +133,7 @@ export const notifications = ({ it, nextUser }: ContractSuite): void => {
   it.effect("nobody can settle what nobody claimed, or what does not exist", () =>
     emptied(
       Effect.gen(function* () {
-        const store = yield* SubscriptionStore
+        const store = yield* BillingStore
         yield* queue(["created"])
         expect(yield* store.completeNotifications([randomUUID()], "a")).toEqual([])
         const { claimed } = yield* claim("a")
@@ -148,7 +148,7 @@ export const notifications = ({ it, nextUser }: ContractSuite): void => {
   it.effect("a retry waits its time, and so do the younger ones of its subscription", () =>
     emptied(
       Effect.gen(function* () {
-        const store = yield* SubscriptionStore
+        const store = yield* BillingStore
         yield* queue(["created", "past_due"])
         const now = yield* Clock.currentTimeMillis
         const { claimed } = yield* claim("a")
@@ -168,7 +168,7 @@ export const notifications = ({ it, nextUser }: ContractSuite): void => {
   it.effect("a buried one is not taken again, and the next one goes", () =>
     emptied(
       Effect.gen(function* () {
-        const store = yield* SubscriptionStore
+        const store = yield* BillingStore
         const { subscriptionId } = yield* queue(["created", "past_due"])
         const { claimed } = yield* claim("a")
         const [notification] = claimed
@@ -200,7 +200,7 @@ export const notifications = ({ it, nextUser }: ContractSuite): void => {
   it.effect("nextDueAt: when a lease or a wait ends, whichever is first among those not taken", () =>
     emptied(
       Effect.gen(function* () {
-        const store = yield* SubscriptionStore
+        const store = yield* BillingStore
         yield* queue(["created"])
         const start = yield* Clock.currentTimeMillis
         const first = yield* claim("a")
@@ -250,19 +250,17 @@ export const notifications = ({ it, nextUser }: ContractSuite): void => {
 
   /** A step that claims what it may of what it queues. */
   const receive = (deliveries: Arr.NonEmptyReadonlyArray<Delivery>, owner: string, limit = 100) =>
-    Effect.flatMap(SubscriptionStore, (store) =>
-      store.receiveDeliveries(deliveries, defaultPolicy, { owner, limit, lease })
-    )
+    Effect.flatMap(BillingStore, (store) => store.receiveDeliveries(deliveries, defaultPolicy, { owner, limit, lease }))
 
   const completeAndClaimNext = (ids: ReadonlyArray<string>, owner: string) =>
-    Effect.flatMap(SubscriptionStore, (store) => store.completeAndClaimNext(ids, { owner, lease }))
+    Effect.flatMap(BillingStore, (store) => store.completeAndClaimNext(ids, { owner, lease }))
 
   const idsOf = (claimed: ReadonlyArray<{ readonly id: string }>) => claimed.map(({ id }) => id)
 
   it.effect("who receives deliveries gets what they queue, and keeps others away until the lease ends", () =>
     emptied(
       Effect.gen(function* () {
-        const store = yield* SubscriptionStore
+        const store = yield* BillingStore
         const { id: externalId } = nextUser()
         const scene = newScene()
         const delivery = subscriptionDelivery(scene, "created", { externalId })
@@ -361,7 +359,7 @@ export const notifications = ({ it, nextUser }: ContractSuite): void => {
   it.effect("what comes next is not claimed before its time, nor from another one", () =>
     emptied(
       Effect.gen(function* () {
-        const store = yield* SubscriptionStore
+        const store = yield* BillingStore
         const waiting = yield* queue(["created", "past_due", "resumed"])
         yield* queue(["created", "past_due"])
         const other = yield* queue(["created"])

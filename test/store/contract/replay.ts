@@ -1,8 +1,8 @@
 import { expect } from "@effect/vitest"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
+import { BillingStore } from "@kavach-polar/core/BillingStore"
 import type { Delivery } from "@kavach-polar/core/Delivery"
 import { CustomerId } from "@kavach-polar/core/Subscription"
-import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
 import { Array as Arr, Effect } from "effect"
 import {
   allNotifications,
@@ -17,7 +17,7 @@ import {
 import { newScene, otherDelivery, subscriptionDelivery, unreadableDelivery } from "../polarDeliveries.ts"
 
 const replayOf = (...deliveries: readonly [Delivery, ...ReadonlyArray<Delivery>]) =>
-  Effect.flatMap(SubscriptionStore, (store) => store.applyDeliveries(deliveries, defaultPolicy, { replay: true }))
+  Effect.flatMap(BillingStore, (store) => store.applyDeliveries(deliveries, defaultPolicy, { replay: true }))
 
 /** Deliveries that were dealt with, and run again. */
 export const replay = ({ it, nextUser }: ContractSuite): void => {
@@ -80,7 +80,7 @@ export const replay = ({ it, nextUser }: ContractSuite): void => {
 
   it.effect("of an unlinked one finds its user when there is one", () =>
     Effect.gen(function* () {
-      const store = yield* SubscriptionStore
+      const store = yield* BillingStore
       const userId = strangerId()
       const scene = newScene()
       const created = subscriptionDelivery(scene, "created", { metadataUserId: userId })

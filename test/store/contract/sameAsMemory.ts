@@ -6,8 +6,8 @@
 import { randomUUID } from "node:crypto"
 import { expect } from "@effect/vitest"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
+import { BillingStore, type BillingStoreService, layerMemoryWith } from "@kavach-polar/core/BillingStore"
 import { CheckoutId, CustomerId, ProductId, SubscriptionId, type User, UserId } from "@kavach-polar/core/Subscription"
-import { layerMemoryWith, SubscriptionStore, type SubscriptionStoreService } from "@kavach-polar/core/SubscriptionStore"
 import { Context, Duration, Effect, FastCheck, Layer, Runtime } from "effect"
 import type { ContractSuite } from "../ContractSuite.ts"
 import { customerDelivery, subscriptionDelivery, subscriptionSnapshot } from "../polarDeliveries.ts"
@@ -140,7 +140,7 @@ const deliveryOf = (cast: Cast, given: Event) => {
 }
 
 /** Does a call, and answers what a caller sees of it. */
-const perform = (store: SubscriptionStoreService, cast: Cast, call: Call): Effect.Effect<unknown, unknown> => {
+const perform = (store: BillingStoreService, cast: Cast, call: Call): Effect.Effect<unknown, unknown> => {
   const user = (position: number) => cast.users[position] ?? UserId.make("nobody")
   switch (call.call) {
     case "apply": {
@@ -216,7 +216,7 @@ const perform = (store: SubscriptionStoreService, cast: Cast, call: Call): Effec
 }
 
 const performJob = (
-  store: SubscriptionStoreService,
+  store: BillingStoreService,
   name: string,
   { lease, owner, what }: Extract<Call, { readonly call: "job" }>
 ): Effect.Effect<unknown, unknown> => {
@@ -236,7 +236,7 @@ const performJob = (
 const sorted = (value: unknown): string => JSON.stringify(value)
 
 /** Everything that the port shows of the cast. */
-const visibleState = (store: SubscriptionStoreService, cast: Cast) =>
+const visibleState = (store: BillingStoreService, cast: Cast) =>
   Effect.gen(function* () {
     const users = yield* Effect.forEach(cast.users, (userId) =>
       Effect.all({
@@ -272,7 +272,7 @@ export const sameAsMemory = ({ it, nextUser }: ContractSuite): void => {
     "does and shows what the in-memory store does and shows",
     () =>
       Effect.gen(function* () {
-        const store = yield* SubscriptionStore
+        const store = yield* BillingStore
         const runtime = yield* Effect.runtime<never>()
         const sequence = (given: ReadonlyArray<Call>) =>
           Effect.gen(function* () {
@@ -281,7 +281,7 @@ export const sameAsMemory = ({ it, nextUser }: ContractSuite): void => {
               run: randomUUID(),
               users: [...rows.map(({ id }) => id), UserId.make(`guest_${randomUUID()}`)]
             }
-            const memory = Context.get(yield* Layer.build(layerMemoryWith(rows)), SubscriptionStore)
+            const memory = Context.get(yield* Layer.build(layerMemoryWith(rows)), BillingStore)
             for (const call of given) {
               expect(yield* perform(store, cast, call)).toStrictEqual(yield* perform(memory, cast, call))
             }

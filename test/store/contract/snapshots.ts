@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto"
 import { expect } from "@effect/vitest"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
+import { BillingStore } from "@kavach-polar/core/BillingStore"
 import { CheckoutId, ProductId, SubscriptionId } from "@kavach-polar/core/Subscription"
-import type { SubscriptionSnapshot } from "@kavach-polar/core/SubscriptionSnapshot"
-import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
 import { Effect } from "effect"
+import type { SubscriptionSnapshot } from "../../../packages/core/src/rules/reconciliation.ts"
 import {
   allNotifications,
   applyOne,
@@ -20,7 +20,7 @@ import {
 import { newScene, subscriptionDelivery, subscriptionSnapshot } from "../polarDeliveries.ts"
 
 const look = (snapshots: ReadonlyArray<SubscriptionSnapshot>, dryRun: boolean) =>
-  Effect.flatMap(SubscriptionStore, (store) => store.applySnapshots(snapshots, defaultPolicy, { dryRun }))
+  Effect.flatMap(BillingStore, (store) => store.applySnapshots(snapshots, defaultPolicy, { dryRun }))
 
 const repair = (...snapshots: ReadonlyArray<SubscriptionSnapshot>) => look(snapshots, false)
 
@@ -154,7 +154,7 @@ export const snapshots = (suite: ContractSuite): void => {
 
   it.effect("what belongs to nobody is listed, and found by its user when there is one", () =>
     Effect.gen(function* () {
-      const store = yield* SubscriptionStore
+      const store = yield* BillingStore
       const row = nextUser()
       const guest = strangerId()
       const scenes = [newScene(), newScene(), newScene()]
@@ -203,7 +203,7 @@ export const snapshots = (suite: ContractSuite): void => {
 
   it.effect("live ones are listed whosever they are, page by page", () =>
     Effect.gen(function* () {
-      const store = yield* SubscriptionStore
+      const store = yield* BillingStore
       const scenes = [newScene(), newScene(), newScene()]
       const [linked = expect.fail(), unlinked = expect.fail(), over = expect.fail()] = scenes
       yield* applyOne(subscriptionDelivery(linked, "active", { externalId: strangerId() }))

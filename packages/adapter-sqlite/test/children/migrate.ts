@@ -1,11 +1,11 @@
 /** Migrates the file that it is given, and says what came of it. */
 import * as SqliteStore from "@kavach-polar/adapter-sqlite/SqliteStore"
-import { SubscriptionStore } from "@kavach-polar/core/SubscriptionStore"
+import { BillingStore } from "@kavach-polar/core/BillingStore"
 import * as Effect from "effect/Effect"
 
 const [filename = ""] = process.argv.slice(2)
 
-const migrate = Effect.flatMap(SubscriptionStore, (store) => store.migrate).pipe(
+const migrate = Effect.flatMap(BillingStore, (store) => store.migrate).pipe(
   Effect.provide(SqliteStore.layer({ filename })),
   Effect.match({ onFailure: (error) => error.message, onSuccess: () => "migrated" })
 )

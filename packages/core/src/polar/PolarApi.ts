@@ -1,0 +1,251 @@
+/**
+ * The part of Polar's API that is used here: what is asked, what is answered, and how both look on the wire.
+ *
+ * Sources: Polar docs, api-reference: checkouts/create-session, customers/create, customers/state,
+ * customer-sessions/create, subscriptions/list, webhooks/endpoints, webhooks/deliveries.
+ */
+import type * as Arr from "effect/Array"
+import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
+import { PolarCustomer, PolarSubscription } from "../records/PolarObjects.ts"
+import {
+  CheckoutId,
+  CustomerId,
+  type Metadata,
+  ProductId,
+  SubscriptionId,
+  SubscriptionStatus
+} from "../records/Subscription.ts"
+import type { SubscriptionSnapshot } from "../rules/reconciliation.ts"
+import { DateFromTimestamp } from "../values/Timestamp.ts"
+
+/**
+ * A checkout to create. The buyer chooses among `products`, of which the first is preselected.
+ *
+ * Metadata: at most 50 keys of 1 to 40 characters; text values have 1 to 500. `metadata` is copied to the subscription
+ * and its orders, `customerMetadata` to the customer.
+ */
+export interface CreateCheckout {
+  readonly products: Arr.NonEmptyReadonlyArray<string>
+  /** A customer that exists. The buyer cannot change the e-mail address then. */
+  readonly customerId?: string | undefined
+  /**
+   * The app's user. If no customer has this external id yet and the buyer gives the e-mail address of a customer that
+   * exists, Polar drops it without a word: create the customer first, and give `customerId`.
+   */
+  readonly externalCustomerId?: string | undefined
+  readonly customerEmail?: string | undefined
+  readonly customerName?: string | undefined
+  /** Where the buyer goes after paying. Polar puts the checkout's id in place of `{CHECKOUT_ID}`. */
+  readonly successUrl?: string | undefined
+  /** Where the back button leads. */
+  readonly returnUrl?: string | undefined
+  /** The origin of the page that embeds the checkout. */
+  readonly embedOrigin?: string | undefined
+  readonly metadata?: Metadata | undefined
+  readonly customerMetadata?: Metadata | undefined
+  readonly discountId?: string | undefined
+  /** True unless given. */
+  readonly allowDiscountCodes?: boolean | undefined
+  /** BCP 47, such as `fr`. */
+  readonly locale?: string | undefined
+  /** Only for a product that is sold by the seat. */
+  readonly seats?: number | undefined
+  /** Only for a product that is sold by the unit. */
+  readonly units?: number | undefined
+  /** True unless given. */
+  readonly allowTrial?: boolean | undefined
+}
+
+const renamed = <A, I>(key: string, schema: Schema.Schema<A, I>) =>
+  Schema.propertySignature(schema).pipe(Schema.fromKey(key))
+
+const nullable = <A, I>(key: string, schema: Schema.Schema<A, I>) =>
+  Schema.optionalWith(Schema.NullOr(schema), { default: () => null }).pipe(Schema.fromKey(key))
+
+/** For what is only shown: anything that is not an `A` reads as `null`. */
+const informative = <A, I>(key: string, schema: Schema.Schema<A, I>) =>
+  Schema.optionalWith(Schema.NullOr(schema).annotations({ decodingFallback: () => Either.right(null) }), {
+    default: () => null
+  }).pipe(Schema.fromKey(key))
+
+const WebUrl = Schema.String.pipe(Schema.pattern(/^https?:\/\//))
+
+/** An open checkout, for 24 hours. Who has `url` can see and pay it. `customerId` is that of a known customer only. */
+export const CheckoutSession = Schema.Struct({
+  id: CheckoutId,
+  url: WebUrl,
+  expiresAt: renamed("expires_at", DateFromTimestamp),
+  customerId: nullable("customer_id", CustomerId)
+})
+export type CheckoutSession = typeof CheckoutSession.Type
+
+/** A customer to create. Polar checks that mail can be sent to the address; `example.com` is refused. */
+export interface CreateCustomer {
+  readonly email: string
+  readonly name?: string | undefined
+  /** The app's user; unique in the organization, and not to be changed later. */
+  readonly externalId: string
+  readonly metadata?: Metadata | undefined
+}
+
+/** For whom to open the customer portal. */
+export type CustomerReference = { readonly customerId: string } | { readonly externalCustomerId: string }
+
+/** Access to Polar's customer portal, for an hour. Who has the URL or the token can manage the customer's purchases. */
+export const CustomerSession = Schema.Struct({
+  customerPortalUrl: renamed("customer_portal_url", WebUrl),
+  token: Schema.Redacted(Schema.String),
+  expiresAt: renamed("expires_at", DateFromTimestamp)
+})
+export type CustomerSession = typeof CustomerSession.Type
+
+/** A subscription in a customer's state: less than Polar says elsewhere, and only if it is `active` or `trialing`. */
+export const ActiveSubscription = Schema.Struct({
+  id: SubscriptionId,
+  status: SubscriptionStatus,
+  productId: renamed("product_id", ProductId),
+  currentPeriodStart: informative("current_period_start", DateFromTimestamp),
+  currentPeriodEnd: nullable("current_period_end", DateFromTimestamp),
+  trialEnd: informative("trial_end", DateFromTimestamp),
+  cancelAtPeriodEnd: Schema.optionalWith(Schema.Boolean, { default: () => false, nullable: true }).pipe(
+    Schema.fromKey("cancel_at_period_end")
+  ),
+  canceledAt: informative("canceled_at", DateFromTimestamp),
+  startedAt: informative("started_at", DateFromTimestamp),
+  endsAt: informative("ends_at", DateFromTimestamp),
+  /** In minor units of `currency`. */
+  amount: informative("amount", Schema.Number),
+  currency: informative("currency", Schema.String),
+  recurringInterval: informative("recurring_interval", Schema.String),
+  seats: informative("seats", Schema.Number),
+  units: informative("units", Schema.Number)
+})
+export type ActiveSubscription = typeof ActiveSubscription.Type
+
+/** A benefit that the customer has. `benefitType` is such as `feature_flag` or `license_keys`. */
+export const GrantedBenefit = Schema.Struct({
+  id: Schema.String,
+  benefitId: renamed("benefit_id", Schema.String),
+  benefitType: renamed("benefit_type", Schema.String),
+  grantedAt: informative("granted_at", DateFromTimestamp)
+})
+export type GrantedBenefit = typeof GrantedBenefit.Type
+
+/**
+ * What a customer has now. Polar serves it from a cache: just after a change it can be some seconds old. A `past_due`
+ * subscription is not in it, although its benefits may be.
+ */
+export interface CustomerState {
+  readonly customer: PolarCustomer
+  readonly activeSubscriptions: ReadonlyArray<ActiveSubscription>
+  readonly grantedBenefits: ReadonlyArray<GrantedBenefit>
+}
+
+/** A customer's state as Polar writes it: the customer, and two lists. */
+export const PolarCustomerState = Schema.Struct({
+  ...PolarCustomer.fields,
+  active_subscriptions: Schema.Array(ActiveSubscription),
+  granted_benefits: Schema.optionalWith(Schema.Array(GrantedBenefit), { default: () => [], nullable: true })
+})
+
+/** Which subscriptions to list; every condition given must hold. */
+export interface SubscriptionFilter {
+  readonly customerId?: string | undefined
+  readonly externalCustomerId?: string | undefined
+  readonly productId?: string | undefined
+  /** Whose checkout's metadata names this user: the key `kavach_user_id`. */
+  readonly metadataUserId?: string | undefined
+  /**
+   * True: `active` and `trialing`. False: over, that is `canceled` and `unpaid`. `past_due` and `paused` are neither,
+   * and only listed when this is not given.
+   */
+  readonly active?: boolean | undefined
+}
+
+/** The statuses that `SubscriptionFilter.active` stands for, as Polar has them. */
+export const statusesOf = (active: boolean): ReadonlyArray<string> =>
+  active ? ["active", "trialing"] : ["canceled", "unpaid"]
+
+const page = <A, I>(item: Schema.Schema<A, I>) =>
+  Schema.Struct({ items: Schema.Array(item), pagination: Schema.Struct({ max_page: Schema.Number }) })
+
+export const SubscriptionPage = page(PolarSubscription)
+export const CustomerPage = page(PolarCustomer)
+
+/** One page of a list of subscriptions. Pages count from 1. */
+export interface SnapshotPage {
+  readonly snapshots: ReadonlyArray<SubscriptionSnapshot>
+  readonly isLast: boolean
+}
+
+/** A webhook endpoint, without its secret, which Polar's answer holds in clear. */
+export const WebhookEndpoint = Schema.Struct({
+  id: Schema.String,
+  url: Schema.String,
+  /** False once Polar has given up on it: then it gets nothing more, and what was queued is lost to it. */
+  enabled: Schema.Boolean,
+  /** Only `raw` is what is read here; `slack` and `discord` are messages for people. */
+  format: Schema.String,
+  /** Types of events. */
+  events: Schema.Array(Schema.String)
+})
+export type WebhookEndpoint = typeof WebhookEndpoint.Type
+
+export const WebhookEndpointPage = page(WebhookEndpoint)
+
+/** An event that Polar could not deliver, and will not try to by itself any more. `id` is its `webhook-id`. */
+export interface UndeliveredEvent {
+  readonly id: string
+  readonly type: string
+}
+
+const FailedDelivery = Schema.Struct({
+  id: Schema.String,
+  webhook_event: Schema.Struct({
+    id: Schema.String,
+    type: Schema.String,
+    /** `null` while attempts are to come. */
+    succeeded: Schema.optionalWith(Schema.NullOr(Schema.Boolean), { default: () => null }),
+    skipped: Schema.optionalWith(Schema.Boolean, { default: () => false, nullable: true }),
+    is_archived: Schema.optionalWith(Schema.Boolean, { default: () => false, nullable: true })
+  })
+})
+export type FailedDelivery = typeof FailedDelivery.Type
+
+export const FailedDeliveryPage = page(FailedDelivery)
+
+// Fields that are `undefined` are left out of JSON. There is no `organization_id`: with an organization's token Polar
+// refuses it.
+export const checkoutBody = (input: CreateCheckout): object => ({
+  products: input.products,
+  customer_id: input.customerId,
+  external_customer_id: input.externalCustomerId,
+  customer_email: input.customerEmail,
+  customer_name: input.customerName,
+  success_url: input.successUrl,
+  return_url: input.returnUrl,
+  embed_origin: input.embedOrigin,
+  metadata: input.metadata,
+  customer_metadata: input.customerMetadata,
+  discount_id: input.discountId,
+  allow_discount_codes: input.allowDiscountCodes,
+  locale: input.locale,
+  seats: input.seats,
+  units: input.units,
+  allow_trial: input.allowTrial
+})
+
+export const customerBody = (input: CreateCustomer): object => ({
+  email: input.email,
+  name: input.name,
+  external_id: input.externalId,
+  metadata: input.metadata
+})
+
+export const customerSessionBody = (reference: CustomerReference, returnUrl: string | undefined): object => ({
+  ...("customerId" in reference
+    ? { customer_id: reference.customerId }
+    : { external_customer_id: reference.externalCustomerId }),
+  return_url: returnUrl
+})

@@ -1,0 +1,65 @@
+/** Deliveries: the HTTP requests that carry Polar's events, and what became of each. */
+
+import type { EpochMicros } from "../values/Timestamp.ts"
+import type { PolarEvent, UnreadableEvent } from "./PolarEvent.ts"
+import type { UserId } from "./Subscription.ts"
+
+/**
+ * What became of a delivery.
+ *
+ * - `applied`: what it says is in the store.
+ * - `stale`: something newer was known; nothing changed.
+ * - `ignored`: nothing of it is kept here (an order, an unknown type, another organization).
+ * - `unlinked`: what it says is kept, but no user is known for it yet.
+ * - `failed`: it could not be read; it runs again when it is delivered or replayed again.
+ */
+export type DeliveryState = "applied" | "stale" | "ignored" | "unlinked" | "failed"
+
+export const deliveryStates: ReadonlyArray<DeliveryState> = ["applied", "stale", "ignored", "unlinked", "failed"]
+
+/** What an authentic delivery carries. */
+export type DeliveryContent =
+  | PolarEvent
+  | UnreadableEvent
+  /** An event of an organization that this app does not serve. */
+  | { readonly _tag: "ForeignEvent"; readonly type: string; readonly at: EpochMicros }
+
+/** An authentic delivery, ready to be applied. */
+export interface Delivery {
+  /** Polar's `webhook-id`: the same on every attempt. */
+  readonly id: string
+  /** Epoch milliseconds. */
+  readonly receivedAt: number
+  /** The body as it came. */
+  readonly body: string
+  readonly content: DeliveryContent
+}
+
+/** What applying a delivery did. */
+export interface DeliveryOutcome {
+  readonly id: string
+  readonly state: DeliveryState
+  /** It had been dealt with before, and nothing was done this time. */
+  readonly duplicate: boolean
+  readonly userId: UserId | null
+  /** Whether a notification was queued. */
+  readonly notified: boolean
+}
+
+/** A delivery as the inbox keeps it. */
+export interface RecordedDelivery {
+  readonly id: string
+  readonly type: string
+  readonly state: DeliveryState
+  /** `null` where the body was no event. */
+  readonly eventAt: EpochMicros | null
+  readonly receivedAt: Date
+  readonly customerId: string | null
+  readonly subscriptionId: string | null
+  readonly userId: UserId | null
+  /** How often it has run. */
+  readonly attempts: number
+  readonly lastError: string | null
+  /** `null` once it was pruned. */
+  readonly body: string | null
+}

@@ -1,0 +1,239 @@
+/**
+ * Polar's JSON objects, as far as they are read here, and what they are in the domain.
+ *
+ * A tolerant reader: only fields that are used are validated, and of these only the ones on which access and identity
+ * depend can refuse an object. Polar adds keys, statuses and types without notice (Polar docs: api-reference).
+ */
+import * as Either from "effect/Either"
+import type * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+import * as PlainObject from "../values/plainObject.ts"
+import { isMetadataValue, isUserId } from "../values/plainValue.ts"
+import { DateFromTimestamp, type EpochMicros, EpochMicrosFromString, toMillis } from "../values/Timestamp.ts"
+import {
+  CheckoutId,
+  CustomerId,
+  type Metadata,
+  ProductId,
+  Subscription,
+  SubscriptionId,
+  SubscriptionStatus,
+  text,
+  type UserId
+} from "./Subscription.ts"
+
+/** Absent and `null` are the same; anything that is not an `A` refuses the object. */
+const nullable = <A, I>(schema: Schema.Schema<A, I>) =>
+  Schema.optionalWith(Schema.NullOr(schema), { default: () => null })
+
+/** For what is only shown to people: anything that is not an `A` reads as `null`. */
+const informative = <A, I>(schema: Schema.Schema<A, I>) =>
+  Schema.optionalWith(Schema.NullOr(schema).annotations({ decodingFallback: () => Either.right(null) }), {
+    default: () => null
+  })
+
+const flag = Schema.optionalWith(Schema.NullOr(Schema.Boolean), { default: () => null })
+
+const record = Schema.Record({ key: Schema.String, value: Schema.Unknown })
+
+/** Polar's customer. `external_id` is the app's user id, when somebody set it. */
+export const PolarCustomer = Schema.Struct({
+  id: CustomerId,
+  external_id: nullable(Schema.String),
+  email: informative(Schema.String),
+  name: informative(Schema.String),
+  organization_id: informative(text(64)),
+  deleted_at: informative(DateFromTimestamp)
+})
+export type PolarCustomer = typeof PolarCustomer.Type
+
+const PolarProduct = Schema.Struct({
+  name: informative(Schema.String),
+  organization_id: informative(text(64))
+})
+
+const PolarPendingUpdate = Schema.Struct({
+  applies_at: DateFromTimestamp,
+  product_id: nullable(ProductId),
+  seats: informative(Schema.Number),
+  units: informative(Schema.Number)
+})
+
+/** Polar's subscription, as webhooks and the subscription endpoints send it. */
+export const PolarSubscription = Schema.Struct({
+  id: SubscriptionId,
+  status: SubscriptionStatus,
+  customer_id: CustomerId,
+  product_id: ProductId,
+  current_period_end: nullable(DateFromTimestamp),
+  cancel_at_period_end: flag,
+  ended_at: nullable(DateFromTimestamp),
+  past_due_at: nullable(DateFromTimestamp),
+
+  amount: informative(Schema.Number),
+  currency: informative(Schema.String),
+  recurring_interval: informative(Schema.String),
+  recurring_interval_count: informative(Schema.Number),
+  seats: informative(Schema.Number),
+  units: informative(Schema.Number),
+  discount_id: informative(Schema.String),
+  checkout_id: informative(CheckoutId),
+  created_at: informative(EpochMicrosFromString),
+  modified_at: informative(EpochMicrosFromString),
+  started_at: informative(DateFromTimestamp),
+  current_period_start: informative(DateFromTimestamp),
+  trial_start: informative(DateFromTimestamp),
+  trial_end: informative(DateFromTimestamp),
+  canceled_at: informative(DateFromTimestamp),
+  customer_cancellation_reason: informative(Schema.String),
+  customer_cancellation_comment: informative(Schema.String),
+  ends_at: informative(DateFromTimestamp),
+  pause_at_period_end: informative(Schema.Boolean),
+  paused_at: informative(DateFromTimestamp),
+  resumes_at: informative(DateFromTimestamp),
+  pending_update: informative(PolarPendingUpdate),
+  metadata: informative(record),
+  custom_field_data: informative(record),
+  customer: informative(PolarCustomer),
+  product: informative(PolarProduct)
+})
+export type PolarSubscription = typeof PolarSubscription.Type
+
+const decodeSubscription = Schema.decodeUnknownEither(PolarSubscription)
+
+/** What `PolarSubscription` makes of it, in a fifth of the time where everything is as usual. */
+export const readSubscription = (data: unknown): Either.Either<PolarSubscription, ParseResult.ParseError> => {
+  const plain = PlainObject.read(data, "null", plainSubscription)
+  return plain === undefined ? decodeSubscription(data) : Either.right(plain)
+}
+
+/** The fields of `PolarSubscription`. That both read the same is tested on objects of any kind. */
+const plainSubscription = (data: PlainObject.PlainObject): PolarSubscription =>
+  ({
+    id: data.id("id"),
+    status: data.id("status"),
+    customer_id: data.id("customer_id"),
+    product_id: data.id("product_id"),
+    current_period_end: data.dateOrNull("current_period_end"),
+    cancel_at_period_end: data.flagOrNull("cancel_at_period_end"),
+    ended_at: data.dateOrNull("ended_at"),
+    past_due_at: data.dateOrNull("past_due_at"),
+
+    amount: data.numberOrNull("amount"),
+    currency: data.textOrNull("currency"),
+    recurring_interval: data.textOrNull("recurring_interval"),
+    recurring_interval_count: data.numberOrNull("recurring_interval_count"),
+    seats: data.numberOrNull("seats"),
+    units: data.numberOrNull("units"),
+    discount_id: data.textOrNull("discount_id"),
+    checkout_id: data.idOrNull("checkout_id"),
+    created_at: data.microsOrNull("created_at"),
+    modified_at: data.microsOrNull("modified_at"),
+    started_at: data.dateOrNull("started_at"),
+    current_period_start: data.dateOrNull("current_period_start"),
+    trial_start: data.dateOrNull("trial_start"),
+    trial_end: data.dateOrNull("trial_end"),
+    canceled_at: data.dateOrNull("canceled_at"),
+    customer_cancellation_reason: data.textOrNull("customer_cancellation_reason"),
+    customer_cancellation_comment: data.textOrNull("customer_cancellation_comment"),
+    ends_at: data.dateOrNull("ends_at"),
+    pause_at_period_end: data.flagOrNull("pause_at_period_end"),
+    paused_at: data.dateOrNull("paused_at"),
+    resumes_at: data.dateOrNull("resumes_at"),
+    pending_update: data.objectOrNull("pending_update", (update) => ({
+      applies_at: update.date("applies_at"),
+      product_id: update.idOrNull("product_id"),
+      seats: update.numberOrNull("seats"),
+      units: update.numberOrNull("units")
+    })),
+    metadata: data.recordOrNull("metadata"),
+    custom_field_data: data.recordOrNull("custom_field_data"),
+    customer: data.objectOrNull("customer", (customer) => ({
+      id: customer.id("id"),
+      external_id: customer.textOrNull("external_id"),
+      email: customer.textOrNull("email"),
+      name: customer.textOrNull("name"),
+      organization_id: customer.idOrNull("organization_id"),
+      deleted_at: customer.dateOrNull("deleted_at")
+    })),
+    product: data.objectOrNull("product", (product) => ({
+      name: product.textOrNull("name"),
+      organization_id: product.idOrNull("organization_id")
+    }))
+    // The brands are what was checked.
+  }) as PolarSubscription
+
+/** The key under which a checkout's metadata carries the app's user id; Polar copies it to the subscription. */
+export const userIdMetadataKey = "kavach_user_id"
+
+/** The user that the checkout's metadata names. A claim, not a proof: see `WriteSubscription.identify`. */
+export const metadataUserId = ({ metadata }: PolarSubscription): UserId | null => {
+  const value = metadata?.[userIdMetadataKey]
+  return isUserId(value) ? value : null
+}
+
+const metadataOf = (values: Readonly<Record<string, unknown>>): Metadata =>
+  // Which also keeps a key such as "__proto__" a key.
+  Object.fromEntries(
+    Object.entries(values).filter((entry): entry is [string, Metadata[string]] => isMetadataValue(entry[1]))
+  )
+
+const dateOf = (micros: EpochMicros | null): Date | null => (micros === null ? null : new Date(toMillis(micros)))
+
+/** When Polar last changed the subscription, by its own clock; `null` where it says nothing. */
+export const changedAt = (polar: PolarSubscription): EpochMicros | null => polar.modified_at ?? polar.created_at
+
+/**
+ * The domain's subscription. `endedBy` is the time of an event that says by its own name that the subscription is
+ * over; it fills `endedAt` where Polar's object leaves it out, so that nothing that ended looks alive.
+ */
+export const toSubscription = (polar: PolarSubscription, endedBy: Date | null = null): Subscription =>
+  Subscription.ofDecoded({
+    id: polar.id,
+    status: polar.status,
+    productId: polar.product_id,
+    productName: polar.product?.name ?? null,
+    organizationId: polar.product?.organization_id ?? polar.customer?.organization_id ?? null,
+    customer: {
+      id: polar.customer_id,
+      externalId: polar.customer?.external_id ?? null,
+      email: polar.customer?.email ?? null,
+      name: polar.customer?.name ?? null
+    },
+    amount: polar.amount,
+    currency: polar.currency,
+    recurringInterval: polar.recurring_interval,
+    recurringIntervalCount: polar.recurring_interval_count,
+    seats: polar.seats,
+    units: polar.units,
+    discountId: polar.discount_id,
+    checkoutId: polar.checkout_id,
+    createdAt: dateOf(polar.created_at),
+    modifiedAt: dateOf(polar.modified_at),
+    startedAt: polar.started_at,
+    currentPeriodStart: polar.current_period_start,
+    currentPeriodEnd: polar.current_period_end,
+    trialStart: polar.trial_start,
+    trialEnd: polar.trial_end,
+    cancelAtPeriodEnd: polar.cancel_at_period_end ?? false,
+    canceledAt: polar.canceled_at,
+    cancellationReason: polar.customer_cancellation_reason,
+    cancellationComment: polar.customer_cancellation_comment,
+    endsAt: polar.ends_at,
+    endedAt: polar.ended_at ?? endedBy,
+    pastDueAt: polar.past_due_at,
+    pauseAtPeriodEnd: polar.pause_at_period_end ?? false,
+    pausedAt: polar.paused_at,
+    resumesAt: polar.resumes_at,
+    pendingUpdate:
+      polar.pending_update === null
+        ? null
+        : {
+            appliesAt: polar.pending_update.applies_at,
+            productId: polar.pending_update.product_id,
+            seats: polar.pending_update.seats,
+            units: polar.pending_update.units
+          },
+    metadata: metadataOf(polar.metadata ?? {}),
+    customFieldData: polar.custom_field_data ?? {}
+  })

@@ -1,0 +1,186 @@
+/**
+ * A user's subscription as the app knows it: everything that a gate, a billing page or a person in support asks for.
+ *
+ * Source of the fields and their meaning: Polar's API reference, object `Subscription`.
+ */
+import type * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { DateFromTimestamp } from "../values/Timestamp.ts"
+
+// NUL, which PostgreSQL refuses, and halves of surrogate pairs, which no UTF-8 holds.
+const unstorable = /\0|\p{Surrogate}/u
+
+/** Text that every database can keep and compare: not empty, and bounded. */
+export const text = (maxLength: number) =>
+  Schema.NonEmptyString.pipe(
+    Schema.maxLength(maxLength),
+    Schema.filter((value) => !unstorable.test(value))
+  )
+
+/**
+ * The id that the app gives its user: text of up to 255 characters that neither starts nor ends with white space, which
+ * Polar would trim. Polar knows it as the customer's `external_id`.
+ */
+export const UserId = text(255).pipe(Schema.trimmed(), Schema.brand("UserId"))
+export type UserId = typeof UserId.Type
+
+/** Polar's id of a customer (a UUID; kept as text, because ids are compared and never computed with). */
+export const CustomerId = text(64).pipe(Schema.brand("CustomerId"))
+export type CustomerId = typeof CustomerId.Type
+
+/** Polar's id of a subscription. */
+export const SubscriptionId = text(64).pipe(Schema.brand("SubscriptionId"))
+export type SubscriptionId = typeof SubscriptionId.Type
+
+/** Polar's id of a product. */
+export const ProductId = text(64).pipe(Schema.brand("ProductId"))
+export type ProductId = typeof ProductId.Type
+
+/** Polar's id of a checkout session. */
+export const CheckoutId = text(64).pipe(Schema.brand("CheckoutId"))
+export type CheckoutId = typeof CheckoutId.Type
+
+/** The statuses that Polar documents. */
+export const knownStatuses = [
+  "incomplete",
+  "incomplete_expired",
+  "trialing",
+  "active",
+  "past_due",
+  "canceled",
+  "unpaid",
+  "paused"
+] as const
+export type KnownStatus = (typeof knownStatuses)[number]
+
+/**
+ * A subscription's status. Polar adds statuses over time; one that this version does not know is kept as its text and
+ * grants nothing.
+ */
+export type SubscriptionStatus = KnownStatus | (string & {})
+export const SubscriptionStatus: Schema.Schema<SubscriptionStatus, string> = text(64)
+
+export const isKnownStatus = (status: string): status is KnownStatus =>
+  (knownStatuses as ReadonlyArray<string>).includes(status)
+
+/** Values that Polar allows in metadata. */
+export const Metadata = Schema.Record({
+  key: Schema.String,
+  value: Schema.Union(Schema.String, Schema.Number, Schema.Boolean)
+})
+export type Metadata = typeof Metadata.Type
+
+/** A change that Polar applies at the end of the period. */
+export const PendingUpdate = Schema.Struct({
+  appliesAt: DateFromTimestamp,
+  productId: Schema.NullOr(ProductId),
+  seats: Schema.NullOr(Schema.Number),
+  units: Schema.NullOr(Schema.Number)
+})
+
+/** The buyer as Polar knows them. `externalId` is the app's user id when this project created the customer. */
+export const SubscriptionCustomer = Schema.Struct({
+  id: CustomerId,
+  externalId: Schema.NullOr(Schema.String),
+  email: Schema.NullOr(Schema.String),
+  name: Schema.NullOr(Schema.String)
+})
+
+/**
+ * A subscription. `amount` is in minor units (cents) of `currency` (lower-case ISO 4217), after discounts, for each
+ * `recurringIntervalCount` × `recurringInterval`. `null` means that Polar says there is none.
+ */
+export class Subscription extends Schema.Class<Subscription>("@kavach-polar/core/Subscription")({
+  id: SubscriptionId,
+  status: SubscriptionStatus,
+  productId: ProductId,
+  productName: Schema.NullOr(Schema.String),
+  organizationId: Schema.NullOr(Schema.String),
+  customer: SubscriptionCustomer,
+
+  amount: Schema.NullOr(Schema.Number),
+  currency: Schema.NullOr(Schema.String),
+  recurringInterval: Schema.NullOr(Schema.String),
+  recurringIntervalCount: Schema.NullOr(Schema.Number),
+  seats: Schema.NullOr(Schema.Number),
+  units: Schema.NullOr(Schema.Number),
+  discountId: Schema.NullOr(Schema.String),
+  checkoutId: Schema.NullOr(CheckoutId),
+
+  createdAt: Schema.NullOr(DateFromTimestamp),
+  modifiedAt: Schema.NullOr(DateFromTimestamp),
+  startedAt: Schema.NullOr(DateFromTimestamp),
+  currentPeriodStart: Schema.NullOr(DateFromTimestamp),
+  currentPeriodEnd: Schema.NullOr(DateFromTimestamp),
+  trialStart: Schema.NullOr(DateFromTimestamp),
+  trialEnd: Schema.NullOr(DateFromTimestamp),
+
+  /** Scheduled to end with the period, or ended so. */
+  cancelAtPeriodEnd: Schema.Boolean,
+  /** When the cancellation was asked for. */
+  canceledAt: Schema.NullOr(DateFromTimestamp),
+  cancellationReason: Schema.NullOr(Schema.String),
+  cancellationComment: Schema.NullOr(Schema.String),
+  /** The scheduled or actual end. */
+  endsAt: Schema.NullOr(DateFromTimestamp),
+  /** The actual end; set if and only if the subscription is over. */
+  endedAt: Schema.NullOr(DateFromTimestamp),
+
+  /** Since when a renewal is unpaid; grace is counted from here. */
+  pastDueAt: Schema.NullOr(DateFromTimestamp),
+  pauseAtPeriodEnd: Schema.Boolean,
+  pausedAt: Schema.NullOr(DateFromTimestamp),
+  resumesAt: Schema.NullOr(DateFromTimestamp),
+
+  pendingUpdate: Schema.NullOr(PendingUpdate),
+  metadata: Metadata,
+  customFieldData: Schema.Record({ key: Schema.String, value: Schema.Unknown })
+}) {
+  /**
+   * From fields that have been decoded one by one. The constructor would copy them twice and validate them once more, which
+   * takes many times as long as to read them.
+   */
+  static ofDecoded(fields: ConstructorParameters<typeof Subscription>[0]): Subscription {
+    return Object.assign(Object.create(Subscription.prototype), fields)
+  }
+
+  /**
+   * Whether the subscription is something the user still has: it has not ended, and its status is one under which
+   * Polar goes on with it. An unpaid, an incomplete and an unknown one are not.
+   */
+  get isLive(): boolean {
+    return this.endedAt === null && liveStatuses.has(this.status)
+  }
+
+  /** The end of the paid or trial period, in epoch milliseconds. */
+  get periodEnd(): number | null {
+    return this.currentPeriodEnd?.getTime() ?? null
+  }
+}
+
+const liveStatuses: ReadonlySet<string> = new Set<KnownStatus>(["trialing", "active", "past_due", "paused"])
+
+/** The app's own user, as far as billing needs to know them. */
+export interface User {
+  readonly id: UserId
+  readonly email: Option.Option<string>
+  readonly name: Option.Option<string>
+}
+
+/** What the app is shown of a subscription: the five documented fields. */
+export interface VisibleSubscription {
+  readonly id: string
+  readonly status: SubscriptionStatus
+  readonly productId: string
+  readonly currentPeriodEnd: Date | null
+  readonly cancelAtPeriodEnd: boolean
+}
+
+/** The five documented fields of a subscription. A change in one of them is what the app is notified of. */
+export const visible = (subscription: Subscription): VisibleSubscription => ({
+  id: subscription.id,
+  status: subscription.status,
+  productId: subscription.productId,
+  currentPeriodEnd: subscription.currentPeriodEnd,
+  cancelAtPeriodEnd: subscription.cancelAtPeriodEnd
+})

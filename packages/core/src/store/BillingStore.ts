@@ -1,0 +1,40 @@
+/** The port to storage, and its layer in memory. */
+import * as Context from "effect/Context"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type { User } from "../records/Subscription.ts"
+import type { BillingStoreService } from "./BillingStoreService.ts"
+import { makeMemoryDriver } from "./memoryDriver.ts"
+import type { StoreDriver } from "./StoreDriver.ts"
+import { storeOnDriver } from "./storeOnDriver.ts"
+
+export type {
+  BillingStoreService,
+  DeliveryQuery,
+  Job,
+  NotificationClaim,
+  ReceivedDeliveries,
+  SubscriptionPageQuery
+} from "./BillingStoreService.ts"
+
+export class BillingStore extends Context.Tag("@kavach-polar/core/BillingStore")<BillingStore, BillingStoreService>() {}
+
+/** The service on a driver, which is a handful of plain functions over rows. */
+export const make: (driver: StoreDriver) => BillingStoreService = storeOnDriver
+
+/** A store in this process's memory: for tests and trials. It passes through the same steps and encoding. */
+export const layerMemory: Layer.Layer<BillingStore> = Layer.sync(BillingStore, () => make(makeMemoryDriver()))
+
+/** As `layerMemory`, for an app with the given users. */
+export const layerMemoryWith = (users: ReadonlyArray<User>): Layer.Layer<BillingStore> =>
+  Layer.sync(BillingStore, () =>
+    make(
+      makeMemoryDriver(
+        users.map((user) => ({
+          id: user.id,
+          email: Option.getOrNull(user.email),
+          name: Option.getOrNull(user.name)
+        }))
+      )
+    )
+  )

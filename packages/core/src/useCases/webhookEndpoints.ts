@@ -1,0 +1,101 @@
+/**
+ * A look at the organization's webhook endpoints: Polar disables one after ten events that it did not take, and never
+ * delivers by itself what it has given up on (Polar docs: webhooks/delivery).
+ */
+import * as Chunk from "effect/Chunk"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { PolarClient, UndeliveredEvent, WebhookEndpoint } from "../polar/PolarClient.ts"
+import type { PolarError } from "../polar/PolarError.ts"
+import { patiently } from "../polar/patiently.ts"
+import { customerEventTypes, subscriptionEventTypes } from "../records/PolarEvent.ts"
+import type { BillingStoreService } from "../store/BillingStore.ts"
+import type { StoreError } from "../store/StoreError.ts"
+import type { EndpointReport, WebhookReport } from "./ReconcileReport.ts"
+
+interface Ports {
+  readonly client: typeof PolarClient.Service
+  readonly store: BillingStoreService
+  /** The address of this app's endpoint, as Polar has it. */
+  readonly webhookUrl: string | undefined
+}
+
+const day = 86_400_000
+
+/** How far back events are asked for again. What is older, the comparison of subscriptions has made good. */
+const horizon = 30 * day
+
+/** As many events in one go; the rest the next time. */
+const redeliveryLimit = 1000
+
+/** Where the plugin's route ends, whatever the base path before it. */
+const ownPath = "/auth/polar/webhook"
+
+export const makeWebhookCheck = ({ client, store, webhookUrl }: Ports) => {
+  const isOwn = ({ url }: WebhookEndpoint): boolean =>
+    webhookUrl === undefined ? pathOf(url).endsWith(ownPath) : hrefOf(url) === hrefOf(webhookUrl)
+
+  /** Those that the inbox does not have, or could not read. */
+  const unknown = (events: Chunk.Chunk<UndeliveredEvent>): Effect.Effect<ReadonlyArray<UndeliveredEvent>, StoreError> =>
+    Effect.map(
+      store.deliveries({ ids: Chunk.toReadonlyArray(events).map(({ id }) => id), limit: Chunk.size(events) }),
+      (recorded) => {
+        const known = new Set(recorded.filter(({ state }) => state !== "failed").map(({ id }) => id))
+        return Chunk.toReadonlyArray(events).filter(({ id }) => !known.has(id))
+      }
+    )
+
+  const undelivered = (endpoint: WebhookEndpoint, since: Date) =>
+    client.undeliveredEvents(endpoint.id, since).pipe(
+      Stream.take(redeliveryLimit),
+      Stream.grouped(100),
+      Stream.mapEffect(unknown),
+      Stream.runFold([] as ReadonlyArray<UndeliveredEvent>, (all, some) => [...all, ...some])
+    )
+
+  const check = (endpoint: WebhookEndpoint, dryRun: boolean): Effect.Effect<EndpointReport, PolarError | StoreError> =>
+    Effect.gen(function* () {
+      const { enabled, format, id, url } = endpoint
+      const own = isOwn(endpoint)
+      const wanted = [...subscriptionEventTypes, ...customerEventTypes]
+      const missingTypes = own ? wanted.filter((type) => !endpoint.events.includes(type) && !isNew(type)) : []
+      const now = yield* Clock.currentTimeMillis
+      const events = own && format === "raw" ? yield* undelivered(endpoint, new Date(now - horizon)) : []
+      // A disabled endpoint gets nothing, whatever is asked.
+      const asked = dryRun || !enabled ? [] : events
+      yield* Effect.forEach(asked, (event) => patiently(client.redeliver(event.id)), { discard: true })
+      if (own && !enabled) {
+        yield* Effect.logError(
+          `Polar has disabled the webhook endpoint ${url} after too many failures: no event arrives any more. Enable it in Polar's settings.`
+        )
+      }
+      return {
+        id,
+        url,
+        isOwn: own,
+        enabled,
+        format,
+        missingTypes,
+        undelivered: events.length,
+        redelivered: asked.length
+      }
+    })
+
+  return ({ dryRun }: { readonly dryRun: boolean }): Effect.Effect<WebhookReport, PolarError | StoreError> =>
+    Effect.gen(function* () {
+      const endpoints = yield* patiently(client.webhookEndpoints)
+      const reports = yield* Effect.forEach(endpoints, (endpoint) => check(endpoint, dryRun))
+      return { notChecked: null, endpoints: reports }
+    }).pipe(
+      // Subscriptions were compared without it, so a token that may not look here is no failure.
+      Effect.catchTag("PolarForbidden", (error) => Effect.succeed({ notChecked: error.message, endpoints: [] })),
+      Effect.withSpan("Billing.checkWebhooks")
+    )
+}
+
+/** Types that came after this API version began, so that an endpoint need not have them. */
+const isNew = (type: string): boolean => type === "subscription.migrated"
+
+const pathOf = (url: string): string => (URL.canParse(url) ? new URL(url).pathname.replace(/\/+$/, "") : "")
+const hrefOf = (url: string): string => (URL.canParse(url) ? new URL(url).href.replace(/\/+$/, "") : url)
