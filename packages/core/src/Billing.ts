@@ -16,18 +16,20 @@ import { type CustomerSession, PolarClient } from "./polar/PolarClient.ts"
 import type { PolarError } from "./polar/PolarError.ts"
 import type { Delivery, DeliveryOutcome, DeliveryState } from "./records/Delivery.ts"
 import * as DeliveryContent from "./records/deliveryContent.ts"
-import type { CustomerId, ProductId, Subscription, UserId } from "./records/Subscription.ts"
+import { type Order, type OrderStatus, orderKind } from "./records/Order.ts"
+import { type Subscription, type VisibleSubscription, visible } from "./records/Subscription.ts"
 import * as GroupCommit from "./runtime/groupCommit.ts"
 import { logDebug } from "./runtime/logDebug.ts"
 import { annotate, traced } from "./runtime/traced.ts"
-import { BillingStore } from "./store/BillingStore.ts"
+import { BillingStore, type LiveSubscription } from "./store/BillingStore.ts"
 import type { CustomerLinkedToAnotherUser, StoreError } from "./store/StoreError.ts"
-import { makeAdoption } from "./useCases/linkWaiting.ts"
+import { makeLinkWaiting } from "./useCases/linkWaiting.ts"
 import { NotificationDispatcher } from "./useCases/NotificationDispatcher.ts"
 import type { ReconcileCounts, ReconcileReport } from "./useCases/ReconcileReport.ts"
 import { makeReplay, type ReplayQuery, type ReplayReport } from "./useCases/Replay.ts"
 import { makeReconcile, type ReconcileError, type ReconcileOptions } from "./useCases/reconcile.ts"
 import { makeWebhookCheck } from "./useCases/webhookEndpoints.ts"
+import type { CustomerId, OrderId, ProductId, UserId } from "./values/ids.ts"
 import { type VerifiedDelivery, type WebhookVerificationError, WebhookVerifier } from "./WebhookVerifier.ts"
 
 export interface BillingOptions {
@@ -51,6 +53,12 @@ export class NotAnEvent extends Schema.TaggedError<NotAnEvent>()("NotAnEvent", {
   }
 }
 
+/** Which of a user's orders; every condition given must hold. */
+export interface OrderQuery {
+  readonly status?: OrderStatus | undefined
+  readonly productId?: string | undefined
+}
+
 export interface BillingService {
   /** Creates or upgrades the store's tables, and takes up notifications that an earlier run left. Call it at start. */
   readonly start: Effect.Effect<void, StoreError>
@@ -71,11 +79,22 @@ export interface BillingService {
     options?: { readonly returnUrl?: string | undefined }
   ) => Effect.Effect<CustomerSession, PolarError | StoreError>
 
+  /** The user's current subscription as the app is shown it, if one is live: cheaper than all of its fields. */
+  readonly currentSubscription: (userId: UserId) => Effect.Effect<Option.Option<VisibleSubscription>, StoreError>
+
   /** The user's current subscription, if one is live. */
   readonly getSubscription: (userId: UserId) => Effect.Effect<Option.Option<Subscription>, StoreError>
 
   /** All subscriptions the user ever had, the newest first. */
   readonly listSubscriptions: (userId: UserId) => Effect.Effect<ReadonlyArray<Subscription>, StoreError>
+
+  /** Orders: what users paid for, or are to pay. */
+  readonly orders: {
+    /** The user's orders, the newest first. */
+    readonly list: (userId: UserId, query?: OrderQuery) => Effect.Effect<ReadonlyArray<Order>, StoreError>
+    /** One order, whosever it is. */
+    readonly get: (orderId: OrderId) => Effect.Effect<Option.Option<Order>, StoreError>
+  }
 
   /** Whether the user's current subscription gives access, and why: now, or `at` another time. */
   readonly access: (
@@ -170,10 +189,16 @@ const make = (options: BillingOptions = {}) =>
     const replay = makeReplay({ store, dispatcher, policy, organizationId })
     const checkWebhooks = makeWebhookCheck({ client, store, webhookUrl })
     const reconciliation = makeReconcile({ client, store, dispatcher, checkWebhooks, policy, organizationId })
-    const linkWaiting = makeAdoption({ store, dispatcher, policy })
+    const linkWaiting = makeLinkWaiting({ store, dispatcher, policy })
 
     const current = (userId: UserId) =>
       Effect.map(store.subscriptionsOf(userId, "live"), (subscriptions) => AccessPolicy.current(policy, subscriptions))
+
+    const currentOfLive = (userId: UserId) =>
+      Effect.map(
+        store.liveSubscriptionsOf(userId),
+        (live) => AccessPolicy.current(policy, live.map(candidateOf))?.subscription
+      )
 
     const apply = yield* GroupCommit.make({
       commit: (deliveries: Arr.NonEmptyReadonlyArray<Delivery>) =>
@@ -224,6 +249,23 @@ const make = (options: BillingOptions = {}) =>
         )
       }),
 
+      currentSubscription: (userId) =>
+        Effect.map(currentOfLive(userId), (subscription) =>
+          subscription === undefined ? Option.none() : Option.some(visible(subscription))
+        ).pipe(traced("Billing.currentSubscription")),
+
+      orders: {
+        list: Effect.fn("Billing.orders.list")(function* (userId, query) {
+          return [...(yield* store.recordsOf(orderKind, userId, query))].sort(newestFirst)
+        }),
+        get: Effect.fn("Billing.orders.get")((orderId) =>
+          Effect.map(
+            store.record(orderKind, orderId),
+            Option.map(({ value }) => value)
+          )
+        )
+      },
+
       getSubscription: (userId) =>
         Effect.map(current(userId), Option.fromNullable).pipe(traced("Billing.getSubscription")),
 
@@ -233,7 +275,7 @@ const make = (options: BillingOptions = {}) =>
       }),
 
       access: (userId, { at } = {}) =>
-        Effect.zipWith(current(userId), Clock.currentTimeMillis, (subscription, now) =>
+        Effect.zipWith(currentOfLive(userId), Clock.currentTimeMillis, (subscription, now) =>
           subscription === undefined
             ? AccessPolicy.noSubscription
             : AccessPolicy.decide(policy, subscription, at ?? new Date(now))
@@ -274,5 +316,13 @@ export const layer = (
 ): Layer.Layer<Billing, never, BillingStore | PolarClient | WebhookVerifier | NotificationDispatcher> =>
   Layer.scoped(Billing, make(options))
 
-const newestFirst = (a: Subscription, b: Subscription): number =>
+const newestFirst = <A extends { readonly id: string; readonly createdAt: Date | null }>(a: A, b: A): number =>
   (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0) || (a.id < b.id ? -1 : 1)
+
+const candidateOf = (subscription: LiveSubscription) => ({
+  id: subscription.id,
+  status: subscription.status,
+  isLive: true,
+  periodEnd: subscription.currentPeriodEnd?.getTime() ?? null,
+  subscription
+})

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Metadata, UserId } from "@kavach-polar/core/Subscription"
 import { FastCheck, Schema } from "effect"
-import { isMetadataValue, isUserId } from "../src/values/plainValue.ts"
+import { isMetadataValue, isUserId } from "../src/values/ids.ts"
 
 const special = FastCheck.constantFrom<unknown>(
   "",

@@ -6,8 +6,11 @@
  */
 import type * as Arr from "effect/Array"
 import * as Either from "effect/Either"
+import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
+import type { Kind } from "../records/Kind.ts"
 import { PolarCustomer, PolarSubscription } from "../records/PolarObjects.ts"
+import type { RecordReport } from "../records/RecordReport.ts"
 import {
   CheckoutId,
   CustomerId,
@@ -16,8 +19,9 @@ import {
   SubscriptionId,
   SubscriptionStatus
 } from "../records/Subscription.ts"
-import type { SubscriptionSnapshot } from "../rules/reconciliation.ts"
+import type { Snapshot } from "../rules/reconciliation.ts"
 import { DateFromTimestamp } from "../values/Timestamp.ts"
+import { informative, nullable, renamed } from "../values/wire.ts"
 
 /**
  * A checkout to create. The buyer chooses among `products`, of which the first is preselected.
@@ -56,18 +60,6 @@ export interface CreateCheckout {
   /** True unless given. */
   readonly allowTrial?: boolean | undefined
 }
-
-const renamed = <A, I>(key: string, schema: Schema.Schema<A, I>) =>
-  Schema.propertySignature(schema).pipe(Schema.fromKey(key))
-
-const nullable = <A, I>(key: string, schema: Schema.Schema<A, I>) =>
-  Schema.optionalWith(Schema.NullOr(schema), { default: () => null }).pipe(Schema.fromKey(key))
-
-/** For what is only shown: anything that is not an `A` reads as `null`. */
-const informative = <A, I>(key: string, schema: Schema.Schema<A, I>) =>
-  Schema.optionalWith(Schema.NullOr(schema).annotations({ decodingFallback: () => Either.right(null) }), {
-    default: () => null
-  }).pipe(Schema.fromKey(key))
 
 const WebUrl = Schema.String.pipe(Schema.pattern(/^https?:\/\//))
 
@@ -170,12 +162,29 @@ export const statusesOf = (active: boolean): ReadonlyArray<string> =>
 const page = <A, I>(item: Schema.Schema<A, I>) =>
   Schema.Struct({ items: Schema.Array(item), pagination: Schema.Struct({ max_page: Schema.Number }) })
 
+/** One object of a kind, as the API gives it. */
+export const reported = <A>(kind: Kind<A>): Schema.Schema<RecordReport, unknown> =>
+  Schema.transformOrFail(Schema.Unknown, Schema.Any as Schema.Schema<RecordReport>, {
+    strict: true,
+    decode: (object) => Either.mapLeft(kind.read(object), ({ issue }) => issue),
+    encode: (report, _options, ast) => Either.left(new ParseResult.Forbidden(ast, report, "reports are only read"))
+  })
+
+export const reportPage = <A>(kind: Kind<A>) => page(reported(kind))
+
+/** Which records of one kind to list; every condition given must hold. */
+export interface RecordFilter {
+  readonly customerId?: string | undefined
+  /** Whose metadata names this user: the key `kavach_user_id`. Only of kinds that Polar can list so. */
+  readonly metadataUserId?: string | undefined
+}
+
 export const SubscriptionPage = page(PolarSubscription)
 export const CustomerPage = page(PolarCustomer)
 
-/** One page of a list of subscriptions. Pages count from 1. */
+/** One page of a list of records. Pages count from 1. */
 export interface SnapshotPage {
-  readonly snapshots: ReadonlyArray<SubscriptionSnapshot>
+  readonly snapshots: ReadonlyArray<Snapshot>
   readonly isLast: boolean
 }
 

@@ -10,17 +10,12 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import {
-  changedAt,
-  metadataUserId,
-  PolarCustomer,
-  PolarSubscription,
-  toSubscription,
-  userIdMetadataKey
-} from "../records/PolarObjects.ts"
+import type { Kind } from "../records/Kind.ts"
+import { PolarCustomer, toSubscription, userIdMetadataKey } from "../records/PolarObjects.ts"
 import type { Subscription, SubscriptionId } from "../records/Subscription.ts"
-import type { SubscriptionSnapshot } from "../rules/reconciliation.ts"
-import { type EpochMicros, fromMillis } from "../values/Timestamp.ts"
+import { subscriptionKind } from "../records/subscriptionKind.ts"
+import type { Snapshot } from "../rules/reconciliation.ts"
+import { fromMillis } from "../values/Timestamp.ts"
 import { createOrGetCustomer, refuseTrimmed } from "./createOrGetCustomer.ts"
 import {
   CheckoutSession,
@@ -36,6 +31,9 @@ import {
   type FailedDelivery,
   FailedDeliveryPage,
   PolarCustomerState,
+  type RecordFilter,
+  reported,
+  reportPage,
   type SnapshotPage,
   type SubscriptionFilter,
   SubscriptionPage,
@@ -57,6 +55,7 @@ export type {
   CustomerSession,
   CustomerState,
   GrantedBenefit,
+  RecordFilter,
   SnapshotPage,
   SubscriptionFilter,
   UndeliveredEvent,
@@ -102,13 +101,17 @@ export class PolarClient extends Context.Tag("@kavach-polar/core/PolarClient")<
     readonly listSubscriptions: (filter: SubscriptionFilter) => Stream.Stream<Subscription, PolarError>
 
     /**
-     * One page of the same list, with what it takes to compare it with what is stored: for work that goes on where it
-     * was left.
+     * One page of the records of a kind, the oldest first, with what it takes to compare them with what is stored: for
+     * work that goes on where it was left.
      */
-    readonly subscriptionPage: (filter: SubscriptionFilter, page: number) => Effect.Effect<SnapshotPage, PolarError>
+    readonly recordPage: (
+      kind: Kind<unknown>,
+      filter: RecordFilter,
+      page: number
+    ) => Effect.Effect<SnapshotPage, PolarError>
 
     /** The subscription with this id; `None` if Polar has none, or the token may not see it. */
-    readonly getSubscription: (id: SubscriptionId) => Effect.Effect<Option.Option<SubscriptionSnapshot>, PolarError>
+    readonly getSubscription: (id: SubscriptionId) => Effect.Effect<Option.Option<Snapshot>, PolarError>
 
     /** All webhook endpoints of the organization. */
     readonly webhookEndpoints: Effect.Effect<ReadonlyArray<WebhookEndpoint>, PolarError>
@@ -269,10 +272,26 @@ export const make = Effect.fnUntraced(function* (
         Stream.withSpan("PolarClient.listSubscriptions")
       ),
 
-    subscriptionPage: Effect.fn("PolarClient.subscriptionPage")(function* (filter: SubscriptionFilter, page: number) {
+    recordPage: Effect.fn("PolarClient.recordPage")(function* (
+      kind: Kind<unknown>,
+      filter: RecordFilter,
+      page: number
+    ) {
       const fetchedAt = fromMillis(yield* Clock.currentTimeMillis)
-      const { isLast, items } = yield* onePage(subscriptionList(filter), SubscriptionPage, page)
-      return { snapshots: items.map(snapshotOf(fetchedAt)), isLast }
+      const { isLast, items } = yield* onePage(
+        {
+          operation: `list ${kind.name}s`,
+          path: kind.list.path,
+          query: [
+            ...parameter("customer_id", filter.customerId),
+            ...parameter(`metadata[${userIdMetadataKey}]`, filter.metadataUserId),
+            ["sorting", kind.list.sorting]
+          ]
+        },
+        reportPage(kind),
+        page
+      )
+      return { snapshots: items.map((report) => ({ report, fetchedAt })), isLast }
     }),
 
     getSubscription: Effect.fn("PolarClient.getSubscription")(function* (id: SubscriptionId) {
@@ -284,9 +303,9 @@ export const make = Effect.fnUntraced(function* (
           path: `/v1/subscriptions/${encodeURIComponent(id)}`,
           template: "/v1/subscriptions/{id}"
         },
-        PolarSubscription
+        reported(subscriptionKind)
       ).pipe(
-        Effect.map((subscription) => Option.some(snapshotOf(fetchedAt)(subscription))),
+        Effect.map((report) => Option.some({ report, fetchedAt })),
         Effect.catchTag("PolarNotFound", () => Effect.succeedNone),
         // Of an id that is not of Polar's form it does not say that there is none, but that it is not one.
         Effect.catchIf(
@@ -383,7 +402,7 @@ export const layerDisabled = (reason: string): Layer.Layer<PolarClient> => {
     createOrGetCustomer: fail("create customer"),
     getCustomerState: fail("get customer state"),
     listSubscriptions: () => Stream.fail(new PolarNotConfigured({ operation: "list subscriptions", reason })),
-    subscriptionPage: fail("list subscriptions"),
+    recordPage: (kind) => fail(`list ${kind.name}s`)(),
     getSubscription: fail("get subscription"),
     webhookEndpoints: Effect.suspend(fail("list webhook endpoints")),
     undeliveredEvents: () => Stream.fail(new PolarNotConfigured({ operation: "list webhook deliveries", reason })),
@@ -417,15 +436,6 @@ const subscriptionList = (filter: SubscriptionFilter): ListRequest => ({
     ["sorting", "started_at"]
   ]
 })
-
-const snapshotOf =
-  (fetchedAt: EpochMicros) =>
-  (polar: PolarSubscription): SubscriptionSnapshot => ({
-    subscription: toSubscription(polar),
-    metadataUserId: metadataUserId(polar),
-    changedAt: changedAt(polar),
-    fetchedAt
-  })
 
 /** Given up on, and still there to be sent. */
 const isUndelivered = (event: FailedDelivery["webhook_event"]): boolean =>

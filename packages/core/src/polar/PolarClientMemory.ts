@@ -2,15 +2,18 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
-import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import type { Kind } from "../records/Kind.ts"
 import { type PolarCustomer, userIdMetadataKey } from "../records/PolarObjects.ts"
-import { CheckoutId, CustomerId, type Subscription, type SubscriptionId, UserId } from "../records/Subscription.ts"
-import type { SubscriptionSnapshot } from "../rules/reconciliation.ts"
-import { type EpochMicros, fromMillis } from "../values/Timestamp.ts"
+import type { RecordReport } from "../records/RecordReport.ts"
+import { CheckoutId, CustomerId, type Subscription, type SubscriptionId } from "../records/Subscription.ts"
+import { reportOf } from "../records/subscriptionKind.ts"
+import type { Snapshot } from "../rules/reconciliation.ts"
+import { fromMillis } from "../values/Timestamp.ts"
 import { createOrGetCustomer, refuseTrimmed } from "./createOrGetCustomer.ts"
 import {
   type ActiveSubscription,
@@ -20,6 +23,7 @@ import {
   type CustomerReference,
   type CustomerSession,
   type CustomerState,
+  type RecordFilter,
   type SnapshotPage,
   type SubscriptionFilter,
   statusesOf,
@@ -40,6 +44,8 @@ export class MemoryPolar extends Context.Tag("@kavach-polar/core/MemoryPolar")<
   {
     /** Makes a subscription be there as given, in place of one with the same id; its customer too, if it is unknown. */
     readonly putSubscription: (subscription: Subscription) => Effect.Effect<void>
+    /** Makes an object of another kind be there, as Polar's API would give it. Dies if that kind cannot read it. */
+    readonly putRecord: (kind: Kind<unknown>, object: unknown) => Effect.Effect<void>
     /** All customers, the oldest first. */
     readonly customers: Effect.Effect<ReadonlyArray<PolarCustomer>>
     /** All checkouts opened, the oldest first. */
@@ -64,6 +70,7 @@ const pageSize = 100
 export const make = Effect.sync(() => {
   const customers = new Map<string, PolarCustomer>()
   const subscriptions = new Map<string, Subscription>()
+  const others = new Map<string, Map<string, RecordReport>>()
   const checkouts: Array<MemoryCheckout> = []
   const failures: Array<PolarError> = []
   let endpoints: ReadonlyArray<WebhookEndpoint> = []
@@ -174,6 +181,15 @@ export const make = Effect.sync(() => {
       .sort((one, other) => (one.startedAt?.getTime() ?? 0) - (other.startedAt?.getTime() ?? 0))
   }
 
+  const othersOf = (kind: Kind<unknown>, { customerId, metadataUserId }: RecordFilter) =>
+    [...(others.get(kind.name)?.values() ?? [])]
+      .filter(
+        (report) =>
+          (customerId === undefined || report.customer.id === customerId) &&
+          (metadataUserId === undefined || report.metadataUserId === metadataUserId)
+      )
+      .sort((one, other) => (one.changedAt ?? 0) - (other.changedAt ?? 0))
+
   const getCustomerState = (id: string): Effect.Effect<Option.Option<CustomerState>, PolarError> =>
     answer(
       Effect.sync(() =>
@@ -193,21 +209,26 @@ export const make = Effect.sync(() => {
     getCustomerState,
     listSubscriptions: (filter: SubscriptionFilter): Stream.Stream<Subscription, PolarError> =>
       Stream.fromIterableEffect(answer(Effect.sync(() => matching(filter)))),
-    subscriptionPage: (filter: SubscriptionFilter, page: number): Effect.Effect<SnapshotPage, PolarError> =>
+    recordPage: (kind: Kind<unknown>, filter: RecordFilter, page: number): Effect.Effect<SnapshotPage, PolarError> =>
       answer(
         Effect.gen(function* () {
           const fetchedAt = fromMillis(yield* Clock.currentTimeMillis)
-          const all = matching(filter)
+          const all = kind.name === "subscription" ? matching(filter).map(subscriptionReport) : othersOf(kind, filter)
           return {
-            snapshots: all.slice((page - 1) * pageSize, page * pageSize).map(snapshotOf(fetchedAt)),
+            snapshots: all
+              .slice((page - 1) * pageSize, page * pageSize)
+              .map((report): Snapshot => ({ report, fetchedAt })),
             isLast: page * pageSize >= all.length
           }
         })
       ),
-    getSubscription: (id: SubscriptionId): Effect.Effect<Option.Option<SubscriptionSnapshot>, PolarError> =>
+    getSubscription: (id: SubscriptionId): Effect.Effect<Option.Option<Snapshot>, PolarError> =>
       answer(
         Effect.map(Clock.currentTimeMillis, (now) =>
-          Option.map(Option.fromNullable(subscriptions.get(id)), snapshotOf(fromMillis(now)))
+          Option.map(
+            Option.fromNullable(subscriptions.get(id)),
+            (found): Snapshot => ({ report: subscriptionReport(found), fetchedAt: fromMillis(now) })
+          )
         )
       ),
     webhookEndpoints: answer(Effect.sync(() => endpoints)),
@@ -227,6 +248,15 @@ export const make = Effect.sync(() => {
           customers.set(id, { id, external_id: externalId, email, name, organization_id: null, deleted_at: null })
         }
       }),
+    putRecord: (kind, object) =>
+      Either.match(kind.read(object), {
+        onLeft: (error) => Effect.die(error),
+        onRight: (report) =>
+          Effect.sync(() => {
+            const known = others.get(kind.name) ?? new Map<string, RecordReport>()
+            others.set(kind.name, known.set(report.id, report))
+          })
+      }),
     customers: Effect.sync(() => [...customers.values()]),
     checkouts: Effect.sync(() => [...checkouts]),
     setWebhookEndpoints: (given) =>
@@ -241,20 +271,10 @@ export const make = Effect.sync(() => {
   return { client, polar }
 })
 
-const isUserId = Schema.is(UserId)
-
-const snapshotOf =
-  (fetchedAt: EpochMicros) =>
-  (subscription: Subscription): SubscriptionSnapshot => {
-    const metadataUserId = subscription.metadata[userIdMetadataKey]
-    const changedAt = subscription.modifiedAt ?? subscription.createdAt
-    return {
-      subscription,
-      metadataUserId: isUserId(metadataUserId) ? metadataUserId : null,
-      changedAt: changedAt === null ? null : fromMillis(changedAt.getTime()),
-      fetchedAt
-    }
-  }
+const subscriptionReport = (subscription: Subscription): RecordReport => {
+  const changedAt = subscription.modifiedAt ?? subscription.createdAt
+  return reportOf(subscription, changedAt === null ? null : fromMillis(changedAt.getTime()))
+}
 
 const ruleBroken = (operation: string, issues: ReadonlyArray<PolarIssue>) =>
   new PolarRejected({ operation, status: 422, code: "PolarRequestValidationError", detail: null, issues })

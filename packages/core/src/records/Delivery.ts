@@ -1,15 +1,15 @@
 /** Deliveries: the HTTP requests that carry Polar's events, and what became of each. */
 
+import type { UserId } from "../values/ids.ts"
 import type { EpochMicros } from "../values/Timestamp.ts"
 import type { PolarEvent, UnreadableEvent } from "./PolarEvent.ts"
-import type { UserId } from "./Subscription.ts"
 
 /**
  * What became of a delivery.
  *
  * - `applied`: what it says is in the store.
  * - `stale`: something newer was known; nothing changed.
- * - `ignored`: nothing of it is kept here (an order, an unknown type, another organization).
+ * - `ignored`: nothing of it is kept here (an unknown type, another organization).
  * - `unlinked`: what it says is kept, but no user is known for it yet.
  * - `failed`: it could not be read; it runs again when it is delivered or replayed again.
  */
@@ -55,7 +55,9 @@ export interface RecordedDelivery {
   readonly eventAt: EpochMicros | null
   readonly receivedAt: Date
   readonly customerId: string | null
-  readonly subscriptionId: string | null
+  /** The record that it is about; both `null` where it is about none. */
+  readonly recordKind: string | null
+  readonly recordId: string | null
   readonly userId: UserId | null
   /** How often it has run. */
   readonly attempts: number

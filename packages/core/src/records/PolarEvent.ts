@@ -3,26 +3,12 @@ import * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import * as PlainObject from "../values/plainObject.ts"
-import { type EpochMicros, EpochMicrosFromString, toMillis } from "../values/Timestamp.ts"
-import { metadataUserId, PolarCustomer, readSubscription, toSubscription } from "./PolarObjects.ts"
-import type { Subscription, UserId } from "./Subscription.ts"
+import { type EpochMicros, EpochMicrosFromString } from "../values/Timestamp.ts"
+import { kindOfEvent } from "./kinds.ts"
+import { PolarCustomer } from "./PolarObjects.ts"
+import type { RecordReport } from "./RecordReport.ts"
 
 export { userIdMetadataKey } from "./PolarObjects.ts"
-
-/** Event types whose `data` is a subscription (Polar docs: webhooks/events; `migrated` since Polar's SDK 1.0). */
-export const subscriptionEventTypes: ReadonlySet<string> = new Set([
-  "subscription.created",
-  "subscription.active",
-  "subscription.updated",
-  "subscription.canceled",
-  "subscription.uncanceled",
-  "subscription.cycled",
-  "subscription.past_due",
-  "subscription.paused",
-  "subscription.resumed",
-  "subscription.revoked",
-  "subscription.migrated"
-])
 
 /** Event types whose `data` is a customer, or starts with a customer's fields. */
 export const customerEventTypes: ReadonlySet<string> = new Set([
@@ -32,14 +18,12 @@ export const customerEventTypes: ReadonlySet<string> = new Set([
   "customer.state_changed"
 ])
 
-/** A subscription is now as the event says. */
-export interface SubscriptionEvent {
-  readonly _tag: "SubscriptionEvent"
+/** One of the objects that are kept is now as the event says. */
+export interface RecordEvent {
+  readonly _tag: "RecordEvent"
   readonly type: string
   readonly at: EpochMicros
-  readonly subscription: Subscription
-  /** The user that the checkout's metadata names. A claim, not a proof: see `WriteSubscription.identify`. */
-  readonly metadataUserId: UserId | null
+  readonly report: RecordReport
 }
 
 /** A customer is now as the event says. */
@@ -58,7 +42,7 @@ export interface OtherEvent {
   readonly organizationId: string | null
 }
 
-export type PolarEvent = SubscriptionEvent | CustomerEvent | OtherEvent
+export type PolarEvent = RecordEvent | CustomerEvent | OtherEvent
 
 /** The body is no event, or one of a known type whose data cannot be read. `problem` names the place, not the values. */
 export interface UnreadableEvent {
@@ -109,16 +93,11 @@ export const parse = (body: string): Either.Either<PolarEvent, UnreadableEvent> 
     return Either.left(unreadable(false, describe(envelope.left)))
   }
   const { type, timestamp: at, data } = envelope.right
-  if (subscriptionEventTypes.has(type)) {
-    return Either.mapBoth(readSubscription(data), {
+  const kind = kindOfEvent(type)
+  if (kind !== undefined) {
+    return Either.mapBoth(kind.read(data, { type, at }), {
       onLeft: (error) => unreadable(true, describe(error), type, at),
-      onRight: (polar): PolarEvent => ({
-        _tag: "SubscriptionEvent",
-        type,
-        at,
-        subscription: toSubscription(polar, type === "subscription.revoked" ? new Date(toMillis(at)) : null),
-        metadataUserId: metadataUserId(polar)
-      })
+      onRight: (report): PolarEvent => ({ _tag: "RecordEvent", type, at, report })
     })
   }
   if (customerEventTypes.has(type)) {
@@ -133,8 +112,8 @@ export const parse = (body: string): Either.Either<PolarEvent, UnreadableEvent> 
 /** The organization that an event belongs to, or `null` where it does not say. */
 export const organizationId = (event: PolarEvent): string | null => {
   switch (event._tag) {
-    case "SubscriptionEvent":
-      return event.subscription.organizationId
+    case "RecordEvent":
+      return event.report.organizationId
     case "CustomerEvent":
       return event.customer.organization_id
     case "OtherEvent":

@@ -7,8 +7,8 @@
 import * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
+import { isMetadataValue, isUserId, text } from "../values/ids.ts"
 import * as PlainObject from "../values/plainObject.ts"
-import { isMetadataValue, isUserId } from "../values/plainValue.ts"
 import { DateFromTimestamp, type EpochMicros, EpochMicrosFromString, toMillis } from "../values/Timestamp.ts"
 import {
   CheckoutId,
@@ -18,7 +18,6 @@ import {
   Subscription,
   SubscriptionId,
   SubscriptionStatus,
-  text,
   type UserId
 } from "./Subscription.ts"
 
@@ -166,10 +165,22 @@ const plainSubscription = (data: PlainObject.PlainObject): PolarSubscription =>
 /** The key under which a checkout's metadata carries the app's user id; Polar copies it to the subscription. */
 export const userIdMetadataKey = "kavach_user_id"
 
-/** The user that the checkout's metadata names. A claim, not a proof: see `WriteSubscription.identify`. */
-export const metadataUserId = ({ metadata }: PolarSubscription): UserId | null => {
+/** The user that metadata names. A claim, not a proof: see `rules/identity.ts`. */
+export const userIdIn = (metadata: Readonly<Record<string, unknown>> | null): UserId | null => {
   const value = metadata?.[userIdMetadataKey]
   return isUserId(value) ? value : null
+}
+
+/** The same in what is stored of any record: every kind keeps Polar's `metadata` under that key. */
+export const userIdInStored = (data: string): UserId | null => {
+  let stored: unknown
+  try {
+    stored = JSON.parse(data)
+  } catch {
+    return null
+  }
+  const metadata = typeof stored === "object" && stored !== null ? Reflect.get(stored, "metadata") : null
+  return typeof metadata === "object" && metadata !== null ? userIdIn({ ...metadata }) : null
 }
 
 const metadataOf = (values: Readonly<Record<string, unknown>>): Metadata =>

@@ -3,42 +3,21 @@
  *
  * Source of the fields and their meaning: Polar's API reference, object `Subscription`.
  */
-import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { CheckoutId, CustomerId, Metadata, ProductId, SubscriptionId, text } from "../values/ids.ts"
 import { DateFromTimestamp } from "../values/Timestamp.ts"
 
-// NUL, which PostgreSQL refuses, and halves of surrogate pairs, which no UTF-8 holds.
-const unstorable = /\0|\p{Surrogate}/u
-
-/** Text that every database can keep and compare: not empty, and bounded. */
-export const text = (maxLength: number) =>
-  Schema.NonEmptyString.pipe(
-    Schema.maxLength(maxLength),
-    Schema.filter((value) => !unstorable.test(value))
-  )
-
-/**
- * The id that the app gives its user: text of up to 255 characters that neither starts nor ends with white space, which
- * Polar would trim. Polar knows it as the customer's `external_id`.
- */
-export const UserId = text(255).pipe(Schema.trimmed(), Schema.brand("UserId"))
-export type UserId = typeof UserId.Type
-
-/** Polar's id of a customer (a UUID; kept as text, because ids are compared and never computed with). */
-export const CustomerId = text(64).pipe(Schema.brand("CustomerId"))
-export type CustomerId = typeof CustomerId.Type
-
-/** Polar's id of a subscription. */
-export const SubscriptionId = text(64).pipe(Schema.brand("SubscriptionId"))
-export type SubscriptionId = typeof SubscriptionId.Type
-
-/** Polar's id of a product. */
-export const ProductId = text(64).pipe(Schema.brand("ProductId"))
-export type ProductId = typeof ProductId.Type
-
-/** Polar's id of a checkout session. */
-export const CheckoutId = text(64).pipe(Schema.brand("CheckoutId"))
-export type CheckoutId = typeof CheckoutId.Type
+export {
+  CheckoutId,
+  CustomerId,
+  Metadata,
+  OrderId,
+  ProductId,
+  RefundId,
+  SubscriptionId,
+  type User,
+  UserId
+} from "../values/ids.ts"
 
 /** The statuses that Polar documents. */
 export const knownStatuses = [
@@ -62,13 +41,6 @@ export const SubscriptionStatus: Schema.Schema<SubscriptionStatus, string> = tex
 
 export const isKnownStatus = (status: string): status is KnownStatus =>
   (knownStatuses as ReadonlyArray<string>).includes(status)
-
-/** Values that Polar allows in metadata. */
-export const Metadata = Schema.Record({
-  key: Schema.String,
-  value: Schema.Union(Schema.String, Schema.Number, Schema.Boolean)
-})
-export type Metadata = typeof Metadata.Type
 
 /** A change that Polar applies at the end of the period. */
 export const PendingUpdate = Schema.Struct({
@@ -160,13 +132,6 @@ export class Subscription extends Schema.Class<Subscription>("@kavach-polar/core
 
 const liveStatuses: ReadonlySet<string> = new Set<KnownStatus>(["trialing", "active", "past_due", "paused"])
 
-/** The app's own user, as far as billing needs to know them. */
-export interface User {
-  readonly id: UserId
-  readonly email: Option.Option<string>
-  readonly name: Option.Option<string>
-}
-
 /** What the app is shown of a subscription: the five documented fields. */
 export interface VisibleSubscription {
   readonly id: string
@@ -177,7 +142,7 @@ export interface VisibleSubscription {
 }
 
 /** The five documented fields of a subscription. A change in one of them is what the app is notified of. */
-export const visible = (subscription: Subscription): VisibleSubscription => ({
+export const visible = (subscription: VisibleSubscription): VisibleSubscription => ({
   id: subscription.id,
   status: subscription.status,
   productId: subscription.productId,

@@ -5,6 +5,7 @@
  * reads them back unchanged, in whatever column types suit people who read the tables with SQL.
  */
 import type { DeliveryState } from "./Delivery.ts"
+import type { RecordColumns } from "./RecordReport.ts"
 
 /** One of Polar's deliveries. Key: `id`. */
 export interface DeliveryRow {
@@ -15,7 +16,9 @@ export interface DeliveryRow {
   readonly receivedAt: number
   readonly updatedAt: number
   readonly customerId: string | null
-  readonly subscriptionId: string | null
+  /** The record that it is about; both `null` where it is about none. */
+  readonly recordKind: string | null
+  readonly recordId: string | null
   readonly userId: string | null
   readonly attempts: number
   readonly lastError: string | null
@@ -23,33 +26,34 @@ export interface DeliveryRow {
 }
 
 /** What is needed of a recorded delivery to decide about it. */
-export type DeliveryFact = Pick<DeliveryRow, "id" | "state" | "attempts" | "customerId" | "subscriptionId" | "userId">
+export type DeliveryFact = Pick<
+  DeliveryRow,
+  "id" | "state" | "attempts" | "customerId" | "recordKind" | "recordId" | "userId"
+>
 
-/** The newest known state of a subscription. Key: `id`. */
-export interface SubscriptionRow {
+/** The newest known state of one of Polar's objects. Key: `kind` and `id`. */
+export interface RecordRow extends RecordColumns {
+  readonly kind: string
   readonly id: string
+  /** `null` while it is unlinked: nobody is known yet whose it is. */
   readonly userId: string | null
-  readonly customerId: string
-  readonly organizationId: string | null
-  readonly productId: string
-  readonly status: string
-  readonly live: boolean
-  readonly currentPeriodEnd: number | null
-  readonly cancelAtPeriodEnd: boolean
+  readonly customerId: string | null
+  /** Epoch microseconds. */
   readonly eventAt: number
   readonly precedence: number
   /** The delivery that brought this state. */
   readonly deliveryId: string
   readonly updatedAt: number
-  /** The whole subscription, as JSON. */
-  readonly data: string
 }
 
-/** What is needed of a stored subscription to show it. */
-export type StoredSubscription = Pick<SubscriptionRow, "id" | "data">
+/** What is needed of a stored record to decide about it. */
+export type RecordFact = Omit<RecordRow, "data">
 
-/** What is needed of a stored subscription to decide about it. */
-export type SubscriptionFact = Omit<SubscriptionRow, "data">
+/** What is needed of a stored record to show it. */
+export type StoredRecord = Pick<RecordRow, "kind" | "id" | "data">
+
+/** What is needed of a live subscription to decide about access, and to show it. */
+export type LiveSubscriptionRow = Pick<RecordRow, "id" | "status" | "productId" | "summary">
 
 /** Whose customer it is. Key: `customerId`; a user may have several. */
 export interface LinkRow {
@@ -73,13 +77,14 @@ export interface CheckoutRow {
 
 /** A queued call of the app's callback. Key: `id`. */
 export interface NotificationRow {
-  /** Made of the subscription and the version it tells of, so that one change is never queued twice. */
+  /** Made of the record and the version it tells of, so that one change is never queued twice. */
   readonly id: string
-  readonly subscriptionId: string
+  /** What is told in order: the id of the record. */
+  readonly subject: string
   readonly userId: string
   readonly eventAt: number
   readonly precedence: number
-  /** The five visible fields, as JSON. */
+  /** What the app is given, as JSON. */
   readonly payload: string
   readonly createdAt: number
 }

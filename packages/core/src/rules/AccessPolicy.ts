@@ -38,8 +38,15 @@ export const defaultPolicy: AccessPolicy = {
   gracePeriod: Duration.days(7)
 }
 
+/** What of a subscription decides about access. */
+export interface AccessFacts
+  extends Pick<
+    Subscription,
+    "status" | "endedAt" | "cancelAtPeriodEnd" | "endsAt" | "currentPeriodEnd" | "pastDueAt"
+  > {}
+
 /** The access that a subscription gives at `now`. */
-export const decide = (policy: AccessPolicy, subscription: Subscription, now: Date): Access => {
+export const decide = (policy: AccessPolicy, subscription: AccessFacts, now: Date): Access => {
   const { status } = subscription
   if (subscription.endedAt !== null) {
     return denied(`The subscription ended on ${subscription.endedAt.toISOString()}.`)

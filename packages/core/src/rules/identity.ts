@@ -1,75 +1,41 @@
-/** What an event of a subscription and one that was read from the API have in common: whose it is, and its row. */
+/** Whose is a record? The rule that decides ownership, for every kind, here and nowhere else. */
+import { isUserId, type UserId } from "../values/ids.ts"
 
-import type { SubscriptionFact, SubscriptionRow } from "../records/rows.ts"
-import type { Subscription, UserId } from "../records/Subscription.ts"
-import { encodeSubscription } from "../records/storedJson.ts"
-import type { StoreLedger } from "../steps/workingCopy.ts"
-import { isUserId } from "../values/plainValue.ts"
-import type { EpochMicros } from "../values/Timestamp.ts"
-import type { SubscriptionVersion } from "./order.ts"
-
-/** A subscription as Polar says it is, and the user whom its checkout's metadata names. */
-export interface SubscriptionReport {
-  readonly subscription: Subscription
-  readonly metadataUserId: UserId | null
+/** All that can say whose a record is, the strongest first. */
+export interface Evidence {
+  /** The user it already belongs to. */
+  readonly owner: string | null
+  /** The user for whom this app made the checkout that it came from. */
+  readonly checkoutUser: string | null
+  /** The owner of what it hangs on: of a refund its order, of an order its subscription. */
+  readonly parentOwner: string | null
+  /** The user to whom its customer is linked. */
+  readonly linkedUser: string | null
+  /** The user that the customer's external id names. It links the customer, too. */
+  readonly externalUser: UserId | null
+  /** The user that its metadata names. */
+  readonly metadataUser: UserId | null
 }
 
 /**
- * Whose subscription it is. In this order: the user it already belongs to; the user its customer is linked to; the
- * customer's external id, which also links the customer; the user that the checkout's metadata names, if the app has
- * that user. The last gives the user this subscription and not the customer: at a checkout Polar goes by the e-mail
- * that the buyer types, so the customer may be somebody else's (Polar docs: customers, external id).
+ * The first of these that speaks:
+ *
+ * 1. the user it already belongs to;
+ * 2. the user for whom this app made the checkout that it came from: our own record, so the strongest evidence there is;
+ * 3. the user to whom what it hangs on belongs;
+ * 4. the user to whom the customer is linked;
+ * 5. the user that the customer's external id names;
+ * 6. the user that the metadata names, if the app has that user. It gives the user this record and not the customer.
+ *
+ * Otherwise it waits as unlinked. At a checkout Polar goes by the e-mail that the buyer types, so the customer may be
+ * somebody else's: hence 2 stands before 4 (Polar docs: checkout sessions, customers).
  */
-export const identify = (ledger: StoreLedger, { metadataUserId, subscription }: SubscriptionReport): UserId | null => {
-  const { customer, id } = subscription
-  const stored = ledger.subscription(id)
-  if (stored !== undefined && stored.userId !== null) return stored.userId as UserId
-  const externalId = asUserId(customer.externalId)
-  if (externalId !== null) ledger.linkCustomer(customer.id, externalId, "external_id")
-  const link = ledger.link(customer.id)
-  const userId =
-    link !== undefined
-      ? (link.userId as UserId)
-      : metadataUserId !== null && ledger.userExists(metadataUserId)
-        ? metadataUserId
-        : null
-  if (userId !== null) ledger.adopt(id, userId)
-  return userId
+export const identify = (evidence: Evidence, userExists: (userId: string) => boolean): UserId | null => {
+  const { checkoutUser, externalUser, linkedUser, metadataUser, owner, parentOwner } = evidence
+  const named = metadataUser !== null && userExists(metadataUser) ? metadataUser : null
+  // What is stored of a user's id was one.
+  return (owner ?? checkoutUser ?? parentOwner ?? linkedUser ?? externalUser ?? named) as UserId | null
 }
-
-/** Where the row comes from: `deliveryId` is the delivery's, or names the request that read it. */
-export interface RowOrigin {
-  readonly userId: UserId | null
-  readonly version: SubscriptionVersion
-  readonly deliveryId: string
-  /** Epoch milliseconds. */
-  readonly now: number
-}
-
-export const rowOf = (
-  subscription: Subscription,
-  { deliveryId, now, userId, version }: RowOrigin
-): SubscriptionRow => ({
-  id: subscription.id,
-  userId,
-  customerId: subscription.customer.id,
-  organizationId: subscription.organizationId,
-  productId: subscription.productId,
-  status: subscription.status,
-  live: subscription.isLive,
-  currentPeriodEnd: subscription.periodEnd,
-  cancelAtPeriodEnd: subscription.cancelAtPeriodEnd,
-  eventAt: version.at,
-  precedence: version.precedence,
-  deliveryId,
-  updatedAt: now,
-  data: encodeSubscription(subscription)
-})
-
-export const versionOfFact = (fact: SubscriptionFact): SubscriptionVersion => ({
-  at: fact.eventAt as EpochMicros,
-  precedence: fact.precedence
-})
 
 /** A customer's external id is the app's user id, unless it is something that no user id can be. */
 export const asUserId = (externalId: string | null): UserId | null => (isUserId(externalId) ? externalId : null)

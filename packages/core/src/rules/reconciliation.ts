@@ -3,7 +3,7 @@
  *
  * An event carries the time at which Polar stamped it. What the API answers carries no such time, only two weaker ones:
  *
- * - `changedAt`, when Polar last changed the subscription's row (`modified_at`, or `created_at` for a fresh one). It is on
+ * - `changedAt`, when Polar last changed the record's row (`modified_at`, or `created_at` for a fresh one). It is on
  *   the same clock as the events. Polar changes the row first and stamps the events of that change after, so `changedAt`
  *   is later than every event of the changes before, and earlier than those of the change itself.
  * - `fetchedAt`, when this process asked. It is on another clock, and a change that Polar had stamped but not yet
@@ -14,17 +14,13 @@
  * (Polar docs: webhooks/delivery; Polar's server changes the row and then sends, in one transaction.)
  */
 import * as Duration from "effect/Duration"
-import type { Subscription, UserId } from "../records/Subscription.ts"
+import type { RecordReport } from "../records/RecordReport.ts"
 import type { EpochMicros } from "../values/Timestamp.ts"
-import { precedence, type SubscriptionVersion, supersedes } from "./order.ts"
+import { supersedes, type Version } from "./order.ts"
 
-/** A subscription as Polar's API gave it. */
-export interface SubscriptionSnapshot {
-  readonly subscription: Subscription
-  /** The user that the checkout's metadata names. A claim, not a proof. */
-  readonly metadataUserId: UserId | null
-  /** By Polar's clock; `null` where Polar does not say. */
-  readonly changedAt: EpochMicros | null
+/** A record as Polar's API gave it. Its `changedAt` is by Polar's clock. */
+export interface Snapshot {
+  readonly report: RecordReport
   /** By the clock of this process, before the request was sent. */
   readonly fetchedAt: EpochMicros
 }
@@ -37,9 +33,9 @@ export const certaintyMargin: Duration.Duration = Duration.minutes(10)
 
 const marginMicros = Duration.toMillis(certaintyMargin) * 1000
 
-/** What is stored of the same subscription. */
+/** What is stored of the same record. */
 export interface StoredState {
-  readonly version: SubscriptionVersion
+  readonly version: Version
   /** Whether it says the same as the snapshot, in everything that access and the app's callback depend on. */
   readonly saysTheSame: boolean
 }
@@ -57,11 +53,11 @@ export type SnapshotFinding = "missing" | "outdated" | "different"
  * 4. Else nothing is written. A difference is then a change that is under way: its event decides.
  */
 export const judge = (
-  { changedAt, fetchedAt, subscription }: SubscriptionSnapshot,
+  { fetchedAt, report: { changedAt, precedence } }: Snapshot,
   stored: StoredState | undefined
-): { readonly finding: SnapshotFinding; readonly version: SubscriptionVersion } | undefined => {
+): { readonly finding: SnapshotFinding; readonly version: Version } | undefined => {
   const certainUntil = Math.max(fetchedAt - marginMicros, 0) as EpochMicros
-  const asOf = (at: EpochMicros): SubscriptionVersion => ({ at, precedence: precedence(subscription) })
+  const asOf = (at: EpochMicros): Version => ({ at, precedence })
   if (stored === undefined) return { finding: "missing", version: asOf(changedAt ?? certainUntil) }
   if (changedAt !== null && supersedes(asOf(changedAt), stored.version)) {
     return { finding: "outdated", version: asOf(changedAt) }

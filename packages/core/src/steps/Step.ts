@@ -12,18 +12,27 @@ import type {
   LinkRow,
   ProjectionRow,
   QueuedNotificationRow,
-  SubscriptionFact,
-  SubscriptionRow,
+  RecordFact,
+  RecordRow,
   UserFact
 } from "../records/rows.ts"
+
+/** A record's name. */
+export interface RecordId {
+  readonly kind: string
+  readonly id: string
+}
 
 /** What a step asks about. Every list is free of duplicates. */
 export interface Keys {
   readonly deliveryIds: ReadonlyArray<string>
   readonly customerIds: ReadonlyArray<string>
-  readonly subscriptionIds: ReadonlyArray<string>
+  readonly records: ReadonlyArray<RecordId>
+  readonly checkoutIds: ReadonlyArray<string>
   readonly userIds: ReadonlyArray<string>
 }
+
+export const noKeys: Keys = { deliveryIds: [], customerIds: [], records: [], checkoutIds: [], userIds: [] }
 
 /** What the store holds, at the moment of the decision. */
 export interface Facts {
@@ -31,33 +40,30 @@ export interface Facts {
   readonly deliveries: ReadonlyArray<DeliveryFact>
   /** The links of `customerIds`. */
   readonly links: ReadonlyArray<LinkRow>
+  /** Those of `checkoutIds` that this app made. */
+  readonly checkouts: ReadonlyArray<CheckoutRow>
   /**
-   * The subscriptions of `subscriptionIds`, all those of `customerIds`, and the live ones of the users concerned:
-   * `userIds`, the users of `links`, and the owners of the subscriptions just named.
+   * Those of `records`, the unlinked ones of `customerIds`, and the subscriptions of the users concerned: `userIds`, the
+   * users of `links` and `checkouts`, and the owners of the records just named.
    */
-  readonly subscriptions: ReadonlyArray<SubscriptionFact>
+  readonly records: ReadonlyArray<RecordFact>
   /** Rows in the app's own table: of the users concerned, and whoever's `polarCustomerId` is among `customerIds`. */
   readonly users: ReadonlyArray<UserFact>
   /** Those of `userIds` that have a link or a checkout. */
   readonly knownUserIds: ReadonlyArray<string>
-  /** Those of `subscriptionIds` that have an unfinished notification. */
-  readonly untoldSubscriptionIds: ReadonlyArray<string>
+  /** Ids of those of `records` that have an unfinished notification. */
+  readonly untoldSubjects: ReadonlyArray<string>
 }
 
 /** What to write. Rows replace what has their key, except where noted. */
 export interface Changes {
   readonly deliveries: ReadonlyArray<DeliveryRow>
   readonly links: ReadonlyArray<LinkRow>
-  readonly subscriptions: ReadonlyArray<SubscriptionRow>
-  /** Stored subscriptions that get their user: a driver sets `userId` and `updatedAt` and leaves the rest. */
-  readonly adoptions: ReadonlyArray<{ readonly id: string; readonly userId: string; readonly updatedAt: number }>
-  /** Deliveries in state `unlinked` of this subscription or customer become `applied`, with this user. */
-  readonly releases: ReadonlyArray<{
-    readonly by: "customerId" | "subscriptionId"
-    readonly id: string
-    readonly userId: string
-    readonly updatedAt: number
-  }>
+  readonly records: ReadonlyArray<RecordRow>
+  /** Stored records that get their user: a driver sets `userId` and `updatedAt` and leaves the rest. */
+  readonly adoptions: ReadonlyArray<RecordId & { readonly userId: string; readonly updatedAt: number }>
+  /** Deliveries in state `unlinked` of this record or customer become `applied`, with this user. */
+  readonly releases: ReadonlyArray<Release>
   /** Only rows that exist are updated; a user without a row has no projection. */
   readonly projections: ReadonlyArray<ProjectionRow>
   /** Inserted unless the id exists. With a lease it is as `claimNotifications` would leave it. */
@@ -66,10 +72,17 @@ export interface Changes {
   readonly checkouts: ReadonlyArray<CheckoutRow>
 }
 
+export interface Release {
+  readonly by: "customerId" | "recordId"
+  readonly id: string
+  readonly userId: string
+  readonly updatedAt: number
+}
+
 export const noChanges: Changes = {
   deliveries: [],
   links: [],
-  subscriptions: [],
+  records: [],
   adoptions: [],
   releases: [],
   projections: [],

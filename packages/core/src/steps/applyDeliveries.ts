@@ -5,16 +5,17 @@
  */
 import type * as Arr from "effect/Array"
 import type { Delivery, DeliveryOutcome, DeliveryState } from "../records/Delivery.ts"
-import type { CustomerEvent, SubscriptionEvent } from "../records/PolarEvent.ts"
+import type { CustomerEvent, RecordEvent } from "../records/PolarEvent.ts"
 import type { DeliveryRow, QueuedNotificationRow } from "../records/rows.ts"
-import type { UserId } from "../records/Subscription.ts"
 import type { AccessPolicy } from "../rules/AccessPolicy.ts"
-import { asUserId, identify, rowOf, versionOfFact } from "../rules/identity.ts"
+import { asUserId } from "../rules/identity.ts"
 import { supersedes, versionOf } from "../rules/order.ts"
+import type { UserId } from "../values/ids.ts"
 import type { EpochMicros } from "../values/Timestamp.ts"
-import * as StepKeys from "./keys.ts"
-import type { Keys, Step } from "./Step.ts"
-import { make as makeLedger, type StepClaim, type StoreLedger } from "./workingCopy.ts"
+import * as KeyCollector from "./keys.ts"
+import { rowOf } from "./recordRow.ts"
+import type { Keys, RecordId, Step } from "./Step.ts"
+import * as WorkingCopy from "./workingCopy.ts"
 
 export interface ApplyOptions {
   readonly policy: AccessPolicy
@@ -23,7 +24,9 @@ export interface ApplyOptions {
   /** Whether deliveries that were dealt with before run again all the same. Default: false. */
   readonly replay?: boolean | undefined
   /** What the step may claim of the notifications that it queues. Default: nothing. */
-  readonly claim?: StepClaim | undefined
+  readonly claim?: WorkingCopy.StepClaim | undefined
+  /** Whether anybody is to be told. Default: true. */
+  readonly notify?: boolean | undefined
 }
 
 export interface AppliedDeliveries {
@@ -34,17 +37,17 @@ export interface AppliedDeliveries {
 
 export const applyDeliveries = (
   deliveries: Arr.NonEmptyReadonlyArray<Delivery>,
-  { claim, now, policy, replay = false }: ApplyOptions
+  { claim, notify, now, policy, replay = false }: ApplyOptions
 ): Step<AppliedDeliveries> => ({
   keys: keysOf(deliveries),
   decide: (facts) => {
-    const ledger = makeLedger(facts, { policy, now, claim })
+    const copy = WorkingCopy.make(facts, { policy, now, claim, notify })
     const [first, ...rest] = deliveries
     const outcomes: Arr.NonEmptyReadonlyArray<DeliveryOutcome> = [
-      applyOne(ledger, first, now, replay),
-      ...rest.map((delivery) => applyOne(ledger, delivery, now, replay))
+      applyOne(copy, first, now, replay),
+      ...rest.map((delivery) => applyOne(copy, delivery, now, replay))
     ]
-    const changes = ledger.changes()
+    const changes = copy.changes()
     return { changes, answer: { outcomes, queued: changes.notifications } }
   }
 })
@@ -52,8 +55,8 @@ export const applyDeliveries = (
 /** States that a further delivery of the same event may still change. */
 const unsettled: ReadonlySet<DeliveryState> = new Set<DeliveryState>(["failed", "unlinked"])
 
-const applyOne = (ledger: StoreLedger, delivery: Delivery, now: number, replay: boolean): DeliveryOutcome => {
-  const prior = ledger.delivery(delivery.id)
+const applyOne = (copy: WorkingCopy.WorkingCopy, delivery: Delivery, now: number, replay: boolean): DeliveryOutcome => {
+  const prior = copy.delivery(delivery.id)
   if (prior !== undefined && !replay && !unsettled.has(prior.state)) {
     return {
       id: delivery.id,
@@ -63,11 +66,11 @@ const applyOne = (ledger: StoreLedger, delivery: Delivery, now: number, replay: 
       notified: false
     }
   }
-  const queuedBefore = ledger.queued()
-  const result = applyContent(ledger, delivery, now)
+  const queuedBefore = copy.queued()
+  const result = applyContent(copy, delivery, now)
   // What was applied once stays so, although a replay may find that something newer has come since.
   const state = prior?.state === "applied" ? "applied" : result.state
-  ledger.record({
+  copy.recordDelivery({
     id: delivery.id,
     type: result.type,
     state,
@@ -75,7 +78,8 @@ const applyOne = (ledger: StoreLedger, delivery: Delivery, now: number, replay: 
     receivedAt: delivery.receivedAt,
     updatedAt: now,
     customerId: result.customerId ?? null,
-    subscriptionId: result.subscriptionId ?? null,
+    recordKind: result.record?.kind ?? null,
+    recordId: result.record?.id ?? null,
     userId: result.userId ?? null,
     attempts: (prior?.attempts ?? 0) + 1,
     lastError: result.problem ?? null,
@@ -86,7 +90,7 @@ const applyOne = (ledger: StoreLedger, delivery: Delivery, now: number, replay: 
     state,
     duplicate: false,
     userId: result.userId ?? null,
-    notified: ledger.queued() > queuedBefore
+    notified: copy.queued() > queuedBefore
   }
 }
 
@@ -94,13 +98,13 @@ interface Applied {
   readonly state: DeliveryState
   readonly type: string
   readonly at: EpochMicros | null
-  readonly customerId?: string
-  readonly subscriptionId?: string
+  readonly customerId?: string | null
+  readonly record?: RecordId
   readonly userId?: UserId | null
   readonly problem?: string
 }
 
-const applyContent = (ledger: StoreLedger, { content, id }: Delivery, now: number): Applied => {
+const applyContent = (copy: WorkingCopy.WorkingCopy, { content, id }: Delivery, now: number): Applied => {
   switch (content._tag) {
     case "UnreadableEvent":
       return { state: "failed", type: content.type ?? "unreadable", at: content.at, problem: content.problem }
@@ -114,43 +118,44 @@ const applyContent = (ledger: StoreLedger, { content, id }: Delivery, now: numbe
     case "OtherEvent":
       return { state: "ignored", type: content.type, at: content.at }
     case "CustomerEvent":
-      return applyCustomer(ledger, content, now)
-    case "SubscriptionEvent":
-      return applySubscription(ledger, content, id, now)
+      return applyCustomer(copy, content, now)
+    case "RecordEvent":
+      return applyRecord(copy, content, id, now)
   }
 }
 
-const applyCustomer = (ledger: StoreLedger, { at, customer, type }: CustomerEvent, now: number): Applied => {
+const applyCustomer = (copy: WorkingCopy.WorkingCopy, { at, customer, type }: CustomerEvent, now: number): Applied => {
   const deleted = type === "customer.deleted" || customer.deleted_at !== null
   const externalId = asUserId(customer.external_id)
   // Also of one that is deleted: its external id was never another user's, and what it bought may yet be delivered.
-  if (externalId !== null) ledger.linkCustomer(customer.id, externalId, "external_id")
-  if (deleted) ledger.markCustomerDeleted(customer.id, customer.deleted_at?.getTime() ?? now)
-  const userId = (ledger.link(customer.id)?.userId ?? null) as UserId | null
+  if (externalId !== null) copy.linkCustomer(customer.id, externalId, "external_id")
+  if (deleted) copy.markCustomerDeleted(customer.id, customer.deleted_at?.getTime() ?? now)
+  const userId = (copy.link(customer.id)?.userId ?? null) as UserId | null
   const state = userId !== null ? "applied" : deleted ? "ignored" : "unlinked"
   return { state, type, at, customerId: customer.id, userId }
 }
 
-const applySubscription = (ledger: StoreLedger, event: SubscriptionEvent, deliveryId: string, now: number): Applied => {
-  const { at, subscription, type } = event
-  const place = { type, at, customerId: subscription.customer.id, subscriptionId: subscription.id }
-  const userId = identify(ledger, event)
-  const stored = ledger.subscription(subscription.id)
-  const version = versionOf(subscription, at)
-  if (stored !== undefined && !supersedes(version, versionOfFact(stored))) {
-    if (stored.deliveryId !== deliveryId) return { ...place, state: "stale", userId }
-    return { ...place, state: userId === null ? "unlinked" : "applied", userId }
+const applyRecord = (copy: WorkingCopy.WorkingCopy, event: RecordEvent, deliveryId: string, now: number): Applied => {
+  const { at, report, type } = event
+  const { id, kind } = report
+  const userId = copy.identify(report)
+  const state = userId === null ? "unlinked" : "applied"
+  const applied: Applied = { type, at, customerId: report.customer.id, record: { kind, id }, userId, state }
+  const stored = copy.record(report)
+  const version = { at, precedence: report.precedence }
+  if (stored !== undefined && !supersedes(version, versionOf(stored))) {
+    return stored.deliveryId === deliveryId ? applied : { ...applied, state: "stale" }
   }
-  ledger.write(rowOf(subscription, { userId, version, deliveryId, now }))
-  return { ...place, state: userId === null ? "unlinked" : "applied", userId }
+  copy.write(rowOf(report, { userId, version, deliveryId, now }))
+  return applied
 }
 
 const keysOf = (deliveries: Iterable<Delivery>): Keys => {
-  const wanted = StepKeys.make()
+  const wanted = KeyCollector.make()
   for (const { content, id } of deliveries) {
     wanted.delivery(id)
     if (content._tag === "CustomerEvent") wanted.customer(content.customer.id, content.customer.external_id)
-    if (content._tag === "SubscriptionEvent") wanted.subscription(content)
+    if (content._tag === "RecordEvent") wanted.record(content.report)
   }
   return wanted.keys()
 }

@@ -1,23 +1,24 @@
 /** The step that state read from Polar's API goes through: what it changes, given what the store holds. */
-
-import type { SubscriptionFact } from "../records/rows.ts"
-import type { SubscriptionId, UserId } from "../records/Subscription.ts"
+import type { RecordFact } from "../records/rows.ts"
 import type { AccessPolicy } from "../rules/AccessPolicy.ts"
-import { identify, rowOf, versionOfFact } from "../rules/identity.ts"
-import * as SubscriptionSnapshot from "../rules/reconciliation.ts"
-import * as StepKeys from "./keys.ts"
+import { versionOf } from "../rules/order.ts"
+import { judge, type Snapshot, type SnapshotFinding } from "../rules/reconciliation.ts"
+import type { UserId } from "../values/ids.ts"
+import * as KeyCollector from "./keys.ts"
+import { rowOf } from "./recordRow.ts"
 import { noChanges, type Step } from "./Step.ts"
-import { make as makeLedger, type StoreLedger } from "./workingCopy.ts"
+import * as WorkingCopy from "./workingCopy.ts"
 
-/** What the store had to learn about one subscription. */
+/** What the store had to learn about one record. */
 export interface SnapshotOutcome {
-  readonly subscriptionId: SubscriptionId
+  readonly kind: string
+  readonly id: string
   readonly userId: UserId | null
   /** `null` where the state that is stored stands. */
-  readonly finding: SubscriptionSnapshot.SnapshotFinding | null
+  readonly finding: SnapshotFinding | null
   /** Which of the fields below differed from what is stored; none where only details did, such as the amount. */
-  readonly fields: ReadonlyArray<keyof ComparedFields>
-  /** Whether the subscription had no user so far, and has one now. */
+  readonly fields: ReadonlyArray<string>
+  /** Whether the record had no user so far, and has one now. */
   readonly linked: boolean
   /** Whether a notification was queued. */
   readonly notified: boolean
@@ -29,75 +30,74 @@ export interface SnapshotOptions {
   readonly now: number
   /** Decide and answer as ever, and write nothing. */
   readonly dryRun: boolean
+  /** Whether anybody is to be told. Default: true. */
+  readonly notify?: boolean | undefined
 }
 
 /** The answer holds one outcome for each snapshot, in the same order. */
 export const applySnapshots = (
-  snapshots: ReadonlyArray<SubscriptionSnapshot.SubscriptionSnapshot>,
-  { dryRun, now, policy }: SnapshotOptions
+  snapshots: ReadonlyArray<Snapshot>,
+  { dryRun, notify, now, policy }: SnapshotOptions
 ): Step<ReadonlyArray<SnapshotOutcome>> => {
-  const wanted = StepKeys.make()
-  for (const snapshot of snapshots) wanted.subscription(snapshot)
+  const wanted = KeyCollector.make()
+  for (const { report } of snapshots) wanted.record(report)
   return {
     keys: wanted.keys(),
     decide: (facts) => {
-      const ledger = makeLedger(facts, { policy, now })
-      const answer = snapshots.map((snapshot) => applyOne(ledger, snapshot, now))
-      return { changes: dryRun ? noChanges : ledger.changes(), answer }
+      const copy = WorkingCopy.make(facts, { policy, now, notify })
+      const answer = snapshots.map((snapshot) => applyOne(copy, snapshot, now))
+      return { changes: dryRun ? noChanges : copy.changes(), answer }
     }
   }
 }
 
-const applyOne = (
-  ledger: StoreLedger,
-  snapshot: SubscriptionSnapshot.SubscriptionSnapshot,
-  now: number
-): SnapshotOutcome => {
-  const { subscription } = snapshot
-  const before = ledger.subscription(subscription.id)
-  const queuedBefore = ledger.queued()
-  const userId = identify(ledger, snapshot)
-  const said = comparedFields({
-    status: subscription.status,
-    productId: subscription.productId,
-    currentPeriodEnd: subscription.periodEnd,
-    cancelAtPeriodEnd: subscription.cancelAtPeriodEnd,
-    live: subscription.isLive,
-    customerId: subscription.customer.id
-  })
-  const fields = before === undefined ? [] : differing(comparedFields(before), said)
-  const verdict = SubscriptionSnapshot.judge(
+const applyOne = (copy: WorkingCopy.WorkingCopy, snapshot: Snapshot, now: number): SnapshotOutcome => {
+  const { report } = snapshot
+  const before = copy.record(report)
+  const queuedBefore = copy.queued()
+  const userId = copy.identify(report)
+  const said = comparable({ ...report, customerId: report.customer.id })
+  const fields = before === undefined ? [] : differing(comparable(before), said)
+  const verdict = judge(
     snapshot,
-    before === undefined ? undefined : { version: versionOfFact(before), saysTheSame: fields.length === 0 }
+    before === undefined ? undefined : { version: versionOf(before), saysTheSame: fields.length === 0 }
   )
   if (verdict !== undefined) {
     const deliveryId = `api ${snapshot.fetchedAt}`
-    ledger.write(rowOf(subscription, { userId, version: verdict.version, deliveryId, now }))
+    copy.write(rowOf(report, { userId, version: verdict.version, deliveryId, now }))
   }
   return {
-    subscriptionId: subscription.id,
+    kind: report.kind,
+    id: report.id,
     userId,
     finding: verdict?.finding ?? null,
     fields: verdict === undefined ? [] : fields,
     linked: before !== undefined && before.userId === null && userId !== null,
-    notified: ledger.queued() > queuedBefore
+    notified: copy.queued() > queuedBefore
   }
 }
 
-/** What access, the projection and the app's callback depend on. */
-export type ComparedFields = Pick<
-  SubscriptionFact,
-  "status" | "productId" | "currentPeriodEnd" | "cancelAtPeriodEnd" | "live" | "customerId"
->
+type Compared = Pick<RecordFact, "status" | "productId" | "live" | "customerId" | "summary">
 
-const comparedFields = (of: ComparedFields): ComparedFields => ({
-  status: of.status,
-  productId: of.productId,
-  currentPeriodEnd: of.currentPeriodEnd,
-  cancelAtPeriodEnd: of.cancelAtPeriodEnd,
-  live: of.live,
-  customerId: of.customerId
-})
+/** What access, the projection and the app's callback depend on, by name. */
+const comparable = ({ customerId, live, productId, status, summary }: Compared): ReadonlyMap<string, unknown> =>
+  new Map<string, unknown>([
+    ["status", status],
+    ["productId", productId],
+    ...fieldsIn(summary),
+    ["live", live],
+    ["customerId", customerId]
+  ])
 
-const differing = (stored: ComparedFields, said: ComparedFields): ReadonlyArray<keyof ComparedFields> =>
-  (Object.keys(said) as ReadonlyArray<keyof ComparedFields>).filter((name) => stored[name] !== said[name])
+/** What no version has written says nothing, and so differs. */
+const fieldsIn = (summary: string): ReadonlyArray<readonly [string, unknown]> => {
+  try {
+    const fields: unknown = JSON.parse(summary)
+    return typeof fields === "object" && fields !== null ? Object.entries(fields) : []
+  } catch {
+    return []
+  }
+}
+
+const differing = (stored: ReadonlyMap<string, unknown>, said: ReadonlyMap<string, unknown>): ReadonlyArray<string> =>
+  [...said.keys()].filter((name) => stored.get(name) !== said.get(name))

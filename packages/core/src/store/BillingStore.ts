@@ -12,9 +12,11 @@ export type {
   BillingStoreService,
   DeliveryQuery,
   Job,
+  LiveSubscription,
   NotificationClaim,
   ReceivedDeliveries,
-  SubscriptionPageQuery
+  RecordPageQuery,
+  RecordQuery
 } from "./BillingStoreService.ts"
 
 export class BillingStore extends Context.Tag("@kavach-polar/core/BillingStore")<BillingStore, BillingStoreService>() {}

@@ -4,21 +4,16 @@ import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type { Delivery, DeliveryOutcome, DeliveryState, RecordedDelivery } from "../records/Delivery.ts"
+import type { Kind } from "../records/Kind.ts"
 import type { ClaimedNotification } from "../records/Notification.ts"
-import type {
-  CheckoutId,
-  CustomerId,
-  ProductId,
-  Subscription,
-  SubscriptionId,
-  User,
-  UserId
-} from "../records/Subscription.ts"
-import type { AccessPolicy } from "../rules/AccessPolicy.ts"
-import type { SubscriptionReport } from "../rules/identity.ts"
-import type { SubscriptionSnapshot } from "../rules/reconciliation.ts"
-import type * as ApplySnapshots from "../steps/applySnapshots.ts"
-import type * as LinkSteps from "../steps/linkCustomer.ts"
+import type { RecordRow } from "../records/rows.ts"
+import type { Subscription, VisibleSubscription } from "../records/Subscription.ts"
+import type { AccessFacts, AccessPolicy } from "../rules/AccessPolicy.ts"
+import type { Snapshot } from "../rules/reconciliation.ts"
+import type { SnapshotOutcome } from "../steps/applySnapshots.ts"
+import type { OwnershipEvidence } from "../steps/keys.ts"
+import type { LinkRequest } from "../steps/linkCustomer.ts"
+import type { CheckoutId, CustomerId, ProductId, User, UserId } from "../values/ids.ts"
 import type { CustomerLinkedToAnotherUser, StoreError } from "./StoreError.ts"
 
 /** Which deliveries to read; the newest received first unless said otherwise. `limit` defaults to 100. */
@@ -35,13 +30,24 @@ export interface DeliveryQuery {
   readonly limit?: number | undefined
 }
 
-/** Subscriptions in the order of their ids, a page at a time. */
-export interface SubscriptionPageQuery {
+/** Which of a user's records of one kind; every condition given must hold. */
+export interface RecordQuery {
+  readonly live?: boolean | undefined
+  readonly status?: string | undefined
+  readonly productId?: string | undefined
+}
+
+/** Records of one kind in the order of their ids, a page at a time. */
+export interface RecordPageQuery {
+  readonly kind: string
   /** `live`: those that are live, whosever they are. `unlinked`: those that belong to nobody. */
   readonly which: "live" | "unlinked"
-  readonly after?: SubscriptionId | undefined
+  readonly after?: string | undefined
   readonly limit: number
 }
+
+/** A live subscription as access, the app and a page that shows a plan look at it. */
+export interface LiveSubscription extends VisibleSubscription, Omit<AccessFacts, "status"> {}
 
 /** A job that one process at a time does, and that another can go on with. */
 export interface Job {
@@ -68,8 +74,13 @@ export interface ReceivedDeliveries {
   /** One for each delivery, in the same order. */
   readonly outcomes: Arr.NonEmptyReadonlyArray<DeliveryOutcome>
   readonly claimed: ReadonlyArray<ClaimedNotification>
-  /** Subscriptions of which notifications were queued for whoever claims them later. */
-  readonly unclaimed: ReadonlyArray<SubscriptionId>
+  /** Subjects of which notifications were queued for whoever claims them later. */
+  readonly unclaimed: ReadonlyArray<string>
+}
+
+export interface StepOptions {
+  /** Whether anybody is to be told: without it nothing is queued. Default: true. */
+  readonly notify?: boolean | undefined
 }
 
 export interface BillingStoreService {
@@ -80,14 +91,14 @@ export interface BillingStoreService {
   readonly migrate: Effect.Effect<void, StoreError>
 
   /**
-   * Records the deliveries and does what they say, in one atomic step: inbox, subscriptions, links, projection and
+   * Records the deliveries and does what they say, in one atomic step: inbox, records, links, projection and
    * notifications commit together or not at all. Succeeds with one outcome for each delivery, in the same order. With
    * `replay` those run again that were dealt with before; order and the dedupe of notifications hold all the same.
    */
   readonly applyDeliveries: (
     deliveries: Arr.NonEmptyReadonlyArray<Delivery>,
     policy: AccessPolicy,
-    options?: { readonly replay?: boolean | undefined }
+    options?: { readonly replay?: boolean | undefined; readonly notify?: boolean | undefined }
   ) => Effect.Effect<Arr.NonEmptyReadonlyArray<DeliveryOutcome>, StoreError>
 
   /**
@@ -97,7 +108,8 @@ export interface BillingStoreService {
   readonly receiveDeliveries: (
     deliveries: Arr.NonEmptyReadonlyArray<Delivery>,
     policy: AccessPolicy,
-    claim: NotificationClaim
+    claim: NotificationClaim,
+    options?: StepOptions
   ) => Effect.Effect<ReceivedDeliveries, StoreError>
 
   /**
@@ -105,18 +117,19 @@ export interface BillingStoreService {
    * Succeeds with one outcome for each snapshot, in the same order; after a dry run nothing is written.
    */
   readonly applySnapshots: (
-    snapshots: ReadonlyArray<SubscriptionSnapshot>,
+    snapshots: ReadonlyArray<Snapshot>,
     policy: AccessPolicy,
-    options: { readonly dryRun: boolean }
-  ) => Effect.Effect<ReadonlyArray<ApplySnapshots.SnapshotOutcome>, StoreError>
+    options: StepOptions & { readonly dryRun: boolean }
+  ) => Effect.Effect<ReadonlyArray<SnapshotOutcome>, StoreError>
 
   /**
-   * Gives subscriptions that belong to nobody to their users, where these are known by now, in one atomic step. Succeeds
-   * with how many found one.
+   * Gives unlinked records to their users, where these are known by now, in one atomic step. Succeeds with how many found
+   * one.
    */
-  readonly adoptSubscriptions: (
-    reports: ReadonlyArray<SubscriptionReport>,
-    policy: AccessPolicy
+  readonly linkUnlinked: (
+    unlinked: ReadonlyArray<OwnershipEvidence>,
+    policy: AccessPolicy,
+    options?: StepOptions
   ) => Effect.Effect<number, StoreError>
 
   /**
@@ -124,8 +137,9 @@ export interface BillingStoreService {
    * notifications queued; linking the same pair again does nothing.
    */
   readonly linkCustomer: (
-    request: LinkSteps.LinkRequest,
-    policy: AccessPolicy
+    request: LinkRequest,
+    policy: AccessPolicy,
+    options?: StepOptions
   ) => Effect.Effect<number, StoreError | CustomerLinkedToAnotherUser>
 
   /** Remembers a checkout made for a user, so that what is bought there finds them. */
@@ -141,8 +155,24 @@ export interface BillingStoreService {
     which: "all" | "live"
   ) => Effect.Effect<ReadonlyArray<Subscription>, StoreError>
 
-  /** All users' subscriptions, page by page. */
-  readonly subscriptions: (query: SubscriptionPageQuery) => Effect.Effect<ReadonlyArray<Subscription>, StoreError>
+  /** The user's live subscriptions, of each only what access and the app's pages need. */
+  readonly liveSubscriptionsOf: (userId: UserId) => Effect.Effect<ReadonlyArray<LiveSubscription>, StoreError>
+
+  /** The user's records of a kind, in no particular order. */
+  readonly recordsOf: <A>(
+    kind: Kind<A>,
+    userId: UserId,
+    query?: RecordQuery
+  ) => Effect.Effect<ReadonlyArray<A>, StoreError>
+
+  /** One record, whosever it is, and its user. */
+  readonly record: <A>(
+    kind: Kind<A>,
+    id: string
+  ) => Effect.Effect<Option.Option<{ readonly value: A; readonly userId: UserId | null }>, StoreError>
+
+  /** All users' records of a kind, page by page, as they are stored. */
+  readonly recordPage: (query: RecordPageQuery) => Effect.Effect<ReadonlyArray<RecordRow>, StoreError>
 
   /** The customer that the user was linked to last and that Polar has not deleted. */
   readonly customerOf: (userId: UserId) => Effect.Effect<Option.Option<CustomerId>, StoreError>
@@ -151,7 +181,7 @@ export interface BillingStoreService {
   readonly findUser: (userId: UserId) => Effect.Effect<Option.Option<User>, StoreError>
 
   /**
-   * Takes up to `limit` notifications that are due, for the length of the lease. Of one subscription only the oldest is
+   * Takes up to `limit` notifications that are due, for the length of the lease. Of one subject only the oldest is
    * ever taken, and none while another holds it. `nextDueAt` is the time in epoch milliseconds at which there may be
    * more to take, if anything is queued.
    */
@@ -169,8 +199,7 @@ export interface BillingStoreService {
   ) => Effect.Effect<ReadonlyArray<string>, StoreError>
 
   /**
-   * The same, and claims what can be claimed next of their subscriptions, which it was the turn of the completed ones to tell
-   * of.
+   * The same, and claims what can be claimed next of their subjects.
    */
   readonly completeAndClaimNext: (
     ids: ReadonlyArray<string>,

@@ -1,6 +1,14 @@
 /** What an adapter supplies: plain functions over rows. `BillingStore.make` turns them into the store. */
 import type { DeliveryState } from "../records/Delivery.ts"
-import type { ClaimedNotificationRow, DeliveryRow, JobRow, StoredSubscription, UserRow } from "../records/rows.ts"
+import type {
+  ClaimedNotificationRow,
+  DeliveryRow,
+  JobRow,
+  LiveSubscriptionRow,
+  RecordRow,
+  StoredRecord,
+  UserRow
+} from "../records/rows.ts"
 import type { Changes, Facts, Keys } from "../steps/Step.ts"
 import type { StoreErrorReason } from "./StoreError.ts"
 
@@ -30,7 +38,7 @@ export interface Completed {
 }
 
 /** What becomes of a notification that the callback did not take. */
-export interface Setback {
+export interface FailedAttempt {
   readonly id: string
   /** Who claimed it; nothing is written for anybody else. */
   readonly owner: string
@@ -57,7 +65,17 @@ export interface DeliveryRowQuery {
   readonly limit: number
 }
 
-export interface SubscriptionRowQuery {
+/** A user's records of one kind; every condition given must hold. */
+export interface UserRecordQuery {
+  readonly kind: string
+  readonly userId: string
+  readonly live: boolean | undefined
+  readonly status: string | undefined
+  readonly productId: string | undefined
+}
+
+export interface RecordPageQuery {
+  readonly kind: string
   /** `live`: those that are live, whosever they are. `unlinked`: those that belong to nobody. */
   readonly which: "live" | "unlinked"
   /** Only ids that are greater, byte by byte. */
@@ -100,7 +118,12 @@ export interface StoreDriver {
    */
   readonly atomically: (keys: Keys, decide: (facts: Facts) => Changes) => Awaitable<void>
 
-  readonly subscriptionsOf: (userId: string, which: "all" | "live") => Awaitable<ReadonlyArray<StoredSubscription>>
+  readonly recordsOf: (query: UserRecordQuery) => Awaitable<ReadonlyArray<StoredRecord>>
+
+  /** Of the user's live subscriptions what access and the app are shown, without decoding all that is kept of them. */
+  readonly liveSubscriptionsOf: (userId: string) => Awaitable<ReadonlyArray<LiveSubscriptionRow>>
+
+  readonly record: (kind: string, id: string) => Awaitable<RecordRow | undefined>
 
   /** The customer linked last, deleted ones left out. */
   readonly customerOf: (userId: string) => Awaitable<string | undefined>
@@ -109,7 +132,7 @@ export interface StoreDriver {
   readonly findUser: (userId: string) => Awaitable<UserRow | undefined>
 
   /**
-   * One transaction: of each subscription the oldest unfinished notification (by `eventAt`, then `precedence`), if it is
+   * One transaction: of each subject the oldest unfinished notification (by `eventAt`, then `precedence`), if it is
    * due and nobody holds a lease on it; up to `limit`, the earliest due first. Each gets the lease and one attempt more,
    * which the returned `attempts` counts. `nextDueAt`: the earliest time at which another one can become claimable, or
    * `null` when nothing else is unfinished.
@@ -120,12 +143,12 @@ export interface StoreDriver {
 
   /**
    * Makes those `done` on which `owner` holds the lease, and answers with their ids. Claims in their place what is then the
-   * oldest unfinished one of each of their subscriptions, if it is due and nobody holds a lease on it.
+   * oldest unfinished one of each of their subjects, if it is due and nobody holds a lease on it.
    */
   readonly completeNotifications: (completion: Completion) => Awaitable<Completed>
 
   /** Ends the lease without success. `false`, and nothing written, unless `owner` holds it. */
-  readonly setBackNotification: (setback: Setback) => Awaitable<boolean>
+  readonly failNotification: (attempt: FailedAttempt) => Awaitable<boolean>
 
   readonly deliveries: (query: DeliveryRowQuery) => Awaitable<ReadonlyArray<DeliveryRow>>
 
@@ -133,7 +156,7 @@ export interface StoreDriver {
   readonly pruneDeliveryBodies: (before: number, limit: number) => Awaitable<number>
 
   /** By id, byte by byte. */
-  readonly subscriptions: (query: SubscriptionRowQuery) => Awaitable<ReadonlyArray<StoredSubscription>>
+  readonly recordPage: (query: RecordPageQuery) => Awaitable<ReadonlyArray<RecordRow>>
 
   readonly job: (name: string) => Awaitable<JobRow | undefined>
 

@@ -1,5 +1,6 @@
 /** The store's driver over tables in memory: the reference for what a driver does, and the store of tests and trials. */
 
+import { recordKey } from "../records/RecordReport.ts"
 import type {
   CheckoutRow,
   ClaimedNotificationRow,
@@ -8,7 +9,7 @@ import type {
   LinkRow,
   NotificationRow,
   ProjectionRow,
-  SubscriptionRow,
+  RecordRow,
   UserRow
 } from "../records/rows.ts"
 import type { Changes, Facts, Keys } from "../steps/Step.ts"
@@ -28,17 +29,17 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
   const deliveries = MemoryTable.make<DeliveryRow>((row) => row.id)
   const unlinkedBy = {
     customerId: deliveries.indexedBy((row) => (row.state === "unlinked" ? row.customerId : null)),
-    subscriptionId: deliveries.indexedBy((row) => (row.state === "unlinked" ? row.subscriptionId : null))
+    recordId: deliveries.indexedBy((row) => (row.state === "unlinked" ? row.recordId : null))
   }
   const links = MemoryTable.make<LinkRow>((row) => row.customerId)
   const linksByUser = links.indexedBy((row) => row.userId)
-  const subscriptions = MemoryTable.make<SubscriptionRow>((row) => row.id)
-  const subscriptionsByCustomer = subscriptions.indexedBy((row) => row.customerId)
-  const subscriptionsByUser = subscriptions.indexedBy((row) => row.userId)
+  const records = MemoryTable.make<RecordRow>(recordKey)
+  const unlinkedByCustomer = records.indexedBy((row) => (row.userId === null ? row.customerId : null))
+  const recordsByUser = records.indexedBy((row) => (row.userId === null ? null : ofUser(row.kind, row.userId)))
   const checkouts = MemoryTable.make<CheckoutRow>((row) => row.id)
   const checkoutsByUser = checkouts.indexedBy((row) => row.userId)
   const notifications = MemoryTable.make<StoredNotification>((row) => row.id)
-  const untold = notifications.indexedBy((row) => (row.state === "pending" ? row.subscriptionId : null))
+  const untold = notifications.indexedBy((row) => (row.state === "pending" ? row.subject : null))
   const users = new Map(appUsers.map((user) => [user.id, user]))
   const projections = MemoryTable.make<ProjectionRow>((row) => row.userId)
   const projectionsByCustomer = projections.indexedBy((row) => row.polarCustomerId ?? null)
@@ -60,38 +61,40 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
 
   const load = (keys: Keys): Facts => {
     const named = keys.customerIds.flatMap((id) => links.get(id) ?? [])
-    const found = new Map<string, SubscriptionRow>()
-    const find = (row: SubscriptionRow) => found.set(row.id, row)
-    for (const id of keys.subscriptionIds) {
-      const row = subscriptions.get(id)
+    const made = keys.checkoutIds.flatMap((id) => checkouts.get(id) ?? [])
+    const found = new Map<string, RecordRow>()
+    const find = (row: RecordRow) => found.set(recordKey(row), row)
+    for (const name of keys.records) {
+      const row = records.get(recordKey(name))
       if (row !== undefined) find(row)
     }
-    for (const id of keys.customerIds) for (const row of subscriptionsByCustomer.of(id)) find(row)
+    for (const id of keys.customerIds) for (const row of unlinkedByCustomer.of(id)) find(row)
     const concerned = new Set(keys.userIds)
-    for (const { userId } of named) concerned.add(userId)
+    for (const { userId } of [...named, ...made]) concerned.add(userId)
     for (const { userId } of found.values()) if (userId !== null) concerned.add(userId)
-    for (const id of concerned) for (const row of subscriptionsByUser.of(id)) if (row.live) find(row)
+    for (const id of concerned) for (const row of recordsByUser.of(ofUser("subscription", id))) find(row)
     const asked = new Set(concerned)
     for (const id of keys.customerIds) for (const { userId } of projectionsByCustomer.of(id)) asked.add(userId)
     return {
       deliveries: keys.deliveryIds.flatMap((id) => deliveries.get(id) ?? []),
       links: named,
-      subscriptions: [...found.values()],
+      checkouts: made,
+      records: [...found.values()],
       users: [...asked]
         .filter((id) => users.has(id))
         .map((id) => ({ id, polarCustomerId: projections.get(id)?.polarCustomerId ?? null })),
       knownUserIds: keys.userIds.filter((id) => linksByUser.has(id) || checkoutsByUser.has(id)),
-      untoldSubscriptionIds: keys.subscriptionIds.filter((id) => untold.has(id))
+      untoldSubjects: keys.records.flatMap(({ id }) => (untold.has(id) ? [id] : []))
     }
   }
 
   const write = (changes: Changes): void => {
     for (const row of changes.deliveries) deliveries.put(row)
     for (const row of changes.links) links.put(row)
-    for (const row of changes.subscriptions) subscriptions.put(row)
-    for (const { id, updatedAt, userId } of changes.adoptions) {
-      const row = subscriptions.get(id)
-      if (row !== undefined) subscriptions.put({ ...row, userId, updatedAt })
+    for (const row of changes.records) records.put(row)
+    for (const { updatedAt, userId, ...name } of changes.adoptions) {
+      const row = records.get(recordKey(name))
+      if (row !== undefined) records.put({ ...row, userId, updatedAt })
     }
     for (const { by, id, updatedAt, userId } of changes.releases) {
       for (const row of [...unlinkedBy[by].of(id)]) deliveries.put({ ...row, state: "applied", userId, updatedAt })
@@ -123,8 +126,15 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
     migrate: () => {},
     // `decide` throws before anything is written, and nothing runs in between: that is all a transaction takes here.
     atomically: (keys, decide) => write(decide(load(keys))),
-    subscriptionsOf: (userId, which) =>
-      [...subscriptionsByUser.of(userId)].filter((row) => which === "all" || row.live),
+    recordsOf: ({ kind, live, productId, status, userId }) =>
+      [...recordsByUser.of(ofUser(kind, userId))].filter(
+        (row) =>
+          (live === undefined || row.live === live) &&
+          (status === undefined || row.status === status) &&
+          (productId === undefined || row.productId === productId)
+      ),
+    liveSubscriptionsOf: (userId) => [...recordsByUser.of(ofUser("subscription", userId))].filter((row) => row.live),
+    record: (kind, id) => records.get(recordKey({ kind, id })),
     customerOf: (userId) =>
       [...linksByUser.of(userId)]
         .filter((link) => link.deletedAt === null)
@@ -142,13 +152,11 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
     completeNotifications: ({ ids, leaseUntil, now, owner }) => {
       const completed = ids.filter((id) => endLease(id, owner, { state: "done", availableAt: now }))
       if (leaseUntil === null) return { ids: completed, next: [] }
-      const subscriptionIds = new Set(completed.flatMap((id) => notifications.get(id)?.subscriptionId ?? []))
-      const next = [...subscriptionIds]
-        .flatMap((id) => oldestOf(untold.of(id)))
-        .filter((row) => claimableAt(row) <= now)
+      const subjects = new Set(completed.flatMap((id) => notifications.get(id)?.subject ?? []))
+      const next = [...subjects].flatMap((id) => oldestOf(untold.of(id))).filter((row) => claimableAt(row) <= now)
       return { ids: completed, next: next.map((row) => claim(row, owner, leaseUntil)) }
     },
-    setBackNotification: ({ availableAt, error, id, now, owner, state }) =>
+    failNotification: ({ availableAt, error, id, now, owner, state }) =>
       endLease(id, owner, { state, availableAt: availableAt ?? now, lastError: error }),
     deliveries: (query) =>
       (query.ids === undefined ? deliveries.all() : [...new Set(query.ids)].flatMap((id) => deliveries.get(id) ?? []))
@@ -173,11 +181,12 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
       for (const row of old) deliveries.put({ ...row, body: null })
       return old.length
     },
-    subscriptions: ({ afterId, limit, which }) =>
-      subscriptions
+    recordPage: ({ afterId, kind, limit, which }) =>
+      records
         .all()
         .filter(
           (row) =>
+            row.kind === kind &&
             (which === "live" ? row.live : row.userId === null) &&
             (afterId === undefined || compare(row.id, afterId) > 0)
         )
@@ -220,13 +229,15 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
   }
 }
 
+const ofUser = (kind: string, userId: string): string => `${kind} ${userId}`
+
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
 const newestFirst = (a: DeliveryRow, b: DeliveryRow): number => b.receivedAt - a.receivedAt || compare(a.id, b.id)
 
 const claimableAt = ({ availableAt, leaseUntil }: StoredNotification): number => Math.max(availableAt, leaseUntil ?? 0)
 
-/** Of one subscription. */
+/** Of one subject. */
 const oldestOf = (rows: Iterable<StoredNotification>): ReadonlyArray<StoredNotification> => {
   let oldest: StoredNotification | undefined
   for (const row of rows) {

@@ -7,17 +7,27 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type { RecordedDelivery } from "../records/Delivery.ts"
+import type { Kind } from "../records/Kind.ts"
 import type { ClaimedNotification } from "../records/Notification.ts"
-import type { ClaimedNotificationRow, DeliveryRow, JobRow, StoredSubscription } from "../records/rows.ts"
-import type { CustomerId, Subscription, SubscriptionId, User, UserId } from "../records/Subscription.ts"
+import type { ClaimedNotificationRow, DeliveryRow, JobRow, LiveSubscriptionRow, StoredRecord } from "../records/rows.ts"
 import * as StoredJson from "../records/storedJson.ts"
+import { subscriptionKind } from "../records/subscriptionKind.ts"
 import { traced } from "../runtime/traced.ts"
 import * as ApplyDeliveries from "../steps/applyDeliveries.ts"
-import * as ApplySnapshots from "../steps/applySnapshots.ts"
-import * as LinkSteps from "../steps/linkCustomer.ts"
+import { applySnapshots } from "../steps/applySnapshots.ts"
+import { linkCustomer } from "../steps/linkCustomer.ts"
+import { linkUnlinked } from "../steps/linkUnlinked.ts"
+import { recordCheckout } from "../steps/recordCheckout.ts"
 import type { Step } from "../steps/Step.ts"
+import type { CustomerId, User, UserId } from "../values/ids.ts"
 import type { EpochMicros } from "../values/Timestamp.ts"
-import type { BillingStoreService, Job, ReceivedDeliveries } from "./BillingStoreService.ts"
+import type {
+  BillingStoreService,
+  Job,
+  LiveSubscription,
+  ReceivedDeliveries,
+  RecordQuery
+} from "./BillingStoreService.ts"
 import type { StoreDriver } from "./StoreDriver.ts"
 import { CustomerLinkedToAnotherUser, StoreError } from "./StoreError.ts"
 
@@ -59,38 +69,49 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
       attributes: { "db.system": driver.name, "db.operation.name": operation }
     }))
 
+  const recordsOf = <A>(
+    operation: string,
+    kind: Kind<A>,
+    userId: UserId,
+    { live, productId, status }: RecordQuery
+  ): Effect.Effect<ReadonlyArray<A>, StoreError> =>
+    attempt(operation, () => driver.recordsOf({ kind: kind.name, userId, live, status, productId })).pipe(
+      Effect.flatMap(Effect.forEach(decoded(operation, kind))),
+      span(operation)
+    )
+
   return {
     parallelSteps: driver.parallelSteps,
 
     migrate: attempt("migrate", () => driver.migrate()).pipe(span("migrate")),
 
-    applyDeliveries: (deliveries, policy, { replay } = {}) =>
+    applyDeliveries: (deliveries, policy, { notify, replay } = {}) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        run("applyDeliveries", ApplyDeliveries.applyDeliveries(deliveries, { policy, now, replay }))
+        run("applyDeliveries", ApplyDeliveries.applyDeliveries(deliveries, { policy, now, replay, notify }))
       ).pipe(
         Effect.map(({ outcomes }) => outcomes),
         span("applyDeliveries")
       ),
 
-    receiveDeliveries: (deliveries, policy, { lease, limit, owner }) =>
+    receiveDeliveries: (deliveries, policy, { lease, limit, owner }, { notify } = {}) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) => {
         const claim = { owner, limit, leaseUntil: now + Duration.toMillis(lease) }
-        return run("receiveDeliveries", ApplyDeliveries.applyDeliveries(deliveries, { policy, now, claim }))
+        return run("receiveDeliveries", ApplyDeliveries.applyDeliveries(deliveries, { policy, now, claim, notify }))
       }).pipe(Effect.flatMap(received), span("receiveDeliveries")),
 
-    applySnapshots: (snapshots, policy, { dryRun }) =>
+    applySnapshots: (snapshots, policy, { dryRun, notify }) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        run("applySnapshots", ApplySnapshots.applySnapshots(snapshots, { policy, now, dryRun }))
+        run("applySnapshots", applySnapshots(snapshots, { policy, now, dryRun, notify }))
       ).pipe(span("applySnapshots")),
 
-    adoptSubscriptions: (reports, policy) =>
+    linkUnlinked: (unlinked, policy, { notify } = {}) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        run("adoptSubscriptions", LinkSteps.adoptSubscriptions(reports, policy, now))
-      ).pipe(span("adoptSubscriptions")),
+        run("linkUnlinked", linkUnlinked(unlinked, { policy, now, notify }))
+      ).pipe(span("linkUnlinked")),
 
-    linkCustomer: (request, policy) =>
+    linkCustomer: (request, policy, { notify } = {}) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        run("linkCustomer", LinkSteps.linkCustomer(request, policy, now))
+        run("linkCustomer", linkCustomer(request, { policy, now, notify }))
       ).pipe(
         Effect.flatMap((answer) =>
           answer.userId === request.userId
@@ -102,20 +123,35 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
 
     recordCheckout: (checkout) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        run("recordCheckout", LinkSteps.recordCheckout({ ...checkout, createdAt: now }))
+        run("recordCheckout", recordCheckout({ ...checkout, createdAt: now }))
       ).pipe(span("recordCheckout")),
 
     subscriptionsOf: (userId, which) =>
-      attempt("subscriptionsOf", () => driver.subscriptionsOf(userId, which)).pipe(
-        Effect.flatMap(Effect.forEach(decodeSubscription("subscriptionsOf"))),
-        span("subscriptionsOf")
+      recordsOf("subscriptionsOf", subscriptionKind, userId, which === "live" ? { live: true } : {}),
+
+    liveSubscriptionsOf: (userId) =>
+      attempt("liveSubscriptionsOf", () => driver.liveSubscriptionsOf(userId)).pipe(
+        Effect.map((rows) => rows.map(liveSubscriptionOf)),
+        span("liveSubscriptionsOf")
       ),
 
-    subscriptions: ({ after, limit, which }) =>
-      attempt("subscriptions", () => driver.subscriptions({ which, afterId: after, limit })).pipe(
-        Effect.flatMap(Effect.forEach(decodeSubscription("subscriptions"))),
-        span("subscriptions")
+    recordsOf: (kind, userId, query = {}) => recordsOf("recordsOf", kind, userId, query),
+
+    record: (kind, id) =>
+      attempt("record", () => driver.record(kind.name, id)).pipe(
+        Effect.flatMap((row) =>
+          row === undefined
+            ? Effect.succeedNone
+            : Effect.map(decoded("record", kind)(row), (value) =>
+                // What is stored of a user's id was one.
+                Option.some({ value, userId: row.userId as UserId | null })
+              )
+        ),
+        span("record")
       ),
+
+    recordPage: ({ after, kind, limit, which }) =>
+      attempt("recordPage", () => driver.recordPage({ kind, which, afterId: after, limit })).pipe(span("recordPage")),
 
     customerOf: (userId) =>
       attempt("customerOf", () => driver.customerOf(userId)).pipe(
@@ -166,7 +202,7 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
     retryNotification: (id, owner, error, delay) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
         attempt("retryNotification", () =>
-          driver.setBackNotification({
+          driver.failNotification({
             id,
             owner,
             now,
@@ -179,7 +215,7 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
 
     buryNotification: (id, owner, error) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        attempt("buryNotification", () => driver.setBackNotification({ id, owner, now, state: "dead", error }))
+        attempt("buryNotification", () => driver.failNotification({ id, owner, now, state: "dead", error }))
       ),
 
     deliveries: (query) =>
@@ -241,13 +277,21 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
   }
 }
 
-const decodeSubscription =
-  (operation: string) =>
-  (row: StoredSubscription): Effect.Effect<Subscription, StoreError> =>
-    Option.match(StoredJson.decodeSubscription(row.data), {
-      onNone: () => unreadableRow(operation, `the stored subscription ${row.id}`),
+const decoded =
+  <A>(operation: string, kind: Kind<A>) =>
+  (row: StoredRecord): Effect.Effect<A, StoreError> =>
+    Option.match(kind.fromStored(row.data), {
+      onNone: () => unreadableRow(operation, `the stored ${kind.name} ${row.id}`),
       onSome: Effect.succeed
     })
+
+const liveSubscriptionOf = ({ id, productId, status, summary }: LiveSubscriptionRow): LiveSubscription => ({
+  id,
+  status,
+  productId: productId ?? "",
+  endedAt: null,
+  ...StoredJson.decodeSummary(summary)
+})
 
 const decodeNotifications = (
   operation: string,
@@ -268,11 +312,10 @@ const received = ({
   queued
 }: ApplyDeliveries.AppliedDeliveries): Effect.Effect<ReceivedDeliveries, StoreError> => {
   const leased: Array<ClaimedNotificationRow> = []
-  const unclaimed = new Set<SubscriptionId>()
+  const unclaimed = new Set<string>()
   for (const row of queued) {
     if (row.lease !== null) leased.push({ ...row, attempts: 1 })
-    // It is of a subscription that Polar told of.
-    else unclaimed.add(row.subscriptionId as SubscriptionId)
+    else unclaimed.add(row.subject)
   }
   return Effect.map(decodeNotifications("receiveDeliveries", leased), (claimed) => ({
     outcomes,
@@ -291,7 +334,8 @@ const recordedDelivery = (row: DeliveryRow): RecordedDelivery => ({
   eventAt: row.eventAt as EpochMicros | null,
   receivedAt: new Date(row.receivedAt),
   customerId: row.customerId,
-  subscriptionId: row.subscriptionId,
+  recordKind: row.recordKind,
+  recordId: row.recordId,
   userId: row.userId as UserId | null,
   attempts: row.attempts,
   lastError: row.lastError,

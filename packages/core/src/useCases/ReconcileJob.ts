@@ -32,9 +32,11 @@ export class ReconcileTakenOver extends Schema.TaggedError<ReconcileTakenOver>()
   }
 }
 
-/** How far it is. First all of Polar's subscriptions, then the stored ones that were not among them. */
+/** How far it is. First Polar's records, kind by kind, then the stored subscriptions that were not among them. */
 export const Position = Schema.Struct({
   phase: Schema.Literal("polar", "store"),
+  /** The kind that is being listed. */
+  kind: Schema.String,
   /** The page of Polar's list to read next. */
   page: Schema.Number,
   /** The stored subscription that was looked at last. */
@@ -76,6 +78,7 @@ export const withJob = <E, R>(
 ): Effect.Effect<Option.Option<ReconcileReport>, E | StoreError | ReconcileRunning | ReconcileTakenOver, R> => {
   const start: Position = {
     phase: "polar",
+    kind: "subscription",
     page: 1,
     afterId: null,
     since: options.since ?? null,

@@ -1,9 +1,11 @@
 /** What a comparison of the store with Polar's API found, in a form that can be stored and printed. */
 import * as Schema from "effect/Schema"
 
-/** A subscription of which the store did not know what Polar knows. */
+/** A record of which the store did not know what Polar knows. */
 export const Discrepancy = Schema.Struct({
-  subscriptionId: Schema.String,
+  /** Such as `subscription` or `order`. */
+  kind: Schema.String,
+  id: Schema.String,
   userId: Schema.NullOr(Schema.String),
   /**
    * - `missing`: the store did not have it.
@@ -19,7 +21,7 @@ export type Discrepancy = typeof Discrepancy.Type
 
 /** What the store had to learn, counted. */
 export const ReconcileCounts = Schema.Struct({
-  /** Subscriptions of Polar's that were looked at. */
+  /** Records of Polar's that were looked at: subscriptions, orders and refunds. */
   compared: Schema.Number,
   /** How many of them were not as Polar says. Only the first `discrepancyLimit` are listed. */
   discrepancyCount: Schema.Number,
@@ -30,7 +32,9 @@ export const ReconcileCounts = Schema.Struct({
    * Ids of stored subscriptions that are live, and that Polar does not know or does not show to this token. They are left
    * as they are: with the wrong token it would be all of them.
    */
-  unknownToPolar: Schema.Array(Schema.String)
+  unknownToPolar: Schema.Array(Schema.String),
+  /** Kinds that this token may not list, and so were not compared. */
+  notCompared: Schema.Array(Schema.Struct({ kind: Schema.String, reason: Schema.String }))
 })
 export type ReconcileCounts = typeof ReconcileCounts.Type
 
@@ -41,7 +45,8 @@ export const noCounts: ReconcileCounts = {
   discrepancyCount: 0,
   discrepancies: [],
   notified: 0,
-  unknownToPolar: []
+  unknownToPolar: [],
+  notCompared: []
 }
 
 /** One of the organization's webhook endpoints. */
@@ -72,7 +77,7 @@ export type WebhookReport = typeof WebhookReport.Type
 /** The whole comparison. Times are ISO 8601. */
 export const ReconcileReport = Schema.Struct({
   dryRun: Schema.Boolean,
-  /** Only subscriptions that Polar has changed since; `null` for all. */
+  /** Only records that Polar has changed since; `null` for all. */
   since: Schema.NullOr(Schema.Date),
   startedAt: Schema.Date,
   finishedAt: Schema.Date,

@@ -7,12 +7,16 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type { PolarClient, SubscriptionFilter } from "../polar/PolarClient.ts"
+import type { PolarClient, RecordFilter, SnapshotPage } from "../polar/PolarClient.ts"
 import type { PolarError } from "../polar/PolarError.ts"
 import { patiently } from "../polar/patiently.ts"
+import type { Kind } from "../records/Kind.ts"
+import { kindNamed, kinds } from "../records/kinds.ts"
+import { recordKey } from "../records/RecordReport.ts"
 import type { CustomerId, SubscriptionId, UserId } from "../records/Subscription.ts"
+import { subscriptionKind } from "../records/subscriptionKind.ts"
 import type { AccessPolicy } from "../rules/AccessPolicy.ts"
-import type { SubscriptionSnapshot } from "../rules/reconciliation.ts"
+import type { Snapshot } from "../rules/reconciliation.ts"
 import type { SnapshotOutcome } from "../steps/applySnapshots.ts"
 import type { BillingStoreService } from "../store/BillingStore.ts"
 import type { StoreError } from "../store/StoreError.ts"
@@ -54,13 +58,11 @@ const concurrency = 4
 const storePageSize = 100
 
 export const makeReconcile = ({ checkWebhooks, client, dispatcher, organizationId, policy, store }: Ports) => {
-  const isOwn = ({ subscription }: SubscriptionSnapshot): boolean =>
-    organizationId === undefined ||
-    subscription.organizationId === null ||
-    subscription.organizationId === organizationId
+  const isOwn = ({ report }: Snapshot): boolean =>
+    organizationId === undefined || report.organizationId === null || report.organizationId === organizationId
 
   /** Compares, and repairs unless it is a dry run. */
-  const compare = (counts: ReconcileCounts, given: ReadonlyArray<SubscriptionSnapshot>, dryRun: boolean) =>
+  const compare = (counts: ReconcileCounts, given: ReadonlyArray<Snapshot>, dryRun: boolean) =>
     Effect.gen(function* () {
       const snapshots = Chunk.chunksOf(Chunk.unsafeFromArray(given.filter(isOwn)), stepSize)
       const steps = yield* Effect.forEach(snapshots, (step) =>
@@ -91,11 +93,12 @@ export const makeReconcile = ({ checkWebhooks, client, dispatcher, organizationI
       })
     )
 
-  const pageOfPolar = (filter: SubscriptionFilter, page: number) => patiently(client.subscriptionPage(filter, page))
+  const pageOfPolar = (kind: Kind<unknown>, filter: RecordFilter, page: number) =>
+    patiently(client.recordPage(kind, filter, page))
 
-  const allPages = (filter: SubscriptionFilter): Effect.Effect<ReadonlyArray<SubscriptionSnapshot>, PolarError> =>
+  const allPages = (kind: Kind<unknown>, filter: RecordFilter): Effect.Effect<ReadonlyArray<Snapshot>, PolarError> =>
     Stream.paginateChunkEffect(1, (page) =>
-      Effect.map(pageOfPolar(filter, page), ({ isLast, snapshots }) => [
+      Effect.map(pageOfPolar(kind, filter, page), ({ isLast, snapshots }) => [
         Chunk.unsafeFromArray(snapshots),
         isLast ? Option.none() : Option.some(page + 1)
       ])
@@ -103,6 +106,18 @@ export const makeReconcile = ({ checkWebhooks, client, dispatcher, organizationI
       Stream.runCollect,
       Effect.map((snapshots) => Chunk.toReadonlyArray(snapshots))
     )
+
+  /** Orders and refunds were not always kept: a token that may not list them still compares subscriptions. */
+  const unlessForbidden = <A>(
+    kind: Kind<unknown>,
+    listing: Effect.Effect<A, PolarError>,
+    otherwise: (reason: string) => A
+  ): Effect.Effect<A, PolarError> =>
+    kind.name === subscriptionKind.name
+      ? listing
+      : Effect.catchTag(listing, "PolarForbidden", (error) =>
+          Effect.as(Effect.logWarning(error.message), otherwise(error.message))
+        )
 
   /** One user: whatever can be theirs by a link, by the customer's external id, or by a checkout's metadata. */
   const reconcile = (
@@ -120,13 +135,25 @@ export const makeReconcile = ({ checkWebhooks, client, dispatcher, organizationI
         customerIds.add(customer.id)
         if (!dryRun) yield* link(customer.id, userId)
       }
-      const filters: ReadonlyArray<SubscriptionFilter> = [
-        ...[...customerIds].map((customerId) => ({ customerId })),
-        { metadataUserId: userId }
-      ]
-      const listed = new Map<string, SubscriptionSnapshot>()
-      for (const snapshot of (yield* Effect.forEach(filters, allPages, { concurrency })).flat()) {
-        listed.set(snapshot.subscription.id, snapshot)
+      const listed = new Map<string, Snapshot>()
+      const notCompared: Array<ReconcileCounts["notCompared"][number]> = []
+      for (const kind of kinds) {
+        const filters: ReadonlyArray<RecordFilter> = [
+          ...[...customerIds].map((customerId) => ({ customerId })),
+          ...(kind.list.byMetadata ? [{ metadataUserId: userId }] : [])
+        ]
+        const snapshots = yield* unlessForbidden(
+          kind,
+          Effect.map(
+            Effect.forEach(filters, (filter) => allPages(kind, filter), { concurrency }),
+            (all) => all.flat()
+          ),
+          (reason) => {
+            notCompared.push({ kind: kind.name, reason })
+            return []
+          }
+        )
+        for (const snapshot of snapshots) listed.set(recordKey(snapshot.report), snapshot)
       }
       const known = [
         ...stored.filter(({ isLive }) => isLive).map(({ id }) => id),
@@ -135,9 +162,11 @@ export const makeReconcile = ({ checkWebhooks, client, dispatcher, organizationI
           onSome: ({ activeSubscriptions }) => activeSubscriptions.map(({ id }) => id)
         })
       ]
-      const { snapshots, unknownToPolar } = yield* fetch([...new Set(known)].filter((id) => !listed.has(id)))
+      const { snapshots, unknownToPolar } = yield* fetch(
+        [...new Set(known)].filter((id) => !listed.has(recordKey({ kind: subscriptionKind.name, id })))
+      )
       const counts = yield* compare(noCounts, [...listed.values(), ...snapshots], dryRun)
-      return { ...counts, unknownToPolar }
+      return { ...counts, unknownToPolar, notCompared }
     })
 
   const link = (customerId: CustomerId, userId: UserId) =>
@@ -147,8 +176,9 @@ export const makeReconcile = ({ checkWebhooks, client, dispatcher, organizationI
     )
 
   /**
-   * All of Polar's subscriptions, and then those stored as live that were not among them. One process at a time does it,
-   * and one that dies is gone on from its last page.
+   * All of Polar's records, kind by kind, and then the subscriptions stored as live that were not among them: while pages
+   * are read, one that changes can slip over the edge of a page. One process at a time does it, and one that dies is gone
+   * on from its last page.
    */
   const run = (job: ReconcileJob.Run, { dryRun, onProgress }: ReconcileOptions) =>
     Effect.gen(function* () {
@@ -158,27 +188,42 @@ export const makeReconcile = ({ checkWebhooks, client, dispatcher, organizationI
       let position = job.position
       const since = position.since
       while (position.phase === "polar") {
-        const { isLast, snapshots } = yield* pageOfPolar({}, position.page)
-        for (const { subscription } of snapshots) seen.add(subscription.id)
-        const changed = since === null ? snapshots : snapshots.filter((snapshot) => isSince(snapshot, since))
-        const counts = yield* compare(position.counts, changed, dryRun === true)
-        position = isLast ? { ...position, phase: "store", counts } : { ...position, page: position.page + 1, counts }
+        const kind = kindNamed(position.kind) ?? subscriptionKind
+        const { counts } = position
+        const page = yield* unlessForbidden<Page>(kind, pageOfPolar(kind, {}, position.page), (reason) => ({
+          snapshots: [],
+          isLast: true,
+          reason
+        }))
+        for (const { report } of page.snapshots) seen.add(recordKey(report))
+        const changed = since === null ? page.snapshots : page.snapshots.filter((snapshot) => isSince(snapshot, since))
+        const compared = yield* compare(counts, changed, dryRun === true)
+        position = {
+          ...position,
+          ...(page.isLast ? after(kind) : { page: position.page + 1 }),
+          counts:
+            page.reason === undefined
+              ? compared
+              : { ...compared, notCompared: [...compared.notCompared, { kind: kind.name, reason: page.reason }] }
+        }
         yield* advance(position)
       }
       for (;;) {
-        const stored = yield* store.subscriptions({
+        const stored = yield* store.recordPage({
+          kind: subscriptionKind.name,
           which: "live",
           limit: storePageSize,
           ...(position.afterId === null ? {} : { after: position.afterId })
         })
         const last = stored.at(-1)
         if (last === undefined) return position.counts
-        const unseen = stored.filter(({ id }) => !seen.has(id)).map(({ id }) => id)
+        // What is stored of a subscription's id was one.
+        const unseen = stored.flatMap((row) => (seen.has(recordKey(row)) ? [] : [row.id as SubscriptionId]))
         const { snapshots, unknownToPolar } = yield* fetch(unseen)
         const counts = yield* compare(position.counts, snapshots, dryRun === true)
         position = {
           ...position,
-          afterId: last.id,
+          afterId: last.id as SubscriptionId,
           counts: {
             ...counts,
             unknownToPolar: [...counts.unknownToPolar, ...unknownToPolar].slice(0, discrepancyLimit)
@@ -213,18 +258,23 @@ export const makeReconcile = ({ checkWebhooks, client, dispatcher, organizationI
 
 export type ReconcileError = PolarError | StoreError | ReconcileJob.ReconcileRunning | ReconcileJob.ReconcileTakenOver
 
-const isSince = ({ changedAt }: SubscriptionSnapshot, since: Date): boolean =>
+interface Page extends SnapshotPage {
+  /** Why it could not be listed. */
+  readonly reason?: string
+}
+
+/** Where the comparison stands when all of a kind was listed. */
+const after = (kind: Kind<unknown>): Partial<ReconcileJob.Position> => {
+  const next = kinds[kinds.indexOf(kind) + 1]
+  return next === undefined ? { phase: "store" } : { kind: next.name, page: 1 }
+}
+
+const isSince = ({ report: { changedAt } }: Snapshot, since: Date): boolean =>
   changedAt === null || changedAt >= since.getTime() * 1000
 
-const discrepancyOf = ({
-  fields,
-  finding,
-  linked,
-  subscriptionId,
-  userId
-}: SnapshotOutcome): ReadonlyArray<Discrepancy> =>
+const discrepancyOf = ({ fields, finding, id, kind, linked, userId }: SnapshotOutcome): ReadonlyArray<Discrepancy> =>
   finding !== null
-    ? [{ subscriptionId, userId, finding, fields }]
+    ? [{ kind, id, userId, finding, fields }]
     : linked
-      ? [{ subscriptionId, userId, finding: "unlinked", fields: [] }]
+      ? [{ kind, id, userId, finding: "unlinked", fields: [] }]
       : []

@@ -9,7 +9,8 @@ import * as Stream from "effect/Stream"
 import type { PolarClient, UndeliveredEvent, WebhookEndpoint } from "../polar/PolarClient.ts"
 import type { PolarError } from "../polar/PolarError.ts"
 import { patiently } from "../polar/patiently.ts"
-import { customerEventTypes, subscriptionEventTypes } from "../records/PolarEvent.ts"
+import { kinds } from "../records/kinds.ts"
+import { customerEventTypes } from "../records/PolarEvent.ts"
 import type { BillingStoreService } from "../store/BillingStore.ts"
 import type { StoreError } from "../store/StoreError.ts"
 import type { EndpointReport, WebhookReport } from "./ReconcileReport.ts"
@@ -23,7 +24,7 @@ interface Ports {
 
 const day = 86_400_000
 
-/** How far back events are asked for again. What is older, the comparison of subscriptions has made good. */
+/** How far back events are asked for again. What is older, the comparison of records has made good. */
 const horizon = 30 * day
 
 /** As many events in one go; the rest the next time. */
@@ -58,7 +59,7 @@ export const makeWebhookCheck = ({ client, store, webhookUrl }: Ports) => {
     Effect.gen(function* () {
       const { enabled, format, id, url } = endpoint
       const own = isOwn(endpoint)
-      const wanted = [...subscriptionEventTypes, ...customerEventTypes]
+      const wanted = [...kinds.flatMap(({ eventTypes }) => eventTypes), ...customerEventTypes]
       const missingTypes = own ? wanted.filter((type) => !endpoint.events.includes(type) && !isNew(type)) : []
       const now = yield* Clock.currentTimeMillis
       const events = own && format === "raw" ? yield* undelivered(endpoint, new Date(now - horizon)) : []
