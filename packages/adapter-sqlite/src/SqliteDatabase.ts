@@ -1,7 +1,8 @@
-/** A drizzle database as this adapter uses it: transactions that are on disk once they are over. */
+/** A drizzle database as this adapter uses it: statements, and transactions that are on disk once they are over. */
 
-import { DriverError } from "@kavach-polar/core/adapter/DriverError"
-import { is, NoopLogger, type SQL, sql } from "drizzle-orm"
+import type { Rows, Statement } from "@kavach-polar/core/adapter"
+import { DriverError } from "@kavach-polar/core/adapter"
+import { is, NoopLogger, sql } from "drizzle-orm"
 import type { TablesRelationalConfig } from "drizzle-orm/relations"
 import type { BaseSQLiteDatabase } from "drizzle-orm/sqlite-core"
 import { blockMillis } from "./SqlitePatience.ts"
@@ -14,15 +15,13 @@ export type SyncDrizzle<
 > = BaseSQLiteDatabase<"sync", TRunResult, TFullSchema, TSchema>
 
 /** What is used of it; the same whatever its schema. */
-export interface Drizzle
-  extends Pick<BaseSQLiteDatabase<"sync", unknown>, "all" | "run" | "select" | "insert" | "update"> {
+export interface Drizzle extends Pick<BaseSQLiteDatabase<"sync", unknown>, "values" | "run"> {
   readonly transaction: <A>(body: () => A, config: { readonly behavior: "immediate" }) => A
 }
 
 export interface SqliteDatabase {
-  readonly drizzle: Drizzle
-  /** better-sqlite3's connection, if statements may be run on it past drizzle. */
-  readonly client: BetterSqlite3Client | undefined
+  /** Runs one statement; of one that reads, the rows. */
+  readonly run: (statement: Statement) => Rows
   /**
    * Runs `body` in a transaction that no other writer can get in between, and returns once what it wrote is on disk. Fails
    * at once, or nearly so, while another process writes.
@@ -44,18 +43,14 @@ export const make = <TRunResult, TFullSchema extends Record<string, unknown>, TS
   if (isSqlJs(client)) return onSqlJs(drizzle, client)
   if (isBetterSqlite3(client)) return onLentBetterSqlite3(drizzle, client, isLogged(db))
   const transaction = immediately(drizzle)
-  return { drizzle, client: undefined, transaction, transactionInPassing: transaction }
+  return { run: runByDrizzle(drizzle), transaction, transactionInPassing: transaction }
 }
 
 /** On a connection as `SqliteFile` opens it, which nobody else uses: its settings are known and need not be looked at. */
-export const makeOwn = <TFullSchema extends Record<string, unknown>, TSchema extends TablesRelationalConfig>(
-  db: SyncDrizzle<unknown, TFullSchema, TSchema>,
-  client: BetterSqlite3Client
-): SqliteDatabase => {
+export const makeOwn = (client: BetterSqlite3Client): SqliteDatabase => {
   const transaction = immediatelyOn(client)
   return {
-    drizzle: db,
-    client,
+    run: runOn(client),
     transaction,
     transactionInPassing: (body) => {
       // `exec`, because better-sqlite3's `pragma` takes four times as long.
@@ -68,6 +63,43 @@ export const makeOwn = <TFullSchema extends Record<string, unknown>, TSchema ext
     }
   }
 }
+
+/** Each text is prepared once: there are few, whatever the values. */
+const runOn = (client: BetterSqlite3Client): SqliteDatabase["run"] => {
+  const prepared = new Map<string, (values: Statement["values"]) => Rows>()
+  const prepare = (text: string) => {
+    const statement = client.prepare(text)
+    if (!statement.reader) {
+      return (values: Statement["values"]): Rows => {
+        statement.run(...values)
+        return []
+      }
+    }
+    const rows = statement.raw(true)
+    // better-sqlite3 does not say in its types that a raw row is an array.
+    return (values: Statement["values"]): Rows => rows.all(...values) as Rows
+  }
+  return ({ text, values }) => {
+    let run = prepared.get(text)
+    if (run === undefined) {
+      run = prepare(text)
+      if (values.length > 0) prepared.set(text, run)
+    }
+    return run(values)
+  }
+}
+
+const runByDrizzle =
+  (drizzle: Drizzle): SqliteDatabase["run"] =>
+  ({ text, values }) => {
+    const pieces = text.split("?")
+    const statement = sql(Object.assign([...pieces], { raw: pieces }), ...values)
+    if (isRead(text)) return drizzle.values(statement)
+    drizzle.run(statement)
+    return []
+  }
+
+export const isRead = (text: string): boolean => /^\s*SELECT\b/.test(text)
 
 const immediately =
   (drizzle: Drizzle) =>
@@ -123,8 +155,8 @@ export interface BetterSqlite3Client {
 
 /** The part of its Statement that is used. Methods, because its types tell statements apart by their parameters. */
 export interface BetterSqlite3Statement {
+  readonly reader: boolean
   run(...parameters: ReadonlyArray<unknown>): unknown
-  all(...parameters: ReadonlyArray<unknown>): ReadonlyArray<unknown>
   raw(toggle: true): { all(...parameters: ReadonlyArray<unknown>): ReadonlyArray<unknown> }
 }
 
@@ -160,8 +192,7 @@ const onLentBetterSqlite3 = (drizzle: Drizzle, client: BetterSqlite3Client, logg
   // Without a write-ahead log, an interrupted write that did not wait could damage the file.
   const isInWalMode = () => journalModeOf() === "wal"
   return {
-    drizzle,
-    client: logged ? undefined : client,
+    run: logged ? runByDrizzle(drizzle) : runOn(client),
     // In WAL mode better-sqlite3 defaults to NORMAL, with which a commit can be lost when the power fails.
     transaction: (body) => runWith((synchronous) => Math.max(synchronous, full), body),
     transactionInPassing: (body) =>
@@ -204,7 +235,7 @@ const onSqlJs = (drizzle: Drizzle, client: SqlJsClient): SqliteDatabase => {
   const run = immediately(drizzle)
   let unsaved = false
   const save = () => {
-    const foreignKeys = pragmaOf(drizzle, sql`PRAGMA foreign_keys`)
+    const foreignKeys = drizzle.values(sql`PRAGMA foreign_keys`)[0]?.[0]
     client.run("UPDATE kavach_polar_migrations SET name = name WHERE 0")
     if (foreignKeys === 1) drizzle.run(sql`PRAGMA foreign_keys = ON`)
     unsaved = false
@@ -218,12 +249,7 @@ const onSqlJs = (drizzle: Drizzle, client: SqlJsClient): SqliteDatabase => {
     }
     return result
   }
-  return { drizzle, client: undefined, transaction, transactionInPassing: transaction }
-}
-
-const pragmaOf = (drizzle: Drizzle, query: SQL): unknown => {
-  const [row] = drizzle.all<Record<string, unknown>>(query)
-  return row === undefined ? undefined : Object.values(row)[0]
+  return { run: runByDrizzle(drizzle), transaction, transactionInPassing: transaction }
 }
 
 /** drizzle declares its session internal, and only some of its databases have `$client`. */

@@ -1,7 +1,7 @@
 /** A SQLite file of this process's own. */
 import { existsSync } from "node:fs"
 import { dirname } from "node:path"
-import { DriverError } from "@kavach-polar/core/adapter/DriverError"
+import { codeOf, DriverError, driverNotInstalled } from "@kavach-polar/core/adapter"
 import { StoreError } from "@kavach-polar/core/StoreError"
 import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3"
 import * as Effect from "effect/Effect"
@@ -74,12 +74,4 @@ const isNotBuilt = (error: unknown): boolean =>
   codeOf(error) === "ERR_DLOPEN_FAILED" ||
   (error instanceof Error && error.message.startsWith("Could not locate the bindings file"))
 
-const notInstalled = (error: unknown) =>
-  new StoreError({
-    operation: "open",
-    reason: "unavailable",
-    detail: `better-sqlite3 cannot be loaded (${codeOf(error)}); run npm install better-sqlite3 drizzle-orm, or npm rebuild better-sqlite3`
-  })
-
-const codeOf = (error: unknown): string =>
-  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "no code"
+const notInstalled = driverNotInstalled("better-sqlite3", "better-sqlite3 drizzle-orm, or npm rebuild better-sqlite3")

@@ -2,7 +2,7 @@
  * Waiting for other writers of the same file. SQLite's own wait holds up the whole process, sign-in included, and one step
  * after the other; so it is kept short, and the rest of the wait is between attempts, while the process does other work.
  */
-import { innermostCause } from "@kavach-polar/core/adapter/DriverError"
+import { innermostCause } from "@kavach-polar/core/adapter"
 
 /** How long SQLite itself may wait within an attempt, in milliseconds. */
 export const blockMillis = 5

@@ -1,6 +1,6 @@
 /** What an error of SQLite, or of the code around it, means to an operator. */
 
-import { DriverError, innermostCause } from "@kavach-polar/core/adapter/DriverError"
+import { DriverError, innermostCause } from "@kavach-polar/core/adapter"
 import type { StoreErrorReason } from "@kavach-polar/core/StoreError"
 
 export interface Explanation {

@@ -1,11 +1,12 @@
 /**
- * The subscription store on SQLite.
+ * The billing store on SQLite.
  *
  * `layer` opens a file of its own with better-sqlite3, which it loads only then. `fromDrizzle` takes a database that the
  * app owns, on better-sqlite3 or sql.js, and never closes it. Neither touches a table when it is built:
  * `BillingStore.migrate` creates and upgrades them.
  */
 
+import { sqlDriver } from "@kavach-polar/core/adapter"
 import * as Port from "@kavach-polar/core/BillingStore"
 import type { StoreError } from "@kavach-polar/core/StoreError"
 import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3"
@@ -16,8 +17,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as SqliteDatabase from "./SqliteDatabase.ts"
-import * as SqliteDriver from "./SqliteDriver.ts"
 import * as SqliteFile from "./SqliteFile.ts"
+import { sqliteConnection } from "./sqliteConnection.ts"
 
 export interface SqliteStoreOptions {
   /** A path, created if there is no such file, or `:memory:`. Its folder must exist. */
@@ -28,10 +29,13 @@ export interface SqliteStoreOptions {
 export const open = (filename: string): Effect.Effect<BetterSQLite3Database, StoreError, Scope.Scope> =>
   Effect.map(SqliteFile.open(filename), ({ drizzle }) => drizzle)
 
+const storeOn = (database: SqliteDatabase.SqliteDatabase): Port.BillingStoreService =>
+  Port.make(sqlDriver(sqliteConnection(database), "@kavach-polar/adapter-sqlite"))
+
 /** The store on a database that somebody else opens, migrates at will, and closes. */
 export const make = <TRunResult, TFullSchema extends Record<string, unknown>, TSchema extends TablesRelationalConfig>(
   db: SqliteDatabase.SyncDrizzle<TRunResult, TFullSchema, TSchema>
-): Port.BillingStoreService => Port.make(SqliteDriver.make(SqliteDatabase.make(db)))
+): Port.BillingStoreService => storeOn(SqliteDatabase.make(db))
 
 /** The store on an app's own drizzle database: synchronous, on better-sqlite3 or sql.js, with or without a schema. */
 export const fromDrizzle = <
@@ -46,9 +50,7 @@ export const fromDrizzle = <
 export const layer = (options: SqliteStoreOptions): Layer.Layer<Port.BillingStore, StoreError> =>
   Layer.scoped(
     Port.BillingStore,
-    Effect.map(SqliteFile.open(options.filename), ({ client, drizzle }) =>
-      Port.make(SqliteDriver.make(SqliteDatabase.makeOwn(drizzle, client)))
-    )
+    Effect.map(SqliteFile.open(options.filename), ({ client }) => storeOn(SqliteDatabase.makeOwn(client)))
   )
 
 /** As `layer`, with options from the configuration. */

@@ -1,0 +1,48 @@
+/**
+ * Time limits for drivers. Polar waits ten seconds for its answer, and a request is answered within five, whatever the
+ * database does: so a call to it ends before.
+ */
+import { DriverError } from "./DriverError.ts"
+
+/** How long a call to the database may take altogether, in milliseconds, with everything that is tried again. */
+export const callMillis = 4000
+
+/** A moment until when a call may take, on this process's own clock. */
+export const deadlineIn = (millis: number): number => performance.now() + millis
+
+/**
+ * What the promise becomes, or a failure when it takes until after the deadline. `giveUp` is called then: it ends what is
+ * still under way, so that nothing of it comes true later (a connection is destroyed, and the server rolls back).
+ */
+export const withinDeadline = <A>(promise: Promise<A>, deadline: number, giveUp: () => void): Promise<A> =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => {
+        giveUp()
+        reject(new DriverError("unavailable", "the database did not answer in time"))
+      },
+      Math.max(deadline - performance.now(), 0)
+    )
+    promise.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
+
+/**
+ * Runs it again while others are in its way, until the deadline. Nothing of an attempt stays that ended in a conflict. The
+ * pause differs each time, so that rivals do not meet again.
+ */
+export const retryConflicts = async <A>(
+  attempt: (deadline: number) => Promise<A>,
+  isConflict: (error: unknown) => boolean,
+  millis: number = callMillis
+): Promise<A> => {
+  const deadline = deadlineIn(millis)
+  for (let failures = 1; ; failures++) {
+    try {
+      return await attempt(deadline)
+    } catch (error) {
+      const pause = 10 * 2 ** Math.min(failures, 5) * (0.5 + Math.random())
+      if (!isConflict(error) || performance.now() + pause > deadline) throw error
+      await new Promise((resolve) => setTimeout(resolve, pause))
+    }
+  }
+}

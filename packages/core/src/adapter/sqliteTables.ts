@@ -1,0 +1,95 @@
+/** How the store's tables are made on SQLite. */
+import type { Ddl } from "./Dialect.ts"
+import { type Column, type ColumnType, sqlName, type Table, type View } from "./tables.ts"
+
+const types: Readonly<Record<ColumnType, string>> = {
+  id: "TEXT",
+  key: "TEXT",
+  word: "TEXT",
+  text: "TEXT",
+  name: "TEXT",
+  long: "TEXT",
+  micros: "INTEGER",
+  count: "INTEGER",
+  flag: "INTEGER",
+  // ISO 8601 in UTC with milliseconds, which reads and sorts as it is.
+  time: "TEXT"
+}
+
+const columnOf = ([field, { nullable, says, type }]: readonly [string, Column]): string =>
+  `${says === undefined ? "" : `  -- ${says}\n`}  ${sqlName(field)} ${types[type]}${nullable === true ? "" : " NOT NULL"}`
+
+const createTable = ({ columns, indexes, key, name, says }: Table): ReadonlyArray<string> => [
+  `-- ${says}\nCREATE TABLE IF NOT EXISTS ${name} (\n${Object.entries(columns).map(columnOf).join(",\n")},\n  PRIMARY KEY (${key.map(sqlName).join(", ")})\n) STRICT`,
+  ...indexes.map(
+    (index) =>
+      `CREATE INDEX IF NOT EXISTS ${index.name} ON ${name} (${index.columns.map(indexed).join(", ")})${index.where === undefined ? "" : ` WHERE ${index.where}`}`
+  )
+]
+
+const indexed = (column: string): string => {
+  const [field = "", direction] = column.split(" ")
+  return direction === undefined ? sqlName(field) : `${sqlName(field)} ${direction.toUpperCase()}`
+}
+
+const createView = ({ columns, fields, kind, name }: View): ReadonlyArray<string> => {
+  const selected = [
+    ...columns.map(sqlName),
+    // JSON's true and false are 1 and 0.
+    ...fields.map((field) => `json_extract(data, '$.${field.key}') AS ${field.name}`)
+  ]
+  return [
+    `DROP VIEW IF EXISTS ${name}`,
+    `CREATE VIEW ${name} AS SELECT ${selected.join(", ")} FROM kavach_polar_records WHERE kind = '${kind}'`
+  ]
+}
+
+export const sqliteTables: Ddl = {
+  createTable,
+  createView,
+  furtherTables: [],
+  historyTable: `CREATE TABLE IF NOT EXISTS kavach_polar_migrations (
+  version INTEGER NOT NULL PRIMARY KEY,
+  name TEXT NOT NULL,
+  checksum TEXT NOT NULL,
+  applied_at TEXT NOT NULL,
+  requires INTEGER NOT NULL
+) STRICT`,
+  addRequires: "ALTER TABLE kavach_polar_migrations ADD COLUMN requires INTEGER NOT NULL DEFAULT 4",
+  released: [
+    { version: 1, name: "0001_initial", checksum: "ff0ba7f611832ccddbb23db279a61d38c7070507c12cf399292c8d50fe4a0df8" },
+    { version: 2, name: "0002_jobs", checksum: "31351e0870f6233e2707bfe684f971d4cfb9705eb17f1401ec28039075912214" }
+  ],
+  toRecords: [
+    `INSERT INTO kavach_polar_records (kind, id, user_id, customer_id, organization_id, product_id, checkout_id, status, live,
+  ends_at, event_at, precedence, delivery_id, updated_at, summary, data)
+SELECT 'subscription', id, user_id, customer_id, organization_id, product_id, json_extract(data, '$.checkoutId'), status, live,
+  CASE WHEN cancel_at_period_end = 1
+    THEN coalesce(json_extract(data, '$.endsAt'), json_extract(data, '$.currentPeriodEnd')) END,
+  event_at, precedence, delivery_id, updated_at,
+  json_object('currentPeriodEnd', json_extract(data, '$.currentPeriodEnd'),
+    'cancelAtPeriodEnd', json(CASE cancel_at_period_end WHEN 1 THEN 'true' ELSE 'false' END),
+    'endsAt', json_extract(data, '$.endsAt'), 'pastDueAt', json_extract(data, '$.pastDueAt')), data
+FROM kavach_polar_subscriptions`,
+    "DROP TABLE kavach_polar_subscriptions",
+    "DROP INDEX kavach_polar_deliveries_unlinked_subscription",
+    "ALTER TABLE kavach_polar_deliveries RENAME COLUMN subscription_id TO record_id",
+    "ALTER TABLE kavach_polar_deliveries ADD COLUMN record_kind TEXT",
+    "UPDATE kavach_polar_deliveries SET record_kind = 'subscription' WHERE record_id IS NOT NULL",
+    "CREATE INDEX kavach_polar_deliveries_unlinked_record ON kavach_polar_deliveries (record_id) WHERE state = 'unlinked'",
+    "DROP INDEX kavach_polar_deliveries_received_at",
+    "CREATE INDEX kavach_polar_deliveries_received_at ON kavach_polar_deliveries (received_at DESC, id)",
+    "DROP INDEX kavach_polar_notifications_pending_subscription",
+    "ALTER TABLE kavach_polar_notifications RENAME COLUMN subscription_id TO subject",
+    "CREATE INDEX kavach_polar_notifications_pending_subject ON kavach_polar_notifications (subject, event_at, precedence) WHERE state = 'pending'"
+  ].map((sql) => ({ sql })),
+  columns: {
+    text: "SELECT tables.name, columns.name FROM sqlite_schema AS tables, pragma_table_info(tables.name) AS columns WHERE tables.type IN ('table', 'view') AND tables.name LIKE 'kavach\\_polar\\_%' ESCAPE '\\'",
+    values: []
+  },
+  // The transaction that all of it runs in keeps others away.
+  takeTurn: undefined,
+  isTaken: () => true,
+  endTurn: undefined,
+  now: "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
+}

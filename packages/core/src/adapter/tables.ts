@@ -1,0 +1,247 @@
+/**
+ * The store's tables, described once. From here come the SQL that makes them in each dialect, the statements that read and
+ * write them, and the drizzle definitions that the adapters export.
+ */
+import { kinds } from "../records/kinds.ts"
+
+/**
+ * - `id`: an id of Polar's, at most 64 characters, compared byte by byte
+ * - `key`: another name, at most 255 characters, compared byte by byte
+ * - `word`: one of a few words
+ * - `text`: any text; `long`: any text, perhaps of megabytes; `name`: short text that no key holds
+ * - `micros`: a count that needs more than 32 bits; `count`: one that does not
+ * - `flag`: true or false
+ * - `time`: a point in time, to the millisecond
+ */
+export type ColumnType = "id" | "key" | "word" | "text" | "name" | "long" | "micros" | "count" | "flag" | "time"
+
+export interface Column {
+  readonly type: ColumnType
+  readonly nullable?: true
+  /** For people who read the table. */
+  readonly says?: string
+}
+
+export interface Index {
+  readonly name: string
+  /** Fields; with ` desc` behind one that is sorted downwards. */
+  readonly columns: ReadonlyArray<string>
+  /** Only of rows for which this holds, where the database has such indexes. */
+  readonly where?: string
+  /** The columns of the index where it has not. */
+  readonly instead?: ReadonlyArray<string>
+}
+
+export interface Table {
+  readonly name: string
+  readonly says: string
+  readonly columns: Readonly<Record<string, Column>>
+  readonly key: ReadonlyArray<string>
+  readonly indexes: ReadonlyArray<Index>
+  /** Columns of type `flag` that an index needs where it cannot have a condition. */
+  readonly generated?: Readonly<Record<string, string>>
+}
+
+/** `receivedAt` in the core's terms is `received_at` in SQL. */
+export const sqlName = (field: string): string => field.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+
+export const deliveries = {
+  name: "kavach_polar_deliveries",
+  says: "The inbox: one row for each delivery (an HTTP POST of Polar's), id = the header webhook-id.",
+  columns: {
+    id: { type: "key" },
+    type: { type: "key" },
+    state: {
+      type: "word",
+      says: "applied, stale, ignored, unlinked (no user is known for it yet) or failed (it runs again when delivered again)"
+    },
+    eventAt: { type: "micros", nullable: true },
+    receivedAt: { type: "time" },
+    updatedAt: { type: "time" },
+    customerId: { type: "id", nullable: true },
+    recordId: { type: "id", nullable: true, says: "the record that it is about" },
+    userId: { type: "key", nullable: true },
+    attempts: { type: "count" },
+    lastError: { type: "text", nullable: true },
+    body: { type: "long", nullable: true, says: "as Polar sent it, NULL once it was pruned" },
+    recordKind: { type: "word", nullable: true, says: "subscription, order, ..." }
+  },
+  key: ["id"],
+  indexes: [
+    { name: "kavach_polar_deliveries_received_at", columns: ["receivedAt desc", "id"] },
+    {
+      name: "kavach_polar_deliveries_with_body",
+      columns: ["receivedAt", "id"],
+      where: "body IS NOT NULL",
+      instead: ["hasBody", "receivedAt", "id"]
+    },
+    {
+      name: "kavach_polar_deliveries_unlinked_customer",
+      columns: ["customerId"],
+      where: "state = 'unlinked'",
+      instead: ["customerId", "state"]
+    },
+    {
+      name: "kavach_polar_deliveries_unlinked_record",
+      columns: ["recordId"],
+      where: "state = 'unlinked'",
+      instead: ["recordId", "state"]
+    }
+  ],
+  generated: { hasBody: "body IS NOT NULL" }
+} as const satisfies Table
+
+export const records = {
+  name: "kavach_polar_records",
+  says: "The newest known state of each of Polar's objects. event_at, then precedence, say which of two states is the newer. Read the views kavach_polar_subscriptions, kavach_polar_orders and so on.",
+  columns: {
+    kind: { type: "word", says: "subscription, order, ..." },
+    id: { type: "id" },
+    userId: { type: "key", nullable: true, says: "NULL while it is unlinked: nobody is known yet whose it is" },
+    customerId: { type: "id", nullable: true },
+    organizationId: { type: "name", nullable: true },
+    productId: { type: "id", nullable: true },
+    subscriptionId: { type: "id", nullable: true },
+    orderId: { type: "id", nullable: true },
+    benefitId: { type: "id", nullable: true },
+    checkoutId: { type: "id", nullable: true },
+    status: { type: "id" },
+    live: { type: "flag", says: "whether it may still give its user something" },
+    endsAt: { type: "time", nullable: true, says: "when it ends by itself, if that is known" },
+    eventAt: { type: "micros", says: "the event's own timestamp, in microseconds since 1970" },
+    precedence: { type: "micros" },
+    deliveryId: { type: "key", says: "the delivery that brought this state" },
+    updatedAt: { type: "time" },
+    summary: { type: "text", says: "the few fields that decisions need, as JSON" },
+    data: { type: "long", says: "all that is kept of it, as JSON" }
+  },
+  key: ["kind", "id"],
+  indexes: [
+    { name: "kavach_polar_records_user", columns: ["userId", "kind", "id"] },
+    {
+      name: "kavach_polar_records_unlinked",
+      columns: ["customerId"],
+      where: "user_id IS NULL",
+      instead: ["customerId", "userId"]
+    }
+  ]
+} as const satisfies Table
+
+export const customers = {
+  name: "kavach_polar_customers",
+  says: "Links: whose customer it is. A user may have several, a customer has one user.",
+  columns: {
+    customerId: { type: "id" },
+    userId: { type: "key" },
+    linkedBy: { type: "word", says: "checkout, external_id or host: who said so" },
+    linkedAt: { type: "time" },
+    deletedAt: { type: "time", nullable: true }
+  },
+  key: ["customerId"],
+  indexes: [{ name: "kavach_polar_customers_user", columns: ["userId", "linkedAt"] }]
+} as const satisfies Table
+
+export const checkouts = {
+  name: "kavach_polar_checkouts",
+  says: "Checkouts that were made for a user.",
+  columns: {
+    id: { type: "id" },
+    userId: { type: "key" },
+    productId: { type: "id" },
+    createdAt: { type: "time" }
+  },
+  key: ["id"],
+  indexes: [{ name: "kavach_polar_checkouts_user", columns: ["userId"] }]
+} as const satisfies Table
+
+export const notifications = {
+  name: "kavach_polar_notifications",
+  says: "The outbox: calls of the app's code, queued in the transaction of the change that they tell of.",
+  columns: {
+    id: { type: "key", says: "the record's id, event_at and precedence" },
+    subject: { type: "id", says: "what is told in order: the record's id" },
+    userId: { type: "key" },
+    eventAt: { type: "micros" },
+    precedence: { type: "micros" },
+    payload: { type: "text", says: "what the app is given, as JSON" },
+    createdAt: { type: "time" },
+    state: { type: "word", says: "pending, done or dead (given up, with last_error)" },
+    attempts: { type: "count" },
+    availableAt: { type: "time", says: "not before this time, and while somebody holds the lease: the lease's end" },
+    leaseOwner: { type: "key", nullable: true },
+    lastError: { type: "text", nullable: true },
+    updatedAt: { type: "time" }
+  },
+  key: ["id"],
+  indexes: [
+    {
+      name: "kavach_polar_notifications_pending_subject",
+      columns: ["subject", "eventAt", "precedence"],
+      where: "state = 'pending'",
+      instead: ["subject", "state", "eventAt", "precedence"]
+    },
+    {
+      name: "kavach_polar_notifications_pending_due",
+      columns: ["availableAt", "id"],
+      where: "state = 'pending'",
+      instead: ["state", "availableAt", "id"]
+    }
+  ]
+} as const satisfies Table
+
+export const jobs = {
+  name: "kavach_polar_jobs",
+  says: "Jobs that one process does at a time, such as the comparison of everything with Polar's.",
+  columns: {
+    name: { type: "id" },
+    owner: {
+      type: "key",
+      nullable: true,
+      says: "who does it now, and until when nobody else may; both NULL when nobody does"
+    },
+    leaseUntil: { type: "time", nullable: true },
+    position: { type: "long", nullable: true, says: "where it stands as JSON, NULL when it is not under way" },
+    startedAt: { type: "time" },
+    updatedAt: { type: "time" },
+    finishedAt: {
+      type: "time",
+      nullable: true,
+      says: "when it was last done to the end, and what it reported as JSON"
+    },
+    report: { type: "long", nullable: true }
+  },
+  key: ["name"],
+  indexes: []
+} as const satisfies Table
+
+export const tables: ReadonlyArray<Table> = [deliveries, records, customers, checkouts, notifications, jobs]
+
+/** A view on the records of one kind, with real columns, for people who read with SQL. */
+export interface View {
+  readonly name: string
+  readonly kind: string
+  /** Columns of the records' table. */
+  readonly columns: ReadonlyArray<string>
+  /** Columns that are read from the JSON in `data`. */
+  readonly fields: ReadonlyArray<{
+    readonly name: string
+    readonly key: string
+    readonly type: "text" | "integer" | "flag" | "time"
+  }>
+}
+
+const columnsBefore = ["id", "userId", "customerId", "organizationId", "productId"]
+const columnsAfter = ["eventAt", "precedence", "deliveryId", "updatedAt", "data"]
+
+export const views: ReadonlyArray<View> = kinds.map(({ name, view }) => ({
+  name: `kavach_polar_${name}s`,
+  kind: name,
+  columns: [
+    ...columnsBefore,
+    ...(name === "subscription" ? ["checkoutId"] : ["subscriptionId", "orderId", "checkoutId"]),
+    "status",
+    "live",
+    ...columnsAfter
+  ],
+  fields: view
+}))
