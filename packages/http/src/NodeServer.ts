@@ -5,8 +5,8 @@ import { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import type { ReadableStream } from "node:stream/web"
 import * as Schema from "effect/Schema"
-import { end } from "./NodeAnswer.ts"
-import { bodyOf } from "./NodeBody.ts"
+import { end } from "./node/answer.ts"
+import { bodyOf } from "./node/incomingBody.ts"
 
 /** The port cannot be listened on. */
 export class CannotListen extends Schema.TaggedError<CannotListen>()("CannotListen", {

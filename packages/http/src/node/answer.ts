@@ -1,7 +1,7 @@
 /** Answering on a Node server. */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { runOff } from "./NodeBody.ts"
+import { runOff } from "./incomingBody.ts"
 
 /** Sends an answer whose head is set already. */
 export const end = async (incoming: IncomingMessage, outgoing: ServerResponse, body: Uint8Array): Promise<void> => {

@@ -13,7 +13,7 @@ import * as LogLevel from "effect/LogLevel"
 import * as ParseResult from "effect/ParseResult"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { originOf } from "./RedirectUrl.ts"
+import { originOf } from "../routes/redirectUrl.ts"
 
 /** A user's subscription, as KavachOS documents it. */
 export interface PolarSubscription {

@@ -11,8 +11,8 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
-import type { InvalidRedirectUrl } from "./RedirectUrl.ts"
-import type { BodyTooLarge, BodyUnreadable } from "./RequestBody.ts"
+import type { BodyTooLarge, BodyUnreadable } from "../node/requestBody.ts"
+import type { InvalidRedirectUrl } from "./redirectUrl.ts"
 import type { SessionUnavailable } from "./Session.ts"
 
 /** Nobody is signed in. */

@@ -1,7 +1,7 @@
 /** The body of a request to a Node server, for handlers that may not want all of it. */
 import type { IncomingMessage } from "node:http"
 import * as Effect from "effect/Effect"
-import { BodyTooLarge, BodyUnreadable, joined } from "./RequestBody.ts"
+import { BodyTooLarge, BodyUnreadable, joined } from "./requestBody.ts"
 
 /**
  * The body as it comes, and only as fast as it is read. Who gives it up leaves the request as it is, for `runOff`:

@@ -22,12 +22,12 @@ import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as ManagedRuntime from "effect/ManagedRuntime"
-import * as Endpoints from "./Endpoints.ts"
-import { Disposed } from "./LifecycleErrors.ts"
-import { endWith } from "./NodeAnswer.ts"
-import type { PolarSettings } from "./PolarConfig.ts"
-import { refuse, respond as respondWith } from "./Refusal.ts"
-import * as Session from "./Session.ts"
+import type { PolarSettings } from "../config/PolarConfig.ts"
+import { endWith } from "../node/answer.ts"
+import * as Endpoints from "../routes/Endpoints.ts"
+import { refuse, respond as respondWith } from "../routes/errorResponse.ts"
+import * as Session from "../routes/Session.ts"
+import { Disposed } from "./lifecycleErrors.ts"
 
 type App = Billing.Billing | Endpoints.Endpoints
 
