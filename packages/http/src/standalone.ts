@@ -5,7 +5,8 @@
  * It takes no layers: a layer belongs to the app's own copy of Effect, and this one has another.
  */
 import * as Either from "effect/Either"
-import { type PolarConfig as ConfigWithLayers, checkedSettings, PolarConfigError } from "./config/PolarConfig.ts"
+import { type PolarConfig as ConfigWithLayers, PolarConfigError } from "./config/PolarConfig.ts"
+import { checkedSettings } from "./config/settings.ts"
 import { addressOf, type DatabaseConfig, storeAt } from "./host/database.ts"
 import type { Polar } from "./PolarBilling.ts"
 

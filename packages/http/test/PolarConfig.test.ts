@@ -4,7 +4,7 @@ import { StoreError } from "@kavach-polar/core/StoreError"
 import { type PolarConfig, PolarConfigError, polar } from "@kavach-polar/http"
 import { Duration, Effect, Either, Layer, LogLevel, Redacted } from "effect"
 import { describe, expect, test } from "vitest"
-import { settingsOf } from "../src/config/PolarConfig.ts"
+import { settingsOf } from "../src/config/settings.ts"
 
 const token = "polar_oat_InventedInventedInvented"
 const secret = "whsec_SW52ZW50ZWRJbnZlbnRlZA=="

@@ -43,7 +43,7 @@ export const bodyOf = (incoming: IncomingMessage): ReadableStream<Uint8Array> =>
 }
 
 /** All of the body at once. One that is larger than `limit` bytes is left as it is, for `runOff`. */
-export const readAll = (
+export const readIncoming = (
   incoming: IncomingMessage,
   limit: number
 ): Effect.Effect<Uint8Array, BodyTooLarge | BodyUnreadable> =>
