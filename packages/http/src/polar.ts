@@ -12,7 +12,7 @@ import { checkedSettings, type PolarSettings } from "./config/settings.ts"
 import { adapterFor } from "./host/adapters.ts"
 import type { PluginContext } from "./host/KavachPlugin.ts"
 import { pluginEndpoints } from "./host/pluginEndpoints.ts"
-import { endWith } from "./node/answer.ts"
+import { sendResponse } from "./node/answer.ts"
 import type { Polar, PolarBilling, PolarPluginContext } from "./PolarBilling.ts"
 import { InvalidRequest, respondWith } from "./routes/errorResponse.ts"
 import { checkRedirectUrl } from "./routes/redirectUrl.ts"
@@ -97,7 +97,7 @@ export const polarWith = (settings: PolarSettings): Polar => {
     webhook: async (request) =>
       runtime === undefined ? HttpServerResponse.toWeb(notConnectedYet) : runtime.answer("webhook", request),
     webhookListener: async (incoming, outgoing) => {
-      if (runtime === undefined) return endWith(incoming, outgoing, notConnectedYet)
+      if (runtime === undefined) return sendResponse(incoming, outgoing, notConnectedYet)
       return runtime.listen(incoming, outgoing)
     },
     dispose: async () => runtime?.dispose()

@@ -17,7 +17,7 @@ import type * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import type { PolarSettings } from "../config/settings.ts"
-import { endWith } from "../node/answer.ts"
+import { sendResponse } from "../node/answer.ts"
 import * as Endpoints from "../routes/Endpoints.ts"
 import { orErrorResponse, respondWith } from "../routes/errorResponse.ts"
 import * as Session from "../routes/Session.ts"
@@ -147,7 +147,7 @@ export const makeRuntime = (settings: PolarSettings, store: Layer.Layer<BillingS
 
   const listen: Runtime["listen"] = async (incoming, outgoing) => {
     const route = Effect.flatMap(Endpoints.Endpoints, (endpoints) => endpoints.nodeWebhook(incoming))
-    await endWith(incoming, outgoing, await respond(route))
+    await sendResponse(incoming, outgoing, await respond(route))
   }
 
   const dispose = (): Promise<void> => {
