@@ -1,15 +1,14 @@
 /** The shop: kavach-polar behind a few pages. Start reading here. */
 import { randomBytes } from "node:crypto"
 import { createKavach, type Polar, polar } from "@kavach-polar/http"
-import { addDemoUsers, demoUsers } from "@kavach-polar/http/cli/demoUsers"
 import type { SessionUser } from "@kavach-polar/http/Session"
-import { isSameOrigin, readForm } from "@kavach-polar/simulator/pages/Form"
-import { find, type Params } from "@kavach-polar/simulator/pages/Router"
 import { type Activity, makeActivity, type Notification } from "./activity.ts"
 import { type Plan, rememberPlans } from "./catalog.ts"
 import { problemPage } from "./pages/frame.ts"
-import { routes } from "./routes.ts"
+import { routesAt } from "./routes.ts"
 import { makeSessions, type Sessions } from "./sessions.ts"
+import { addUsers, users } from "./users.ts"
+import { isSameOrigin, readForm } from "./web/forms.ts"
 
 export interface ShopOptions {
   /** The file of the SQLite database. */
@@ -51,7 +50,6 @@ export interface Visit {
   readonly services: Services
   readonly request: Request
   readonly url: URL
-  readonly params: Params
   /** What was posted; empty for a page that is only looked at. */
   readonly form: URLSearchParams
   readonly user: SessionUser | null
@@ -70,7 +68,7 @@ export const openShop = async (options: ShopOptions): Promise<Shop> => {
   const now = options.simulator?.now ?? (async () => new Date())
   const activity = makeActivity()
   const sessions = makeSessions({
-    users: demoUsers,
+    users,
     key: randomBytes(32),
     secure: options.origins.every((origin) => origin.startsWith("https:"))
   })
@@ -92,13 +90,13 @@ export const openShop = async (options: ShopOptions): Promise<Shop> => {
     getUser: sessions.userOf
   })
   // An auth framework would have put them there when they signed up.
-  await addDemoUsers("sqlite", kavach.db)
+  addUsers(options.database)
 
   const services: Services = {
     billing,
     sessions,
     activity,
-    users: demoUsers,
+    users,
     plans: rememberPlans(options),
     now,
     simulator: options.simulator,
@@ -114,34 +112,34 @@ export const openShop = async (options: ShopOptions): Promise<Shop> => {
 
 const answerPage = async (services: Services, request: Request): Promise<Response> => {
   const url = new URL(request.url)
-  const found = find(routes, request.method, url.pathname)
   const user = services.sessions.userOf(request)
-  const visit = { services, request, url, user, params: {}, form: new URLSearchParams() }
+  const visit = { services, request, url, user, form: new URLSearchParams() }
   try {
-    switch (found._tag) {
-      case "Unknown":
-        return await problemPage(visit, 404, "There is no such page", "The address may be mistyped.")
-      case "WrongMethod": {
-        const page = await problemPage(visit, 405, "That does not work here", `This address takes ${found.allow} only.`)
-        page.headers.set("allow", found.allow)
-        return page
-      }
-      case "Found": {
-        if (request.method !== "POST") return await found.handler({ ...visit, params: found.params })
-        if (!isSameOrigin(request)) {
-          return await problemPage(
-            visit,
-            403,
-            "That did not come from this shop",
-            "Another site tried to do something in your name. Nothing was done."
-          )
-        }
-        const form = await readForm(request)
-        return form === undefined
-          ? await problemPage(visit, 400, "That is no form", "The body is too large, or no form at all.")
-          : await found.handler({ ...visit, params: found.params, form })
-      }
+    const candidates = routesAt(url.pathname)
+    if (candidates.length === 0) {
+      return await problemPage(visit, 404, "There is no such page", "The address may be mistyped.")
     }
+    const method = request.method === "HEAD" ? "GET" : request.method
+    const route = candidates.find((candidate) => candidate.method === method)
+    if (route === undefined) {
+      const allow = candidates.map((candidate) => candidate.method).join(", ")
+      const page = await problemPage(visit, 405, "That does not work here", `This address takes ${allow} only.`)
+      page.headers.set("allow", allow)
+      return page
+    }
+    if (method === "GET") return await route.handler(visit)
+    if (!isSameOrigin(request)) {
+      return await problemPage(
+        visit,
+        403,
+        "That did not come from this shop",
+        "Another site tried to do something in your name. Nothing was done."
+      )
+    }
+    const form = await readForm(request)
+    return form === undefined
+      ? await problemPage(visit, 400, "That is no form", "The body is too large, or no form at all.")
+      : await route.handler({ ...visit, form })
   } catch (error) {
     // Errors of kavach-polar say what was wrong and what to do, and no secrets.
     const reason = error instanceof Error ? error.message : "Something unexpected happened."

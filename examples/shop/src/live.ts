@@ -2,7 +2,7 @@
 
 export const livePath = "/live.js"
 
-const script = `
+export const script = `
 const parts = () => document.querySelectorAll("[data-version]")
 
 const refresh = async (version) => {
@@ -23,8 +23,3 @@ if (parts().length > 0) {
   new EventSource("/activity/stream").onmessage = ({ data }) => refresh(data)
 }
 `
-
-export const liveScript = (): Response =>
-  new Response(script, {
-    headers: { "content-type": "text/javascript; charset=utf-8", "cache-control": "public, max-age=600" }
-  })

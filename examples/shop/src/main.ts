@@ -1,8 +1,6 @@
 /** The command behind `npm start`. */
-
 import { parseArgs } from "node:util"
-import { processTerminal } from "@kavach-polar/http/cli/processTerminal"
-import { CommandFailed, type Terminal } from "@kavach-polar/http/cli/Terminal"
+import { CannotStart } from "./CannotStart.ts"
 import { type Started, start } from "./start.ts"
 
 const help = `Usage: npm start -- [options]
@@ -24,10 +22,13 @@ Environment:
 With the simulator both start afresh every time. On the sandbox the shop keeps its database.
 Exit codes: 0 done, 1 it failed, 2 the command is wrong.`
 
-const parse = (args: ReadonlyArray<string>) => {
+const out = (line: string): void => {
+  process.stdout.write(`${line}\n`)
+}
+
+const parse = () => {
   try {
     return parseArgs({
-      args: [...args],
       options: {
         port: { type: "string" },
         "simulator-port": { type: "string" },
@@ -37,7 +38,7 @@ const parse = (args: ReadonlyArray<string>) => {
       }
     }).values
   } catch (error) {
-    throw new CommandFailed(
+    throw new CannotStart(
       `${error instanceof Error ? error.message : "The arguments are wrong"}. See npm start -- --help.`,
       2
     )
@@ -46,30 +47,34 @@ const parse = (args: ReadonlyArray<string>) => {
 
 const portOf = (text: string): number => {
   const port = Number(text)
-  if (!/^\d+$/.test(text) || port > 65535) throw new CommandFailed(`"${text}" is no port: use a number up to 65535.`, 2)
+  if (!/^\d+$/.test(text) || port > 65535) throw new CannotStart(`"${text}" is no port: use a number up to 65535.`, 2)
   return port
 }
 
-const run = async (terminal: Terminal): Promise<void> => {
-  const options = parse(terminal.args)
-  if (options.help === true) return terminal.out(help)
-  const port = portOf(options.port ?? terminal.env["PORT"] ?? "3000")
+const untilStopped = new Promise<void>((resolve) => {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve())
+})
+
+const run = async (): Promise<void> => {
+  const options = parse()
+  if (options.help === true) return out(help)
+  const port = portOf(options.port ?? process.env["PORT"] ?? "3000")
   const json = options.json === true
   const started = await start({
-    env: terminal.env,
+    env: process.env,
     data: options.data,
     port,
     simulatorPort: portOf(options["simulator-port"] ?? String(port === 0 ? 0 : port + 1)),
     onNotification: ({ status, userId }) =>
-      terminal.out(
+      out(
         json
           ? JSON.stringify({ event: "subscriptionChange", userId, subscription: { status } })
           : `onSubscriptionChange: ${userId} is now ${status}`
       )
   })
-  for (const line of json ? [announcement(started)] : sentences(started)) terminal.out(line)
-  await terminal.stopped
-  if (!json) terminal.out("Stopping.")
+  for (const line of json ? [announcement(started)] : sentences(started)) out(line)
+  await untilStopped
+  if (!json) out("Stopping.")
   await started.close()
 }
 
@@ -101,15 +106,11 @@ const sentences = ({ database, simulator, url }: Started): ReadonlyArray<string>
         "  5. Deliver twice, late and out of order, and do it all once more."
       ]
 
-const main = async (terminal: Terminal): Promise<number> => {
-  try {
-    await run(terminal)
-    return 0
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
-    terminal.err(terminal.args.includes("--json") ? JSON.stringify({ error: message }) : message)
-    return error instanceof CommandFailed ? error.exitCode : 1
-  }
+try {
+  await run()
+} catch (error) {
+  const message = error instanceof Error ? error.message : String(error)
+  const json = process.argv.includes("--json")
+  process.stderr.write(`${json ? JSON.stringify({ error: message }) : message}\n`)
+  process.exitCode = error instanceof CannotStart ? error.exitCode : 1
 }
-
-process.exitCode = await main(processTerminal(process))

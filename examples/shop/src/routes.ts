@@ -1,20 +1,26 @@
 /** The shop's addresses. */
-import { iconPath, iconResponse, stylesheetPath, stylesheetResponse } from "@kavach-polar/simulator/pages/Page"
-import type { Route } from "@kavach-polar/simulator/pages/Router"
-import { livePath, liveScript } from "./live.ts"
+import { livePath, script } from "./live.ts"
 import * as account from "./pages/account.ts"
 import * as activity from "./pages/activity.ts"
 import * as archive from "./pages/archive.ts"
 import * as plans from "./pages/plans.ts"
 import * as signIn from "./pages/signIn.ts"
 import type { Visit } from "./Shop.ts"
+import { asset } from "./web/responses.ts"
+import { icon, iconPath, stylesheet, stylesheetPath } from "./web/style.ts"
 
 export type Handler = (visit: Visit) => Promise<Response> | Response
 
-const get = (path: string, handler: Handler): Route<Handler> => ({ method: "GET", path, handler })
-const post = (path: string, handler: Handler): Route<Handler> => ({ method: "POST", path, handler })
+interface Route {
+  readonly method: "GET" | "POST"
+  readonly path: string
+  readonly handler: Handler
+}
 
-export const routes: ReadonlyArray<Route<Handler>> = [
+const get = (path: string, handler: Handler): Route => ({ method: "GET", path, handler })
+const post = (path: string, handler: Handler): Route => ({ method: "POST", path, handler })
+
+const routes: ReadonlyArray<Route> = [
   get("/", plans.show),
   post("/subscribe", plans.subscribe),
   get("/welcome", plans.welcome),
@@ -27,7 +33,10 @@ export const routes: ReadonlyArray<Route<Handler>> = [
   get("/sign-in", signIn.show),
   post("/sign-in", signIn.signIn),
   post("/sign-out", signIn.signOut),
-  get(stylesheetPath, stylesheetResponse),
-  get(iconPath, iconResponse),
-  get(livePath, liveScript)
+  get(stylesheetPath, () => asset(stylesheet, "text/css; charset=utf-8")),
+  get(iconPath, () => asset(icon, "image/svg+xml")),
+  get(livePath, () => asset(script, "text/javascript; charset=utf-8"))
 ]
+
+/** The routes of a path: none, if there is no such page. */
+export const routesAt = (path: string): ReadonlyArray<Route> => routes.filter((route) => route.path === path)

@@ -1,17 +1,19 @@
 /** Starts the shop, and the simulator where there is no account at Polar. */
 import { rm } from "node:fs/promises"
 import { join } from "node:path"
-import { openDataFolder, webhookSecretOf } from "@kavach-polar/http/cli/dataFolder"
-import { accessTokenOf, isSandbox } from "@kavach-polar/http/cli/environment"
-import { CommandFailed, type Terminal } from "@kavach-polar/http/cli/Terminal"
 import { serve as listen } from "@kavach-polar/http/NodeServer"
 import { Seed, type Served, serve as serveSimulator } from "@kavach-polar/simulator"
 import type { Notification } from "./activity.ts"
+import { CannotStart } from "./CannotStart.ts"
 import { readPlans } from "./catalog.ts"
+import { openDataFolder, ownWebhookSecret } from "./dataFolder.ts"
 import { openShop, type Shop } from "./Shop.ts"
 
+/** What the environment says, as in `process.env`. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
 export interface StartOptions {
-  readonly env: Terminal["env"]
+  readonly env: Environment
   readonly data?: string | undefined
   /** 0 for any free one. */
   readonly port: number
@@ -41,8 +43,8 @@ const products: ReadonlyArray<Seed.ProductInput> = [
 export const start = async (options: StartOptions): Promise<Started> => {
   const { env } = options
   const polar = await polarOf(env)
-  const folder = await openDataFolder(options.data, env)
-  const secret = await webhookSecretOf(env, folder)
+  const folder = await openDataFolder(options.data ?? env["KAVACH_POLAR_DATA"] ?? "data")
+  const webhookSecret = polar?.webhookSecret ?? (await ownWebhookSecret(folder))
   const cleanups: Array<() => Promise<void>> = []
   const close = async () => {
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
@@ -62,7 +64,7 @@ export const start = async (options: StartOptions): Promise<Started> => {
 
     const simulator = polar === undefined ? await serveSimulator({ port: options.simulatorPort, products }) : undefined
     if (simulator !== undefined) cleanups.unshift(simulator.close)
-    const database = join(folder.path, simulator === undefined ? "shop-sandbox.sqlite" : "shop-simulator.sqlite")
+    const database = join(folder, simulator === undefined ? "shop-sandbox.sqlite" : "shop-simulator.sqlite")
     // The simulator forgets everything when it stops. Subscriptions that the shop remembered would be nobody's.
     if (simulator !== undefined) await removeDatabase(database)
 
@@ -70,12 +72,12 @@ export const start = async (options: StartOptions): Promise<Started> => {
       database,
       accessToken: simulator?.accessToken ?? polar?.accessToken ?? "",
       apiBaseUrl: simulator?.url ?? polar?.apiBaseUrl ?? sandboxUrl,
-      webhookSecret: secret.value,
+      webhookSecret,
       origins: [server.url, server.url.replace("127.0.0.1", "localhost")],
       simulator: simulator === undefined ? undefined : { url: simulator.url, now: simulator.now },
       onNotification: options.onNotification
     })
-    await simulator?.addEndpoint({ url: `${server.url}${webhookPath}`, secret: secret.value, name: "Demo shop" })
+    await simulator?.addEndpoint({ url: `${server.url}${webhookPath}`, secret: webhookSecret, name: "Demo shop" })
     return { url: server.url, simulator, database, close }
   } catch (error) {
     await close()
@@ -86,32 +88,38 @@ export const start = async (options: StartOptions): Promise<Started> => {
 const startingUp = (): Response =>
   new Response("The shop is starting. Load the page again.", { status: 503, headers: { "retry-after": "1" } })
 
-interface PolarAccess {
+interface PolarAccount {
   readonly accessToken: string
+  readonly webhookSecret: string
   readonly apiBaseUrl: string
 }
 
 /** The account at Polar, if there is one, and whether it can be used. */
-const polarOf = async (env: Terminal["env"]): Promise<PolarAccess | undefined> => {
-  const accessToken = accessTokenOf(env)
-  const hasSecret = env["POLAR_WEBHOOK_SECRET"] !== undefined
-  if (accessToken === undefined && !hasSecret) return undefined
-  if (accessToken === undefined || !hasSecret) {
-    const [there, missing] = hasSecret
-      ? ["POLAR_WEBHOOK_SECRET", "POLAR_ACCESS_TOKEN"]
-      : ["POLAR_ACCESS_TOKEN", "POLAR_WEBHOOK_SECRET"]
-    throw new CommandFailed(
+const polarOf = async (env: Environment): Promise<PolarAccount | undefined> => {
+  const accessToken = secretOf(env, "POLAR_ACCESS_TOKEN")
+  const webhookSecret = secretOf(env, "POLAR_WEBHOOK_SECRET")
+  if (accessToken === undefined && webhookSecret === undefined) return undefined
+  if (accessToken === undefined || webhookSecret === undefined) {
+    const [there, missing] =
+      accessToken === undefined
+        ? ["POLAR_WEBHOOK_SECRET", "POLAR_ACCESS_TOKEN"]
+        : ["POLAR_ACCESS_TOKEN", "POLAR_WEBHOOK_SECRET"]
+    throw new CannotStart(
       `${there} is set, but ${missing} is not. Set both to sell on Polar's sandbox, or neither to use the simulator.`
     )
   }
-  if (!isSandbox(env)) {
-    throw new CommandFailed(
-      "The demo shop sells on Polar's sandbox only: set POLAR_ENVIRONMENT to sandbox, or unset it."
-    )
+  if ((env["POLAR_ENVIRONMENT"] ?? "sandbox") !== "sandbox") {
+    throw new CannotStart("The demo shop sells on Polar's sandbox only: set POLAR_ENVIRONMENT to sandbox, or unset it.")
   }
   const apiBaseUrl = env["POLAR_API_URL"] ?? sandboxUrl
   await readPlans({ accessToken, apiBaseUrl })
-  return { accessToken, apiBaseUrl }
+  return { accessToken, webhookSecret, apiBaseUrl }
+}
+
+const secretOf = (env: Environment, name: string): string | undefined => {
+  const text = env[name]
+  if (text?.trim() === "") throw new CannotStart(`${name} is set but blank. Give it a value, or unset it.`)
+  return text
 }
 
 const removeDatabase = async (file: string): Promise<void> => {

@@ -5,8 +5,8 @@ import { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import type { ReadableStream } from "node:stream/web"
 import * as Schema from "effect/Schema"
-import { end } from "./NodeAnswer.ts"
-import { bodyOf } from "./NodeBody.ts"
+import { sendBody } from "./node/answer.ts"
+import { bodyOf } from "./node/incomingBody.ts"
 
 /** The port cannot be listened on. */
 export class CannotListen extends Schema.TaggedError<CannotListen>()("CannotListen", {
@@ -88,7 +88,7 @@ const answer = async (
   if (incoming.complete && response.body !== null && incoming.method !== "HEAD") {
     return pipeline(Readable.fromWeb(response.body as ReadableStream), outgoing)
   }
-  return end(incoming, outgoing, new Uint8Array(await response.arrayBuffer()))
+  return sendBody(incoming, outgoing, new Uint8Array(await response.arrayBuffer()))
 }
 
 const requestOf = (incoming: IncomingMessage): Request | undefined => {

@@ -5,8 +5,8 @@ import type { CheckoutOptions } from "@kavach-polar/core/Billing"
 import type { ReconcileCounts, ReconcileReport } from "@kavach-polar/core/ReconcileReport"
 import type { ReplayQuery, ReplayReport } from "@kavach-polar/core/Replay"
 import type { Subscription } from "@kavach-polar/core/Subscription"
-import type { PluginContext } from "./KavachPlugin.ts"
-import type { PolarSubscription } from "./PolarConfig.ts"
+import type { PolarSubscription } from "./config/PolarConfig.ts"
+import type { PluginContext } from "./host/KavachPlugin.ts"
 
 /** Billing in promises. Every method rejects with an error whose message says what was wrong and what to do. */
 export interface PolarBilling {

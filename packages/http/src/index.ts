@@ -1,12 +1,12 @@
-export { MissingPackage, UnsupportedDatabase } from "./Adapters.ts"
-export { createKavach, InvalidDatabase, type Kavach, type KavachConfig } from "./createKavach.ts"
+export { type PolarConfig, PolarConfigError, type PolarSubscription } from "./config/PolarConfig.ts"
+export { MissingPackage, UnsupportedDatabase } from "./host/adapters.ts"
+export { createKavach, InvalidDatabase, type Kavach, type KavachConfig } from "./host/createKavach.ts"
 export type {
   EndpointContext,
   KavachLike,
   KavachPlugin,
   PluginContext,
   PluginEndpoint
-} from "./KavachPlugin.ts"
-export { Disposed } from "./LifecycleErrors.ts"
-export { type PolarConfig, PolarConfigError, type PolarSubscription } from "./PolarConfig.ts"
+} from "./host/KavachPlugin.ts"
 export { AlreadyInitialized, NotConnected, type Polar, type PolarBilling, polar, polarOf } from "./polar.ts"
+export { Disposed } from "./runtime/lifecycleErrors.ts"

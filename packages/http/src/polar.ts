@@ -7,20 +7,21 @@ import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { adapterFor } from "./Adapters.ts"
-import type * as Api from "./Api.ts"
-import { type Engine, makeEngine } from "./Engine.ts"
-import type { PluginContext, PluginEndpoint } from "./KavachPlugin.ts"
-import { AlreadyInitialized, NotConnected } from "./LifecycleErrors.ts"
-import { endWith } from "./NodeAnswer.ts"
+import type { PolarConfig } from "./config/PolarConfig.ts"
+import { checkedSettings, type PolarSettings } from "./config/settings.ts"
+import { adapterFor } from "./host/adapters.ts"
+import type { PluginContext } from "./host/KavachPlugin.ts"
+import { pluginEndpoints } from "./host/pluginEndpoints.ts"
+import { sendResponse } from "./node/answer.ts"
 import type { Polar, PolarBilling, PolarPluginContext } from "./PolarBilling.ts"
-import { checkedSettings, type PolarConfig, type PolarSettings } from "./PolarConfig.ts"
-import { checkRedirectUrl } from "./RedirectUrl.ts"
-import { InvalidRequest, respond } from "./Refusal.ts"
+import { InvalidRequest, respondWith } from "./routes/errorResponse.ts"
+import { checkRedirectUrl } from "./routes/redirectUrl.ts"
+import { AlreadyInitialized, NotConnected } from "./runtime/lifecycleErrors.ts"
+import { makeRuntime, type Runtime } from "./runtime/Runtime.ts"
 
-export { AlreadyInitialized, NotConnected } from "./LifecycleErrors.ts"
 export type { Polar, PolarBilling } from "./PolarBilling.ts"
 export { polarOf } from "./polarOf.ts"
+export { AlreadyInitialized, NotConnected } from "./runtime/lifecycleErrors.ts"
 
 /**
  * Makes the billing. Throws a `PolarConfigError` that names the field when the configuration cannot be used.
@@ -31,11 +32,11 @@ export const polar = (config: PolarConfig): Polar => polarWith(checkedSettings(c
 
 /** The same, with a configuration that was checked. */
 export const polarWith = (settings: PolarSettings): Polar => {
-  let engine: Engine | undefined = settings.store === undefined ? undefined : makeEngine(settings, settings.store)
+  let runtime: Runtime | undefined = settings.store === undefined ? undefined : makeRuntime(settings, settings.store)
 
-  const connected = (): Engine => {
-    if (engine === undefined) throw new NotConnected()
-    return engine
+  const connected = (): Runtime => {
+    if (runtime === undefined) throw new NotConnected()
+    return runtime
   }
 
   const call = async <A, E>(use: (billing: BillingService) => Effect.Effect<A, E>): Promise<A> => connected().run(use)
@@ -94,25 +95,25 @@ export const polarWith = (settings: PolarSettings): Polar => {
       call((billing) => Effect.flatMap(decodeId(UserId, "userId", userId), (user) => billing.reconcile(user, options))),
     reconcileAll: ({ dryRun, since } = {}) => call((billing) => billing.reconcileAll({ dryRun, since })),
     webhook: async (request) =>
-      engine === undefined ? HttpServerResponse.toWeb(notConnectedYet) : engine.answer("webhook", request),
+      runtime === undefined ? HttpServerResponse.toWeb(notConnectedYet) : runtime.answer("webhook", request),
     webhookListener: async (incoming, outgoing) => {
-      if (engine === undefined) return endWith(incoming, outgoing, notConnectedYet)
-      return engine.listen(incoming, outgoing)
+      if (runtime === undefined) return sendResponse(incoming, outgoing, notConnectedYet)
+      return runtime.listen(incoming, outgoing)
     },
-    dispose: async () => engine?.dispose()
+    dispose: async () => runtime?.dispose()
   }
 
   const init = async (context: PluginContext): Promise<{ context: PolarPluginContext }> => {
     const store = settings.store ?? (await adapterFor(context.config.database.provider)).onDrizzle(context.db)
-    engine = connect(engine, () => makeEngine(settings, store))
-    for (const endpoint of endpointsOf(engine)) context.addEndpoint(endpoint)
+    runtime = connect(runtime, () => makeRuntime(settings, store))
+    for (const endpoint of pluginEndpoints(runtime)) context.addEndpoint(endpoint)
     try {
-      await engine.start()
+      await runtime.start()
     } catch (error) {
       // Tables that do not fit stay so until somebody acts, and that is best said at start. Anything else may pass: a
       // billing outage must not keep the host from starting, and the next use tries again.
       if (!(error instanceof StoreError) || error.reason === "schema") {
-        await engine.dispose()
+        await runtime.dispose()
         throw error
       }
       await Effect.runPromise(Logger.withMinimumLogLevel(logAtStart(error), settings.logLevel))
@@ -121,7 +122,7 @@ export const polarWith = (settings: PolarSettings): Polar => {
   }
 
   let initialized = false
-  const connect = (existing: Engine | undefined, make: () => Engine): Engine => {
+  const connect = (existing: Runtime | undefined, make: () => Runtime): Runtime => {
     if (initialized) throw new AlreadyInitialized()
     initialized = true
     return existing ?? make()
@@ -129,27 +130,6 @@ export const polarWith = (settings: PolarSettings): Polar => {
 
   return { ...billing, id: "kavach-polar", init, [Symbol.asyncDispose]: billing.dispose }
 }
-
-const endpointsOf = (engine: Engine): ReadonlyArray<PluginEndpoint> => [
-  {
-    method: "POST" satisfies typeof Api.checkout.method,
-    path: "/auth/polar/checkout",
-    handler: (request, host) => engine.answer("checkout", request, () => host.getUser(request)),
-    metadata: { description: "Creates a Polar checkout session for the signed-in user" }
-  },
-  {
-    method: "GET" satisfies typeof Api.subscription.method,
-    path: "/auth/polar/subscription",
-    handler: (request, host) => engine.answer("subscription", request, () => host.getUser(request)),
-    metadata: { description: "The signed-in user's current Polar subscription" }
-  },
-  {
-    method: "POST" satisfies typeof Api.webhook.method,
-    path: "/auth/polar/webhook",
-    handler: (request) => engine.answer("webhook", request),
-    metadata: { description: "Receives Polar's webhook deliveries" }
-  }
-]
 
 const decodeId = <A>(schema: Schema.Schema<A, string>, field: string, value: string) =>
   isPlainId(value)
@@ -162,7 +142,7 @@ const decodeId = <A>(schema: Schema.Schema<A, string>, field: string, value: str
 
 const isPlainId = (value: unknown): boolean => typeof value === "string" && /^[\w-]{1,64}$/.test(value)
 
-const notConnectedYet = respond({ status: 503, error: "Billing is temporarily unavailable", retryAfter: 5 })
+const notConnectedYet = respondWith({ status: 503, error: "Billing is temporarily unavailable", retryAfter: 5 })
 
 const logAtStart = (error: StoreError): Effect.Effect<void> =>
   Effect.logError(`Billing starts without its storage and will try again: ${error.message}`)

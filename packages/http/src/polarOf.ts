@@ -1,5 +1,5 @@
 /** From a host to its billing. */
-import type { KavachLike } from "./KavachPlugin.ts"
+import type { KavachLike } from "./host/KavachPlugin.ts"
 import type { PolarBilling, PolarPluginContext } from "./PolarBilling.ts"
 
 /** The billing of a host that has the plugin: a typed way to `kavach.plugins.getContext().polar`. */

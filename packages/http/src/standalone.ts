@@ -5,24 +5,25 @@
  * It takes no layers: a layer belongs to the app's own copy of Effect, and this one has another.
  */
 import * as Either from "effect/Either"
-import { addressOf, type DatabaseConfig, storeAt } from "./HostDatabase.ts"
+import { type PolarConfig as ConfigWithLayers, PolarConfigError } from "./config/PolarConfig.ts"
+import { checkedSettings } from "./config/settings.ts"
+import { addressOf, type DatabaseConfig, storeAt } from "./host/database.ts"
 import type { Polar } from "./PolarBilling.ts"
-import { type PolarConfig as ConfigWithLayers, checkedSettings, PolarConfigError } from "./PolarConfig.ts"
 
-export { MissingPackage, UnsupportedDatabase } from "./Adapters.ts"
-export { createKavach, InvalidDatabase, type Kavach, type KavachConfig } from "./createKavach.ts"
-export type { DatabaseConfig } from "./HostDatabase.ts"
+export { PolarConfigError, type PolarSubscription } from "./config/PolarConfig.ts"
+export { MissingPackage, UnsupportedDatabase } from "./host/adapters.ts"
+export { createKavach, InvalidDatabase, type Kavach, type KavachConfig } from "./host/createKavach.ts"
+export type { DatabaseConfig } from "./host/database.ts"
 export type {
   EndpointContext,
   KavachLike,
   KavachPlugin,
   PluginContext,
   PluginEndpoint
-} from "./KavachPlugin.ts"
-export { AlreadyInitialized, Disposed, NotConnected } from "./LifecycleErrors.ts"
+} from "./host/KavachPlugin.ts"
 export type { Polar, PolarBilling } from "./PolarBilling.ts"
-export { PolarConfigError, type PolarSubscription } from "./PolarConfig.ts"
 export { polarOf } from "./polarOf.ts"
+export { AlreadyInitialized, Disposed, NotConnected } from "./runtime/lifecycleErrors.ts"
 
 export interface PolarConfig extends Omit<ConfigWithLayers, "store" | "client"> {
   /**

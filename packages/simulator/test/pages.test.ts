@@ -1,10 +1,10 @@
 /** The pages without a browser: what is escaped, who may post, and what addresses that lead nowhere say. */
 import { assert, describe, it } from "@effect/vitest"
 import { Pages, Seed, Simulator } from "@kavach-polar/simulator"
-import { isLoopback, isSameOrigin, readForm } from "@kavach-polar/simulator/pages/Form"
-import { html } from "@kavach-polar/simulator/pages/Html"
-import { find } from "@kavach-polar/simulator/pages/Router"
 import { Effect, HashMap, Layer } from "effect"
+import { isLoopback, isSameOrigin, readForm } from "../src/pages/Form.ts"
+import { html } from "../src/pages/Html.ts"
+import { find } from "../src/pages/Router.ts"
 
 describe("html", () => {
   it("writes every value as text, in elements and in attributes", () => {

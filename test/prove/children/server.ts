@@ -10,10 +10,10 @@ import { SqliteStore } from "@kavach-polar/adapter-sqlite"
 import { BillingStore, type BillingStoreService } from "@kavach-polar/core/BillingStore"
 import * as PolarClient from "@kavach-polar/core/PolarClient"
 import { type PluginEndpoint, polar } from "@kavach-polar/http"
-import { route } from "@kavach-polar/http/HostRouter"
 import { serve } from "@kavach-polar/http/NodeServer"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { route } from "../../../packages/http/src/host/router.ts"
 import type { CallRecord, ServerSettings } from "../ServerUnderTest.ts"
 
 const { accessToken, apiBaseUrl, callMillis, diary, port, secret, store, url }: ServerSettings = JSON.parse(

@@ -1,10 +1,10 @@
 /** What the user has, what it gives, and the ways to manage it. */
 import type { Access } from "@kavach-polar/core/AccessPolicy"
 import type { Subscription } from "@kavach-polar/core/Subscription"
-import { badge, date, statusBadge, type Tone } from "@kavach-polar/simulator/pages/Format"
-import { type Html, html } from "@kavach-polar/simulator/pages/Html"
-import { seeOther } from "@kavach-polar/simulator/pages/Page"
 import type { Visit } from "../Shop.ts"
+import { type Html, html } from "../web/html.ts"
+import { seeOther } from "../web/responses.ts"
+import { badge, date, statusBadge, type Tone } from "../web/words.ts"
 import { shopPage } from "./frame.ts"
 import { signInFirst } from "./signIn.ts"
 

@@ -1,8 +1,8 @@
 /** The notifications that the shop got, as they come. */
-import { statusBadge, time } from "@kavach-polar/simulator/pages/Format"
-import { type Html, html } from "@kavach-polar/simulator/pages/Html"
 import type { Notification } from "../activity.ts"
 import type { Visit } from "../Shop.ts"
+import { type Html, html } from "../web/html.ts"
+import { statusBadge, time } from "../web/words.ts"
 import { shopPage } from "./frame.ts"
 
 export const show = (visit: Visit): Promise<Response> => {

@@ -1,7 +1,7 @@
 /** The page that only subscribers may see. */
-import { date } from "@kavach-polar/simulator/pages/Format"
-import { html } from "@kavach-polar/simulator/pages/Html"
 import type { Visit } from "../Shop.ts"
+import { html } from "../web/html.ts"
+import { date } from "../web/words.ts"
 import { shopPage } from "./frame.ts"
 import { signInFirst } from "./signIn.ts"
 

@@ -1,9 +1,10 @@
 /** What all pages of the shop have in common. */
-import { date, duration } from "@kavach-polar/simulator/pages/Format"
-import { type Html, html } from "@kavach-polar/simulator/pages/Html"
-import { type Page, respond, type Site } from "@kavach-polar/simulator/pages/Page"
 import { livePath } from "../live.ts"
 import type { Visit } from "../Shop.ts"
+import { type Html, html } from "../web/html.ts"
+import { type PageOptions, page } from "../web/responses.ts"
+import { iconPath, stylesheetPath } from "../web/style.ts"
+import { date, duration } from "../web/words.ts"
 
 const links = [
   { href: "/", text: "Plans" },
@@ -30,22 +31,46 @@ const asideOf = ({ url, user }: Visit): Html =>
     ? html`<a href="/sign-in?next=${encodeURIComponent(url.pathname)}">Sign in</a>`
     : html`<span>${user.name ?? user.id}</span><form method="post" action="/sign-out"><button class="link">Sign out</button></form>`
 
-/** A page of the shop. One that is `live` keeps the parts that have a `data-version` current. */
-export const shopPage = async (
-  visit: Visit,
-  { live = false, ...page }: Omit<Page, "site" | "script"> & { readonly live?: boolean | undefined }
-): Promise<Response> => {
-  const site: Site = {
-    name: "Field Notes",
-    kind: "shop",
-    home: "/",
-    links,
-    aside: asideOf(visit),
-    notice: await noticeOf(visit.services),
-    footer: html`<p>A demo shop of kavach-polar. Nothing here is for sale.</p>`
-  }
-  return respond({ current: visit.url.pathname, ...page, site, ...(live ? { script: livePath } : {}) })
+export interface ShopPage extends PageOptions {
+  readonly title: string
+  readonly main: Html
+  /** Whether the parts that have a `data-version` are kept current. */
+  readonly live?: boolean | undefined
 }
+
+export const shopPage = async (visit: Visit, { live = false, main, title, ...options }: ShopPage): Promise<Response> =>
+  page(
+    html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${title} · Field Notes</title>
+<link rel="icon" href="${iconPath}" type="image/svg+xml">
+<link rel="stylesheet" href="${stylesheetPath}">
+${live && html`<script src="${livePath}" defer></script>`}
+</head>
+<body>
+<a class="skip" href="#main">Skip to the content</a>
+<header class="top"><div class="wide">
+<a class="brand" href="/">Field Notes</a>
+<nav aria-label="Main"><ul>${links.map(
+      ({ href, text }) =>
+        html`<li><a href="${href}"${href === visit.url.pathname && html` aria-current="page"`}>${text}</a></li>`
+    )}</ul></nav>
+<div class="aside">${asideOf(visit)}</div>
+</div></header>
+<div class="notice" role="note"><div class="wide">${await noticeOf(visit.services)}</div></div>
+<main id="main" class="wide" tabindex="-1">
+${main}
+</main>
+<footer><div class="wide"><p>A demo shop of kavach-polar. Nothing here is for sale.</p></div></footer>
+</body>
+</html>
+`,
+    options
+  )
 
 export const problemPage = (visit: Visit, status: number, title: string, reason: string): Promise<Response> =>
   shopPage(visit, {

@@ -1,9 +1,9 @@
 /** The plans, and the way to a checkout and back. */
-import { badge, money, span } from "@kavach-polar/simulator/pages/Format"
-import { type Html, html } from "@kavach-polar/simulator/pages/Html"
-import { seeOther } from "@kavach-polar/simulator/pages/Page"
 import type { Plan } from "../catalog.ts"
 import type { Visit } from "../Shop.ts"
+import { type Html, html } from "../web/html.ts"
+import { seeOther } from "../web/responses.ts"
+import { badge, money, span } from "../web/words.ts"
 import { accessCard } from "./account.ts"
 import { shopPage } from "./frame.ts"
 import { signInFirst } from "./signIn.ts"

@@ -1,7 +1,7 @@
 /** Signing in as one of the demo users. A real shop has an auth framework for it. */
-import { html } from "@kavach-polar/simulator/pages/Html"
-import { seeOther } from "@kavach-polar/simulator/pages/Page"
 import type { Visit } from "../Shop.ts"
+import { html } from "../web/html.ts"
+import { seeOther } from "../web/responses.ts"
 import { problemPage, shopPage } from "./frame.ts"
 
 /** A path of this shop, and never the address of another site. */

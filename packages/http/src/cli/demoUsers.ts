@@ -1,5 +1,5 @@
 /** The users of the demo server, and how a request says which of them it is from. */
-import type { SessionUser } from "../Session.ts"
+import type { SessionUser } from "../routes/Session.ts"
 import type { Provider } from "./database.ts"
 
 /** The first one is the customer of the example deliveries. */

@@ -4,9 +4,9 @@ import { UserId } from "@kavach-polar/core/Subscription"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { dateOf } from "./dateOf.ts"
-import { withBilling } from "./operate.ts"
 import type { Options } from "./options.ts"
 import { CommandFailed, type Terminal } from "./Terminal.ts"
+import { withBilling } from "./withBilling.ts"
 
 export const reconcile = async (terminal: Terminal, options: Options): Promise<void> => {
   const dryRun = options["dry-run"] === true

@@ -3,9 +3,9 @@ import { type DeliveryState, deliveryStates } from "@kavach-polar/core/Delivery"
 import type { ReplayQuery } from "@kavach-polar/core/Replay"
 import * as Effect from "effect/Effect"
 import { dateOf } from "./dateOf.ts"
-import { withBilling } from "./operate.ts"
 import type { Options } from "./options.ts"
 import { CommandFailed, type Terminal } from "./Terminal.ts"
+import { withBilling } from "./withBilling.ts"
 
 export const replay = async (terminal: Terminal, options: Options): Promise<void> => {
   const query = queryOf(options)

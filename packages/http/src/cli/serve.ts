@@ -1,6 +1,6 @@
 /** `serve`: billing behind a small HTTP server, with demo users in place of an auth framework. */
 import * as PolarClient from "@kavach-polar/core/PolarClient"
-import { createKavach } from "../createKavach.ts"
+import { createKavach } from "../host/createKavach.ts"
 import { serve as listen } from "../NodeServer.ts"
 import { polar } from "../polar.ts"
 import { databaseOf } from "./database.ts"

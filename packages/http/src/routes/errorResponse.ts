@@ -11,8 +11,8 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
-import type { InvalidRedirectUrl } from "./RedirectUrl.ts"
-import type { BodyTooLarge, BodyUnreadable } from "./RequestBody.ts"
+import type { BodyTooLarge, BodyUnreadable } from "../node/requestBody.ts"
+import type { InvalidRedirectUrl } from "./redirectUrl.ts"
 import type { SessionUnavailable } from "./Session.ts"
 
 /** Nobody is signed in. */
@@ -46,7 +46,7 @@ export type RouteError =
   | InvalidRequest
 
 /** An answer that is not a success. `retryAfter` is in seconds. */
-export interface Refusal {
+export interface ErrorResponse {
   readonly status: number
   readonly error: string
   readonly retryAfter?: number
@@ -61,7 +61,7 @@ const couldNotProcess = "The payment provider could not process the request"
 const retryAfter = (seconds: number | null) => (seconds === null ? {} : { retryAfter: Math.max(1, Math.ceil(seconds)) })
 
 /** What the caller is told. */
-export const refusalOf = (error: RouteError): Refusal => {
+export const errorResponseOf = (error: RouteError): ErrorResponse => {
   switch (error._tag) {
     case "InvalidRequest":
     case "InvalidRedirectUrl":
@@ -81,7 +81,7 @@ export const refusalOf = (error: RouteError): Refusal => {
     case "BodyTooLarge":
       return { status: 413, error: error.message }
     case "PolarRejected":
-      return refusedByPolar(error.issues)
+      return rejectedByPolar(error.issues)
     case "PolarRateLimited":
       return {
         status: 429,
@@ -110,7 +110,7 @@ export const refusalOf = (error: RouteError): Refusal => {
 const ownFields: Readonly<Record<string, string>> = { products: "productId", success_url: "successUrl" }
 
 /** What Polar says of the caller's own fields is for the caller; the rest is between this server and Polar. */
-const refusedByPolar = (issues: ReadonlyArray<PolarIssue>): Refusal => {
+const rejectedByPolar = (issues: ReadonlyArray<PolarIssue>): ErrorResponse => {
   const own = issues.flatMap(({ message, path }) => {
     const field = path.map((part) => ownFields[part]).find((name) => name !== undefined)
     return field === undefined ? [] : [`Invalid ${field}: ${message}`]
@@ -121,33 +121,33 @@ const refusedByPolar = (issues: ReadonlyArray<PolarIssue>): Refusal => {
     : { status: 400, error: first }
 }
 
-export const respond = ({ error, retryAfter, status }: Refusal): HttpServerResponse.HttpServerResponse =>
+export const respondWith = ({ error, retryAfter, status }: ErrorResponse): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.unsafeJson(
     { error },
     { status, ...(retryAfter === undefined ? {} : { headers: { "retry-after": String(retryAfter) } }) }
   )
 
 /** Turns every failure, a defect included, into an answer. */
-export const refuse = <R>(
+export const orErrorResponse = <R>(
   route: Effect.Effect<HttpServerResponse.HttpServerResponse, RouteError, R>
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> =>
   Effect.catchAllCause(route, (cause) =>
     Either.match(Cause.failureOrCause(cause), {
       onLeft: (error) => {
-        const refusal = refusalOf(error)
-        return Effect.as(log(error, refusal), respond(refusal))
+        const response = errorResponseOf(error)
+        return Effect.as(log(error, response), respondWith(response))
       },
       onRight: (defect) =>
         Cause.isInterruptedOnly(defect)
-          ? Effect.succeed(respond({ status: 503, error: "The server is shutting down", retryAfter: 5 }))
+          ? Effect.succeed(respondWith({ status: 503, error: "The server is shutting down", retryAfter: 5 }))
           : Effect.as(
               Effect.logError("A billing route failed unexpectedly.", defect),
-              respond({ status: 500, error: "Internal error" })
+              respondWith({ status: 500, error: "Internal error" })
             )
     })
   )
 
-const log = (error: RouteError, { status }: Refusal): Effect.Effect<void> => {
+const log = (error: RouteError, { status }: ErrorResponse): Effect.Effect<void> => {
   const entry = `${error._tag}: ${error.message}`
   if (status >= 500) return Effect.logError(entry)
   return status === 403 || status === 429 ? Effect.logWarning(entry) : Effect.logDebug(entry)

@@ -4,12 +4,12 @@
  */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
-import { addressOf, type DatabaseConfig, type HostDatabase, openDatabase } from "./HostDatabase.ts"
-import { route } from "./HostRouter.ts"
+import type { SessionUser } from "../routes/Session.ts"
+import { addressOf, type DatabaseConfig, type HostDatabase, openDatabase } from "./database.ts"
 import type { KavachPlugin, PluginContext, PluginEndpoint } from "./KavachPlugin.ts"
-import type { SessionUser } from "./Session.ts"
+import { route } from "./router.ts"
 
-export type { DatabaseConfig } from "./HostDatabase.ts"
+export type { DatabaseConfig } from "./database.ts"
 
 export interface KavachConfig<Plugins extends ReadonlyArray<KavachPlugin>> {
   readonly database: DatabaseConfig

@@ -3,7 +3,7 @@
  *
  * Structural, so that nothing of KavachOS is imported: a plugin of these types fits the real host (KavachOS 0.2).
  */
-import type { SessionUser } from "./Session.ts"
+import type { SessionUser } from "../routes/Session.ts"
 
 /** What an endpoint can ask the host during a request. */
 export interface EndpointContext {

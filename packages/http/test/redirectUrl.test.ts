@@ -1,6 +1,6 @@
-import { checkRedirectUrl, originOf } from "@kavach-polar/http/RedirectUrl"
 import { Either, FastCheck as fc } from "effect"
 import { describe, expect, test } from "vitest"
+import { checkRedirectUrl, originOf } from "../src/routes/redirectUrl.ts"
 
 const trusted = ["https://app.example.com", "http://localhost:3000"]
 

@@ -3,35 +3,28 @@
  * run here, where `polar()` starts, and where our own host opens its database; nowhere else.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
-import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Billing from "@kavach-polar/core/Billing"
 import type { BillingStore } from "@kavach-polar/core/BillingStore"
-import * as Maintenance from "@kavach-polar/core/Maintenance"
-import * as NotificationDispatcher from "@kavach-polar/core/NotificationDispatcher"
-import * as PolarClient from "@kavach-polar/core/PolarClient"
 import { StoreError } from "@kavach-polar/core/StoreError"
-import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
-import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as ManagedRuntime from "effect/ManagedRuntime"
-import * as Endpoints from "./Endpoints.ts"
-import { Disposed } from "./LifecycleErrors.ts"
-import { endWith } from "./NodeAnswer.ts"
-import type { PolarSettings } from "./PolarConfig.ts"
-import { refuse, respond as respondWith } from "./Refusal.ts"
-import * as Session from "./Session.ts"
+import type { PolarSettings } from "../config/settings.ts"
+import { sendResponse } from "../node/answer.ts"
+import * as Endpoints from "../routes/Endpoints.ts"
+import { orErrorResponse, respondWith } from "../routes/errorResponse.ts"
+import * as Session from "../routes/Session.ts"
+import { type App, appLayer } from "./appLayer.ts"
+import { Disposed } from "./lifecycleErrors.ts"
 
-type App = Billing.Billing | Endpoints.Endpoints
-
-export interface Engine {
+export interface Runtime {
   /** Creates or upgrades the tables, once. After a failure the next call tries again. */
   readonly start: () => Promise<void>
   readonly run: <A, E>(use: (billing: Billing.BillingService) => Effect.Effect<A, E>) => Promise<A>
@@ -49,9 +42,9 @@ export interface Engine {
 
 const drainMillis = 10_000
 
-export const makeEngine = (settings: PolarSettings, store: Layer.Layer<BillingStore, unknown>): Engine => {
+export const makeRuntime = (settings: PolarSettings, store: Layer.Layer<BillingStore, unknown>): Runtime => {
   const app = appLayer(settings, store)
-  let runtime = ManagedRuntime.make(app)
+  let managed = ManagedRuntime.make(app)
   let starting: Promise<void> | undefined
   let disposing: Promise<void> | undefined
   let started = false
@@ -72,7 +65,7 @@ export const makeEngine = (settings: PolarSettings, store: Layer.Layer<BillingSt
   /** Of what ends at once, at once. */
   const runExit = <A, E>(effect: Effect.Effect<A, E, App>): Exit.Exit<A, unknown> | Promise<Exit.Exit<A, unknown>> => {
     if (closed) return Exit.interrupt(FiberId.none)
-    const fiber = runtime.runFork(effect)
+    const fiber = managed.runFork(effect)
     const ended = fiber.unsafePoll()
     if (ended !== null) return ended
     fibers.add(fiber)
@@ -104,8 +97,8 @@ export const makeEngine = (settings: PolarSettings, store: Layer.Layer<BillingSt
       return
     }
     // A runtime remembers for ever that its layers could not be built, such as a store that could not be opened.
-    const failed = runtime
-    runtime = ManagedRuntime.make(app)
+    const failed = managed
+    managed = ManagedRuntime.make(app)
     await failed.dispose()
     throw errorOf(exit.cause)
   }
@@ -119,7 +112,7 @@ export const makeEngine = (settings: PolarSettings, store: Layer.Layer<BillingSt
     throw errorOf(exit.cause)
   }
 
-  const run: Engine["run"] = async (use) => {
+  const run: Runtime["run"] = async (use) => {
     if (disposing !== undefined) throw new Disposed()
     const effect = Effect.flatMap(Billing.Billing, use)
     if (started) {
@@ -139,21 +132,22 @@ export const makeEngine = (settings: PolarSettings, store: Layer.Layer<BillingSt
       : start().then(
           () => runExit(route),
           // The route is not reached, so the edge answers without it.
-          (error: unknown) => Effect.runPromiseExit(Logger.withMinimumLogLevel(refuseStart(error), settings.logLevel))
+          (error: unknown) =>
+            Effect.runPromiseExit(Logger.withMinimumLogLevel(responseToFailedStart(error), settings.logLevel))
         )
     return track(answered.then((exit) => (Exit.isSuccess(exit) ? exit.value : outOfService)))
   }
 
-  const answer: Engine["answer"] = async (name, request, getUser = async () => null) => {
+  const answer: Runtime["answer"] = async (name, request, getUser = async () => null) => {
     const route = Effect.flatMap(Endpoints.Endpoints, (endpoints) =>
       endpoints[name](HttpServerRequest.fromWeb(request))
-    ).pipe(refuse, Effect.provideService(Session.HostRequest, { getUser }))
+    ).pipe(orErrorResponse, Effect.provideService(Session.HostRequest, { getUser }))
     return HttpServerResponse.toWeb(await respond(route))
   }
 
-  const listen: Engine["listen"] = async (incoming, outgoing) => {
+  const listen: Runtime["listen"] = async (incoming, outgoing) => {
     const route = Effect.flatMap(Endpoints.Endpoints, (endpoints) => endpoints.nodeWebhook(incoming))
-    await endWith(incoming, outgoing, await respond(route))
+    await sendResponse(incoming, outgoing, await respond(route))
   }
 
   const dispose = (): Promise<void> => {
@@ -168,7 +162,7 @@ export const makeEngine = (settings: PolarSettings, store: Layer.Layer<BillingSt
       closed = true
       await Effect.runPromise(Fiber.interruptAll(fibers))
       await finished
-      await runtime.dispose()
+      await managed.dispose()
     })()
     return disposing
   }
@@ -176,54 +170,9 @@ export const makeEngine = (settings: PolarSettings, store: Layer.Layer<BillingSt
   return { start, run, answer, listen, dispose }
 }
 
-const appLayer = (settings: PolarSettings, store: Layer.Layer<BillingStore, unknown>): Layer.Layer<App, unknown> => {
-  const { onSubscriptionChange } = settings
-  const listener =
-    onSubscriptionChange === undefined
-      ? SubscriptionListener.layerNoop
-      : SubscriptionListener.layerCallback(({ id, subscription, userId }, signal) =>
-          onSubscriptionChange(userId, subscription, { id, signal })
-        )
-  const dispatcher = Layer.provide(NotificationDispatcher.layer(), Layer.merge(store, listener))
-  const billing = Layer.provide(
-    Billing.layer({
-      policy: settings.policy,
-      organizationId: settings.organizationId,
-      migrate: settings.migrate,
-      webhookUrl: settings.webhookUrl
-    }),
-    Layer.mergeAll(
-      store,
-      dispatcher,
-      clientLayer(settings),
-      WebhookVerifier.layer({ secrets: settings.webhookSecrets })
-    )
-  )
-  const endpoints = Layer.provide(
-    Endpoints.layer({ trustedOrigins: settings.trustedOrigins, webhookBodyLimit: settings.webhookBodyLimit }),
-    Layer.merge(billing, Session.layerHost)
-  )
-  const maintenance = Layer.provide(Maintenance.layer(settings.maintenance), Layer.merge(billing, store))
-  return Layer.provide(Layer.mergeAll(billing, endpoints, maintenance), Logger.minimumLogLevel(settings.logLevel))
-}
-
-const clientLayer = (settings: PolarSettings): Layer.Layer<PolarClient.PolarClient> => {
-  if (settings.client !== undefined) return settings.client
-  if (settings.accessToken === undefined) return PolarClient.layerDisabled("No access token is configured.")
-  return Layer.provide(
-    PolarClient.layer({
-      accessToken: settings.accessToken,
-      sandbox: settings.sandbox,
-      ...(settings.apiBaseUrl === undefined ? {} : { apiBaseUrl: settings.apiBaseUrl }),
-      ...(settings.organizationId === undefined ? {} : { organizationId: settings.organizationId })
-    }),
-    FetchHttpClient.layer
-  )
-}
-
-const refuseStart = (error: unknown): Effect.Effect<HttpServerResponse.HttpServerResponse, Disposed> =>
+const responseToFailedStart = (error: unknown): Effect.Effect<HttpServerResponse.HttpServerResponse, Disposed> =>
   error instanceof Disposed
     ? Effect.fail(error)
-    : refuse(error instanceof StoreError ? Effect.fail(error) : Effect.die(error))
+    : orErrorResponse(error instanceof StoreError ? Effect.fail(error) : Effect.die(error))
 
 const outOfService = respondWith({ status: 503, error: "The server is shutting down", retryAfter: 5 })

@@ -1,7 +1,7 @@
 /** The body of a request to a Node server, for handlers that may not want all of it. */
 import type { IncomingMessage } from "node:http"
 import * as Effect from "effect/Effect"
-import { BodyTooLarge, BodyUnreadable, joined } from "./RequestBody.ts"
+import { BodyTooLarge, BodyUnreadable, joined } from "./requestBody.ts"
 
 /**
  * The body as it comes, and only as fast as it is read. Who gives it up leaves the request as it is, for `runOff`:
@@ -43,7 +43,7 @@ export const bodyOf = (incoming: IncomingMessage): ReadableStream<Uint8Array> =>
 }
 
 /** All of the body at once. One that is larger than `limit` bytes is left as it is, for `runOff`. */
-export const readAll = (
+export const readIncoming = (
   incoming: IncomingMessage,
   limit: number
 ): Effect.Effect<Uint8Array, BodyTooLarge | BodyUnreadable> =>

@@ -1,10 +1,14 @@
 /** Answering on a Node server. */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { runOff } from "./NodeBody.ts"
+import { runOff } from "./incomingBody.ts"
 
 /** Sends an answer whose head is set already. */
-export const end = async (incoming: IncomingMessage, outgoing: ServerResponse, body: Uint8Array): Promise<void> => {
+export const sendBody = async (
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  body: Uint8Array
+): Promise<void> => {
   const isHead = incoming.method === "HEAD"
   if (!isHead) outgoing.setHeader("content-length", body.length)
   if (incoming.complete) {
@@ -23,7 +27,7 @@ export const end = async (incoming: IncomingMessage, outgoing: ServerResponse, b
 const empty = new Uint8Array(0)
 
 /** Sends an answer of a route, which is never a stream. */
-export const endWith = (
+export const sendResponse = (
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   { body, headers, status }: HttpServerResponse.HttpServerResponse
@@ -38,5 +42,5 @@ export const endWith = (
   }
   outgoing.statusCode = status
   for (const [name, value] of Object.entries(head)) outgoing.setHeader(name, value)
-  return end(incoming, outgoing, bytes)
+  return sendBody(incoming, outgoing, bytes)
 }

@@ -5,7 +5,7 @@ import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
-import { adapterFor } from "./Adapters.ts"
+import { adapterFor } from "./adapters.ts"
 
 export interface DatabaseConfig {
   /** `sqlite` and `sqlite-native` are the same here: better-sqlite3. */
