@@ -3,6 +3,7 @@ import type { Metadata } from "@kavach-polar/core/Subscription"
 import * as Either from "effect/Either"
 import { day, plus } from "./Calendar.ts"
 import * as Customers from "./Customers.ts"
+import { isRecurring } from "./Products.ts"
 import type { Address, Checkout, Customer, Interval, Product } from "./Records.ts"
 import { type Issue, invalid, issue, notFound, type Refusal, refused, rulesBroken } from "./Refusal.ts"
 import type { Step } from "./Step.ts"
@@ -80,6 +81,8 @@ export const create =
         issues.push(issue("subscription_id", "Only a free subscription can be upgraded.", input.subscription_id))
       } else if (priceless(products)) {
         issues.push(issue("products", "Only a paid product is an upgrade.", input.products))
+      } else if (!products.every(isRecurring)) {
+        issues.push(issue("products", "Only a recurring product is an upgrade.", input.products))
       }
     }
     const named = customerOf(step, input, upgraded?.customer_id)
@@ -190,6 +193,7 @@ export const revised = (step: Step, checkout: Checkout, input: CheckoutChange): 
 
 const hasSubscription = (step: Step, customer: Customer | undefined, checkout: Checkout): boolean =>
   customer !== undefined &&
+  isRecurring(step.get("products", checkout.product_id)) &&
   !step.world.organization.allowMultipleSubscriptions &&
   step
     .all("subscriptions")

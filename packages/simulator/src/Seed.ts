@@ -4,13 +4,16 @@ import type { EpochMicros } from "@kavach-polar/core/Timestamp"
 import * as HashMap from "effect/HashMap"
 import type { Interval, Organization, Product, World } from "./Records.ts"
 
-/** A product to sell. `amount` is in cents for each `count` (1) × `interval`; 0 makes it free. */
+/**
+ * A product to sell. `amount` is in cents for each `count` (1) × `interval`; 0 makes it free. The interval is a month unless
+ * given; `null` makes a product that is bought once.
+ */
 export interface ProductInput {
   /** A version 4 UUID. */
   readonly id: string
   readonly name: string
   readonly amount: number
-  readonly interval?: Interval | undefined
+  readonly interval?: Interval | null | undefined
   readonly count?: number | undefined
   readonly currency?: string | undefined
   readonly description?: string | undefined
@@ -29,7 +32,8 @@ export const products = {
     name: "Pro with a trial",
     amount: 1900,
     trial: { interval: "day", count: 14 }
-  }
+  },
+  lifetime: { id: "e149a7bc-ef99-44ac-8929-50de326aabf7", name: "Lifetime", amount: 4900, interval: null }
 } as const satisfies Readonly<Record<string, ProductInput>>
 
 export interface WorldOptions {
@@ -43,6 +47,8 @@ export interface WorldOptions {
   readonly prorationBehavior?: Organization["prorationBehavior"] | undefined
   /** Whether a plan change may `reset` the period, which Polar allows some organizations only. */
   readonly allowReset?: boolean | undefined
+  /** The share of every price that comes on top of it as tax, such as `0.2`; 0 unless given. */
+  readonly taxRate?: number | undefined
   /** Where buyers find checkouts and the portal. */
   readonly origin?: string | undefined
 }
@@ -54,8 +60,8 @@ const product = (input: ProductInput, at: EpochMicros): Product => ({
   name: input.name,
   description: input.description ?? null,
   metadata: input.metadata ?? {},
-  recurring_interval: input.interval ?? "month",
-  recurring_interval_count: input.count ?? 1,
+  recurring_interval: input.interval === undefined ? "month" : input.interval,
+  recurring_interval_count: input.interval === null ? null : (input.count ?? 1),
   trial_interval: input.trial?.interval ?? null,
   trial_interval_count: input.trial?.count ?? null,
   is_archived: input.archived ?? false,
@@ -77,7 +83,8 @@ export const world = (options: WorldOptions, now: EpochMicros): World => ({
     slug: "simulator",
     allowMultipleSubscriptions: options.allowMultipleSubscriptions ?? false,
     prorationBehavior: options.prorationBehavior ?? "prorate",
-    allowReset: options.allowReset ?? false
+    allowReset: options.allowReset ?? false,
+    taxRate: options.taxRate ?? 0
   },
   tables: {
     products: HashMap.fromIterable(
@@ -87,12 +94,14 @@ export const world = (options: WorldOptions, now: EpochMicros): World => ({
     checkouts: HashMap.empty(),
     subscriptions: HashMap.empty(),
     orders: HashMap.empty(),
+    refunds: HashMap.empty(),
     sessions: HashMap.empty(),
     endpoints: HashMap.empty(),
     events: HashMap.empty(),
     deliveries: HashMap.empty()
   },
   declines: [],
+  heldRefunds: 0,
   invoices: 0,
   positions: 0
 })

@@ -7,7 +7,9 @@ import * as Schema from "effect/Schema"
 import { Email, Name } from "../api/Input.ts"
 import * as Checkouts from "../Checkouts.ts"
 import * as Customers from "../Customers.ts"
+import { taxOf } from "../Money.ts"
 import type { Payment } from "../Payments.ts"
+import { isRecurring, type Trial, trialOf } from "../Products.ts"
 import type { Checkout, Product, World } from "../Records.ts"
 import type { Refusal } from "../Refusal.ts"
 import type * as Simulator from "../Simulator.ts"
@@ -21,7 +23,8 @@ import { buyerPage, dateOf, explanation, type Handler, sentence, type Visit } fr
 interface Offer {
   readonly checkout: Checkout
   readonly product: Product
-  readonly trial: Wire.Trial | null
+  readonly trial: Trial | null
+  readonly tax: number
   readonly seller: string
 }
 
@@ -29,8 +32,9 @@ const offerOf = ({ params, simulator }: Visit): Effect.Effect<Offer, Refusal> =>
   simulator.run((step) =>
     Either.map(Checkouts.findBySecret(step, params["secret"] ?? ""), (checkout) => {
       const product = step.get("products", checkout.product_id)
-      const trial = Wire.trialOf(product, checkout)
-      return { checkout, product, trial, seller: step.world.organization.name }
+      const trial = trialOf(product, checkout)
+      const tax = taxOf(step.world, product.price_amount)
+      return { checkout, product, trial, tax, seller: step.world.organization.name }
     })
   )
 
@@ -130,13 +134,15 @@ const priceOf = ({ product, trial }: Offer): Html =>
     : html`<p class="price">${span(trial.interval, trial.count)} free</p><p>Then ${price(product)}, unless you cancel before.</p>`
 
 const openPage = (offer: Offer, problem?: string, status?: number, form = new URLSearchParams()): Response => {
-  const { checkout, product, seller } = offer
+  const { checkout, product, seller, tax } = offer
   const known = checkout.customer_id !== null
   const today =
     offer.trial === null && product.price_amount > 0
-      ? `Pay ${money(product.price_amount, product.price_currency)}`
+      ? `Pay ${money(product.price_amount + tax, product.price_currency)}`
       : offer.trial === null
-        ? "Subscribe for free"
+        ? isRecurring(product)
+          ? "Subscribe for free"
+          : "Get it for free"
         : "Start the trial"
   const targets = [checkout.success_url, checkout.return_url].flatMap((url) =>
     url === null ? [] : [new URL(url).origin]
@@ -149,6 +155,7 @@ const openPage = (offer: Offer, problem?: string, status?: number, form = new UR
 <p class="muted">${seller}</p>
 <h1>${product.name}</h1>
 ${priceOf(offer)}
+${tax > 0 && html`<p class="muted">Plus ${money(tax, product.price_currency)} of tax.</p>`}
 ${product.description !== null && html`<p class="muted">${product.description}</p>`}
 <form class="card gap" method="post">
 ${problem !== undefined && html`<p class="message bad" role="alert">${problem}</p>`}
@@ -171,7 +178,7 @@ const finishedPage = ({ checkout, product }: Offer): Response =>
   buyerPage({
     title: "Payment received",
     main: html`<div class="card narrow"><h1>Payment received</h1>
-<p>You have subscribed to ${product.name}.</p>
+<p>You have ${isRecurring(product) ? "subscribed to" : "bought"} ${product.name}.</p>
 ${checkout.success_url !== null && html`<p><a class="button primary" href="${successUrlOf(checkout)}">Back to the shop</a></p>`}</div>`
   })
 
