@@ -3,9 +3,9 @@ import type { Metadata } from "@kavach-polar/core/Subscription"
 import * as Either from "effect/Either"
 import { isPaid, type Part, refundable } from "./Money.ts"
 import * as Orders from "./Orders.ts"
-import type { Order, Refund, RefundReason, RefundStatus } from "./Records.ts"
+import type { Order, Refund, RefundReason, RefundStatus, World } from "./Records.ts"
 import { invalid, notFound, type Refusal, refused } from "./Refusal.ts"
-import type { Step } from "./Step.ts"
+import { rows, type Step } from "./Step.ts"
 import * as Wire from "./Wire.ts"
 
 export interface RefundInput {
@@ -16,6 +16,8 @@ export interface RefundInput {
   readonly comment?: string | null | undefined
   readonly revoke_benefits?: boolean | undefined
   readonly metadata?: Metadata | undefined
+  /** Whether it stays pending until it is settled. */
+  readonly held?: boolean | undefined
 }
 
 export type Answer = Either.Either<Refund, Refusal>
@@ -23,13 +25,13 @@ export type Answer = Either.Either<Refund, Refusal>
 export const find = (step: Step, id: string): Answer => Either.fromNullable(step.find("refunds", id), () => notFound)
 
 /** The refunds of an order, the oldest first. */
-export const ofOrder = (step: Step, orderId: string): ReadonlyArray<Refund> =>
-  step.all("refunds").filter(({ order_id }) => order_id === orderId)
+export const ofOrder = (world: World, orderId: string): ReadonlyArray<Refund> =>
+  rows(world, "refunds").filter(({ order_id }) => order_id === orderId)
 
 /** What can still be asked back: the processor keeps count of refunds that are under way, and Polar's order does not. */
-export const left = (step: Step, order: Order): Part => {
+export const left = (world: World, order: Order): Part => {
   const whole = refundable(order)
-  const pending = ofOrder(step, order.id).filter(({ status }) => status === "pending")
+  const pending = ofOrder(world, order.id).filter(({ status }) => status === "pending")
   return {
     amount: pending.reduce((rest, { amount }) => rest - amount, whole.amount),
     tax_amount: pending.reduce((rest, { tax_amount }) => rest - tax_amount, whole.tax_amount)
@@ -49,19 +51,22 @@ export const create =
     Either.gen(function* () {
       const order = step.find("orders", input.order_id)
       if (order === undefined) return yield* Either.left(invalid("order_id", "Order not found", input.order_id))
-      const rest = left(step, order)
+      const rest = left(step.world, order)
       const wasPaid = isPaid(order) && order.amount > 0
       if (wasPaid && rest.amount === 0) return yield* Either.left(refundedAlready(order))
       const revokes = input.revoke_benefits ?? false
       if (revokes && order.subscription_id !== null) return yield* Either.left(revokeProhibited)
       if (!wasPaid) return yield* Either.left(unknownPayment(order))
+      if (!Number.isInteger(input.amount) || input.amount < 1) {
+        return yield* Either.left(invalid("amount", "Input should be greater than 0", input.amount))
+      }
       if (input.amount > rest.amount) {
         const problem = `Refund amount exceeds remaining order balance: ${rest.amount}`
         return yield* Either.left(invalid("amount", problem, input.amount))
       }
       const refund = step.put("refunds", {
         ...step.stamp(),
-        status: isHeld(step) ? "pending" : "succeeded",
+        status: input.held === true || isNextHeld(step) ? "pending" : "succeeded",
         reason: input.reason,
         amount: input.amount,
         tax_amount: taxOn(order, input.amount, rest),
@@ -78,7 +83,21 @@ export const create =
       return refund
     })
 
-const isHeld = (step: Step): boolean => {
+/** All that is left goes back unless an amount is given; the customer asked for it, unless another reason is. */
+export interface RefundOptions extends Omit<RefundInput, "order_id" | "reason" | "amount"> {
+  readonly reason?: RefundReason | undefined
+  readonly amount?: number | undefined
+}
+
+/** The same, of an order. */
+export const refund =
+  (orderId: string, { amount, reason = "customer_request", ...options }: RefundOptions = {}) =>
+  (step: Step): Answer =>
+    Either.flatMap(Orders.find(step, orderId), (order) =>
+      create({ ...options, order_id: orderId, reason, amount: amount ?? left(step.world, order).amount })(step)
+    )
+
+const isNextHeld = (step: Step): boolean => {
   const { heldRefunds } = step.world
   if (heldRefunds === 0) return false
   step.world = { ...step.world, heldRefunds: heldRefunds - 1 }

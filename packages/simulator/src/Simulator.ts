@@ -16,7 +16,6 @@ import * as Api from "./api/Api.ts"
 import type { Chaos } from "./Chaos.ts"
 import * as Checkouts from "./Checkouts.ts"
 import * as Engine from "./Engine.ts"
-import * as Orders from "./Orders.ts"
 import * as Payments from "./Payments.ts"
 import type { Refund, WebhookEndpoint, WebhookEvent, World } from "./Records.ts"
 import * as Refunds from "./Refunds.ts"
@@ -36,9 +35,6 @@ export interface EndpointOptions extends Omit<Webhooks.EndpointInput, "events"> 
   readonly events?: ReadonlyArray<string> | undefined
 }
 
-/** A reason unless given: that the customer asked. */
-export interface RefundOptions extends Partial<Omit<Refunds.RefundInput, "order_id">> {}
-
 export interface Service {
   /** Polar's API. The host of the request does not matter. */
   readonly handle: (request: Request) => Effect.Effect<Response>
@@ -53,7 +49,7 @@ export interface Service {
   readonly failNextPayment: (options?: { readonly forGood?: boolean | undefined }) => Effect.Effect<void>
 
   /** Sends a customer's money back; all that is left of it unless an amount is given, which is without the tax. */
-  readonly refund: (orderId: string, options?: RefundOptions) => Effect.Effect<Refund, Refusal>
+  readonly refund: (orderId: string, options?: Refunds.RefundOptions) => Effect.Effect<Refund, Refusal>
   /** Lets the next refund stay pending, whoever asks for it, until it is settled; called several times, as many. */
   readonly holdNextRefund: Effect.Effect<void>
   /** What the bank says of a refund: of a pending one anything, of one that had succeeded that it failed after all. */
@@ -140,14 +136,7 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, HttpC
       expireCheckout: (id) => Effect.asVoid(engine.run(Checkouts.expire(id))),
       failNextPayment: ({ forGood = false } = {}) =>
         edit((world) => ({ ...world, declines: [...world.declines, forGood] })),
-      refund: (id, { amount, reason = "customer_request", ...options } = {}) =>
-        engine.run((step) =>
-          Either.flatMap(Orders.find(step, id), (order) =>
-            Refunds.create({ ...options, order_id: id, reason, amount: amount ?? Refunds.left(step, order).amount })(
-              step
-            )
-          )
-        ),
+      refund: (id, options) => engine.run(Refunds.refund(id, options)),
       holdNextRefund: edit((world) => ({ ...world, heldRefunds: world.heldRefunds + 1 })),
       settleRefund: (id, status) => engine.run(Refunds.settle(id, status)),
       advance,

@@ -14,7 +14,7 @@ import { listen } from "./NodeServer.ts"
 import type { Payment } from "./Payments.ts"
 import * as Pages from "./pages/Pages.ts"
 import type { Refund, WebhookEndpoint, WebhookEvent, World } from "./Records.ts"
-import type { Settled } from "./Refunds.ts"
+import type { RefundOptions, Settled } from "./Refunds.ts"
 import type { Receiver } from "./Sender.ts"
 import * as Simulator from "./Simulator.ts"
 import type { Emitted } from "./Step.ts"
@@ -27,7 +27,7 @@ export interface Simulation {
   readonly decline: (checkoutId: string, buyer?: CheckoutChange) => Promise<Payment>
   readonly expireCheckout: (checkoutId: string) => Promise<void>
   readonly failNextPayment: (options?: { readonly forGood?: boolean }) => Promise<void>
-  readonly refund: (orderId: string, options?: Simulator.RefundOptions) => Promise<Refund>
+  readonly refund: (orderId: string, options?: RefundOptions) => Promise<Refund>
   readonly holdNextRefund: () => Promise<void>
   readonly settleRefund: (refundId: string, status: Settled) => Promise<Refund>
   readonly advance: (duration: Duration.DurationInput) => Promise<void>
