@@ -17,6 +17,8 @@ const signedUtf8 = (headers: Delivered["headers"], body: Buffer): string =>
     key: "utf8"
   })
 
+const gift = { id: "1ebfedf4-5dba-4331-9bcd-3f3cf1793524", name: "Launch gift", code: "GIFT100", percent: 100 }
+
 let scene: Witness
 let polar: ReturnType<typeof createPolar>
 let secret: string
@@ -43,7 +45,7 @@ const buy = async (product: string, email: string, extra: object = {}) => {
 }
 
 beforeAll(async () => {
-  scene = await witness({ allowReset: true, taxRate: 0.2 })
+  scene = await witness({ allowReset: true, taxRate: 0.2, discounts: [gift] })
   polar = createPolar({ accessToken: scene.simulator.accessToken, baseUrl: scene.simulator.url })
   const endpoint = await polar.webhooks.createWebhookEndpoint({
     url: scene.appUrl,
@@ -242,6 +244,19 @@ describe("a subscriber's life", () => {
     assert.deepInclude(now, { status: "partially_refunded", refunded_amount: 900, refunded_tax_amount: 180 })
     const filters = { id: [done?.id ?? ""], external_customer_id: "usr_7", succeeded: true }
     assert.strictEqual((await polar.refunds.list(filters)).pagination.total_count, 1)
+  })
+
+  test("a purchase that costs nothing, thanks to a discount", async () => {
+    const checkout = await polar.checkouts.create({
+      products: [Seed.products.lifetime.id],
+      customer_email: "dorothy@acme-mail.dev",
+      discount_id: gift.id
+    })
+    assert.deepInclude(checkout, { discount_amount: 4900, net_amount: 0, is_payment_required: false })
+    await polar.checkouts.clientConfirm(checkout.client_secret, {})
+    const [order] = (await polar.orders.list({ discount_id: gift.id })).items
+    assert.deepInclude(order, { status: "paid", checkout_id: checkout.id, total_amount: 0, discount_amount: 4900 })
+    assert.strictEqual(order?.discount?.code, "GIFT100")
   })
 
   test("endpoints, deliveries, redelivery", async () => {

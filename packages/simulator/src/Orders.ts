@@ -4,6 +4,7 @@ import type { EpochMicros } from "@kavach-polar/core/Timestamp"
 import * as Either from "effect/Either"
 import { day, plus } from "./Calendar.ts"
 import { taxOf, total } from "./Money.ts"
+import { quoteOf } from "./Quote.ts"
 import type { BillingReason, Checkout, Customer, Order, OrderItem, Product, Subscription } from "./Records.ts"
 import { notFound, type Refusal } from "./Refusal.ts"
 import type { Step } from "./Step.ts"
@@ -46,21 +47,28 @@ export interface Draft {
   readonly currency: string
   readonly metadata: Metadata
   readonly custom_field_data: Readonly<Record<string, unknown>>
+  readonly discount_id: string | null
+  readonly discount_amount: number
   readonly items: ReadonlyArray<OrderItem>
 }
 
 /** Of a product that is bought once. */
-export const purchase = (step: Step, checkout: Checkout, customer: Customer, product: Product): Draft => ({
-  billing_reason: "purchase",
-  customer,
-  product_id: product.id,
-  subscription_id: null,
-  checkout_id: checkout.id,
-  currency: product.price_currency,
-  metadata: checkout.metadata,
-  custom_field_data: checkout.custom_field_data,
-  items: [item(step, product, product.price_amount, null)]
-})
+export const purchase = (step: Step, checkout: Checkout, customer: Customer, product: Product): Draft => {
+  const { discount, discounted, subtotal, tax } = quoteOf(step.world, product, checkout)
+  return {
+    billing_reason: "purchase",
+    customer,
+    product_id: product.id,
+    subscription_id: null,
+    checkout_id: checkout.id,
+    currency: product.price_currency,
+    metadata: checkout.metadata,
+    custom_field_data: checkout.custom_field_data,
+    discount_id: discount?.id ?? null,
+    discount_amount: discounted,
+    items: [{ ...item(step, product, subtotal, null), tax_amount: tax }]
+  }
+}
 
 /** Of a subscription. The first order is that of a checkout, and carries its metadata; others carry the subscription's. */
 export const charge = (
@@ -78,18 +86,22 @@ export const charge = (
   currency: subscription.currency,
   metadata: checkout?.metadata ?? subscription.metadata,
   custom_field_data: checkout?.custom_field_data ?? subscription.custom_field_data,
+  discount_id: null,
+  discount_amount: 0,
   items
 })
 
 const put = (step: Step, { customer, items, ...draft }: Draft, status: "pending" | "paid"): Order => {
   const invoices = step.world.invoices + 1
   step.world = { ...step.world, invoices }
-  const amounts = { amount: total(items), tax_amount: items.reduce((sum, { tax_amount }) => sum + tax_amount, 0) }
+  const amount = total(items) - draft.discount_amount
+  const tax_amount = items.reduce((sum, { tax_amount }) => sum + tax_amount, 0)
   const number = String(invoices).padStart(4, "0")
   const order: Order = {
     ...step.stamp(),
     ...draft,
-    ...amounts,
+    amount,
+    tax_amount,
     status,
     refunded_amount: 0,
     refunded_tax_amount: 0,

@@ -5,6 +5,7 @@ import * as Customers from "./Customers.ts"
 import * as Orders from "./Orders.ts"
 import { planOf } from "./PlanChange.ts"
 import { isRecurring, type RecurringProduct, type Trial, trialOf } from "./Products.ts"
+import { quoteOf } from "./Quote.ts"
 import type { Checkout, Customer, Order, Subscription } from "./Records.ts"
 import { issue, type Refusal, refused, rulesBroken } from "./Refusal.ts"
 import type { Step } from "./Step.ts"
@@ -39,7 +40,7 @@ export const confirm =
       }
       const product = step.get("products", checkout.product_id)
       const trial = trialOf(product, checkout)
-      const charged = product.price_amount > 0
+      const charged = quoteOf(step.world, product, checkout).net > 0
       const confirmed = Checkouts.change(step, id, {
         ...checkout,
         status: "confirmed",

@@ -29,6 +29,14 @@ export interface Product extends Stamped {
   readonly price_currency: string
 }
 
+/** A share of the price that is taken off. */
+export interface Discount extends Stamped {
+  readonly name: string
+  readonly code: string | null
+  readonly metadata: Metadata
+  readonly basis_points: number
+}
+
 export interface Address {
   readonly country: string
   readonly line1?: string | null | undefined
@@ -74,6 +82,7 @@ export interface Checkout extends Stamped {
   readonly trial_interval: Interval | null
   readonly trial_interval_count: number | null
   readonly payment_method_type: string | null
+  readonly discount_id: string | null
   /** A free subscription to upgrade; not the one that comes of the checkout. */
   readonly subscription_id: string | null
   readonly metadata: Metadata
@@ -139,6 +148,9 @@ export type OrderStatus = "pending" | "paid" | "partially_refunded" | "refunded"
 export interface Order extends Stamped {
   readonly status: OrderStatus
   readonly billing_reason: BillingReason
+  /** What was taken off the items. */
+  readonly discount_amount: number
+  readonly discount_id: string | null
   /** Without the tax. */
   readonly amount: number
   readonly tax_amount: number
@@ -233,6 +245,7 @@ export interface WebhookDelivery extends Stamped {
 
 export interface Tables {
   readonly products: Product
+  readonly discounts: Discount
   readonly customers: Customer
   readonly checkouts: Checkout
   readonly subscriptions: Subscription

@@ -2,7 +2,7 @@
 import type { Metadata } from "@kavach-polar/core/Subscription"
 import type { EpochMicros } from "@kavach-polar/core/Timestamp"
 import * as HashMap from "effect/HashMap"
-import type { Interval, Organization, Product, World } from "./Records.ts"
+import type { Discount, Interval, Organization, Product, World } from "./Records.ts"
 
 /**
  * A product to sell. `amount` is in cents for each `count` (1) × `interval`; 0 makes it free. The interval is a month unless
@@ -36,9 +36,22 @@ export const products = {
   lifetime: { id: "e149a7bc-ef99-44ac-8929-50de326aabf7", name: "Lifetime", amount: 4900, interval: null }
 } as const satisfies Readonly<Record<string, ProductInput>>
 
+/** A discount on what is bought once. */
+export interface DiscountInput {
+  /** A version 4 UUID. */
+  readonly id: string
+  readonly name: string
+  /** Of the price; 100 makes it free. */
+  readonly percent: number
+  readonly code?: string | undefined
+  readonly metadata?: Metadata | undefined
+}
+
 export interface WorldOptions {
   /** What is sold; `Seed.products` unless given. */
   readonly products?: ReadonlyArray<ProductInput> | undefined
+  /** None unless given. */
+  readonly discounts?: ReadonlyArray<DiscountInput> | undefined
   /** A version 4 UUID. */
   readonly organizationId?: string | undefined
   /** Whether a customer may have several subscriptions at a time. False unless given, as at Polar. */
@@ -70,6 +83,16 @@ const product = (input: ProductInput, at: EpochMicros): Product => ({
   price_currency: input.currency ?? "usd"
 })
 
+const discount = (input: DiscountInput, at: EpochMicros): Discount => ({
+  id: input.id,
+  created_at: at,
+  modified_at: null,
+  name: input.name,
+  code: input.code ?? null,
+  metadata: input.metadata ?? {},
+  basis_points: Math.round(input.percent * 100)
+})
+
 // Always the same for the same product, and never the product's own.
 const priceIdOf = (id: string): string => `${id[0] === "d" ? "e" : "d"}${id.slice(1)}`
 
@@ -90,6 +113,7 @@ export const world = (options: WorldOptions, now: EpochMicros): World => ({
     products: HashMap.fromIterable(
       (options.products ?? Object.values(products)).map((input) => [input.id, product(input, now)])
     ),
+    discounts: HashMap.fromIterable((options.discounts ?? []).map((input) => [input.id, discount(input, now)])),
     customers: HashMap.empty(),
     checkouts: HashMap.empty(),
     subscriptions: HashMap.empty(),

@@ -1,6 +1,6 @@
 /** Orders: when they are new, pending, paid and void, what is told of each, and in which order. */
 import { assert, describe, it } from "@effect/vitest"
-import { Customers, PlanChange, Seed, Simulator, Subscriptions } from "@kavach-polar/simulator"
+import { Checkouts, Customers, PlanChange, Seed, Simulator, Subscriptions, Wire } from "@kavach-polar/simulator"
 import { Effect, HashMap, TestClock } from "effect"
 import {
   bought,
@@ -18,6 +18,9 @@ import {
 
 const { free, lifetime, pro, team, trial } = Seed.products
 const gift = { id: "5f60718f-73c4-4d9e-9fc6-c0314c5d6e74", name: "Gift", amount: 0, interval: null }
+
+const autumn = { id: "9c0d1e2f-1463-4c81-b0af-1d2e3f4a5b73", name: "Autumn 20%", code: "AUTUMN20", percent: 20 }
+const launch = { id: "1ebfedf4-5dba-4331-9bcd-3f3cf1793524", name: "Launch gift", percent: 100 }
 
 describe("an order of a subscription", () => {
   it.effect("the first is new and paid at once: told three times alike, each time a little later", () =>
@@ -213,6 +216,57 @@ describe("a product that is bought once", () => {
         receipt_number: null
       })
     }).pipe(Effect.provide(layer({ products: [gift] })))
+  )
+
+  it.effect("a discount takes its share off the price, and off the tax", () =>
+    Effect.gen(function* () {
+      const simulator = yield* Simulator.Simulator
+      const id = yield* open(lifetime.id, { discount_id: autumn.id })
+      const offered = yield* simulator.read((world) =>
+        Wire.checkout(world, HashMap.unsafeGet(world.tables.checkouts, id))
+      )
+      const amounts = { subtotal_amount: 4900, discount_amount: 980, net_amount: 3920 }
+      assert.deepInclude(offered, { ...amounts, discount_id: autumn.id, tax_amount: null, total_amount: 3920 })
+      const { checkout, order } = yield* simulator.pay(id, { customer_email: "ada@acme-mail.dev" })
+      const succeeded = yield* simulator.read((world) => Wire.checkout(world, checkout))
+      assert.deepInclude(succeeded, { ...amounts, tax_amount: 784, total_amount: 4704 })
+      const body = yield* orderNow(order?.id ?? "")
+      assert.deepInclude(body, { ...amounts, tax_amount: 784, total_amount: 4704, discount_id: autumn.id })
+      assert.deepInclude(body.discount, { basis_points: 2000, code: "AUTUMN20", redemptions_count: 1 })
+      assert.deepInclude(body.items[0], { amount: 4900, tax_amount: 784 })
+    }).pipe(Effect.provide(layer({ discounts: [autumn], taxRate: 0.2 })))
+  )
+
+  it.effect("all of the price off, it is paid, asks for no card, and there is nothing to give back", () =>
+    Effect.gen(function* () {
+      const simulator = yield* Simulator.Simulator
+      yield* simulator.failNextPayment()
+      const told = yield* watchMoney
+      const order = yield* boughtOnce(lifetime.id, { discount_id: launch.id })
+      assert.deepStrictEqual(inShort(yield* told), ["order.created paid", "order.updated paid", "order.paid paid"])
+      assert.deepInclude(yield* orderNow(order.id), {
+        subtotal_amount: 4900,
+        discount_amount: 4900,
+        net_amount: 0,
+        tax_amount: 0,
+        total_amount: 0,
+        receipt_number: null,
+        refundable_amount: 0
+      })
+      assert.strictEqual((yield* Effect.flip(simulator.refund(order.id))).error, "RefundUnknownPayment")
+    }).pipe(Effect.provide(layer({ discounts: [launch], taxRate: 0.2 })))
+  )
+
+  it.effect("a discount is for what is bought once, and can be taken off an open checkout again", () =>
+    Effect.gen(function* () {
+      const simulator = yield* Simulator.Simulator
+      const id = yield* open(pro.id)
+      const wrong = yield* Effect.flip(simulator.run(Checkouts.update(id, { discount_id: launch.id })))
+      assert.include(JSON.stringify(wrong.detail), "not applicable to this product")
+      const once = yield* open(lifetime.id, { discount_id: launch.id })
+      const without = yield* simulator.run(Checkouts.update(once, { discount_id: null }))
+      assert.strictEqual((yield* simulator.read((world) => Wire.checkout(world, without))).net_amount, 4900)
+    }).pipe(Effect.provide(layer({ discounts: [launch] })))
   )
 
   it.effect("declined, makes no order", () =>

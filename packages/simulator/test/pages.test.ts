@@ -108,6 +108,8 @@ const open = (extra: object = {}) =>
     return { id, path: new URL(url).pathname }
   })
 
+const gift = { id: "1ebfedf4-5dba-4331-9bcd-3f3cf1793524", name: "Gift", percent: 100 }
+
 describe("the checkout page", () => {
   it.effect("says what is sold, and lets forms lead to the shop and nowhere else", () =>
     Effect.gen(function* () {
@@ -132,7 +134,15 @@ describe("the checkout page", () => {
       for (const words of ["$49 once", "Plus $9.80 of tax.", "Pay $58.80"]) assert.include(text, words)
       yield* submit(path, "card=good&email=ada@acme-mail.dev")
       assert.include((yield* look(path)).text, "You have bought Lifetime.")
-    }).pipe(Effect.provide(Simulator.layer({ origin, taxRate: 0.2 }).pipe(Layer.provide(Simulator.layerNoNetwork))))
+      const gifted = yield* open({ products: [Seed.products.lifetime.id], discount_id: gift.id })
+      const free = yield* look(gifted.path)
+      for (const words of ["Gift: $49 less.", "Get it for free"]) assert.include(free.text, words)
+      assert.notInclude(free.text, "declined")
+    }).pipe(
+      Effect.provide(
+        Simulator.layer({ origin, taxRate: 0.2, discounts: [gift] }).pipe(Layer.provide(Simulator.layerNoNetwork))
+      )
+    )
   )
 
   it.effect("takes the buyer back with the checkout's id and the key to the portal", () =>

@@ -2,6 +2,7 @@
 import * as Either from "effect/Either"
 import * as Orders from "../Orders.ts"
 import { isRecurring } from "../Products.ts"
+import { discountOf } from "../Quote.ts"
 import type { Order } from "../Records.ts"
 import * as Wire from "../Wire.ts"
 import { pathId } from "./Input.ts"
@@ -20,7 +21,7 @@ export const routes: ReadonlyArray<Route> = [
       product_id: ({ product_id }) => product_id,
       product_billing_type: ({ product_id }) =>
         isRecurring(step.get("products", product_id)) ? "recurring" : "one_time",
-      discount_id: () => null,
+      discount_id: ({ discount_id }) => discount_id,
       customer_id: ({ customer_id }) => customer_id,
       external_customer_id: ({ customer_id }) => step.get("customers", customer_id).external_id,
       checkout_id: ({ checkout_id }) => checkout_id,
@@ -46,7 +47,7 @@ export const routes: ReadonlyArray<Route> = [
         net_amount: ({ amount }) => amount,
         customer: ({ customer_id }) => step.get("customers", customer_id).email,
         product: ({ product_id }) => step.get("products", product_id).name,
-        discount: () => null,
+        discount: ({ discount_id }) => discountOf(step.world, discount_id)?.name ?? null,
         subscription: ({ subscription_id }) => subscription_id
       },
       sorting: "-created_at",

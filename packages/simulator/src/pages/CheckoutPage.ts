@@ -7,9 +7,9 @@ import * as Schema from "effect/Schema"
 import { Email, Name } from "../api/Input.ts"
 import * as Checkouts from "../Checkouts.ts"
 import * as Customers from "../Customers.ts"
-import { taxOf } from "../Money.ts"
 import type { Payment } from "../Payments.ts"
 import { isRecurring, type Trial, trialOf } from "../Products.ts"
+import { type Quote, quoteOf } from "../Quote.ts"
 import type { Checkout, Product, World } from "../Records.ts"
 import type { Refusal } from "../Refusal.ts"
 import type * as Simulator from "../Simulator.ts"
@@ -24,7 +24,7 @@ interface Offer {
   readonly checkout: Checkout
   readonly product: Product
   readonly trial: Trial | null
-  readonly tax: number
+  readonly quote: Quote
   readonly seller: string
 }
 
@@ -33,8 +33,8 @@ const offerOf = ({ params, simulator }: Visit): Effect.Effect<Offer, Refusal> =>
     Either.map(Checkouts.findBySecret(step, params["secret"] ?? ""), (checkout) => {
       const product = step.get("products", checkout.product_id)
       const trial = trialOf(product, checkout)
-      const tax = taxOf(step.world, product.price_amount)
-      return { checkout, product, trial, tax, seller: step.world.organization.name }
+      const quote = quoteOf(step.world, product, checkout)
+      return { checkout, product, trial, quote, seller: step.world.organization.name }
     })
   )
 
@@ -134,11 +134,11 @@ const priceOf = ({ product, trial }: Offer): Html =>
     : html`<p class="price">${span(trial.interval, trial.count)} free</p><p>Then ${price(product)}, unless you cancel before.</p>`
 
 const openPage = (offer: Offer, problem?: string, status?: number, form = new URLSearchParams()): Response => {
-  const { checkout, product, seller, tax } = offer
+  const { checkout, product, quote, seller } = offer
   const known = checkout.customer_id !== null
   const today =
-    offer.trial === null && product.price_amount > 0
-      ? `Pay ${money(product.price_amount + tax, product.price_currency)}`
+    offer.trial === null && quote.net > 0
+      ? `Pay ${money(quote.net + quote.tax, product.price_currency)}`
       : offer.trial === null
         ? isRecurring(product)
           ? "Subscribe for free"
@@ -155,7 +155,8 @@ const openPage = (offer: Offer, problem?: string, status?: number, form = new UR
 <p class="muted">${seller}</p>
 <h1>${product.name}</h1>
 ${priceOf(offer)}
-${tax > 0 && html`<p class="muted">Plus ${money(tax, product.price_currency)} of tax.</p>`}
+${quote.discount !== null && html`<p class="muted">${quote.discount.name}: ${money(quote.discounted, product.price_currency)} less.</p>`}
+${quote.tax > 0 && html`<p class="muted">Plus ${money(quote.tax, product.price_currency)} of tax.</p>`}
 ${product.description !== null && html`<p class="muted">${product.description}</p>`}
 <form class="card gap" method="post">
 ${problem !== undefined && html`<p class="message bad" role="alert">${problem}</p>`}
@@ -166,7 +167,7 @@ ${known && html`<p class="small muted" id="known">The shop already told Polar wh
 <input id="name" name="name" type="text" autocomplete="name" value="${form.get("name") ?? checkout.customer_name ?? ""}"></div>
 <p class="small muted">No card number is asked for: choose what the simulated card does.</p>
 <div class="field"><button class="primary full" name="card" value="good">${today}</button></div>
-${product.price_amount > 0 && html`<button class="full" name="card" value="declined">Pay with a card that is declined</button>`}
+${quote.net > 0 && html`<button class="full" name="card" value="declined">Pay with a card that is declined</button>`}
 </form>
 ${checkout.return_url !== null && html`<p class="gap"><a href="${checkout.return_url}">Cancel and go back to the shop</a></p>`}
 <p class="small muted gap">This checkout is open until ${date(dateOf(checkout.expires_at))}.</p>

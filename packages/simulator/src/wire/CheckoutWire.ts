@@ -1,8 +1,9 @@
 /** Checkouts, as the app and as the buyer's browser see them. */
 import { iso, periodEnd } from "../Calendar.ts"
-import { taxOf } from "../Money.ts"
 import { isRecurring, trialOf } from "../Products.ts"
+import { isDiscountable, quoteOf } from "../Quote.ts"
 import type { Checkout, World } from "../Records.ts"
+import { checkoutDiscount } from "./DiscountWire.ts"
 import { address, get, stamped } from "./Fields.ts"
 import { checkoutProduct, price } from "./ProductWire.ts"
 
@@ -12,7 +13,7 @@ const checkoutFields = (world: World, checkout: Checkout) => {
   const sold = get(world, "products", checkout.product_id)
   const trial = trialOf(sold, checkout)
   const free = sold.price_amount === 0
-  const tax = taxOf(world, sold.price_amount)
+  const { discount, discounted, net, subtotal, tax } = quoteOf(world, sold, checkout)
   const offered = checkout.product_ids.map((id) => get(world, "products", id))
   const full = checkout.require_billing_address || checkout.is_business_customer
   const confirmed = checkout.status === "confirmed" || checkout.status === "succeeded"
@@ -29,19 +30,19 @@ const checkoutFields = (world: World, checkout: Checkout) => {
       `${world.origin}/checkout/${checkout.client_secret}/confirmation`,
     return_url: checkout.return_url,
     embed_origin: checkout.embed_origin,
-    amount: sold.price_amount,
+    amount: subtotal,
     seats: null,
     min_seats: null,
     max_seats: null,
     units: null,
     min_units: null,
     max_units: null,
-    discount_amount: 0,
-    net_amount: sold.price_amount,
+    discount_amount: discounted,
+    net_amount: net,
     tax_amount: confirmed ? tax : null,
     tax_behavior: confirmed ? "exclusive" : null,
-    subtotal_amount: sold.price_amount + (confirmed ? tax : 0),
-    total_amount: sold.price_amount + (confirmed ? tax : 0),
+    subtotal_amount: subtotal,
+    total_amount: net + (confirmed ? tax : 0),
     currency: sold.price_currency,
     allow_trial: checkout.allow_trial,
     active_trial_interval: trial?.interval ?? null,
@@ -50,15 +51,15 @@ const checkoutFields = (world: World, checkout: Checkout) => {
     organization_id: world.organization.id,
     product_id: sold.id,
     product_price_id: sold.price_id,
-    discount_id: null,
+    discount_id: discount?.id ?? null,
     allow_discount_codes: checkout.allow_discount_codes,
     require_billing_address: checkout.require_billing_address,
-    is_discount_applicable: !free,
+    is_discount_applicable: !free && isDiscountable(sold),
     is_free_product_price: free,
-    is_payment_required: !free && trial === null,
+    is_payment_required: net > 0 && trial === null,
     // The card is kept for renewals only.
     is_payment_setup_required: !free && isRecurring(sold),
-    is_payment_form_required: !free,
+    is_payment_form_required: net > 0,
     customer_id: checkout.customer_id,
     is_business_customer: checkout.is_business_customer,
     customer_name: checkout.customer_name,
@@ -90,7 +91,7 @@ const checkoutFields = (world: World, checkout: Checkout) => {
     product: checkoutProduct(world, sold),
     product_price: price(sold),
     prices: Object.fromEntries(offered.map((product) => [product.id, [price(product)]])),
-    discount: null,
+    discount: checkoutDiscount(discount),
     attached_custom_fields: []
   }
 }

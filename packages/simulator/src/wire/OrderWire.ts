@@ -1,8 +1,10 @@
 /** Orders. */
 import { isoOrNull } from "../Calendar.ts"
 import { isPaid, refundable, total } from "../Money.ts"
+import { discountOf } from "../Quote.ts"
 import type { Order, OrderItem, World } from "../Records.ts"
 import { customer, legacyUser } from "./CustomerWire.ts"
+import { orderDiscount } from "./DiscountWire.ts"
 import { address, get, stamped } from "./Fields.ts"
 import { price, productFields } from "./ProductWire.ts"
 import { subscriptionFields } from "./SubscriptionWire.ts"
@@ -28,7 +30,7 @@ export const order = (world: World, order: Order) => {
     status: order.status,
     paid: isPaid(order),
     subtotal_amount: total(order.items),
-    discount_amount: 0,
+    discount_amount: order.discount_amount,
     net_amount: order.amount,
     tax_amount: order.tax_amount,
     total_amount: whole,
@@ -49,7 +51,7 @@ export const order = (world: World, order: Order) => {
     customer_id: order.customer_id,
     product_id: order.product_id,
     product_price_id: sold.price_id,
-    discount_id: null,
+    discount_id: order.discount_id,
     subscription_id: order.subscription_id,
     checkout_id: order.checkout_id,
     next_payment_attempt_at: isoOrNull(order.declined_for_good ? null : order.next_payment_attempt_at),
@@ -62,7 +64,7 @@ export const order = (world: World, order: Order) => {
     user: legacyUser(owner),
     product: { ...productFields(world, sold), metadata: sold.metadata },
     product_price: price(sold),
-    discount: null,
+    discount: orderDiscount(world, discountOf(world, order.discount_id)),
     subscription:
       order.subscription_id === null
         ? null
