@@ -1,6 +1,7 @@
 /**
  * Polar's own OpenAPI document as a judge: of what a client sends, of what the API answers, and of what webhooks carry.
- * The fixture is that document without its prose, made by `scripts/trim-openapi.mjs`.
+ * The fixture is that document without its prose, made by `scripts/trim-openapi.mjs`; a second one holds what the first
+ * lacks of refunds, made in the same way.
  */
 import { readFileSync } from "node:fs"
 import { Ajv2020 } from "ajv/dist/2020.js"
@@ -21,11 +22,19 @@ interface Operation {
 interface Document {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
   readonly webhooks: Readonly<Record<string, object>>
+  readonly components: { readonly schemas: Readonly<Record<string, object>> }
 }
 
-const document: Document = JSON.parse(
-  readFileSync(new URL("../fixtures/polar-openapi-2026-10.json", import.meta.url), "utf8")
-)
+const fixture = <A>(path: string): A => JSON.parse(readFileSync(new URL(path, import.meta.url), "utf8"))
+
+const most = fixture<Document>("../fixtures/polar-openapi-2026-10.json")
+const refunds = fixture<Omit<Document, "webhooks">>("./fixtures/polar-openapi-2026-10-refunds.json")
+
+const document: Document = {
+  ...most,
+  paths: { ...most.paths, ...refunds.paths },
+  components: { schemas: { ...most.components.schemas, ...refunds.components.schemas } }
+}
 
 const uuid4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i
 

@@ -17,6 +17,8 @@ const signedUtf8 = (headers: Delivered["headers"], body: Buffer): string =>
     key: "utf8"
   })
 
+const gift = { id: "1ebfedf4-5dba-4331-9bcd-3f3cf1793524", name: "Launch gift", code: "GIFT100", percent: 100 }
+
 let scene: Witness
 let polar: ReturnType<typeof createPolar>
 let secret: string
@@ -43,7 +45,7 @@ const buy = async (product: string, email: string, extra: object = {}) => {
 }
 
 beforeAll(async () => {
-  scene = await witness({ allowReset: true })
+  scene = await witness({ allowReset: true, taxRate: 0.2, discounts: [gift] })
   polar = createPolar({ accessToken: scene.simulator.accessToken, baseUrl: scene.simulator.url })
   const endpoint = await polar.webhooks.createWebhookEndpoint({
     url: scene.appUrl,
@@ -105,7 +107,7 @@ describe("a subscriber's life", () => {
     assert.strictEqual((await polar.products.get(Seed.products.pro.id)).name, "Pro (monthly)")
     const [order] = (await polar.orders.list({ customer_id: customer.id })).items
     assert.isDefined(order)
-    assert.strictEqual((await polar.orders.get(order.id)).total_amount, 1900)
+    assert.strictEqual((await polar.orders.get(order.id)).total_amount, 2280)
     assert.strictEqual((await polar.checkouts.list({ status: "succeeded" })).pagination.total_count, 1)
     await polar.customers.update(customer.id, { name: "Ada Martin", billing_address: { country: "FR", city: "Paris" } })
     await polar.customers.updateExternal("usr_1", { metadata: { tier: "pro" } })
@@ -196,6 +198,67 @@ describe("a subscriber's life", () => {
     assert.strictEqual((await polar.subscriptions.get(id)).status, "canceled")
   })
 
+  test("a purchase, and money back: a part at once, the rest after a while, and then not after all", async () => {
+    const buyer = "dorothy@acme-mail.dev"
+    const checkout = await polar.checkouts.create({
+      products: [Seed.products.lifetime.id],
+      customer_email: buyer,
+      external_customer_id: "usr_7",
+      metadata: { campaign: "autumn" }
+    })
+    const told = await deliveredBy(() =>
+      polar.checkouts.clientConfirm(checkout.client_secret, { confirmation_token_id: "ctoken_invented" })
+    )
+    assert.deepStrictEqual(told.slice(-4), ["order.created", "order.updated", "order.paid", "checkout.updated"])
+    const found = await polar.orders.list({
+      checkout_id: [checkout.id],
+      external_customer_id: "usr_7",
+      product_billing_type: "one_time",
+      status: ["paid"],
+      sorting: ["-created_at"]
+    })
+    const [order] = found.items
+    assert.isDefined(order)
+    assert.deepInclude(order, { billing_reason: "purchase", subscription_id: null, tax_amount: 980 })
+
+    const ask = (amount: number) =>
+      polar.refunds.create({ order_id: order.id, reason: "customer_request", amount, metadata: { ticket: "T-311" } })
+    const refunded = ["refund.created", "order.updated", "order.refunded"]
+    assert.deepStrictEqual(await deliveredBy(() => ask(900)), refunded)
+    await scene.simulator.holdNextRefund()
+    assert.deepStrictEqual(await deliveredBy(() => ask(4000)), ["refund.created"])
+    const [pending, done] = (await polar.refunds.list({ order_id: order.id })).items
+    assert.isDefined(pending)
+    assert.deepStrictEqual([pending.status, pending.tax_amount, done?.status], ["pending", 800, "succeeded"])
+    const settled = await deliveredBy(() => scene.simulator.settleRefund(pending.id, "succeeded"))
+    assert.deepStrictEqual(settled, ["refund.updated", "order.updated", "order.refunded"])
+    assert.strictEqual((await polar.orders.get(order.id)).status, "refunded")
+    const again = await ask(1).then(
+      () => "accepted",
+      (error: unknown) => error
+    )
+    assert.include(JSON.stringify(again), "RefundedAlready")
+    const reverted = await deliveredBy(() => scene.simulator.settleRefund(pending.id, "failed"))
+    assert.deepStrictEqual(reverted, ["refund.updated", "order.updated"])
+    const now = await polar.orders.get(order.id)
+    assert.deepInclude(now, { status: "partially_refunded", refunded_amount: 900, refunded_tax_amount: 180 })
+    const filters = { id: [done?.id ?? ""], external_customer_id: "usr_7", succeeded: true }
+    assert.strictEqual((await polar.refunds.list(filters)).pagination.total_count, 1)
+  })
+
+  test("a purchase that costs nothing, thanks to a discount", async () => {
+    const checkout = await polar.checkouts.create({
+      products: [Seed.products.lifetime.id],
+      customer_email: "dorothy@acme-mail.dev",
+      discount_id: gift.id
+    })
+    assert.deepInclude(checkout, { discount_amount: 4900, net_amount: 0, is_payment_required: false })
+    await polar.checkouts.clientConfirm(checkout.client_secret, {})
+    const [order] = (await polar.orders.list({ discount_id: gift.id })).items
+    assert.deepInclude(order, { status: "paid", checkout_id: checkout.id, total_amount: 0, discount_amount: 4900 })
+    assert.strictEqual(order?.discount?.code, "GIFT100")
+  })
+
   test("endpoints, deliveries, redelivery", async () => {
     const endpoints = await polar.webhooks.listWebhookEndpoints()
     const [endpoint] = endpoints.items
@@ -218,11 +281,12 @@ describe("what was seen on the wire", () => {
 
   test("covers every type that the simulator can cause", () => {
     const seen = new Set(types())
-    const missing = webhookTypes.filter(
-      (type) => /^(checkout|customer|order|subscription)\./.test(type) && !seen.has(type)
+    const simulated = webhookTypes.filter((type) => /^(checkout|customer|order|refund|subscription)\./.test(type))
+    assert.deepStrictEqual(
+      simulated.filter((type) => !seen.has(type)),
+      []
     )
-    // Refunds are not simulated.
-    assert.deepStrictEqual(missing, ["order.refunded"])
+    assert.sameMembers<string>(simulated, [...Webhooks.eventTypes])
   })
 
   test(

@@ -3,6 +3,8 @@ import type { Metadata } from "@kavach-polar/core/Subscription"
 import * as Either from "effect/Either"
 import { day, plus } from "./Calendar.ts"
 import * as Customers from "./Customers.ts"
+import { isRecurring } from "./Products.ts"
+import { discountOf, isDiscountable } from "./Quote.ts"
 import type { Address, Checkout, Customer, Interval, Product } from "./Records.ts"
 import { type Issue, invalid, issue, notFound, type Refusal, refused, rulesBroken } from "./Refusal.ts"
 import type { Step } from "./Step.ts"
@@ -68,7 +70,8 @@ export const create =
       else if (product.is_archived) issues.push(issue(["products", index], "Product is archived.", id))
       return product === undefined ? [] : [product]
     })
-    if (input.discount_id != null) issues.push(issue("discount_id", "Discount does not exist.", input.discount_id))
+    const discountProblem = problemOfDiscount(step, input, products[0])
+    if (discountProblem !== undefined) issues.push(discountProblem)
     if ((input.trial_interval == null) !== (input.trial_interval_count == null)) {
       issues.push(issue("trial_interval", "Interval and count go together.", input.trial_interval))
     }
@@ -80,6 +83,8 @@ export const create =
         issues.push(issue("subscription_id", "Only a free subscription can be upgraded.", input.subscription_id))
       } else if (priceless(products)) {
         issues.push(issue("products", "Only a paid product is an upgrade.", input.products))
+      } else if (!products.every(isRecurring)) {
+        issues.push(issue("products", "Only a recurring product is an upgrade.", input.products))
       }
     }
     const named = customerOf(step, input, upgraded?.customer_id)
@@ -112,6 +117,7 @@ export const create =
       trial_interval: input.trial_interval ?? null,
       trial_interval_count: input.trial_interval_count ?? null,
       payment_method_type: null,
+      discount_id: input.discount_id ?? null,
       subscription_id: input.subscription_id ?? null,
       metadata: input.metadata ?? {},
       customer_metadata: input.customer_metadata ?? {},
@@ -120,6 +126,14 @@ export const create =
     step.emit("checkout.created", Wire.checkout(step.world, checkout))
     return Either.right(checkout)
   }
+
+const problemOfDiscount = (step: Step, { discount_id }: Common, product: Product | undefined): Issue | undefined => {
+  if (discount_id == null) return undefined
+  if (discountOf(step.world, discount_id) === null) return issue("discount_id", "Discount does not exist.", discount_id)
+  return product === undefined || isDiscountable(product)
+    ? undefined
+    : issue("discount_id", "Discount is not applicable to this product.", discount_id)
+}
 
 // An external id that no customer has links nothing yet; the buyer's e-mail address will decide.
 const customerOf = (
@@ -161,6 +175,7 @@ const whatChanges = (checkout: Checkout, input: CheckoutChange): Partial<Checkou
     ...(input.allow_trial == null ? {} : { allow_trial: input.allow_trial }),
     ...(input.trial_interval === undefined ? {} : { trial_interval: input.trial_interval }),
     ...(input.trial_interval_count === undefined ? {} : { trial_interval_count: input.trial_interval_count }),
+    ...(input.discount_id === undefined ? {} : { discount_id: input.discount_id }),
     ...(input.success_url == null ? {} : { success_url: input.success_url }),
     ...(input.return_url == null ? {} : { return_url: input.return_url }),
     ...(input.embed_origin == null ? {} : { embed_origin: input.embed_origin })
@@ -176,10 +191,9 @@ export const revised = (step: Step, checkout: Checkout, input: CheckoutChange): 
   if (input.product_id != null && !checkout.product_ids.includes(input.product_id)) {
     return Either.left(invalid("product_id", "Product is not available in this checkout.", input.product_id))
   }
-  if (input.discount_id != null) {
-    return Either.left(invalid("discount_id", "Discount does not exist.", input.discount_id))
-  }
   const next = { ...checkout, ...whatChanges(checkout, input) }
+  const discountProblem = problemOfDiscount(step, input, step.get("products", next.product_id))
+  if (discountProblem !== undefined) return Either.left(rulesBroken([discountProblem]))
   const customer =
     step.find("customers", next.customer_id) ??
     (next.customer_email === null ? undefined : Customers.byEmail(step, next.customer_email))
@@ -190,6 +204,7 @@ export const revised = (step: Step, checkout: Checkout, input: CheckoutChange): 
 
 const hasSubscription = (step: Step, customer: Customer | undefined, checkout: Checkout): boolean =>
   customer !== undefined &&
+  isRecurring(step.get("products", checkout.product_id)) &&
   !step.world.organization.allowMultipleSubscriptions &&
   step
     .all("subscriptions")

@@ -71,13 +71,13 @@ const endPeriod = (step: Step, subscription: Subscription): Subscription => {
 const retry = (step: Step, order: Order): void => {
   const subscription = step.find("subscriptions", order.subscription_id)
   if (subscription === undefined) return
-  const outcome = order.declined_for_good ? "declined" : step.charge()
+  const outcome = order.declined_for_good ? "declined" : Orders.collect(step, order)
   if (outcome === "paid") {
     Subscriptions.change(step, subscription.id, { status: "active", past_due_at: null }, ["updated", "active"])
     Orders.paid(step, order)
   } else if (Orders.isLastAttempt(order)) {
     Subscriptions.end(step, subscription)
   } else {
-    Orders.declined(step, order, outcome === "declinedForGood")
+    Orders.unpaid(step, order, outcome)
   }
 }

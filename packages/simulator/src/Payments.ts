@@ -4,11 +4,12 @@ import * as Checkouts from "./Checkouts.ts"
 import * as Customers from "./Customers.ts"
 import * as Orders from "./Orders.ts"
 import { planOf } from "./PlanChange.ts"
-import type { Checkout, Customer, Subscription } from "./Records.ts"
+import { isRecurring, type RecurringProduct, type Trial, trialOf } from "./Products.ts"
+import { quoteOf } from "./Quote.ts"
+import type { Checkout, Customer, Order, Subscription } from "./Records.ts"
 import { issue, type Refusal, refused, rulesBroken } from "./Refusal.ts"
 import type { Step } from "./Step.ts"
 import * as Subscriptions from "./Subscriptions.ts"
-import * as Wire from "./Wire.ts"
 
 /** What became of a confirmed checkout. */
 export interface Payment {
@@ -18,7 +19,9 @@ export interface Payment {
   readonly checkout: Checkout
   /** Whether the buyer may have a session: not when they only gave the e-mail address of a customer who exists. */
   readonly sessionAllowed: boolean
-  /** What was bought; `null` when the charge was declined, or nothing recurs. */
+  /** What was bought; `null` when the charge was declined. */
+  readonly order: Order | null
+  /** What recurs of it; `null` when nothing does. */
   readonly subscription: Subscription | null
 }
 
@@ -36,8 +39,8 @@ export const confirm =
         return yield* Either.left(rulesBroken([issue("customer_email", "Field is required.", null)]))
       }
       const product = step.get("products", checkout.product_id)
-      const trial = Wire.trialOf(product, checkout)
-      const charged = product.price_amount > 0
+      const trial = trialOf(product, checkout)
+      const charged = quoteOf(step.world, product, checkout).net > 0
       const confirmed = Checkouts.change(step, id, {
         ...checkout,
         status: "confirmed",
@@ -49,12 +52,19 @@ export const confirm =
       // A card is taken for a trial too, but not charged.
       if (charged && step.charge() !== "paid") {
         const open = Checkouts.change(step, id, { status: "open", payment_method_type: null })
-        return { outcome: "declined", confirmed: linked, checkout: open, sessionAllowed, subscription: null } as const
+        const nothing = { order: null, subscription: null }
+        return { outcome: "declined", confirmed: linked, checkout: open, sessionAllowed, ...nothing } as const
       }
-      if (charged) step.put("customers", { ...customer, default_payment_method_id: step.uuid() })
-      const subscription = fulfil(step, linked, step.get("customers", customer.id), trial)
+      // For the renewals: a card that pays once is not kept.
+      if (charged && isRecurring(product)) {
+        step.put("customers", { ...customer, default_payment_method_id: step.uuid() })
+      }
+      const buyer = step.get("customers", customer.id)
+      const bought = isRecurring(product)
+        ? subscribe(step, linked, buyer, product, trial)
+        : { order: Orders.sell(step, Orders.purchase(step, linked, buyer, product)), subscription: null }
       const succeeded = Checkouts.change(step, id, { status: "succeeded" })
-      return { outcome: "succeeded", confirmed: linked, checkout: succeeded, sessionAllowed, subscription } as const
+      return { outcome: "succeeded", confirmed: linked, checkout: succeeded, sessionAllowed, ...bought } as const
     })
 
 /**
@@ -97,8 +107,13 @@ const buyerOf = (step: Step, checkout: Checkout, email: string): Either.Either<C
   )
 }
 
-const fulfil = (step: Step, checkout: Checkout, customer: Customer, trial: Wire.Trial | null): Subscription => {
-  const product = step.get("products", checkout.product_id)
+const subscribe = (
+  step: Step,
+  checkout: Checkout,
+  customer: Customer,
+  product: RecurringProduct,
+  trial: Trial | null
+): { readonly order: Order; readonly subscription: Subscription } => {
   const upgraded = step.find("subscriptions", checkout.subscription_id)
   const subscription =
     upgraded === undefined
@@ -117,6 +132,6 @@ const fulfil = (step: Step, checkout: Checkout, customer: Customer, trial: Wire.
   const period = [subscription.current_period_start, subscription.current_period_end] as const
   const amount = trial === null || upgraded !== undefined ? subscription.amount : 0
   const items = [Orders.item(step, product, amount, period)]
-  Orders.paid(step, Orders.open(step, { reason: "subscription_create", subscription, items, checkout }))
-  return subscription
+  const order = Orders.sell(step, Orders.charge(step, subscription, "subscription_create", items, checkout))
+  return { order, subscription }
 }

@@ -3,8 +3,10 @@ import type { Metadata } from "@kavach-polar/core/Subscription"
 import type { EpochMicros } from "@kavach-polar/core/Timestamp"
 import * as Either from "effect/Either"
 import { anchorDayOf } from "./Calendar.ts"
+import { total } from "./Money.ts"
 import * as Orders from "./Orders.ts"
-import type { OrderItem, Product, Subscription } from "./Records.ts"
+import { isRecurring, type RecurringProduct } from "./Products.ts"
+import type { OrderItem, Subscription } from "./Records.ts"
 import { invalid, type Refusal, refused } from "./Refusal.ts"
 import type { Step } from "./Step.ts"
 import { type Answer, alreadyCanceled, carryCredit, change, find, invoicePeriod, periodFrom } from "./Subscriptions.ts"
@@ -81,11 +83,16 @@ const endTrial = (step: Step, subscription: Subscription): Subscription => {
 }
 
 /** The product that a subscription can change to. */
-const target = (step: Step, subscription: Subscription, productId: string): Either.Either<Product, Refusal> => {
+const target = (
+  step: Step,
+  subscription: Subscription,
+  productId: string
+): Either.Either<RecurringProduct, Refusal> => {
   const product = step.find("products", productId)
   const wrong = (message: string) => Either.left(invalid("product_id", message, productId))
   if (product === undefined) return wrong("Product does not exist.")
   if (product.is_archived) return wrong("Product is archived.")
+  if (!isRecurring(product)) return wrong("Product is not recurring.")
   if (product.price_currency !== subscription.currency) return wrong("Product has no price in this currency.")
   return Either.right(product)
 }
@@ -124,14 +131,14 @@ const changeProduct = (
     return yield* invoiceNow(step, changed, [...items, ...subscription.pending_items])
   })
 
-export const planOf = (product: Product) => ({
+export const planOf = (product: RecurringProduct) => ({
   product_id: product.id,
   amount: product.price_amount,
   recurring_interval: product.recurring_interval,
   recurring_interval_count: product.recurring_interval_count
 })
 
-const scheduleChange = (step: Step, subscription: Subscription, product: Product): Subscription => {
+const scheduleChange = (step: Step, subscription: Subscription, product: RecurringProduct): Subscription => {
   const update = { ...step.stamp(), applies_at: subscription.current_period_end, product_id: product.id }
   return change(step, subscription.id, { pending_update: update }, ["updated"])
 }
@@ -145,10 +152,10 @@ export const dropPendingUpdate =
 /** What a scheduled change makes of the subscription when its period is over. */
 export const pendingPlan = (step: Step, { pending_update }: Subscription): Partial<Subscription> => {
   const product = pending_update === null ? undefined : step.find("products", pending_update.product_id)
-  return product === undefined ? {} : { ...planOf(product), pending_update: null }
+  return product === undefined || !isRecurring(product) ? {} : { ...planOf(product), pending_update: null }
 }
 
-const fullCharge = (step: Step, subscription: Subscription, product: Product): OrderItem =>
+const fullCharge = (step: Step, subscription: Subscription, product: RecurringProduct): OrderItem =>
   Orders.item(step, product, subscription.amount, [subscription.current_period_start, subscription.current_period_end])
 
 /** Money back for the time not used, and the price of the same time on the new plan. */
@@ -181,12 +188,14 @@ const prorations = (step: Step, before: Subscription, after: Subscription, now: 
 
 const invoiceNow = (step: Step, subscription: Subscription, items: ReadonlyArray<OrderItem>): Answer => {
   const carried = carryCredit(step, items)
-  const due = Orders.total(carried.items)
-  if (due > 0 && step.charge() !== "paid") {
+  const card = step.get("customers", subscription.customer_id).default_payment_method_id
+  if (total(carried.items) > 0 && (card === null || step.charge() !== "paid")) {
     return Either.left(refused(402, "PaymentFailed", "The payment for the subscription update failed."))
   }
   const changed = change(step, subscription.id, { pending_items: carried.rest }, ["updated"])
-  Orders.paid(step, Orders.open(step, { reason: "subscription_update", subscription: changed, items: carried.items }))
+  const draft = Orders.charge(step, changed, "subscription_update", carried.items)
+  if (total(carried.items) === 0) Orders.sell(step, draft)
+  else Orders.paid(step, Orders.open(step, draft))
   return Either.right(changed)
 }
 

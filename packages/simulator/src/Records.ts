@@ -14,19 +14,27 @@ export interface Stamped {
   readonly modified_at: EpochMicros | null
 }
 
-/** A product is recurring, with one price of a fixed amount; 0 is a free one. */
+/** A product has one price of a fixed amount; 0 is a free one. Without an interval it is bought once, and kept. */
 export interface Product extends Stamped {
   readonly name: string
   readonly description: string | null
   readonly metadata: Metadata
-  readonly recurring_interval: Interval
-  readonly recurring_interval_count: number
+  readonly recurring_interval: Interval | null
+  readonly recurring_interval_count: number | null
   readonly trial_interval: Interval | null
   readonly trial_interval_count: number | null
   readonly is_archived: boolean
   readonly price_id: string
   readonly price_amount: number
   readonly price_currency: string
+}
+
+/** A share of the price that is taken off. */
+export interface Discount extends Stamped {
+  readonly name: string
+  readonly code: string | null
+  readonly metadata: Metadata
+  readonly basis_points: number
 }
 
 export interface Address {
@@ -74,6 +82,7 @@ export interface Checkout extends Stamped {
   readonly trial_interval: Interval | null
   readonly trial_interval_count: number | null
   readonly payment_method_type: string | null
+  readonly discount_id: string | null
   /** A free subscription to upgrade; not the one that comes of the checkout. */
   readonly subscription_id: string | null
   readonly metadata: Metadata
@@ -126,18 +135,32 @@ export type BillingReason = "purchase" | "subscription_create" | "subscription_c
 export interface OrderItem extends Stamped {
   readonly label: string
   readonly amount: number
+  readonly tax_amount: number
   readonly proration: boolean
   readonly product_price_id: string
-  readonly start_timestamp: EpochMicros
-  readonly end_timestamp: EpochMicros
+  /** The time that is paid for; none of a product that is bought once. */
+  readonly start_timestamp: EpochMicros | null
+  readonly end_timestamp: EpochMicros | null
 }
 
+export type OrderStatus = "pending" | "paid" | "partially_refunded" | "refunded" | "void"
+
 export interface Order extends Stamped {
-  readonly status: "pending" | "paid" | "void"
+  readonly status: OrderStatus
   readonly billing_reason: BillingReason
+  /** What was taken off the items. */
+  readonly discount_amount: number
+  readonly discount_id: string | null
+  /** Without the tax. */
   readonly amount: number
+  readonly tax_amount: number
+  /** What succeeded refunds gave back of the amount, and of the tax. */
+  readonly refunded_amount: number
+  readonly refunded_tax_amount: number
   readonly currency: string
   readonly invoice_number: string
+  /** `null` until there is a payment to have a receipt for. */
+  readonly receipt_number: string | null
   readonly customer_id: string
   readonly product_id: string
   readonly subscription_id: string | null
@@ -145,10 +168,40 @@ export interface Order extends Stamped {
   readonly metadata: Metadata
   readonly custom_field_data: Readonly<Record<string, unknown>>
   readonly items: ReadonlyArray<OrderItem>
+  /** As they were when it was made, whatever becomes of the customer. */
+  readonly billing_name: string | null
+  readonly billing_address: Address | null
   /** When the charge is tried again, or, after a decline that is final, when it is given up. */
   readonly next_payment_attempt_at: EpochMicros | null
   readonly failed_attempts: number
   readonly declined_for_good: boolean
+}
+
+export type RefundStatus = "pending" | "succeeded" | "failed" | "canceled"
+
+export type RefundReason =
+  | "duplicate"
+  | "fraudulent"
+  | "customer_request"
+  | "service_disruption"
+  | "satisfaction_guarantee"
+  | "other"
+
+/** Money that went back, or is to go back, of one order. */
+export interface Refund extends Stamped {
+  readonly status: RefundStatus
+  readonly reason: RefundReason
+  /** Without the tax. */
+  readonly amount: number
+  readonly tax_amount: number
+  readonly currency: string
+  readonly order_id: string
+  readonly subscription_id: string | null
+  readonly customer_id: string
+  /** For the merchant; Polar's API never shows it again. */
+  readonly comment: string | null
+  readonly revoke_benefits: boolean
+  readonly metadata: Metadata
 }
 
 export interface CustomerSession extends Stamped {
@@ -192,10 +245,12 @@ export interface WebhookDelivery extends Stamped {
 
 export interface Tables {
   readonly products: Product
+  readonly discounts: Discount
   readonly customers: Customer
   readonly checkouts: Checkout
   readonly subscriptions: Subscription
   readonly orders: Order
+  readonly refunds: Refund
   readonly sessions: CustomerSession
   readonly endpoints: WebhookEndpoint
   readonly events: WebhookEvent
@@ -212,6 +267,8 @@ export interface Organization extends Stamped {
   readonly prorationBehavior: "invoice" | "prorate" | "next_period" | "reset"
   /** Polar's feature flag for `reset`. */
   readonly allowReset: boolean
+  /** The share of every price that comes on top of it as tax. */
+  readonly taxRate: number
 }
 
 /** The whole state: a value, so that a transition that is refused leaves nothing behind. */
@@ -222,6 +279,8 @@ export interface World {
   readonly tables: { readonly [Name in TableName]: HashMap.HashMap<string, Tables[Name]> }
   /** Charges that will be declined, in order; `true` is a decline for good, such as a stolen card. */
   readonly declines: ReadonlyArray<boolean>
+  /** How many of the next refunds stay pending until somebody settles them. */
+  readonly heldRefunds: number
   readonly invoices: number
   readonly positions: number
 }

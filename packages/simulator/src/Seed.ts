@@ -2,15 +2,18 @@
 import type { Metadata } from "@kavach-polar/core/Subscription"
 import type { EpochMicros } from "@kavach-polar/core/Timestamp"
 import * as HashMap from "effect/HashMap"
-import type { Interval, Organization, Product, World } from "./Records.ts"
+import type { Discount, Interval, Organization, Product, World } from "./Records.ts"
 
-/** A product to sell. `amount` is in cents for each `count` (1) × `interval`; 0 makes it free. */
+/**
+ * A product to sell. `amount` is in cents for each `count` (1) × `interval`; 0 makes it free. The interval is a month unless
+ * given; `null` makes a product that is bought once.
+ */
 export interface ProductInput {
   /** A version 4 UUID. */
   readonly id: string
   readonly name: string
   readonly amount: number
-  readonly interval?: Interval | undefined
+  readonly interval?: Interval | null | undefined
   readonly count?: number | undefined
   readonly currency?: string | undefined
   readonly description?: string | undefined
@@ -29,12 +32,26 @@ export const products = {
     name: "Pro with a trial",
     amount: 1900,
     trial: { interval: "day", count: 14 }
-  }
+  },
+  lifetime: { id: "e149a7bc-ef99-44ac-8929-50de326aabf7", name: "Lifetime", amount: 4900, interval: null }
 } as const satisfies Readonly<Record<string, ProductInput>>
+
+/** A discount on what is bought once. */
+export interface DiscountInput {
+  /** A version 4 UUID. */
+  readonly id: string
+  readonly name: string
+  /** Of the price; 100 makes it free. */
+  readonly percent: number
+  readonly code?: string | undefined
+  readonly metadata?: Metadata | undefined
+}
 
 export interface WorldOptions {
   /** What is sold; `Seed.products` unless given. */
   readonly products?: ReadonlyArray<ProductInput> | undefined
+  /** None unless given. */
+  readonly discounts?: ReadonlyArray<DiscountInput> | undefined
   /** A version 4 UUID. */
   readonly organizationId?: string | undefined
   /** Whether a customer may have several subscriptions at a time. False unless given, as at Polar. */
@@ -43,6 +60,8 @@ export interface WorldOptions {
   readonly prorationBehavior?: Organization["prorationBehavior"] | undefined
   /** Whether a plan change may `reset` the period, which Polar allows some organizations only. */
   readonly allowReset?: boolean | undefined
+  /** The share of every price that comes on top of it as tax, such as `0.2`; 0 unless given. */
+  readonly taxRate?: number | undefined
   /** Where buyers find checkouts and the portal. */
   readonly origin?: string | undefined
 }
@@ -54,14 +73,24 @@ const product = (input: ProductInput, at: EpochMicros): Product => ({
   name: input.name,
   description: input.description ?? null,
   metadata: input.metadata ?? {},
-  recurring_interval: input.interval ?? "month",
-  recurring_interval_count: input.count ?? 1,
+  recurring_interval: input.interval === undefined ? "month" : input.interval,
+  recurring_interval_count: input.interval === null ? null : (input.count ?? 1),
   trial_interval: input.trial?.interval ?? null,
   trial_interval_count: input.trial?.count ?? null,
   is_archived: input.archived ?? false,
   price_id: priceIdOf(input.id),
   price_amount: input.amount,
   price_currency: input.currency ?? "usd"
+})
+
+const discount = (input: DiscountInput, at: EpochMicros): Discount => ({
+  id: input.id,
+  created_at: at,
+  modified_at: null,
+  name: input.name,
+  code: input.code ?? null,
+  metadata: input.metadata ?? {},
+  basis_points: Math.round(input.percent * 100)
 })
 
 // Always the same for the same product, and never the product's own.
@@ -77,22 +106,26 @@ export const world = (options: WorldOptions, now: EpochMicros): World => ({
     slug: "simulator",
     allowMultipleSubscriptions: options.allowMultipleSubscriptions ?? false,
     prorationBehavior: options.prorationBehavior ?? "prorate",
-    allowReset: options.allowReset ?? false
+    allowReset: options.allowReset ?? false,
+    taxRate: options.taxRate ?? 0
   },
   tables: {
     products: HashMap.fromIterable(
       (options.products ?? Object.values(products)).map((input) => [input.id, product(input, now)])
     ),
+    discounts: HashMap.fromIterable((options.discounts ?? []).map((input) => [input.id, discount(input, now)])),
     customers: HashMap.empty(),
     checkouts: HashMap.empty(),
     subscriptions: HashMap.empty(),
     orders: HashMap.empty(),
+    refunds: HashMap.empty(),
     sessions: HashMap.empty(),
     endpoints: HashMap.empty(),
     events: HashMap.empty(),
     deliveries: HashMap.empty()
   },
   declines: [],
+  heldRefunds: 0,
   invoices: 0,
   positions: 0
 })

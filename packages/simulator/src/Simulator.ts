@@ -17,7 +17,8 @@ import type { Chaos } from "./Chaos.ts"
 import * as Checkouts from "./Checkouts.ts"
 import * as Engine from "./Engine.ts"
 import * as Payments from "./Payments.ts"
-import type { WebhookEndpoint, WebhookEvent, World } from "./Records.ts"
+import type { Refund, WebhookEndpoint, WebhookEvent, World } from "./Records.ts"
+import * as Refunds from "./Refunds.ts"
 import type { Refusal } from "./Refusal.ts"
 import type * as Seed from "./Seed.ts"
 import * as Sender from "./Sender.ts"
@@ -46,6 +47,13 @@ export interface Service {
   readonly expireCheckout: (checkoutId: string) => Effect.Effect<void, Refusal>
   /** Declines the next charge; called several times, as many. `forGood`: trying again cannot help. */
   readonly failNextPayment: (options?: { readonly forGood?: boolean | undefined }) => Effect.Effect<void>
+
+  /** Sends a customer's money back; all that is left of it unless an amount is given, which is without the tax. */
+  readonly refund: (orderId: string, options?: Refunds.RefundOptions) => Effect.Effect<Refund, Refusal>
+  /** Lets the next refund stay pending, whoever asks for it, until it is settled; called several times, as many. */
+  readonly holdNextRefund: Effect.Effect<void>
+  /** What the bank says of a refund: of a pending one anything, of one that had succeeded that it failed after all. */
+  readonly settleRefund: (refundId: string, status: Refunds.Settled) => Effect.Effect<Refund, Refusal>
 
   /** Moves the simulator's time on, and does what falls due, each at its own time; then sends what came of it. */
   readonly advance: (duration: Duration.DurationInput) => Effect.Effect<void>
@@ -128,6 +136,9 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, HttpC
       expireCheckout: (id) => Effect.asVoid(engine.run(Checkouts.expire(id))),
       failNextPayment: ({ forGood = false } = {}) =>
         edit((world) => ({ ...world, declines: [...world.declines, forGood] })),
+      refund: (id, options) => engine.run(Refunds.refund(id, options)),
+      holdNextRefund: edit((world) => ({ ...world, heldRefunds: world.heldRefunds + 1 })),
+      settleRefund: (id, status) => engine.run(Refunds.settle(id, status)),
       advance,
       advanceTo: (date) =>
         Effect.flatMap(engine.now, (now) => advance(Math.max(0, date.getTime() + 1 - Math.floor(now / 1000)))),

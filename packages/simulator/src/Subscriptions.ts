@@ -3,8 +3,10 @@ import type { Metadata } from "@kavach-polar/core/Subscription"
 import type { EpochMicros } from "@kavach-polar/core/Timestamp"
 import * as Either from "effect/Either"
 import { anchorDayOf, periodEnd } from "./Calendar.ts"
+import { total } from "./Money.ts"
 import * as Orders from "./Orders.ts"
-import type { Checkout, Customer, Interval, OrderItem, Product, Subscription } from "./Records.ts"
+import { isRecurring, type RecurringProduct, type Trial } from "./Products.ts"
+import type { Checkout, Customer, Interval, OrderItem, Subscription } from "./Records.ts"
 import { invalid, notFound, type Refusal, refused } from "./Refusal.ts"
 import type { Step } from "./Step.ts"
 import * as Wire from "./Wire.ts"
@@ -39,10 +41,10 @@ const tell = (step: Step, subscription: Subscription, types: ReadonlyArray<strin
 
 export interface Start {
   readonly customer: Customer
-  readonly product: Product
+  readonly product: RecurringProduct
   readonly metadata: Metadata
   readonly checkout?: Checkout | undefined
-  readonly trial: Wire.Trial | null
+  readonly trial: Trial | null
 }
 
 /** For a free product, without a checkout. */
@@ -51,6 +53,7 @@ export const createFree =
   (step: Step): Answer => {
     const product = step.find("products", productId)
     if (product === undefined) return Either.left(invalid("product_id", "Product does not exist.", productId))
+    if (!isRecurring(product)) return Either.left(invalid("product_id", "Product is not recurring.", productId))
     return product.price_amount === 0
       ? Either.right(start(step, { customer, product, metadata, trial: null }))
       : Either.left(invalid("product_id", "Only free products can be subscribed to through the API.", productId))
@@ -254,13 +257,18 @@ export const invoicePeriod = (step: Step, subscription: Subscription): Subscript
   if (subscription.pending_items.length > 0 || carried.rest.length > 0) {
     step.put("subscriptions", { ...subscription, pending_items: carried.rest })
   }
-  const order = Orders.open(step, { reason: "subscription_cycle", subscription, items: carried.items })
-  const outcome = order.amount === 0 ? "paid" : step.charge()
+  const draft = Orders.charge(step, subscription, "subscription_cycle", carried.items)
+  if (total(carried.items) === 0) {
+    Orders.sell(step, draft)
+    return step.get("subscriptions", subscription.id)
+  }
+  const order = Orders.open(step, draft)
+  const outcome = Orders.collect(step, order)
   if (outcome === "paid") {
     Orders.paid(step, order)
     return step.get("subscriptions", subscription.id)
   }
-  Orders.declined(step, order, outcome === "declinedForGood")
+  Orders.unpaid(step, order, outcome)
   return change(step, subscription.id, { status: "past_due", past_due_at: step.now() }, ["updated", "past_due"])
 }
 
@@ -269,12 +277,15 @@ export const carryCredit = (
   step: Step,
   items: ReadonlyArray<OrderItem>
 ): { readonly items: ReadonlyArray<OrderItem>; readonly rest: ReadonlyArray<OrderItem> } => {
-  const total = Orders.total(items)
+  const sum = total(items)
   const [first] = items
-  if (total >= 0 || first === undefined) return { items, rest: [] }
-  const credit = { ...first, label: "Credit", proration: true }
+  if (sum >= 0 || first === undefined) return { items, rest: [] }
+  const tax = items.reduce((taxes, { tax_amount }) => taxes + tax_amount, 0)
+  const credit = { ...first, proration: true }
+  const carried = { label: "Credit carried to the next invoice", amount: -sum, tax_amount: -tax }
+  const rest = { label: "Credit from an earlier invoice", amount: sum, tax_amount: tax }
   return {
-    items: [...items, { ...credit, ...step.stamp(), label: "Credit carried to the next invoice", amount: -total }],
-    rest: [{ ...credit, ...step.stamp(), label: "Credit from an earlier invoice", amount: total }]
+    items: [...items, { ...credit, ...step.stamp(), ...carried }],
+    rest: [{ ...credit, ...step.stamp(), ...rest }]
   }
 }

@@ -13,7 +13,8 @@ import type { CheckoutChange } from "./Checkouts.ts"
 import { listen } from "./NodeServer.ts"
 import type { Payment } from "./Payments.ts"
 import * as Pages from "./pages/Pages.ts"
-import type { WebhookEndpoint, WebhookEvent, World } from "./Records.ts"
+import type { Refund, WebhookEndpoint, WebhookEvent, World } from "./Records.ts"
+import type { RefundOptions, Settled } from "./Refunds.ts"
 import type { Receiver } from "./Sender.ts"
 import * as Simulator from "./Simulator.ts"
 import type { Emitted } from "./Step.ts"
@@ -26,6 +27,9 @@ export interface Simulation {
   readonly decline: (checkoutId: string, buyer?: CheckoutChange) => Promise<Payment>
   readonly expireCheckout: (checkoutId: string) => Promise<void>
   readonly failNextPayment: (options?: { readonly forGood?: boolean }) => Promise<void>
+  readonly refund: (orderId: string, options?: RefundOptions) => Promise<Refund>
+  readonly holdNextRefund: () => Promise<void>
+  readonly settleRefund: (refundId: string, status: Settled) => Promise<Refund>
   readonly advance: (duration: Duration.DurationInput) => Promise<void>
   readonly advanceTo: (date: Date) => Promise<void>
   readonly flush: () => Promise<void>
@@ -108,6 +112,9 @@ const start = async <A, E>(
       decline: (id, buyer) => run(simulator.decline(id, buyer)),
       expireCheckout: (id) => run(simulator.expireCheckout(id)),
       failNextPayment: (options) => run(simulator.failNextPayment(options)),
+      refund: (id, options) => run(simulator.refund(id, options)),
+      holdNextRefund: () => run(simulator.holdNextRefund),
+      settleRefund: (id, status) => run(simulator.settleRefund(id, status)),
       advance: (duration) => run(simulator.advance(duration)),
       advanceTo: (date) => run(simulator.advanceTo(date)),
       flush: () => run(simulator.flush),

@@ -108,6 +108,8 @@ const open = (extra: object = {}) =>
     return { id, path: new URL(url).pathname }
   })
 
+const gift = { id: "1ebfedf4-5dba-4331-9bcd-3f3cf1793524", name: "Gift", percent: 100 }
+
 describe("the checkout page", () => {
   it.effect("says what is sold, and lets forms lead to the shop and nowhere else", () =>
     Effect.gen(function* () {
@@ -123,6 +125,24 @@ describe("the checkout page", () => {
       assert.include(policy, "default-src 'none'")
       assert.notInclude(policy, "unsafe")
     }).pipe(Effect.provide(TestSimulator))
+  )
+
+  it.effect("sells what is bought once, with its tax", () =>
+    Effect.gen(function* () {
+      const { path } = yield* open({ products: [Seed.products.lifetime.id] })
+      const { text } = yield* look(path)
+      for (const words of ["$49 once", "Plus $9.80 of tax.", "Pay $58.80"]) assert.include(text, words)
+      yield* submit(path, "card=good&email=ada@acme-mail.dev")
+      assert.include((yield* look(path)).text, "You have bought Lifetime.")
+      const gifted = yield* open({ products: [Seed.products.lifetime.id], discount_id: gift.id })
+      const free = yield* look(gifted.path)
+      for (const words of ["Gift: $49 less.", "Get it for free"]) assert.include(free.text, words)
+      assert.notInclude(free.text, "declined")
+    }).pipe(
+      Effect.provide(
+        Simulator.layer({ origin, taxRate: 0.2, discounts: [gift] }).pipe(Layer.provide(Simulator.layerNoNetwork))
+      )
+    )
   )
 
   it.effect("takes the buyer back with the checkout's id and the key to the portal", () =>
@@ -237,6 +257,54 @@ describe("the console", () => {
       const twice = yield* press("revoke")
       assert.strictEqual(twice.status, 403)
     }).pipe(Effect.provide(TestSimulator))
+  )
+
+  it.effect("shows orders, sends money back, and says for the bank what became of it", () =>
+    Effect.gen(function* () {
+      const simulator = yield* Simulator.Simulator
+      assert.include((yield* look("/")).text, "Nothing has been ordered yet.")
+      const { id } = yield* open({ products: [Seed.products.lifetime.id] })
+      const { order } = yield* simulator.pay(id, {
+        customer_email: "ada@acme-mail.dev",
+        customer_name: "<img src=x>"
+      })
+      const press = (body: string) => submit(`/console/orders/${order?.id}/refund`, body)
+      const now = simulator.read(({ tables }) => HashMap.unsafeGet(tables.orders, order?.id ?? "").status)
+      const bought = (yield* look("/")).text
+      assert.include(bought, "$58.80")
+      assert.include(bought, `<label for="amount-${order?.id}">Amount</label>`)
+      assert.notInclude(bought, "<img")
+
+      for (const amount of ["-1", "1.234", "x", "1e3", "49.01", "0"]) {
+        assert.strictEqual((yield* press(`amount=${amount}&outcome=succeeded`)).status, 422, amount)
+      }
+      assert.strictEqual((yield* submit("/console/orders/nobody/refund")).status, 404)
+      const partial = yield* press("amount=9.50&outcome=succeeded")
+      assert.strictEqual(partial.headers.get("location"), "/?done=refund#orders")
+      assert.strictEqual(yield* now, "partially_refunded")
+      assert.include((yield* look("/")).text, "$11.40 went back")
+
+      assert.strictEqual(
+        (yield* press("amount=&outcome=pending")).headers.get("location"),
+        "/?done=refund-later#orders"
+      )
+      const pending = yield* look("/?done=refund-later")
+      assert.include(pending.text, "Let it succeed")
+      assert.include(pending.text, "The refund is pending")
+      assert.notInclude(pending.text, "Refund as pending", "nothing is left to refund")
+      const last = yield* simulator.read(({ tables }) =>
+        Array.from(HashMap.values(tables.refunds)).find(({ status }) => status === "pending")
+      )
+      const settle = (status: string) => submit(`/console/refunds/${last?.id}`, `status=${status}`)
+      assert.strictEqual((yield* settle("lost")).status, 422)
+      assert.strictEqual((yield* settle("succeeded")).status, 303)
+      assert.strictEqual(yield* now, "refunded")
+      assert.strictEqual((yield* settle("failed")).status, 303)
+      assert.strictEqual(yield* now, "partially_refunded")
+      assert.strictEqual((yield* settle("succeeded")).status, 409)
+      assert.strictEqual((yield* press("amount=&outcome=succeeded")).status, 303)
+      assert.strictEqual((yield* press("amount=&outcome=succeeded")).status, 403)
+    }).pipe(Effect.provide(Simulator.layer({ origin, taxRate: 0.2 }).pipe(Layer.provide(Simulator.layerNoNetwork))))
   )
 
   it.effect("switches an endpoint off and on, and chaos too", () =>

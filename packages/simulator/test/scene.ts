@@ -1,6 +1,6 @@
 /** A simulator in process, and the few things that every test of its rules does. */
 import { assert } from "@effect/vitest"
-import { type Checkouts, Seed, Simulator } from "@kavach-polar/simulator"
+import { type Checkouts, Seed, Simulator, Wire } from "@kavach-polar/simulator"
 import { Effect, HashMap, Layer } from "effect"
 
 export const layer = (options: Simulator.Options = {}) =>
@@ -45,6 +45,42 @@ export const watch = Effect.gen(function* () {
     return fresh
   })
 })
+
+/** What was told of orders and refunds since the last look: each event's type, and its object as it was told. */
+export const watchMoney = Effect.gen(function* () {
+  const simulator = yield* Simulator.Simulator
+  let seen = (yield* simulator.emitted).length
+  return Effect.map(simulator.emitted, (all) => {
+    const fresh = all.slice(seen).filter(({ type }) => /^(?:order|refund)\./.test(type))
+    seen = all.length
+    return fresh.map(({ at, data, type }): Told => ({ type, at, data: JSON.parse(JSON.stringify(data)) }))
+  })
+})
+
+export interface Told {
+  readonly type: string
+  readonly at: number
+  readonly data: Readonly<Record<string, unknown>>
+}
+
+/** Each event as its type and the status that it told: `order.created pending`. */
+export const inShort = (told: ReadonlyArray<Told>): ReadonlyArray<string> =>
+  told.map(({ data, type }) => `${type} ${data["status"]}`)
+
+/** Buys something once, and gives its order. */
+export const boughtOnce = (product: string = Seed.products.lifetime.id, extra: object = {}) =>
+  Effect.gen(function* () {
+    const simulator = yield* Simulator.Simulator
+    const checkout = yield* open(product, extra)
+    const { order } = yield* simulator.pay(checkout, { customer_email: "ada@acme-mail.dev", customer_name: "Ada" })
+    assert.isNotNull(order)
+    return order
+  })
+
+export const orderNow = (id: string) =>
+  Effect.flatMap(Simulator.Simulator, (simulator) =>
+    simulator.read((world) => Wire.order(world, HashMap.unsafeGet(world.tables.orders, id)))
+  )
 
 export const subscriptionNow = (id: string) =>
   Effect.flatMap(Simulator.Simulator, (simulator) =>

@@ -5,9 +5,11 @@ import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import type { Engine } from "../Engine.ts"
 import { malformed, Refusal, refused } from "../Refusal.ts"
-import * as CatalogRoutes from "./CatalogRoutes.ts"
 import * as CheckoutRoutes from "./CheckoutRoutes.ts"
 import * as CustomerRoutes from "./CustomerRoutes.ts"
+import * as OrderRoutes from "./OrderRoutes.ts"
+import * as ProductRoutes from "./ProductRoutes.ts"
+import * as RefundRoutes from "./RefundRoutes.ts"
 import { type Answer, type Match, matching } from "./Route.ts"
 import * as SubscriptionRoutes from "./SubscriptionRoutes.ts"
 import * as WebhookRoutes from "./WebhookRoutes.ts"
@@ -36,7 +38,9 @@ export const routes = [
   ...CheckoutRoutes.routes,
   ...CustomerRoutes.routes,
   ...SubscriptionRoutes.routes,
-  ...CatalogRoutes.routes,
+  ...OrderRoutes.routes,
+  ...RefundRoutes.routes,
+  ...ProductRoutes.routes,
   ...WebhookRoutes.routes
 ]
 

@@ -1,7 +1,10 @@
 /** Lists: filtered, sorted, a page at a time. */
+import type { EpochMicros } from "@kavach-polar/core/Timestamp"
 import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
 import type { Stamped } from "../Records.ts"
 import { type Issue, malformed, type Refusal } from "../Refusal.ts"
+import { Time } from "./Input.ts"
 import { type Answer, ok } from "./Route.ts"
 
 const mostPerPage = 100
@@ -27,6 +30,22 @@ export const filter = (query: URLSearchParams, name: string): ReadonlySet<string
   const values = query.getAll(name)
   return values.length === 0 ? undefined : new Set(values)
 }
+
+/** Whether a row is as the repeatable filters ask: any of a filter's values, all of the filters. */
+export const filters = <Row>(
+  query: URLSearchParams,
+  fields: Readonly<Record<string, (row: Row) => string | null>>
+): ((row: Row) => boolean) => {
+  const asked = Object.entries(fields).flatMap(([name, of]) => {
+    const values = filter(query, name)
+    return values === undefined ? [] : [(row: Row) => values.has(of(row) ?? "")]
+  })
+  return (row) => asked.every((matches) => matches(row))
+}
+
+/** A point in time; what is none is not asked. */
+export const time = (query: URLSearchParams, name: string): EpochMicros | undefined =>
+  Either.getOrUndefined(Schema.decodeUnknownEither(Time)(query.get(name)))
 
 export const flag = (query: URLSearchParams, name: string): boolean | undefined => {
   const text = query.get(name)

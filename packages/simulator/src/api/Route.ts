@@ -27,12 +27,11 @@ export interface Route {
   readonly handle: (step: Step, request: ApiRequest) => Either.Either<Answer, Refusal>
 }
 
-/** For a resource with a scope for reading and one for writing: writing may read. */
-export const routesOf = (resource: string) => {
+/** For a resource with a scope for reading and one for writing: writing may read, unless told otherwise. */
+export const routesOf = (resource: string, read = [`${resource}:read`, `${resource}:write`]) => {
   const route =
     (method: Method, scopes: ReadonlyArray<string>) =>
     (path: string, handle: Route["handle"]): Route => ({ method, path, scopes, handle })
-  const read = [`${resource}:read`, `${resource}:write`]
   const write = [`${resource}:write`]
   return {
     get: route("GET", read),

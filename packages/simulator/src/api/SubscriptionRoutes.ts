@@ -98,17 +98,13 @@ const revokedStatuses: ReadonlySet<string> = new Set(["canceled", "unpaid"])
 
 export const routes: ReadonlyArray<Route> = [
   subscriptions.get("/v1/subscriptions/", (step, { query }) => {
-    const filters = [
-      ["product_id", (row: Subscription) => row.product_id],
-      ["customer_id", (row: Subscription) => row.customer_id],
-      ["external_customer_id", (row: Subscription) => step.get("customers", row.customer_id).external_id ?? ""],
-      ["discount_id", () => ""],
-      ["status", (row: Subscription) => row.status],
-      ["customer_cancellation_reason", (row: Subscription) => row.customer_cancellation_reason ?? ""]
-    ] as const
-    const asked = filters.flatMap(([name, of]) => {
-      const values = Page.filter(query, name)
-      return values === undefined ? [] : [(row: Subscription) => values.has(of(row))]
+    const asked = Page.filters<Subscription>(query, {
+      product_id: ({ product_id }) => product_id,
+      customer_id: ({ customer_id }) => customer_id,
+      external_customer_id: ({ customer_id }) => step.get("customers", customer_id).external_id,
+      discount_id: () => null,
+      status: ({ status }) => status,
+      customer_cancellation_reason: (row) => row.customer_cancellation_reason
     })
     const active = Page.flag(query, "active")
     const ending = Page.flag(query, "cancel_at_period_end")
@@ -118,7 +114,7 @@ export const routes: ReadonlyArray<Route> = [
         .all("subscriptions")
         .filter(
           (row) =>
-            asked.every((matches) => matches(row)) &&
+            asked(row) &&
             (active === undefined || (active ? Subscriptions.isActive(row) : revokedStatuses.has(row.status))) &&
             (ending === undefined || row.cancel_at_period_end === ending) &&
             Page.hasMetadata(query, row.metadata)

@@ -5,7 +5,7 @@ import type { WebhookDelivery } from "../Records.ts"
 import * as Webhooks from "../Webhooks.ts"
 import * as Wire from "../Wire.ts"
 import { refuseOrganization } from "./CustomerRoutes.ts"
-import { maybe, pathId, read, Time, WebUrl } from "./Input.ts"
+import { maybe, pathId, read, WebUrl } from "./Input.ts"
 import * as Page from "./Page.ts"
 import { created, noContent, ok, type Route, routesOf } from "./Route.ts"
 
@@ -36,9 +36,6 @@ const Update = Schema.Struct({
 })
 
 const webhooks = routesOf("webhooks")
-
-const micros = (text: string | null): number | undefined =>
-  text === null ? undefined : Either.getOrUndefined(Schema.decodeUnknownEither(Time)(text))
 
 export const routes: ReadonlyArray<Route> = [
   webhooks.post("/v1/webhooks/endpoints", (step, { body }) =>
@@ -98,8 +95,8 @@ export const routes: ReadonlyArray<Route> = [
     const endpoints = Page.filter(query, "endpoint_id")
     const types = Page.filter(query, "event_type")
     const succeeded = Page.flag(query, "succeeded")
-    const after = micros(query.get("start_timestamp"))
-    const before = micros(query.get("end_timestamp"))
+    const after = Page.time(query, "start_timestamp")
+    const before = Page.time(query, "end_timestamp")
     const codes = query.get("http_code_class")?.charAt(0)
     const text = query.get("query")?.toLowerCase()
     const matches = (delivery: WebhookDelivery) => {

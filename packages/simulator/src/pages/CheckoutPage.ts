@@ -8,6 +8,8 @@ import { Email, Name } from "../api/Input.ts"
 import * as Checkouts from "../Checkouts.ts"
 import * as Customers from "../Customers.ts"
 import type { Payment } from "../Payments.ts"
+import { isRecurring, type Trial, trialOf } from "../Products.ts"
+import { type Quote, quoteOf } from "../Quote.ts"
 import type { Checkout, Product, World } from "../Records.ts"
 import type { Refusal } from "../Refusal.ts"
 import type * as Simulator from "../Simulator.ts"
@@ -21,7 +23,8 @@ import { buyerPage, dateOf, explanation, type Handler, sentence, type Visit } fr
 interface Offer {
   readonly checkout: Checkout
   readonly product: Product
-  readonly trial: Wire.Trial | null
+  readonly trial: Trial | null
+  readonly quote: Quote
   readonly seller: string
 }
 
@@ -29,8 +32,9 @@ const offerOf = ({ params, simulator }: Visit): Effect.Effect<Offer, Refusal> =>
   simulator.run((step) =>
     Either.map(Checkouts.findBySecret(step, params["secret"] ?? ""), (checkout) => {
       const product = step.get("products", checkout.product_id)
-      const trial = Wire.trialOf(product, checkout)
-      return { checkout, product, trial, seller: step.world.organization.name }
+      const trial = trialOf(product, checkout)
+      const quote = quoteOf(step.world, product, checkout)
+      return { checkout, product, trial, quote, seller: step.world.organization.name }
     })
   )
 
@@ -130,13 +134,15 @@ const priceOf = ({ product, trial }: Offer): Html =>
     : html`<p class="price">${span(trial.interval, trial.count)} free</p><p>Then ${price(product)}, unless you cancel before.</p>`
 
 const openPage = (offer: Offer, problem?: string, status?: number, form = new URLSearchParams()): Response => {
-  const { checkout, product, seller } = offer
+  const { checkout, product, quote, seller } = offer
   const known = checkout.customer_id !== null
   const today =
-    offer.trial === null && product.price_amount > 0
-      ? `Pay ${money(product.price_amount, product.price_currency)}`
+    offer.trial === null && quote.net > 0
+      ? `Pay ${money(quote.net + quote.tax, product.price_currency)}`
       : offer.trial === null
-        ? "Subscribe for free"
+        ? isRecurring(product)
+          ? "Subscribe for free"
+          : "Get it for free"
         : "Start the trial"
   const targets = [checkout.success_url, checkout.return_url].flatMap((url) =>
     url === null ? [] : [new URL(url).origin]
@@ -149,6 +155,8 @@ const openPage = (offer: Offer, problem?: string, status?: number, form = new UR
 <p class="muted">${seller}</p>
 <h1>${product.name}</h1>
 ${priceOf(offer)}
+${quote.discount !== null && html`<p class="muted">${quote.discount.name}: ${money(quote.discounted, product.price_currency)} less.</p>`}
+${quote.tax > 0 && html`<p class="muted">Plus ${money(quote.tax, product.price_currency)} of tax.</p>`}
 ${product.description !== null && html`<p class="muted">${product.description}</p>`}
 <form class="card gap" method="post">
 ${problem !== undefined && html`<p class="message bad" role="alert">${problem}</p>`}
@@ -159,7 +167,7 @@ ${known && html`<p class="small muted" id="known">The shop already told Polar wh
 <input id="name" name="name" type="text" autocomplete="name" value="${form.get("name") ?? checkout.customer_name ?? ""}"></div>
 <p class="small muted">No card number is asked for: choose what the simulated card does.</p>
 <div class="field"><button class="primary full" name="card" value="good">${today}</button></div>
-${product.price_amount > 0 && html`<button class="full" name="card" value="declined">Pay with a card that is declined</button>`}
+${quote.net > 0 && html`<button class="full" name="card" value="declined">Pay with a card that is declined</button>`}
 </form>
 ${checkout.return_url !== null && html`<p class="gap"><a href="${checkout.return_url}">Cancel and go back to the shop</a></p>`}
 <p class="small muted gap">This checkout is open until ${date(dateOf(checkout.expires_at))}.</p>
@@ -171,7 +179,7 @@ const finishedPage = ({ checkout, product }: Offer): Response =>
   buyerPage({
     title: "Payment received",
     main: html`<div class="card narrow"><h1>Payment received</h1>
-<p>You have subscribed to ${product.name}.</p>
+<p>You have ${isRecurring(product) ? "subscribed to" : "bought"} ${product.name}.</p>
 ${checkout.success_url !== null && html`<p><a class="button primary" href="${successUrlOf(checkout)}">Back to the shop</a></p>`}</div>`
   })
 

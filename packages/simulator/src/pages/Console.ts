@@ -10,6 +10,7 @@ import type * as Simulator from "../Simulator.ts"
 import * as Subscriptions from "../Subscriptions.ts"
 import * as Webhooks from "../Webhooks.ts"
 import { chaosSwitches } from "./ConsoleDeliveries.ts"
+import * as Refunds from "./ConsoleRefunds.ts"
 import { nextDue, view } from "./ConsoleView.ts"
 import { seeOther } from "./Page.ts"
 import type { Route } from "./Router.ts"
@@ -37,6 +38,9 @@ const said = {
   "decline-for-good": { section: "payments", text: "Done. A payment that is declined for good is not tried again." },
   payments: { section: "payments", text: "Payments go through again." },
   subscription: { section: "subscriptions", text: "Done, and the shop has been told." },
+  refund: { section: "orders", text: "The money went back, and the shop has been told." },
+  "refund-later": { section: "orders", text: "The refund is pending: say below what becomes of it." },
+  settled: { section: "orders", text: "Done, and the shop has been told." },
   expired: { section: "checkouts", text: "The checkout has expired." },
   chaos: { section: "chaos", text: "Deliveries are treated like this from now on." },
   redelivered: { section: "deliveries", text: "The event was sent again." },
@@ -144,6 +148,11 @@ export const routes: ReadonlyArray<Route<Handler>> = [
   post("/console/advance", action("advanced", advance)),
   post("/console/payments", action(paymentsDone, payments)),
   post("/console/subscriptions/{id}", action(subscriptionDone, changeSubscription)),
+  post(
+    "/console/orders/{id}/refund",
+    action((visit) => (Refunds.isLater(visit) ? "refund-later" : "refund"), Refunds.refund)
+  ),
+  post("/console/refunds/{id}", action("settled", Refunds.settle)),
   post(
     "/console/checkouts/{id}/expire",
     action("expired", (visit) => visit.simulator.expireCheckout(id(visit)))

@@ -4,6 +4,7 @@ import type { Checkout, Subscription, World } from "../Records.ts"
 import { rows } from "../Step.ts"
 import { isActive } from "../Subscriptions.ts"
 import { chaosSection, deliverySection, endpointSection } from "./ConsoleDeliveries.ts"
+import { orderSection } from "./ConsoleOrders.ts"
 import { type ConsoleState, section, table, told } from "./ConsoleParts.ts"
 import { badge, date, duration, price, statusBadge, time } from "./Format.ts"
 import { type Html, html } from "./Html.ts"
@@ -39,6 +40,7 @@ export const view = (state: ConsoleState): Html => html`<h1>Console</h1>
 ${state.done?.section === "checkouts" && told(state, "checkouts")}
 <div class="split">${timeCard(state)}${paymentCard(state)}</div>
 ${subscriptionSection(state)}
+${orderSection(state)}
 ${checkoutSection(state)}
 ${chaosSection(state)}
 ${endpointSection(state)}

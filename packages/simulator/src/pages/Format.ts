@@ -1,4 +1,5 @@
 /** Prices, times and statuses in plain words. */
+import type { OrderStatus } from "../Records.ts"
 import { type Html, html } from "./Html.ts"
 
 /** Cents as money: `$19`, `$4.50`. */
@@ -15,15 +16,17 @@ export const span = (interval: string, count: number): string => (count === 1 ? 
 export interface Priced {
   readonly price_amount: number
   readonly price_currency: string
-  readonly recurring_interval: string
-  readonly recurring_interval_count: number
+  /** `null` for what is bought once. */
+  readonly recurring_interval: string | null
+  readonly recurring_interval_count: number | null
 }
 
-/** `$19 a month`, `$49 every 3 months`, `Free`. */
+/** `$19 a month`, `$49 every 3 months`, `$99 once`, `Free`. */
 export const price = (product: Priced): string => {
   if (product.price_amount === 0) return "Free"
   const { recurring_interval: interval, recurring_interval_count: count } = product
   const amount = money(product.price_amount, product.price_currency)
+  if (interval === null || count === null) return `${amount} once`
   return count === 1 ? `${amount} a ${interval}` : `${amount} every ${span(interval, count)}`
 }
 
@@ -68,6 +71,16 @@ const statuses: Readonly<Record<string, readonly [Tone, string]>> = {
   canceled: ["bad", "Ended"],
   unpaid: ["bad", "Unpaid"]
 }
+
+const orderStatuses: Readonly<Record<OrderStatus, readonly [Tone, string]>> = {
+  pending: ["warn", "Open"],
+  paid: ["good", "Paid"],
+  partially_refunded: ["plain", "Partly refunded"],
+  refunded: ["plain", "Refunded"],
+  void: ["plain", "Void"]
+}
+
+export const orderBadge = (status: OrderStatus): Html => badge(...orderStatuses[status])
 
 /** A subscription's status, and whether it is about to end. */
 export const statusBadge = (status: string, endsAtPeriodEnd: boolean): Html => {

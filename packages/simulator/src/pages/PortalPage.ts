@@ -5,7 +5,7 @@ import type { Customer, CustomerSession, Order, Product, Subscription } from "..
 import { type Refusal, refused } from "../Refusal.ts"
 import type { Step } from "../Step.ts"
 import * as Subscriptions from "../Subscriptions.ts"
-import { badge, date, money, price, statusBadge, type Tone } from "./Format.ts"
+import { date, money, orderBadge, price, statusBadge } from "./Format.ts"
 import { type Html, html } from "./Html.ts"
 import { seeOther } from "./Page.ts"
 import type { Route } from "./Router.ts"
@@ -129,16 +129,10 @@ const future = (subscription: Subscription): Html => {
   return html`It renews on ${end}.`
 }
 
-const states: Readonly<Record<Order["status"], readonly [Tone, string]>> = {
-  paid: ["good", "Paid"],
-  pending: ["warn", "Open"],
-  void: ["plain", "Void"]
-}
-
 const orderRow = (
   order: Order
 ): Html => html`<tr><td>${order.invoice_number}</td><td>${date(dateOf(order.created_at))}</td>
-<td>${money(order.amount, order.currency)}</td><td>${badge(...states[order.status])}</td></tr>`
+<td>${money(order.amount + order.tax_amount, order.currency)}</td><td>${orderBadge(order.status)}</td></tr>`
 
 export const routes: ReadonlyArray<Route<Handler>> = [
   { method: "GET", path: "/{organization}/portal", handler: show },

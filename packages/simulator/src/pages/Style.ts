@@ -140,6 +140,8 @@ input[type="text"], input[type="email"], select {
   width: 100%; font: inherit; color: var(--text); background: var(--ground); border: 1px solid var(--edge);
   border-radius: 8px; padding: 0.5rem 0.7rem;
 }
+input.amount[type="text"] { width: 6.5rem; padding: 0.3rem 0.55rem; font-size: 0.875rem; }
+.row > label { margin: 0; font-size: 0.875rem; }
 input[readonly] { color: var(--muted); }
 .field { margin-bottom: 1rem; }
 .check { display: flex; gap: 0.6rem; align-items: baseline; margin-bottom: 0.55rem; font-weight: 400; }

@@ -1,0 +1,91 @@
+/** Customers, what they have now, and their access to the portal. */
+import { createHash } from "node:crypto"
+import * as HashMap from "effect/HashMap"
+import { iso, isoOrNull } from "../Calendar.ts"
+import type { Customer, CustomerSession, World } from "../Records.ts"
+import { address, get, stamped } from "./Fields.ts"
+
+const avatar = (email: string): string =>
+  `https://www.gravatar.com/avatar/${createHash("sha256").update(email.toLowerCase()).digest("hex")}?d=404`
+
+/** Where a deleted customer's external id is kept, so that another customer can have it. */
+export const keptExternalId = "__external_id"
+
+export const customer = (world: World, customer: Customer) => {
+  const kept = customer.metadata[keptExternalId]
+  return {
+    ...stamped(customer),
+    metadata: customer.metadata,
+    external_id: customer.external_id ?? (typeof kept === "string" ? kept : null),
+    email: customer.email,
+    email_verified: false,
+    type: "individual",
+    name: customer.name,
+    billing_name: customer.name,
+    billing_address: address(customer.billing_address),
+    tax_id: null,
+    locale: customer.locale,
+    organization_id: world.organization.id,
+    default_payment_method_id: customer.default_payment_method_id,
+    deleted_at: isoOrNull(customer.deleted_at),
+    first_user_event_at: null,
+    avatar_url: avatar(customer.email)
+  }
+}
+
+/** The customer under the name that older versions have for it. */
+export const legacyUser = (customer: Customer) => ({
+  id: customer.id,
+  email: customer.email,
+  public_name: customer.email.charAt(0).toUpperCase(),
+  avatar_url: avatar(customer.email),
+  github_username: null
+})
+
+const activeStatuses: ReadonlySet<string> = new Set(["active", "trialing"])
+
+export const customerState = (world: World, owner: Customer) => ({
+  ...customer(world, owner),
+  active_subscriptions: Array.from(HashMap.values(world.tables.subscriptions))
+    .filter(({ customer_id, status }) => customer_id === owner.id && activeStatuses.has(status))
+    .sort((one, other) => one.created_at - other.created_at)
+    .map((subscription) => ({
+      ...stamped(subscription),
+      custom_field_data: subscription.custom_field_data,
+      metadata: subscription.metadata,
+      status: subscription.status,
+      amount: subscription.amount,
+      currency: subscription.currency,
+      recurring_interval: subscription.recurring_interval,
+      current_period_start: iso(subscription.current_period_start),
+      current_period_end: iso(subscription.current_period_end),
+      trial_start: isoOrNull(subscription.trial_start),
+      trial_end: isoOrNull(subscription.trial_end),
+      cancel_at_period_end: subscription.cancel_at_period_end,
+      canceled_at: isoOrNull(subscription.canceled_at),
+      started_at: iso(subscription.started_at),
+      ends_at: isoOrNull(subscription.ends_at),
+      product_id: subscription.product_id,
+      discount_id: null,
+      price_id: get(world, "products", subscription.product_id).price_id,
+      seats: null,
+      units: null,
+      meters: []
+    })),
+  granted_benefits: [],
+  active_meters: []
+})
+
+export const customerSession = (world: World, session: CustomerSession) => {
+  const owner = get(world, "customers", session.customer_id)
+  const query = new URLSearchParams({ customer_session_token: session.token, email: owner.email })
+  return {
+    ...stamped(session),
+    token: session.token,
+    expires_at: iso(session.expires_at),
+    return_url: session.return_url,
+    customer_portal_url: `${world.origin}/${world.organization.slug}/portal?${query}`,
+    customer_id: session.customer_id,
+    customer: customer(world, owner)
+  }
+}
