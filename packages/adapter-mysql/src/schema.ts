@@ -1,109 +1,176 @@
 /**
- * The store's tables, for apps that read them with drizzle. The store alone writes them.
+ * The store's tables and views, for apps that read them with drizzle, and for drizzle-kit. The store alone writes them.
  *
- * Times are text here and DATETIME(6) in UTC there, so that no time zone of a pool or a session matters. `eventAt` is
- * the event's own timestamp in epoch microseconds, because order is decided on it. The SQL with its indexes and
- * collations lies in `migrations`.
+ * Text is compared byte by byte in the database. `eventAt` is the event's own timestamp in epoch microseconds, because order is decided on it.
+ *
+ * Made by `npm run generate` from the description of the tables in packages/core/src/adapter/tables.ts.
  */
-
 import type { LinkSource } from "@kavach-polar/core/adapter/rows"
 import type { DeliveryState } from "@kavach-polar/core/Delivery"
-import { bigint, boolean, datetime, int, longtext, mediumtext, mysqlTable, text, varchar } from "drizzle-orm/mysql-core"
+import { sql } from "drizzle-orm"
+import {
+  bigint,
+  boolean,
+  datetime,
+  index,
+  int,
+  longtext,
+  mediumtext,
+  mysqlTable,
+  mysqlView,
+  primaryKey,
+  text,
+  varchar
+} from "drizzle-orm/mysql-core"
 
-/** An id of Polar's: of a customer, a subscription, a product, a checkout. */
-const polarId = (name: string) => varchar(name, { length: 64 })
-const userId = () => varchar("user_id", { length: 255 })
+/** As text, so that no time zone of a pool or a session matters: DATETIME(6) in UTC. */
 const time = (name: string) => datetime(name, { mode: "string", fsp: 6 })
-const count = (name: string) => bigint(name, { mode: "number" })
+/** `BIGINT` as a number: the values are safe integers. */
+const safeInteger = (name: string) => bigint(name, { mode: "number" })
 
-/** The inbox: one row for each delivery. */
-export const deliveries = mysqlTable("kavach_polar_deliveries", {
-  /** Polar's `webhook-id`. */
-  id: varchar("id", { length: 255 }).primaryKey(),
-  type: varchar("type", { length: 255 }).notNull(),
-  state: varchar("state", { length: 16 }).$type<DeliveryState>().notNull(),
-  eventAt: count("event_at"),
-  receivedAt: time("received_at").notNull(),
-  updatedAt: time("updated_at").notNull(),
-  customerId: polarId("customer_id"),
-  subscriptionId: polarId("subscription_id"),
-  userId: userId(),
-  attempts: int("attempts").notNull(),
-  lastError: mediumtext("last_error"),
-  /** As Polar sent it; `null` once it was pruned. */
-  body: longtext("body")
-})
+/** The inbox: one row for each delivery (an HTTP POST of Polar's), id = the header webhook-id. */
+export const deliveries = mysqlTable(
+  "kavach_polar_deliveries",
+  {
+    id: varchar("id", { length: 255 }).primaryKey(),
+    type: varchar("type", { length: 255 }).notNull(),
+    /** Applied, stale, ignored, unlinked (no user is known for it yet) or failed (it runs again when delivered again). */
+    state: varchar("state", { length: 16 }).$type<DeliveryState>().notNull(),
+    eventAt: safeInteger("event_at"),
+    receivedAt: time("received_at").notNull(),
+    updatedAt: time("updated_at").notNull(),
+    customerId: varchar("customer_id", { length: 64 }),
+    /** The record that it is about. */
+    recordId: varchar("record_id", { length: 64 }),
+    userId: varchar("user_id", { length: 255 }),
+    attempts: int("attempts").notNull(),
+    lastError: mediumtext("last_error"),
+    /** As Polar sent it, NULL once it was pruned. */
+    body: longtext("body"),
+    /** Subscription, order, ... */
+    recordKind: varchar("record_kind", { length: 16 }),
+    hasBody: boolean("has_body").generatedAlwaysAs(sql`(body IS NOT NULL)`, { mode: "stored" })
+  },
+  (table) => [
+    index("kavach_polar_deliveries_received_at").on(table.receivedAt, table.id),
+    index("kavach_polar_deliveries_with_body").on(table.hasBody, table.receivedAt, table.id),
+    index("kavach_polar_deliveries_unlinked_customer").on(table.customerId, table.state),
+    index("kavach_polar_deliveries_unlinked_record").on(table.recordId, table.state)
+  ]
+)
 
-/** The newest known state of every subscription. */
-export const subscriptions = mysqlTable("kavach_polar_subscriptions", {
-  id: polarId("id").primaryKey(),
-  /** `null` until it is known whose it is. */
-  userId: userId(),
-  customerId: polarId("customer_id").notNull(),
-  organizationId: text("organization_id"),
-  productId: polarId("product_id").notNull(),
-  status: varchar("status", { length: 64 }).notNull(),
-  live: boolean("live").notNull(),
-  currentPeriodEnd: time("current_period_end"),
-  cancelAtPeriodEnd: boolean("cancel_at_period_end").notNull(),
-  eventAt: count("event_at").notNull(),
-  precedence: count("precedence").notNull(),
-  /** The delivery that brought this state. */
-  deliveryId: varchar("delivery_id", { length: 255 }).notNull(),
-  updatedAt: time("updated_at").notNull(),
-  /** The whole subscription, as JSON. */
-  data: longtext("data").notNull()
-})
+/** The newest known state of each of Polar's objects. event_at, then precedence, say which of two states is the newer. Read the views kavach_polar_subscriptions, kavach_polar_orders and so on. */
+export const records = mysqlTable(
+  "kavach_polar_records",
+  {
+    /** Subscription, order, ... */
+    kind: varchar("kind", { length: 16 }).notNull(),
+    id: varchar("id", { length: 64 }).notNull(),
+    /** NULL while it is unlinked: nobody is known yet whose it is. */
+    userId: varchar("user_id", { length: 255 }),
+    customerId: varchar("customer_id", { length: 64 }),
+    organizationId: varchar("organization_id", { length: 255 }),
+    productId: varchar("product_id", { length: 64 }),
+    subscriptionId: varchar("subscription_id", { length: 64 }),
+    orderId: varchar("order_id", { length: 64 }),
+    benefitId: varchar("benefit_id", { length: 64 }),
+    checkoutId: varchar("checkout_id", { length: 64 }),
+    status: varchar("status", { length: 64 }).notNull(),
+    /** Whether it may still give its user something. */
+    live: boolean("live").notNull(),
+    /** When it ends by itself, if that is known. */
+    endsAt: time("ends_at"),
+    /** The event's own timestamp, in microseconds since 1970. */
+    eventAt: safeInteger("event_at").notNull(),
+    precedence: safeInteger("precedence").notNull(),
+    /** The delivery that brought this state. */
+    deliveryId: varchar("delivery_id", { length: 255 }).notNull(),
+    updatedAt: time("updated_at").notNull(),
+    /** The few fields that decisions need, as JSON. */
+    summary: mediumtext("summary").notNull(),
+    /** All that is kept of it, as JSON. */
+    data: longtext("data").notNull()
+  },
+  (table) => [
+    primaryKey({ columns: [table.kind, table.id] }),
+    index("kavach_polar_records_user").on(table.userId, table.kind, table.id),
+    index("kavach_polar_records_unlinked").on(table.customerId, table.userId)
+  ]
+)
 
-/** Links: whose customer it is. */
-export const customers = mysqlTable("kavach_polar_customers", {
-  customerId: polarId("customer_id").primaryKey(),
-  userId: userId().notNull(),
-  linkedBy: varchar("linked_by", { length: 16 }).$type<LinkSource>().notNull(),
-  linkedAt: time("linked_at").notNull(),
-  deletedAt: time("deleted_at")
-})
+/** Links: whose customer it is. A user may have several, a customer has one user. */
+export const customers = mysqlTable(
+  "kavach_polar_customers",
+  {
+    customerId: varchar("customer_id", { length: 64 }).primaryKey(),
+    userId: varchar("user_id", { length: 255 }).notNull(),
+    /** Checkout, external_id or host: who said so. */
+    linkedBy: varchar("linked_by", { length: 16 }).$type<LinkSource>().notNull(),
+    linkedAt: time("linked_at").notNull(),
+    deletedAt: time("deleted_at")
+  },
+  (table) => [index("kavach_polar_customers_user").on(table.userId, table.linkedAt)]
+)
 
 /** Checkouts that were made for a user. */
-export const checkouts = mysqlTable("kavach_polar_checkouts", {
-  id: polarId("id").primaryKey(),
-  userId: userId().notNull(),
-  productId: polarId("product_id").notNull(),
-  createdAt: time("created_at").notNull()
-})
+export const checkouts = mysqlTable(
+  "kavach_polar_checkouts",
+  {
+    id: varchar("id", { length: 64 }).primaryKey(),
+    userId: varchar("user_id", { length: 255 }).notNull(),
+    productId: varchar("product_id", { length: 64 }).notNull(),
+    createdAt: time("created_at").notNull()
+  },
+  (table) => [index("kavach_polar_checkouts_user").on(table.userId)]
+)
 
-/** The outbox: queued calls of the app's callback. */
-export const notifications = mysqlTable("kavach_polar_notifications", {
-  id: varchar("id", { length: 128 }).primaryKey(),
-  subscriptionId: polarId("subscription_id").notNull(),
-  userId: userId().notNull(),
-  eventAt: count("event_at").notNull(),
-  precedence: count("precedence").notNull(),
-  /** What the callback is given, as JSON. */
-  payload: text("payload").notNull(),
-  createdAt: time("created_at").notNull(),
-  /** `dead`: given up, with `lastError`. */
-  state: varchar("state", { length: 16 }).$type<"pending" | "done" | "dead">().notNull(),
-  attempts: int("attempts").notNull(),
-  /** Not before this time; while somebody holds the lease, its end. */
-  availableAt: time("available_at").notNull(),
-  leaseOwner: varchar("lease_owner", { length: 255 }),
-  lastError: mediumtext("last_error"),
-  updatedAt: time("updated_at").notNull()
-})
+/** The outbox: calls of the app's code, queued in the transaction of the change that they tell of. */
+export const notifications = mysqlTable(
+  "kavach_polar_notifications",
+  {
+    /** The record's id, event_at and precedence. */
+    id: varchar("id", { length: 255 }).primaryKey(),
+    /** What is told in order: the record's id. */
+    subject: varchar("subject", { length: 64 }).notNull(),
+    userId: varchar("user_id", { length: 255 }).notNull(),
+    eventAt: safeInteger("event_at").notNull(),
+    precedence: safeInteger("precedence").notNull(),
+    /** What the app is given, as JSON. */
+    payload: mediumtext("payload").notNull(),
+    createdAt: time("created_at").notNull(),
+    /** Pending, done or dead (given up, with last_error). */
+    state: varchar("state", { length: 16 }).$type<"pending" | "done" | "dead">().notNull(),
+    attempts: int("attempts").notNull(),
+    /** Not before this time, and while somebody holds the lease: the lease's end. */
+    availableAt: time("available_at").notNull(),
+    leaseOwner: varchar("lease_owner", { length: 255 }),
+    lastError: mediumtext("last_error"),
+    updatedAt: time("updated_at").notNull()
+  },
+  (table) => [
+    index("kavach_polar_notifications_pending_subject").on(table.subject, table.state, table.eventAt, table.precedence),
+    index("kavach_polar_notifications_pending_due").on(table.state, table.availableAt, table.id)
+  ]
+)
 
-/** Jobs that one process does at a time. */
+/** Jobs that one process does at a time, such as the comparison of everything with Polar's. */
 export const jobs = mysqlTable("kavach_polar_jobs", {
   name: varchar("name", { length: 64 }).primaryKey(),
+  /** Who does it now, and until when nobody else may; both NULL when nobody does. */
   owner: varchar("owner", { length: 255 }),
   leaseUntil: time("lease_until"),
-  /** Where it stands, as JSON; `null` when it is not under way. */
+  /** Where it stands as JSON, NULL when it is not under way. */
   position: longtext("position"),
   startedAt: time("started_at").notNull(),
   updatedAt: time("updated_at").notNull(),
-  /** When it was last done to the end, and what it reported then, as JSON. */
+  /** When it was last done to the end, and what it reported as JSON. */
   finishedAt: time("finished_at"),
   report: longtext("report")
+})
+
+/** What a step locks before it reads: its rows hold nothing, and must all be there. */
+export const locks = mysqlTable("kavach_polar_locks", {
+  id: int("id").primaryKey()
 })
 
 /** Which migrations this database has had. */
@@ -112,5 +179,81 @@ export const migrations = mysqlTable("kavach_polar_migrations", {
   name: varchar("name", { length: 255 }).notNull(),
   /** SHA-256 of the migration's SQL, in hexadecimal. */
   checksum: varchar("checksum", { length: 64 }).notNull(),
-  appliedAt: time("applied_at").notNull()
+  appliedAt: time("applied_at").notNull(),
+  /** The earliest migration that a program has to know to work on the database. */
+  requires: int("requires").notNull()
 })
+
+/** The subscriptions, as a view on the records. */
+export const subscriptions = mysqlView("kavach_polar_subscriptions", {
+  id: varchar("id", { length: 64 }).notNull(),
+  userId: varchar("user_id", { length: 255 }),
+  customerId: varchar("customer_id", { length: 64 }),
+  organizationId: varchar("organization_id", { length: 255 }),
+  productId: varchar("product_id", { length: 64 }),
+  checkoutId: varchar("checkout_id", { length: 64 }),
+  status: varchar("status", { length: 64 }).notNull(),
+  live: boolean("live").notNull(),
+  eventAt: safeInteger("event_at").notNull(),
+  precedence: safeInteger("precedence").notNull(),
+  deliveryId: varchar("delivery_id", { length: 255 }).notNull(),
+  updatedAt: time("updated_at").notNull(),
+  data: longtext("data").notNull(),
+  currentPeriodEnd: time("current_period_end"),
+  cancelAtPeriodEnd: boolean("cancel_at_period_end")
+}).existing()
+
+/** The orders, as a view on the records. */
+export const orders = mysqlView("kavach_polar_orders", {
+  id: varchar("id", { length: 64 }).notNull(),
+  userId: varchar("user_id", { length: 255 }),
+  customerId: varchar("customer_id", { length: 64 }),
+  organizationId: varchar("organization_id", { length: 255 }),
+  productId: varchar("product_id", { length: 64 }),
+  subscriptionId: varchar("subscription_id", { length: 64 }),
+  orderId: varchar("order_id", { length: 64 }),
+  checkoutId: varchar("checkout_id", { length: 64 }),
+  status: varchar("status", { length: 64 }).notNull(),
+  live: boolean("live").notNull(),
+  eventAt: safeInteger("event_at").notNull(),
+  precedence: safeInteger("precedence").notNull(),
+  deliveryId: varchar("delivery_id", { length: 255 }).notNull(),
+  updatedAt: time("updated_at").notNull(),
+  data: longtext("data").notNull(),
+  billingReason: text("billing_reason"),
+  currency: text("currency"),
+  subtotalAmount: safeInteger("subtotal_amount"),
+  discountAmount: safeInteger("discount_amount"),
+  netAmount: safeInteger("net_amount"),
+  taxAmount: safeInteger("tax_amount"),
+  totalAmount: safeInteger("total_amount"),
+  refundedAmount: safeInteger("refunded_amount"),
+  refundedTaxAmount: safeInteger("refunded_tax_amount"),
+  invoiceNumber: text("invoice_number"),
+  createdAt: time("created_at")
+}).existing()
+
+/** The refunds, as a view on the records. */
+export const refunds = mysqlView("kavach_polar_refunds", {
+  id: varchar("id", { length: 64 }).notNull(),
+  userId: varchar("user_id", { length: 255 }),
+  customerId: varchar("customer_id", { length: 64 }),
+  organizationId: varchar("organization_id", { length: 255 }),
+  productId: varchar("product_id", { length: 64 }),
+  subscriptionId: varchar("subscription_id", { length: 64 }),
+  orderId: varchar("order_id", { length: 64 }),
+  checkoutId: varchar("checkout_id", { length: 64 }),
+  status: varchar("status", { length: 64 }).notNull(),
+  live: boolean("live").notNull(),
+  eventAt: safeInteger("event_at").notNull(),
+  precedence: safeInteger("precedence").notNull(),
+  deliveryId: varchar("delivery_id", { length: 255 }).notNull(),
+  updatedAt: time("updated_at").notNull(),
+  data: longtext("data").notNull(),
+  reason: text("reason"),
+  amount: safeInteger("amount"),
+  taxAmount: safeInteger("tax_amount"),
+  currency: text("currency"),
+  revokeBenefits: boolean("revoke_benefits"),
+  createdAt: time("created_at")
+}).existing()

@@ -1,7 +1,8 @@
 /** What `polar()` gives the app. */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Access } from "@kavach-polar/core/AccessPolicy"
-import type { CheckoutOptions } from "@kavach-polar/core/Billing"
+import type { CheckoutOptions, OrderQuery } from "@kavach-polar/core/Billing"
+import type { Order } from "@kavach-polar/core/Order"
 import type { ReconcileCounts, ReconcileReport } from "@kavach-polar/core/ReconcileReport"
 import type { ReplayQuery, ReplayReport } from "@kavach-polar/core/Replay"
 import type { Subscription } from "@kavach-polar/core/Subscription"
@@ -22,6 +23,13 @@ export interface PolarBilling {
   readonly getSubscription: (userId: string) => Promise<PolarSubscription | null>
   /** All subscriptions the user ever had, the newest first, with every field. */
   readonly listSubscriptions: (userId: string) => Promise<ReadonlyArray<Subscription>>
+  /** What users paid for, or are to pay: one-time purchases, and each period of a subscription. */
+  readonly orders: {
+    /** The user's orders, the newest first. Amounts are in minor units (cents) of `currency`. */
+    readonly list: (userId: string, query?: OrderQuery) => Promise<ReadonlyArray<Order>>
+    /** One order, whosever it is; `null` if none is known by this id. */
+    readonly get: (orderId: string) => Promise<Order | null>
+  }
   /**
    * Whether the user has access, why, and until when. `at` asks for another time than now: for a clock of your own, such as
    * a simulator's.

@@ -2,7 +2,7 @@
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import type { BillingService } from "@kavach-polar/core/Billing"
 import { StoreError } from "@kavach-polar/core/StoreError"
-import { CustomerId, ProductId, UserId, visible } from "@kavach-polar/core/Subscription"
+import { CustomerId, OrderId, ProductId, UserId } from "@kavach-polar/core/Subscription"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
@@ -63,12 +63,22 @@ export const polarWith = (settings: PolarSettings): Polar => {
     getSubscription: (userId) =>
       call((billing) =>
         decodeId(UserId, "userId", userId).pipe(
-          Effect.flatMap(billing.getSubscription),
-          Effect.map((subscription) => Option.getOrNull(Option.map(subscription, visible)))
+          Effect.flatMap(billing.currentSubscription),
+          Effect.map(Option.getOrNull)
         )
       ),
     listSubscriptions: (userId) =>
       call((billing) => Effect.flatMap(decodeId(UserId, "userId", userId), billing.listSubscriptions)),
+    orders: {
+      list: (userId, query) =>
+        call((billing) =>
+          Effect.flatMap(decodeId(UserId, "userId", userId), (user) => billing.orders.list(user, query))
+        ),
+      get: (orderId) =>
+        call((billing) =>
+          decodeId(OrderId, "orderId", orderId).pipe(Effect.flatMap(billing.orders.get), Effect.map(Option.getOrNull))
+        )
+    },
     access: (userId, options) =>
       call((billing) => Effect.flatMap(decodeId(UserId, "userId", userId), (user) => billing.access(user, options))),
     createPortalSession: (userId, options = {}) =>

@@ -69,6 +69,10 @@ const later = (load: () => Promise<Polar>): Polar => {
     createCheckout: async (...given) => (await load()).createCheckout(...given),
     getSubscription: async (userId) => (await load()).getSubscription(userId),
     listSubscriptions: async (userId) => (await load()).listSubscriptions(userId),
+    orders: {
+      list: async (...given) => (await load()).orders.list(...given),
+      get: async (orderId) => (await load()).orders.get(orderId)
+    },
     access: async (...given) => (await load()).access(...given),
     createPortalSession: async (...given) => (await load()).createPortalSession(...given),
     linkCustomer: async (...given) => (await load()).linkCustomer(...given),

@@ -1,14 +1,16 @@
 /** Replay and reconciliation as a user of `polar()` calls them. */
 import { PolarUnavailable } from "@kavach-polar/core/PolarError"
 import { Subscription } from "@kavach-polar/core/Subscription"
+import * as Option from "effect/Option"
 import { expect, test } from "vitest"
+import { subscriptionKind } from "../../core/src/records/subscriptionKind.ts"
 import { anonymousCustomer, deliveryOf, fixture, vary } from "../../core/test/deliveries.ts"
 import { startHost } from "./host.ts"
 
 const ofAda = (() => {
   const { content } = deliveryOf("any", fixture("subscription.active"))
-  if (content._tag !== "SubscriptionEvent") throw new Error("no subscription")
-  return content.subscription
+  if (content._tag !== "RecordEvent") throw new Error("no subscription")
+  return Option.getOrThrow(subscriptionKind.fromStored(content.report.data))
 })()
 
 test("a buyer who is back before the webhook has access after reconcile", async () => {
@@ -35,7 +37,9 @@ test("reconcileAll sets right what an outage left, and reports it as plain data"
   expect(JSON.parse(JSON.stringify(report))).toMatchObject({
     dryRun: false,
     compared: 1,
-    discrepancies: [{ subscriptionId: ofAda.id, userId: "usr_1042", finding: "outdated", fields: ["status", "live"] }]
+    discrepancies: [
+      { kind: "subscription", id: ofAda.id, userId: "usr_1042", finding: "outdated", fields: ["status", "live"] }
+    ]
   })
   expect(await host.billing.getSubscription("usr_1042")).toBeNull()
   expect(await host.billing.reconcileAll({ since: new Date() })).toMatchObject({ compared: 0, discrepancyCount: 0 })

@@ -39,7 +39,7 @@ export const makeInbox = (dialect: Dialect) => {
     ...(query.after === undefined
       ? []
       : [
-          sql`received_at >= ${put(query.after.receivedAt, "time")} AND (received_at > ${put(query.after.receivedAt, "time")} OR id < ${put(query.after.id, "key")})`
+          sql`received_at >= ${put(query.after.receivedAt, "time")} AND (received_at > ${put(query.after.receivedAt, "time")} OR id > ${put(query.after.id, "key")})`
         ])
   ]
 
@@ -47,7 +47,7 @@ export const makeInbox = (dialect: Dialect) => {
     select: function* (query: DeliveryRowQuery): Script<ReadonlyArray<DeliveryRow>> {
       const conditions = conditionsOf(query)
       const where = conditions.length === 0 ? sql`` : sql` WHERE ${join(conditions, " AND ")}`
-      const order = query.order === "oldest" ? "received_at, id DESC" : "received_at DESC, id"
+      const order = query.order === "oldest" ? "received_at, id" : "received_at DESC, id DESC"
       return access.rows(yield* askOne(sql`${access.select()}${where} ORDER BY ${order} LIMIT ${limitOf(query.limit)}`))
     },
 

@@ -36,7 +36,7 @@ export const sqliteDialect: Dialect = {
     values: [JSON.stringify(values)]
   }),
   isTrue: (column) => `${column} = 1`,
-  hasBody: "body IS NOT NULL",
+  hasBody: "has_body = 1",
   insert: (table, columns, ifThere) => {
     const key = table.key.map(sqlName)
     const others = columns.filter(({ name }) => !key.includes(name)).map(({ name }) => `${name} = excluded.${name}`)

@@ -1,6 +1,15 @@
 /** How the store's tables are made on SQLite. */
 import type { Ddl } from "./Dialect.ts"
-import { type Column, type ColumnType, sqlName, type Table, type View } from "./tables.ts"
+import {
+  type Column,
+  type ColumnType,
+  deliveries,
+  type Index,
+  notifications,
+  sqlName,
+  type Table,
+  type View
+} from "./tables.ts"
 
 const types: Readonly<Record<ColumnType, string>> = {
   id: "TEXT",
@@ -19,18 +28,21 @@ const types: Readonly<Record<ColumnType, string>> = {
 const columnOf = ([field, { nullable, says, type }]: readonly [string, Column]): string =>
   `${says === undefined ? "" : `  -- ${says}\n`}  ${sqlName(field)} ${types[type]}${nullable === true ? "" : " NOT NULL"}`
 
-const createTable = ({ columns, indexes, key, name, says }: Table): ReadonlyArray<string> => [
-  `-- ${says}\nCREATE TABLE IF NOT EXISTS ${name} (\n${Object.entries(columns).map(columnOf).join(",\n")},\n  PRIMARY KEY (${key.map(sqlName).join(", ")})\n) STRICT`,
-  ...indexes.map(
-    (index) =>
-      `CREATE INDEX IF NOT EXISTS ${index.name} ON ${name} (${index.columns.map(indexed).join(", ")})${index.where === undefined ? "" : ` WHERE ${index.where}`}`
-  )
+const createTable = ({ columns, generated = {}, indexes, key, name, says }: Table): ReadonlyArray<string> => [
+  `-- ${says}\nCREATE TABLE IF NOT EXISTS ${name} (\n${[
+    ...Object.entries(columns).map(columnOf),
+    ...Object.entries(generated).map(([field, expression]) => `  ${generatedColumn(field, expression)}`),
+    `  PRIMARY KEY (${key.map(sqlName).join(", ")})`
+  ].join(",\n")}\n) STRICT`,
+  ...indexes.map((index) => createIndex(name, index))
 ]
 
-const indexed = (column: string): string => {
-  const [field = "", direction] = column.split(" ")
-  return direction === undefined ? sqlName(field) : `${sqlName(field)} ${direction.toUpperCase()}`
-}
+const generatedColumn = (field: string, expression: string): string =>
+  `${sqlName(field)} INTEGER GENERATED ALWAYS AS (${expression}) VIRTUAL`
+
+/** drizzle-kit sees no conditions of SQLite's indexes, and would make them anew each time: so there are none. */
+const createIndex = (table: string, { columns, instead, name }: Index): string =>
+  `CREATE INDEX IF NOT EXISTS ${name} ON ${table} (${(instead ?? columns).map(sqlName).join(", ")})`
 
 const createView = ({ columns, fields, kind, name }: View): ReadonlyArray<string> => {
   const selected = [
@@ -72,16 +84,20 @@ SELECT 'subscription', id, user_id, customer_id, organization_id, product_id, js
     'endsAt', json_extract(data, '$.endsAt'), 'pastDueAt', json_extract(data, '$.pastDueAt')), data
 FROM kavach_polar_subscriptions`,
     "DROP TABLE kavach_polar_subscriptions",
-    "DROP INDEX kavach_polar_deliveries_unlinked_subscription",
+    ...[
+      "deliveries_received_at",
+      "deliveries_with_body",
+      "deliveries_unlinked_customer",
+      "deliveries_unlinked_subscription",
+      "notifications_pending_subscription",
+      "notifications_pending_due"
+    ].map((index) => `DROP INDEX kavach_polar_${index}`),
     "ALTER TABLE kavach_polar_deliveries RENAME COLUMN subscription_id TO record_id",
     "ALTER TABLE kavach_polar_deliveries ADD COLUMN record_kind TEXT",
+    `ALTER TABLE kavach_polar_deliveries ADD COLUMN ${generatedColumn("hasBody", deliveries.generated.hasBody)}`,
     "UPDATE kavach_polar_deliveries SET record_kind = 'subscription' WHERE record_id IS NOT NULL",
-    "CREATE INDEX kavach_polar_deliveries_unlinked_record ON kavach_polar_deliveries (record_id) WHERE state = 'unlinked'",
-    "DROP INDEX kavach_polar_deliveries_received_at",
-    "CREATE INDEX kavach_polar_deliveries_received_at ON kavach_polar_deliveries (received_at DESC, id)",
-    "DROP INDEX kavach_polar_notifications_pending_subscription",
     "ALTER TABLE kavach_polar_notifications RENAME COLUMN subscription_id TO subject",
-    "CREATE INDEX kavach_polar_notifications_pending_subject ON kavach_polar_notifications (subject, event_at, precedence) WHERE state = 'pending'"
+    ...[deliveries, notifications].flatMap(({ indexes, name }) => indexes.map((index) => createIndex(name, index)))
   ].map((sql) => ({ sql })),
   columns: {
     text: "SELECT tables.name, columns.name FROM sqlite_schema AS tables, pragma_table_info(tables.name) AS columns WHERE tables.type IN ('table', 'view') AND tables.name LIKE 'kavach\\_polar\\_%' ESCAPE '\\'",

@@ -24,11 +24,10 @@ export interface Column {
 
 export interface Index {
   readonly name: string
-  /** Fields; with ` desc` behind one that is sorted downwards. */
   readonly columns: ReadonlyArray<string>
-  /** Only of rows for which this holds, where the database has such indexes. */
+  /** Only of rows for which this holds, on PostgreSQL. Elsewhere there are no such indexes, or drizzle-kit does not see them. */
   readonly where?: string
-  /** The columns of the index where it has not. */
+  /** The columns of the index elsewhere. */
   readonly instead?: ReadonlyArray<string>
 }
 
@@ -38,7 +37,7 @@ export interface Table {
   readonly columns: Readonly<Record<string, Column>>
   readonly key: ReadonlyArray<string>
   readonly indexes: ReadonlyArray<Index>
-  /** Columns of type `flag` that an index needs where it cannot have a condition. */
+  /** Columns of type `flag` that an index needs where it has no condition. */
   readonly generated?: Readonly<Record<string, string>>
 }
 
@@ -68,7 +67,7 @@ export const deliveries = {
   },
   key: ["id"],
   indexes: [
-    { name: "kavach_polar_deliveries_received_at", columns: ["receivedAt desc", "id"] },
+    { name: "kavach_polar_deliveries_received_at", columns: ["receivedAt", "id"] },
     {
       name: "kavach_polar_deliveries_with_body",
       columns: ["receivedAt", "id"],

@@ -56,7 +56,7 @@ export interface DeliveryRowQuery {
   readonly receivedBefore: number | undefined
   readonly receivedAfter: number | undefined
   /**
-   * `newest`: the newest received first, and those received at once by id. `oldest`: the other way round, ids too, so that
+   * `oldest`: the oldest received first, and those received at once by id. `newest`: the other way round, ids too, so that
    * both go along one index.
    */
   readonly order: "newest" | "oldest"

@@ -168,7 +168,7 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
             (query.receivedAfter === undefined || row.receivedAt >= query.receivedAfter) &&
             (query.after === undefined ||
               row.receivedAt > query.after.receivedAt ||
-              (row.receivedAt === query.after.receivedAt && row.id < query.after.id))
+              (row.receivedAt === query.after.receivedAt && row.id > query.after.id))
         )
         .sort(query.order === "oldest" ? (a, b) => newestFirst(b, a) : newestFirst)
         .slice(0, query.limit),
@@ -233,7 +233,7 @@ const ofUser = (kind: string, userId: string): string => `${kind} ${userId}`
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
-const newestFirst = (a: DeliveryRow, b: DeliveryRow): number => b.receivedAt - a.receivedAt || compare(a.id, b.id)
+const newestFirst = (a: DeliveryRow, b: DeliveryRow): number => b.receivedAt - a.receivedAt || compare(b.id, a.id)
 
 const claimableAt = ({ availableAt, leaseUntil }: StoredNotification): number => Math.max(availableAt, leaseUntil ?? 0)
 

@@ -43,19 +43,20 @@ const userIdOf = (text: string): UserId => {
 
 const tell = (terminal: Terminal, counts: ReconcileCounts, dryRun: boolean): void => {
   const done = dryRun ? "differ" : "differed and were set right"
-  terminal.out(`Compared ${counts.compared} subscriptions with Polar; ${counts.discrepancyCount} ${done}.`)
+  terminal.out(`Compared ${counts.compared} records with Polar; ${counts.discrepancyCount} ${done}.`)
   for (const discrepancy of counts.discrepancies) terminal.out(`  ${lineOf(discrepancy)}`)
   const unlisted = counts.discrepancyCount - counts.discrepancies.length
   if (unlisted > 0) terminal.out(`  and ${unlisted} more`)
   if (counts.notified > 0 && !dryRun) terminal.out(`${counts.notified} changes are queued for the app's callback.`)
+  for (const { kind, reason } of counts.notCompared) terminal.out(`Not compared: ${kind}s. ${reason}`)
   for (const id of counts.unknownToPolar) {
     terminal.out(`Stored as live, and not known to Polar under this token: subscription ${id}. It was left as it is.`)
   }
 }
 
-const lineOf = ({ fields, finding, subscriptionId, userId }: Discrepancy): string =>
+const lineOf = ({ fields, finding, id, kind, userId }: Discrepancy): string =>
   [
-    `${subscriptionId} (${userId === null ? "no user" : `user ${userId}`}): ${findings[finding]}`,
+    `${kind} ${id} (${userId === null ? "no user" : `user ${userId}`}): ${findings[finding]}`,
     ...(fields.length > 0 ? [fields.join(", ")] : [])
   ].join("; ")
 

@@ -11,7 +11,7 @@
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import type { BillingService } from "@kavach-polar/core/Billing"
-import { ProductId, UserId, visible } from "@kavach-polar/core/Subscription"
+import { ProductId, UserId, } from "@kavach-polar/core/Subscription"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -60,9 +60,9 @@ export const makeBrowserRequests = ({ billing, session, trustedOrigins }: Browse
     subscription: (request) =>
       Effect.gen(function* () {
         const user = yield* signedIn(request)
-        const subscription = yield* billing.getSubscription(user.id)
+        const subscription = yield* billing.currentSubscription(user.id)
         return HttpServerResponse.unsafeJson(
-          { subscription: Option.getOrNull(Option.map(subscription, visible)) },
+          { subscription: Option.getOrNull(subscription) },
           { headers: { "cache-control": "no-store" } }
         )
       })
