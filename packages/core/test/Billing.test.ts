@@ -88,7 +88,7 @@ describe("Billing.receiveWebhook", () => {
       const inbox = yield* store.deliveries({ states: ["failed"] })
       assert.deepStrictEqual(
         inbox.map(({ id }) => id),
-        ["evt_1", "evt_2"]
+        ["evt_2", "evt_1"]
       )
       assert.strictEqual(inbox[0]?.lastError, "id is not what Polar documents")
       // The same delivery, readable after all (as after an upgrade), runs again.
