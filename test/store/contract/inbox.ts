@@ -79,7 +79,7 @@ export const inbox = ({ it }: ContractSuite): void => {
         otherDelivery("checkout.updated", { receivedAt: epoch + second * 1000 })
       )
       yield* applyEach(deliveries)
-      const expected = [...deliveries].sort((a, b) => b.receivedAt - a.receivedAt || (a.id < b.id ? -1 : 1))
+      const expected = [...deliveries].sort((a, b) => b.receivedAt - a.receivedAt || (a.id > b.id ? -1 : 1))
       const rows = yield* recorded(deliveries.map(({ id }) => id))
       expect(rows.map(({ id }) => id)).toEqual(expected.map(({ id }) => id))
     })
@@ -123,7 +123,7 @@ export const inbox = ({ it }: ContractSuite): void => {
       yield* applyEach(all)
       const ids = all.map(({ id }) => id)
       const expected = [...all]
-        .sort((a, b) => a.receivedAt - b.receivedAt || (a.id > b.id ? -1 : 1))
+        .sort((a, b) => a.receivedAt - b.receivedAt || (a.id < b.id ? -1 : 1))
         .map(({ id }) => id)
       const read: Array<string> = []
       let after: { readonly receivedAt: Date; readonly id: string } | undefined
