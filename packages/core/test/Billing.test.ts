@@ -90,7 +90,7 @@ describe("Billing.receiveWebhook", () => {
         inbox.map(({ id }) => id),
         ["evt_2", "evt_1"]
       )
-      assert.strictEqual(inbox[0]?.lastError, "id is not what Polar documents")
+      assert.strictEqual(inbox[1]?.lastError, "id is not what Polar documents")
       // The same delivery, readable after all (as after an upgrade), runs again.
       assert.deepInclude(yield* deliver("evt_1", fixture("subscription.active")), {
         state: "applied",

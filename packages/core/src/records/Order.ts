@@ -5,6 +5,7 @@
  */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import { decoderOf, jsonDecoderOf } from "../values/decoderOf.ts"
 import { CheckoutId, CustomerId, OrderId, ProductId, SubscriptionId, text } from "../values/ids.ts"
 import { DateFromTimestamp, EpochMicrosFromString, toMillis } from "../values/Timestamp.ts"
 import { anyRecord, informative, nullable, renamed } from "../values/wire.ts"
@@ -76,8 +77,8 @@ const Context = Schema.Struct({
   product: informative("product", Schema.Struct({ organization_id: informative("organization_id", text(64)) }))
 })
 
-const decodeOrder = Schema.decodeUnknownEither(PolarOrder)
-const decodeContext = Schema.decodeUnknownEither(Context)
+const decodeOrder = decoderOf(PolarOrder)
+const decodeContext = decoderOf(Context)
 const encodeStored = Schema.encodeSync(Schema.parseJson(PolarOrder))
 
 /** Paid, and not wholly given back: what the user owns. */
@@ -114,7 +115,7 @@ export const orderKind: Kind<Order> = {
         data: encodeStored(order)
       }
     }),
-  fromStored: Schema.decodeUnknownOption(Schema.parseJson(PolarOrder)),
+  fromStored: jsonDecoderOf(PolarOrder),
   list: { path: "/v1/orders/", sorting: "created_at", byMetadata: true },
   view: [
     { name: "billing_reason", key: "billing_reason", type: "text" },

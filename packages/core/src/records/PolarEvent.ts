@@ -2,7 +2,7 @@
 import * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import * as PlainObject from "../values/plainObject.ts"
+import { decoderOf } from "../values/decoderOf.ts"
 import { type EpochMicros, EpochMicrosFromString } from "../values/Timestamp.ts"
 import { kindOfEvent } from "./kinds.ts"
 import { PolarCustomer } from "./PolarObjects.ts"
@@ -64,21 +64,10 @@ const Envelope = Schema.Struct({
   data: Schema.Record({ key: Schema.String, value: Schema.Unknown })
 })
 
-const decodeEnvelope = Schema.decodeUnknownEither(Envelope)
+export const readEnvelope: (json: unknown) => Either.Either<typeof Envelope.Type, ParseResult.ParseError> =
+  decoderOf(Envelope)
 
-/** What `Envelope` makes of it, in a tenth of the time where it is as usual. That both read the same is tested. */
-export const readEnvelope = (json: unknown): Either.Either<typeof Envelope.Type, ParseResult.ParseError> => {
-  const plain = PlainObject.read(json, "null", plainEnvelope)
-  return plain === undefined || !eventType.test(plain.type) ? decodeEnvelope(json) : Either.right(plain)
-}
-
-const plainEnvelope = (envelope: PlainObject.PlainObject): typeof Envelope.Type => ({
-  type: envelope.text("type"),
-  timestamp: envelope.micros("timestamp") as EpochMicros,
-  data: envelope.recordOf("data")
-})
-
-const decodeCustomer = Schema.decodeUnknownEither(PolarCustomer)
+const decodeCustomer = decoderOf(PolarCustomer)
 
 /** Reads a body. Never throws, whatever the text. */
 export const parse = (body: string): Either.Either<PolarEvent, UnreadableEvent> => {

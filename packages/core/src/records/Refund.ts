@@ -5,6 +5,7 @@
  */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import { decoderOf, jsonDecoderOf } from "../values/decoderOf.ts"
 import { CustomerId, OrderId, RefundId, SubscriptionId, text } from "../values/ids.ts"
 import { DateFromTimestamp, EpochMicrosFromString, toMillis } from "../values/Timestamp.ts"
 import { anyRecord, informative, nullable, renamed } from "../values/wire.ts"
@@ -46,8 +47,8 @@ const Context = Schema.Struct({
   organization_id: informative("organization_id", text(64))
 })
 
-const decodeRefund = Schema.decodeUnknownEither(PolarRefund)
-const decodeContext = Schema.decodeUnknownEither(Context)
+const decodeRefund = decoderOf(PolarRefund)
+const decodeContext = decoderOf(Context)
 const encodeStored = Schema.encodeSync(Schema.parseJson(PolarRefund))
 
 const rank = (status: string): number => {
@@ -81,7 +82,7 @@ export const refundKind: Kind<Refund> = {
         data: encodeStored(refund)
       }
     }),
-  fromStored: Schema.decodeUnknownOption(Schema.parseJson(PolarRefund)),
+  fromStored: jsonDecoderOf(PolarRefund),
   list: { path: "/v1/refunds/", sorting: "created_at", byMetadata: false },
   view: [
     { name: "reason", key: "reason", type: "text" },

@@ -26,6 +26,8 @@ export const fromMillis = (millis: number): EpochMicros => Math.trunc(millis * 1
 /** The millisecond that contains the given microsecond. */
 export const toMillis = (micros: EpochMicros): number => Math.floor(micros / 1000)
 
+const plainTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$/
+
 const iso = /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?(Z|[+-]\d{2}:?\d{2})?$/
 
 /** Whole seconds in epoch milliseconds, and the microseconds that come on top. */
@@ -77,6 +79,9 @@ export const DateFromTimestamp: Schema.Schema<Date, string> = Schema.transformOr
   {
     strict: true,
     decode: (text, _options, ast) => {
+      // As Polar writes times, of which JavaScript drops what is finer than a millisecond.
+      const plain = plainTime.test(text) ? Date.parse(text) : Number.NaN
+      if (!Number.isNaN(plain)) return Effect.succeed(new Date(plain))
       const parsed = parse(text)
       return parsed === undefined
         ? Effect.fail(new ParseResult.Type(ast, text, "expected an ISO 8601 timestamp"))
