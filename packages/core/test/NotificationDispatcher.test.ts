@@ -5,7 +5,7 @@ import type { Delivery } from "@kavach-polar/core/Delivery"
 import type { Notification } from "@kavach-polar/core/Notification"
 import * as NotificationDispatcher from "@kavach-polar/core/NotificationDispatcher"
 import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
-import { Deferred, Duration, Effect, Exit, Layer, Ref, Scope, TestClock } from "effect"
+import { Deferred, Duration, Effect, Exit, Fiber, Layer, Ref, Scope, TestClock } from "effect"
 import { restArrived } from "../src/runtime/restArrived.ts"
 import { anonymousCustomer, at, deliveryOf, vary } from "./deliveries.ts"
 
@@ -697,6 +697,22 @@ describe("NotificationDispatcher", () => {
             assert.deepStrictEqual(seen, ["bob/sub_b:active", "ann/sub_a:active"])
           }).pipe(Effect.provide(stackOn(store, noting(seen), { concurrency: 1, pollInterval: "1 day" })))
         })
+    )
+
+    it.effect("a step that is given up gives its places back, also if it does not heed that", () =>
+      Effect.gen(function* () {
+        const seen: Array<string> = []
+        const store = storeWith(() => ({ receiveDeliveries: () => Effect.uninterruptible(Effect.never) }))
+        yield* Effect.gen(function* () {
+          const stuck = yield* Effect.fork(receive(change("1", "sub_a", "ann", 1, "active")))
+          yield* goOn
+          yield* Fiber.interrupt(stuck)
+          yield* queue(change("2", "sub_b", "bob", 1, "active"))
+          yield* wake
+          yield* settle
+          assert.deepStrictEqual(seen, ["bob/sub_b:active"])
+        }).pipe(Effect.provide(stackOn(store, noting(seen), { concurrency: 1 })))
+      })
     )
   })
 

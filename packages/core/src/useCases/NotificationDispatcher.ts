@@ -21,6 +21,7 @@ import type { ClaimedNotification, Notification } from "../records/Notification.
 import * as CallbackRetry from "../rules/callbackRetry.ts"
 import { randomId } from "../runtime/randomId.ts"
 import { restArrived } from "../runtime/restArrived.ts"
+import { traced } from "../runtime/traced.ts"
 import { BillingStore, type NotificationClaim, type ReceivedDeliveries } from "../store/BillingStore.ts"
 import { SubscriptionListener } from "./SubscriptionListener.ts"
 
@@ -158,11 +159,10 @@ const make = (options: DispatcherOptions = {}) =>
       // Whoever delivered what it is about is answered first.
       Effect.zipRight(restArrived, Effect.exit(call(one))).pipe(
         Effect.flatMap(Exit.match({ onSuccess: () => succeeded(one), onFailure: (cause) => failed(one, cause) })),
-        Effect.withSpan("NotificationDispatcher.deliver", {
+        traced("NotificationDispatcher.deliver", () => ({
           root: true,
-          captureStackTrace: false,
           attributes: { "notification.id": one.id, "notification.attempt": one.attempt }
-        })
+        }))
       )
 
     const succeeded = (one: ClaimedNotification) =>
@@ -265,7 +265,10 @@ const make = (options: DispatcherOptions = {}) =>
           // While a look is due, what is queued already comes first.
           const limit = isClosing || lookAt === now ? 0 : Math.min(free(), most)
           promised += limit
-          const { claimed, outcomes, unclaimed } = yield* restore(receive({ owner, limit, lease })).pipe(
+          // Whoever gives it up has the places back at once, also if the step does not heed the interruption.
+          const { claimed, outcomes, unclaimed } = yield* restore(
+            Effect.disconnect(Effect.suspend(() => receive({ owner, limit, lease })))
+          ).pipe(
             Effect.onError(() => {
               promised -= limit
               // It may have claimed all the same.
