@@ -5,6 +5,7 @@
 import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { PolarClient, SubscriptionFilter } from "../polar/PolarClient.ts"
@@ -45,6 +46,11 @@ interface Ports {
   readonly organizationId: string | undefined
 }
 
+/** How Polar is asked: with patience for its limit of requests, or without. */
+type Ask = <A>(call: Effect.Effect<A, PolarError>) => Effect.Effect<A, PolarError>
+
+const atOnce: Ask = identity
+
 /** As many share a step: others wait for their locks. */
 const stepSize = 20
 
@@ -80,9 +86,9 @@ export const makeReconcile = ({ checkWebhooks, client, dispatcher, organizationI
     })
 
   /** Asks for single subscriptions; those that Polar does not know come back by their ids. */
-  const fetch = (ids: ReadonlyArray<SubscriptionId>) =>
+  const fetch = (ids: ReadonlyArray<SubscriptionId>, ask: Ask) =>
     Effect.map(
-      Effect.forEach(ids, (id) => Effect.map(patiently(client.getSubscription(id)), (found) => ({ id, found })), {
+      Effect.forEach(ids, (id) => Effect.map(ask(client.getSubscription(id)), (found) => ({ id, found })), {
         concurrency
       }),
       (answers) => ({
@@ -91,11 +97,9 @@ export const makeReconcile = ({ checkWebhooks, client, dispatcher, organizationI
       })
     )
 
-  const pageOfPolar = (filter: SubscriptionFilter, page: number) => patiently(client.subscriptionPage(filter, page))
-
   const allPages = (filter: SubscriptionFilter): Effect.Effect<ReadonlyArray<SubscriptionSnapshot>, PolarError> =>
     Stream.paginateChunkEffect(1, (page) =>
-      Effect.map(pageOfPolar(filter, page), ({ isLast, snapshots }) => [
+      Effect.map(client.subscriptionPage(filter, page), ({ isLast, snapshots }) => [
         Chunk.unsafeFromArray(snapshots),
         isLast ? Option.none() : Option.some(page + 1)
       ])
@@ -104,7 +108,10 @@ export const makeReconcile = ({ checkWebhooks, client, dispatcher, organizationI
       Effect.map((snapshots) => Chunk.toReadonlyArray(snapshots))
     )
 
-  /** One user: whatever can be theirs by a link, by the customer's external id, or by a checkout's metadata. */
+  /**
+   * One user: whatever can be theirs by a link, by the customer's external id, or by a checkout's metadata. It is done while
+   * they wait, so when Polar's limit of requests is reached it fails, and does not wait for that as well.
+   */
   const reconcile = (
     userId: UserId,
     { dryRun = false }: { readonly dryRun?: boolean | undefined } = {}
@@ -112,7 +119,7 @@ export const makeReconcile = ({ checkWebhooks, client, dispatcher, organizationI
     Effect.gen(function* () {
       const stored = yield* store.subscriptionsOf(userId, "all")
       const linked = yield* store.customerOf(userId)
-      const state = yield* patiently(client.getCustomerState(userId))
+      const state = yield* client.getCustomerState(userId)
       const customerIds = new Set<CustomerId>(stored.map(({ customer }) => customer.id))
       if (Option.isSome(linked)) customerIds.add(linked.value)
       if (Option.isSome(state)) {
@@ -135,7 +142,10 @@ export const makeReconcile = ({ checkWebhooks, client, dispatcher, organizationI
           onSome: ({ activeSubscriptions }) => activeSubscriptions.map(({ id }) => id)
         })
       ]
-      const { snapshots, unknownToPolar } = yield* fetch([...new Set(known)].filter((id) => !listed.has(id)))
+      const { snapshots, unknownToPolar } = yield* fetch(
+        [...new Set(known)].filter((id) => !listed.has(id)),
+        atOnce
+      )
       const counts = yield* compare(noCounts, [...listed.values(), ...snapshots], dryRun)
       return { ...counts, unknownToPolar }
     })
@@ -158,7 +168,7 @@ export const makeReconcile = ({ checkWebhooks, client, dispatcher, organizationI
       let position = job.position
       const since = position.since
       while (position.phase === "polar") {
-        const { isLast, snapshots } = yield* pageOfPolar({}, position.page)
+        const { isLast, snapshots } = yield* patiently(client.subscriptionPage({}, position.page))
         for (const { subscription } of snapshots) seen.add(subscription.id)
         const changed = since === null ? snapshots : snapshots.filter((snapshot) => isSince(snapshot, since))
         const counts = yield* compare(position.counts, changed, dryRun === true)
@@ -174,7 +184,7 @@ export const makeReconcile = ({ checkWebhooks, client, dispatcher, organizationI
         const last = stored.at(-1)
         if (last === undefined) return position.counts
         const unseen = stored.filter(({ id }) => !seen.has(id)).map(({ id }) => id)
-        const { snapshots, unknownToPolar } = yield* fetch(unseen)
+        const { snapshots, unknownToPolar } = yield* fetch(unseen, patiently)
         const counts = yield* compare(position.counts, snapshots, dryRun === true)
         position = {
           ...position,
