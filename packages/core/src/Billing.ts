@@ -2,6 +2,7 @@
 import type * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
@@ -19,10 +20,9 @@ import * as DeliveryContent from "./records/deliveryContent.ts"
 import { type Order, type OrderStatus, orderKind } from "./records/Order.ts"
 import { type Subscription, type VisibleSubscription, visible } from "./records/Subscription.ts"
 import * as GroupCommit from "./runtime/groupCommit.ts"
-import { logDebug } from "./runtime/logDebug.ts"
-import { annotate, traced } from "./runtime/traced.ts"
+import { traced } from "./runtime/traced.ts"
 import { BillingStore, type LiveSubscription } from "./store/BillingStore.ts"
-import type { CustomerLinkedToAnotherUser, StoreError } from "./store/StoreError.ts"
+import { type CustomerLinkedToAnotherUser, StoreError } from "./store/StoreError.ts"
 import { makeLinkWaiting } from "./useCases/linkWaiting.ts"
 import { NotificationDispatcher } from "./useCases/NotificationDispatcher.ts"
 import type { ReconcileCounts, ReconcileReport } from "./useCases/ReconcileReport.ts"
@@ -166,14 +166,23 @@ const received = {
   duplicate: receivedAs("duplicate")
 } as const
 
+const refusals = {
+  late: "the delivery was not stored within five seconds",
+  full: "too many deliveries wait to be stored"
+} as const
+
 /** How deliveries that are in flight at once share steps, and so commits. */
 const sharedSteps = {
   maxSize: 100,
   // In characters of bodies: less than what any server takes in one statement, with everything that comes along.
   maxWeight: 2 * 1024 * 1024,
   weigh: ({ body }: Delivery) => body.length,
-  // A step gives up after five seconds, and Polar waits for ten (Polar docs: webhooks/delivery).
-  longestWait: 3000,
+  // Polar waits for ten seconds (Polar docs: webhooks/delivery), and what is told to be late is delivered again.
+  deadline: Duration.seconds(5),
+  // Many times what Polar has under way at once; each of them holds a body.
+  maxWaiting: 512,
+  refuse: (why: "late" | "full") =>
+    new StoreError({ operation: "receiveDeliveries", reason: "busy", detail: refusals[why] }),
   blamesOne: ({ reason }: StoreError) => reason === "constraint" || reason === "schema" || reason === "unknown"
 }
 
@@ -185,7 +194,7 @@ const make = (options: BillingOptions = {}) =>
     const dispatcher = yield* NotificationDispatcher
     const policy = options.policy ?? AccessPolicy.defaultPolicy
     const { organizationId, webhookUrl } = options
-    const createCheckout = makeCheckout({ client, store, policy })
+    const createCheckout = makeCheckout({ client, store, policy, notify: dispatcher.listens })
     const replay = makeReplay({ store, dispatcher, policy, organizationId })
     const checkWebhooks = makeWebhookCheck({ client, store, webhookUrl })
     const reconciliation = makeReconcile({ client, store, dispatcher, checkWebhooks, policy, organizationId })
@@ -202,7 +211,9 @@ const make = (options: BillingOptions = {}) =>
 
     const apply = yield* GroupCommit.make({
       commit: (deliveries: Arr.NonEmptyReadonlyArray<Delivery>) =>
-        dispatcher.receiving(deliveries.length, (claim) => store.receiveDeliveries(deliveries, policy, claim)),
+        dispatcher.receiving(deliveries.length, (claim) =>
+          store.receiveDeliveries(deliveries, policy, claim, { notify: dispatcher.listens })
+        ),
       concurrency: store.parallelSteps,
       ...sharedSteps
     })
@@ -217,19 +228,16 @@ const make = (options: BillingOptions = {}) =>
       const outcome = yield* apply(delivery)
       yield* Metric.increment(received[outcome.duplicate ? "duplicate" : outcome.state])
       const type = content._tag === "UnreadableEvent" ? (content.type ?? "unreadable") : content.type
-      yield* annotate(() => ({ "delivery.type": type, "delivery.state": outcome.state }))
+      yield* Effect.annotateCurrentSpan({ "delivery.type": type, "delivery.state": outcome.state })
       if (content._tag === "UnreadableEvent") {
         if (!content.isEnvelope) return yield* new NotAnEvent({ problem: content.problem })
         yield* Effect.logError(
           `A delivery of type ${type} could not be read and is kept as failed: ${content.problem}.`
         ).pipe(Effect.annotateLogs({ delivery: outcome.id }))
       } else {
-        yield* logDebug("Received a delivery.", () => ({
-          delivery: outcome.id,
-          type,
-          state: outcome.state,
-          duplicate: outcome.duplicate
-        }))
+        yield* Effect.logDebug("Received a delivery.").pipe(
+          Effect.annotateLogs({ delivery: outcome.id, type, state: outcome.state, duplicate: outcome.duplicate })
+        )
       }
       return outcome
     })
@@ -285,7 +293,9 @@ const make = (options: BillingOptions = {}) =>
         traced("Billing.receiveWebhook")(Effect.flatMap(verifier.verify({ headers, body: rawBody }), receive)),
 
       linkCustomer: Effect.fn("Billing.linkCustomer")(function* (userId, customerId) {
-        const notified = yield* store.linkCustomer({ customerId, userId, linkedBy: "host" }, policy)
+        const notified = yield* store.linkCustomer({ customerId, userId, linkedBy: "host" }, policy, {
+          notify: dispatcher.listens
+        })
         if (notified > 0) yield* dispatcher.wake
       }),
 

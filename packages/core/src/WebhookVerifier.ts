@@ -22,8 +22,7 @@ import {
   signingKey,
   signingKeys
 } from "./polar/webhookSecret.ts"
-import { withNow } from "./runtime/now.ts"
-import { annotate, isHeard, traced } from "./runtime/traced.ts"
+import { traced } from "./runtime/traced.ts"
 
 export { InvalidWebhookSecret, type KeyScheme } from "./polar/webhookSecret.ts"
 
@@ -149,24 +148,15 @@ export const make = Effect.fnUntraced(function* (
   }
 
   const verify = (delivery: SignedDelivery) =>
-    Effect.withFiberRuntime<VerifiedDelivery, WebhookVerificationError>((fiber) => {
-      const checked = (now: number) => check(delivery, { keys, toleranceSeconds, now })
-      return isHeard(fiber)
-        ? spanned(delivery, Effect.flatMap(Clock.currentTimeMillis, checked))
-        : withNow(fiber, checked)
-    })
+    Effect.flatMap(Clock.currentTimeMillis, (now) => check(delivery, { keys, toleranceSeconds, now })).pipe(
+      Effect.tap(({ key, secretIndex }) =>
+        Effect.annotateCurrentSpan({ "webhook.key": key, "webhook.secret_index": secretIndex })
+      ),
+      traced("WebhookVerifier.verify", () => ({ attributes: idOf(delivery) }))
+    )
 
   return { verify }
 })
-
-const spanned = (
-  delivery: SignedDelivery,
-  checked: Effect.Effect<VerifiedDelivery, WebhookVerificationError>
-): Effect.Effect<VerifiedDelivery, WebhookVerificationError> =>
-  checked.pipe(
-    Effect.tap(({ key, secretIndex }) => annotate(() => ({ "webhook.key": key, "webhook.secret_index": secretIndex }))),
-    traced("WebhookVerifier.verify", () => ({ attributes: idOf(delivery) }))
-  )
 
 interface CheckOptions {
   readonly keys: ReadonlyArray<SigningKey>

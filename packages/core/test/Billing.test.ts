@@ -7,7 +7,7 @@ import { PolarForbidden, PolarRejected, PolarUnavailable } from "@kavach-polar/c
 import { CustomerId, ProductId, type User, UserId } from "@kavach-polar/core/Subscription"
 import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
-import { Effect, Layer, Option, Ref, TestClock } from "effect"
+import { Deferred, Effect, Fiber, Layer, Option, Ref, TestClock } from "effect"
 import { anonymousCustomer, at, fixture, type Variation, vary } from "./deliveries.ts"
 
 const ada = UserId.make("usr_1042")
@@ -19,9 +19,9 @@ const users: ReadonlyArray<User> = [
   { id: lin, email: Option.some("lin.osei@acme-mail.dev"), name: Option.none() }
 ]
 
-const layer = (options?: Billing.BillingOptions) => {
+const layer = (options?: Billing.BillingOptions, store = BillingStore.layerMemoryWith(users)) => {
   const ports = Layer.mergeAll(
-    BillingStore.layerMemoryWith(users),
+    store,
     PolarClient.layerMemory,
     WebhookVerifier.layerMemory,
     SubscriptionListener.layerMemory
@@ -59,6 +59,61 @@ describe("Billing.receiveWebhook", () => {
       assert.deepStrictEqual(yield* told, ["usr_1042 active"])
     }).pipe(Effect.provide(layer()))
   )
+
+  describe("by a store that does not answer", () => {
+    /** The store in memory, which is silent until `speaks` is done. */
+    const silentUntil = (speaks: Deferred.Deferred<void>) =>
+      Layer.effect(
+        BillingStore.BillingStore,
+        Effect.map(BillingStore.BillingStore, (inner) => ({
+          ...inner,
+          receiveDeliveries: (...args: Parameters<typeof inner.receiveDeliveries>) =>
+            Effect.flatMap(Deferred.isDone(speaks), (isDone) =>
+              isDone ? inner.receiveDeliveries(...args) : Effect.uninterruptible(Effect.never)
+            )
+        }))
+      ).pipe(Layer.provide(BillingStore.layerMemoryWith(users)))
+
+    it.effect("is answered after five seconds, and the store is asked again for the next", () =>
+      Effect.gen(function* () {
+        const speaks = yield* Deferred.make<void>()
+        yield* Effect.gen(function* () {
+          const first = yield* Effect.fork(Effect.flip(deliver("evt_1", fixture("subscription.active"))))
+          yield* TestClock.adjust("4900 millis")
+          assert.isTrue(Option.isNone(yield* Fiber.poll(first)))
+          yield* Deferred.succeed(speaks, undefined)
+          yield* TestClock.adjust("100 millis")
+          const error = yield* Fiber.join(first)
+          assert.deepInclude(error, { _tag: "StoreError", operation: "receiveDeliveries", reason: "busy" })
+          assert.include(error.message, "not stored within five seconds")
+          const again = yield* deliver("evt_1", fixture("subscription.active"))
+          assert.deepInclude(again, { state: "applied", duplicate: false })
+        }).pipe(Effect.provide(layer(undefined, silentUntil(speaks))))
+      })
+    )
+
+    it.effect("too many deliveries are refused at once", () =>
+      Effect.gen(function* () {
+        yield* Effect.gen(function* () {
+          const all = yield* Effect.fork(
+            Effect.forEach(
+              Array.from({ length: 700 }, (_, n) => `evt_${n}`),
+              (id) => Effect.flip(deliver(id, fixture("order.paid"))),
+              { concurrency: "unbounded" }
+            )
+          )
+          yield* TestClock.adjust("5 seconds")
+          const errors = yield* Fiber.join(all)
+          const refused = errors.filter(({ message }) => message.includes("too many deliveries wait"))
+          const late = errors.filter(({ message }) => message.includes("not stored within five seconds"))
+          assert.strictEqual(late.length + refused.length, 700)
+          // One step under way, and as many as may wait.
+          assert.isAtMost(late.length, 100 + 512)
+          assert.isAtLeast(late.length, 512)
+        }).pipe(Effect.provide(layer(undefined, silentUntil(yield* Deferred.make<void>()))))
+      })
+    )
+  })
 
   it.effect("a delivery signed by somebody else changes nothing", () =>
     Effect.gen(function* () {

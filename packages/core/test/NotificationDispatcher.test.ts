@@ -1,12 +1,12 @@
-import { afterEach, assert, beforeEach, describe, it, vi } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
 import * as BillingStore from "@kavach-polar/core/BillingStore"
 import type { Delivery } from "@kavach-polar/core/Delivery"
 import type { Notification } from "@kavach-polar/core/Notification"
 import * as NotificationDispatcher from "@kavach-polar/core/NotificationDispatcher"
 import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
-import { Deferred, Duration, Effect, Exit, Layer, Ref, Scope, TestClock, TestServices } from "effect"
-import * as GroupCommit from "../src/runtime/groupCommit.ts"
+import { Deferred, Duration, Effect, Exit, Fiber, Layer, Ref, Scope, TestClock } from "effect"
+import { restArrived } from "../src/runtime/restArrived.ts"
 import { anonymousCustomer, at, deliveryOf, vary } from "./deliveries.ts"
 
 /** One visible change of the given subscription of the given user. */
@@ -69,8 +69,11 @@ const noting =
 
 const wake = Effect.flatMap(NotificationDispatcher.NotificationDispatcher, ({ wake }) => wake)
 
-/** Until everything that is due has run, without time passing. */
-const settle = Effect.zipRight(TestClock.adjust(0), TestServices.provideLive(Effect.sleep("100 millis")))
+/** Until everything that is due by now has run. */
+const goOn = Effect.repeatN(restArrived, 50)
+
+/** The same, with the moment in which outcomes are gathered. */
+const settle = Effect.repeatN(Effect.zipRight(goOn, TestClock.adjust("50 millis")), 2).pipe(Effect.zipRight(goOn))
 
 describe("NotificationDispatcher", () => {
   it.effect("tells each change once, in order per subscription", () =>
@@ -367,6 +370,7 @@ describe("NotificationDispatcher", () => {
       }))
       yield* Effect.gen(function* () {
         yield* receive(change("1", "sub_a", "ann", 1, "active"))
+        yield* settle
         yield* Deferred.await(completing)
         yield* receive(change("2", "sub_a", "ann", 2, "past_due"))
         yield* Deferred.succeed(release, undefined)
@@ -401,29 +405,24 @@ describe("NotificationDispatcher", () => {
     })
   )
 
-  it.effect("what has waited in line for too long is not told before its lease has ended", () =>
+  it.effect("what there is no place for is left for another process", () =>
     Effect.gen(function* () {
       const seen: Array<string> = []
       const release = yield* Deferred.make<void>()
       yield* Effect.gen(function* () {
-        yield* receive(change("1", "sub_a", "ann", 1, "active"), change("2", "sub_b", "bob", 1, "active"))
-        yield* settle
-        assert.deepStrictEqual(seen, ["ann/sub_a:active"])
-        // A quarter of the lease, which is twice the limit of a call.
-        yield* TestClock.adjust("5 seconds")
-        yield* Deferred.succeed(release, undefined)
-        yield* settle
-        assert.deepStrictEqual(seen, ["ann/sub_a:active"])
-        yield* TestClock.adjust("15 seconds")
-        yield* settle
-        assert.deepStrictEqual(seen, ["ann/sub_a:active", "bob/sub_b:active"])
-      }).pipe(
-        Effect.provide(
-          stackOn(BillingStore.layerMemory, noting(seen, Deferred.await(release)), {
-            concurrency: 1,
-            timeout: "10 seconds"
-          })
+        yield* receive(
+          change("1", "sub_a", "ann", 1, "active"),
+          change("2", "sub_b", "bob", 1, "active"),
+          change("3", "sub_c", "cyd", 1, "active")
         )
+        yield* settle
+        assert.lengthOf(seen, 1)
+        const store = yield* BillingStore.BillingStore
+        const { claimed } = yield* store.claimNotifications({ owner: "another", limit: 9, lease: Duration.minutes(1) })
+        assert.lengthOf(claimed, 2)
+        yield* Deferred.succeed(release, undefined)
+      }).pipe(
+        Effect.provide(stackOn(BillingStore.layerMemory, noting(seen, Deferred.await(release)), { concurrency: 1 }))
       )
     })
   )
@@ -454,17 +453,7 @@ describe("NotificationDispatcher", () => {
     })
   )
 
-  describe("by the process's own clock", () => {
-    // Timers stand still; all else goes on.
-    beforeEach(() => {
-      vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
-    })
-    afterEach(() => {
-      vi.useRealTimers()
-    })
-
-    const goOn = Effect.repeatN(GroupCommit.restArrived, 50)
-
+  describe("outcomes", () => {
     /** The store in memory, and the ids of what was completed in each step. */
     const completing = () => {
       const steps: Array<ReadonlyArray<string>> = []
@@ -478,7 +467,7 @@ describe("NotificationDispatcher", () => {
       return { steps, store }
     }
 
-    it.live("outcomes are gathered", () =>
+    it.effect("are gathered", () =>
       Effect.gen(function* () {
         const seen: Array<string> = []
         const { steps, store } = completing()
@@ -489,7 +478,7 @@ describe("NotificationDispatcher", () => {
           yield* goOn
           assert.deepStrictEqual(seen, ["ann/sub_a:active", "bob/sub_b:active"])
           assert.lengthOf(steps, 0)
-          vi.advanceTimersByTime(50)
+          yield* TestClock.adjust("50 millis")
           yield* goOn
           assert.deepStrictEqual(
             steps.map((ids) => ids.length),
@@ -499,7 +488,7 @@ describe("NotificationDispatcher", () => {
       })
     )
 
-    it.live("what comes next of a subscription does not wait for that", () =>
+    it.effect("are not where something comes next of the subscription", () =>
       Effect.gen(function* () {
         const seen: Array<string> = []
         yield* Effect.gen(function* () {
@@ -513,7 +502,7 @@ describe("NotificationDispatcher", () => {
       })
     )
 
-    it.live("nor do as many as one step completes", () =>
+    it.effect("nor when they are as many as one step completes", () =>
       Effect.gen(function* () {
         const seen: Array<string> = []
         const { steps, store } = completing()
@@ -532,7 +521,7 @@ describe("NotificationDispatcher", () => {
       })
     )
 
-    it.live("nor does the end", () =>
+    it.effect("nor at the end", () =>
       Effect.gen(function* () {
         const seen: Array<string> = []
         const release = yield* Deferred.make<void>()
@@ -559,4 +548,220 @@ describe("NotificationDispatcher", () => {
       })
     )
   })
+
+  describe("what does not answer", () => {
+    it.effect("a store that does not say what is due is asked again", () =>
+      Effect.gen(function* () {
+        const seen: Array<string> = []
+        let asked = 0
+        const store = storeWith((inner) => ({
+          claimNotifications: (claim) =>
+            Effect.suspend(() =>
+              asked++ === 0 ? Effect.uninterruptible(Effect.never) : inner.claimNotifications(claim)
+            )
+        }))
+        yield* Effect.gen(function* () {
+          yield* queue(change("1", "sub_a", "ann", 1, "active"))
+          yield* wake
+          yield* settle
+          yield* wake
+          yield* TestClock.adjust("5 seconds")
+          yield* settle
+          assert.deepStrictEqual(seen, ["ann/sub_a:active"])
+        }).pipe(Effect.provide(stackOn(store, noting(seen))))
+      })
+    )
+
+    it.effect("a store that does not take outcomes: others are told, and what it did not take is told again", () =>
+      Effect.gen(function* () {
+        const seen: Array<string> = []
+        let asked = 0
+        const store = storeWith((inner) => ({
+          completeAndClaimNext: (ids, claim) =>
+            Effect.suspend(() =>
+              asked++ === 0 ? Effect.uninterruptible(Effect.never) : inner.completeAndClaimNext(ids, claim)
+            )
+        }))
+        yield* Effect.gen(function* () {
+          yield* receive(change("1", "sub_a", "ann", 1, "active"))
+          yield* settle
+          yield* receive(change("2", "sub_b", "bob", 1, "active"))
+          yield* settle
+          assert.deepStrictEqual(seen, ["ann/sub_a:active", "bob/sub_b:active"])
+          yield* TestClock.adjust("1 minute")
+          yield* settle
+          assert.deepStrictEqual(seen, ["ann/sub_a:active", "bob/sub_b:active", "ann/sub_a:active"])
+        }).pipe(Effect.provide(stackOn(store, noting(seen))))
+      })
+    )
+
+    it.effect("a store that throws ends nothing", () =>
+      Effect.gen(function* () {
+        const seen: Array<string> = []
+        let asked = 0
+        const store = storeWith((inner) => ({
+          claimNotifications: (claim) => {
+            if (asked++ === 0) throw new Error("bug")
+            return inner.claimNotifications(claim)
+          }
+        }))
+        yield* Effect.gen(function* () {
+          yield* queue(change("1", "sub_a", "ann", 1, "active"))
+          yield* wake
+          yield* settle
+          assert.deepStrictEqual(seen, [])
+          yield* wake
+          yield* settle
+          assert.deepStrictEqual(seen, ["ann/sub_a:active"])
+        }).pipe(Effect.provide(stackOn(store, noting(seen))))
+      })
+    )
+
+    it.effect("a callback that does not heed its time: others are told, and it is not called again for the same", () =>
+      Effect.gen(function* () {
+        const seen: Array<string> = []
+        const release = yield* Deferred.make<void>()
+        const stubborn = (notification: Notification) =>
+          noting(
+            seen,
+            notification.userId === "ann" ? Effect.uninterruptible(Deferred.await(release)) : Effect.void
+          )(notification)
+        yield* Effect.gen(function* () {
+          yield* receive(change("1", "sub_a", "ann", 1, "active"), change("2", "sub_b", "bob", 1, "active"))
+          yield* settle
+          assert.deepStrictEqual(seen, ["ann/sub_a:active"])
+          yield* TestClock.adjust("10 seconds")
+          yield* settle
+          assert.deepStrictEqual(seen, ["ann/sub_a:active", "bob/sub_b:active"])
+          yield* TestClock.adjust("2 minutes")
+          yield* settle
+          assert.lengthOf(seen, 2)
+          yield* Deferred.succeed(release, undefined)
+          yield* TestClock.adjust("1 minute")
+          yield* settle
+          assert.deepStrictEqual(seen.slice(2), ["ann/sub_a:active"])
+        }).pipe(Effect.provide(stackOn(BillingStore.layerMemory, stubborn, { concurrency: 1 })))
+      })
+    )
+
+    const closingTakes = (store: Layer.Layer<BillingStore.BillingStore>, then: Effect.Effect<void>) =>
+      Effect.gen(function* () {
+        const seen: Array<string> = []
+        const scope = yield* Scope.make()
+        const context = yield* Layer.buildWithScope(
+          stackOn(store, noting(seen, then), { timeout: "20 seconds" }),
+          scope
+        )
+        yield* Effect.provide(receive(change("1", "sub_a", "ann", 1, "active")), context)
+        yield* goOn
+        assert.lengthOf(seen, 1)
+        const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+        for (let seconds = 0; ; seconds++) {
+          yield* goOn
+          if ((yield* closing.poll)._tag === "Some") return seconds
+          yield* TestClock.adjust("1 second")
+        }
+      })
+
+    it.effect("at the end, a callback has its time and no more", () =>
+      Effect.gen(function* () {
+        assert.strictEqual(yield* closingTakes(BillingStore.layerMemory, Effect.never), 20)
+        assert.strictEqual(yield* closingTakes(BillingStore.layerMemory, Effect.uninterruptible(Effect.never)), 20)
+      })
+    )
+
+    it.effect("at the end, a store has a few seconds to take the outcomes", () =>
+      Effect.gen(function* () {
+        const silent = storeWith(() => ({ completeNotifications: () => Effect.uninterruptible(Effect.never) }))
+        assert.strictEqual(yield* closingTakes(silent, Effect.void), 5)
+      })
+    )
+
+    it.effect(
+      "a step that was not answered gives its places back, and what it claimed is told when its lease has ended",
+      () =>
+        Effect.gen(function* () {
+          const seen: Array<string> = []
+          const store = storeWith((inner) => ({
+            receiveDeliveries: (deliveries, policy, claim) =>
+              Effect.zipRight(inner.receiveDeliveries(deliveries, policy, claim), Effect.die("cut off"))
+          }))
+          yield* Effect.gen(function* () {
+            yield* Effect.exit(receive(change("1", "sub_a", "ann", 1, "active")))
+            yield* queue(change("2", "sub_b", "bob", 1, "active"))
+            yield* wake
+            yield* settle
+            assert.deepStrictEqual(seen, ["bob/sub_b:active"])
+            yield* TestClock.adjust("20 seconds")
+            yield* settle
+            assert.deepStrictEqual(seen, ["bob/sub_b:active", "ann/sub_a:active"])
+          }).pipe(Effect.provide(stackOn(store, noting(seen), { concurrency: 1, pollInterval: "1 day" })))
+        })
+    )
+
+    it.effect("a step that is given up gives its places back, also if it does not heed that", () =>
+      Effect.gen(function* () {
+        const seen: Array<string> = []
+        const store = storeWith(() => ({ receiveDeliveries: () => Effect.uninterruptible(Effect.never) }))
+        yield* Effect.gen(function* () {
+          const stuck = yield* Effect.fork(receive(change("1", "sub_a", "ann", 1, "active")))
+          yield* goOn
+          yield* Fiber.interrupt(stuck)
+          yield* queue(change("2", "sub_b", "bob", 1, "active"))
+          yield* wake
+          yield* settle
+          assert.deepStrictEqual(seen, ["bob/sub_b:active"])
+        }).pipe(Effect.provide(stackOn(store, noting(seen), { concurrency: 1 })))
+      })
+    )
+  })
+
+  it.effect("what comes next of a subscription takes the place of what it follows", () =>
+    Effect.gen(function* () {
+      let running = 0
+      let most = 0
+      const calls: Array<string> = []
+      const busy = (notification: Notification) =>
+        Effect.suspend(() => {
+          most = Math.max(most, ++running)
+          calls.push(label(notification))
+          return Effect.zipRight(
+            Effect.sleep("1 second"),
+            Effect.sync(() => void running--)
+          )
+        })
+      yield* Effect.gen(function* () {
+        const statuses = ["active", "past_due", "active"]
+        const all = ["a", "b", "c", "d", "e"].flatMap((name) =>
+          statuses.map((status, n) => change(`${name}${n}`, `sub_${name}`, name, n, status))
+        )
+        const [first, ...rest] = all
+        if (first !== undefined) yield* receive(first, ...rest)
+        for (let second = 0; second < 12; second++) {
+          yield* settle
+          yield* TestClock.adjust("1 second")
+        }
+        assert.lengthOf(calls, 15)
+        assert.strictEqual(most, 2)
+      }).pipe(Effect.provide(stackOn(BillingStore.layerMemory, busy, { concurrency: 2 })))
+    })
+  )
+
+  it.effect("says whether anybody is told", () =>
+    Effect.gen(function* () {
+      const listens = (listener: Layer.Layer<SubscriptionListener.SubscriptionListener>) =>
+        Effect.provide(
+          Effect.map(NotificationDispatcher.NotificationDispatcher, (dispatcher) => dispatcher.listens),
+          Layer.provide(NotificationDispatcher.layer(), Layer.merge(BillingStore.layerMemory, listener))
+        )
+      assert.isTrue(yield* listens(SubscriptionListener.layer(() => Effect.void)))
+      assert.isTrue(yield* listens(SubscriptionListener.layerCallback(() => {})))
+      assert.isFalse(yield* listens(SubscriptionListener.layerNoop))
+      const elsewhere = yield* Effect.provide(
+        NotificationDispatcher.NotificationDispatcher,
+        NotificationDispatcher.layerElsewhere
+      )
+      assert.isTrue(elsewhere.listens)
+    })
+  )
 })

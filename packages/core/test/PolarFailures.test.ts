@@ -454,6 +454,17 @@ describe("retries", () => {
     })
   )
 
+  it.scoped("all tries together take little more than a minute, however many are allowed", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* setup({ maxRetries: 1000 })
+      yield* server.always({ status: 429, headers: { "retry-after": "10" } })
+      const fiber = yield* Effect.fork(Effect.flip(client.findCustomerByExternalId("u")))
+      for (let tries = 1; tries <= 6; tries++) yield* passSleep(10_000, 10_250)
+      assert.strictEqual((yield* Fiber.join(fiber))._tag, "PolarRateLimited")
+      assert.lengthOf(yield* server.received, 7)
+    })
+  )
+
   it.scoped("what Polar refuses is not asked again", () =>
     Effect.gen(function* () {
       const { client, server } = yield* setup()

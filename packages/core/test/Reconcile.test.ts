@@ -613,6 +613,19 @@ describe("the webhook endpoint", () => {
 })
 
 describe("reconcile", () => {
+  it.effect("does not keep a user waiting for Polar's limit of requests", () =>
+    scenario(
+      Effect.gen(function* () {
+        const billing = yield* process()
+        const { failNext } = yield* polar
+        yield* atPolar(1)
+        yield* failNext(new PolarRateLimited({ operation: "state", limitedBy: "polar", retryAfterSeconds: 30 }))
+        const error = yield* Effect.flip(billing.reconcile(UserId.make("user-1")))
+        assert.deepInclude(error, { _tag: "PolarRateLimited", retryAfterSeconds: 30 })
+      })
+    )
+  )
+
   it.effect("a buyer who comes back before any delivery has access at once", () =>
     scenario(
       Effect.gen(function* () {

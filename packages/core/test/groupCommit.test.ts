@@ -1,16 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Fiber, Scope } from "effect"
+import { Cause, Deferred, Duration, Effect, Exit, Fiber, Scope, TestClock } from "effect"
 import * as GroupCommit from "../src/runtime/groupCommit.ts"
+import { restArrived } from "../src/runtime/restArrived.ts"
 
 type Commit = GroupCommit.GroupCommitOptions<string, string, string>["commit"]
 
 const defaults = {
   blamesOne: (error: string) => error === "poison",
-  longestWait: 60_000,
   concurrency: 1,
   maxSize: 100,
   maxWeight: 1000,
-  weigh: (input: string) => input.length
+  weigh: (input: string) => input.length,
+  deadline: Duration.seconds(5),
+  maxWaiting: 1000,
+  refuse: (why: "late" | "full"): string => why
 }
 
 /** A commit that can be held up, and that remembers what went into each step. */
@@ -27,7 +30,7 @@ const recording = (answer: (inputs: ReadonlyArray<string>) => Effect.Effect<Read
 const done = (inputs: ReadonlyArray<string>) => Effect.succeed(inputs.map((input) => `${input}!`))
 
 /** Until the workers have taken what there is. */
-const turns = Effect.promise(() => new Promise<void>((resolve) => setTimeout(resolve, 20)))
+const turns = Effect.repeatN(restArrived, 20)
 
 describe("group commit", () => {
   it.scopedLive("one that comes alone goes alone, and each gets its own outcome", () =>
@@ -103,24 +106,102 @@ describe("group commit", () => {
     })
   )
 
-  it.scopedLive("who has waited for long does not wait for a second failure", () =>
+  it.scoped("who waits behind a step that fails is in the next, within its deadline", () =>
     Effect.gen(function* () {
       const held = yield* Deferred.make<void>()
       const { commit, steps } = recording((inputs) =>
         inputs.includes("first") ? Effect.zipRight(Deferred.await(held), Effect.fail("outage")) : done(inputs)
       )
-      const submit = yield* GroupCommit.make({ ...defaults, commit, longestWait: 300 })
+      const submit = yield* GroupCommit.make({ ...defaults, commit })
       const first = yield* Effect.fork(submit("first"))
       yield* turns
       const old = yield* Effect.fork(submit("old"))
-      yield* Effect.sleep("400 millis")
+      yield* TestClock.adjust("1 second")
       const young = yield* Effect.fork(submit("young"))
-      yield* turns
+      yield* TestClock.adjust("3 seconds")
+      assert.isTrue((yield* old.poll)._tag === "None")
       yield* Deferred.succeed(held, undefined)
       assert.deepStrictEqual(yield* Fiber.await(first), Exit.fail("outage"))
-      assert.deepStrictEqual(yield* Fiber.await(old), Exit.fail("outage"))
+      yield* turns
+      assert.deepStrictEqual(yield* Fiber.await(old), Exit.succeed("old!"))
       assert.deepStrictEqual(yield* Fiber.await(young), Exit.succeed("young!"))
-      assert.deepStrictEqual(steps, [["first"], ["young"]])
+      assert.deepStrictEqual(steps, [["first"], ["old", "young"]])
+    })
+  )
+
+  for (const [kind, hang] of [
+    ["", Effect.never],
+    [", also one that does not heed it", Effect.uninterruptible(Effect.never)]
+  ] as const) {
+    it.scoped(`a step that hangs is interrupted, and the next goes on${kind}`, () =>
+      Effect.gen(function* () {
+        const { commit, steps } = recording((inputs) => (inputs.includes("first") ? hang : done(inputs)))
+        const submit = yield* GroupCommit.make({ ...defaults, commit })
+        const first = yield* Effect.fork(submit("first"))
+        yield* turns
+        yield* TestClock.adjust("1 second")
+        const second = yield* Effect.fork(submit("second"))
+        yield* TestClock.adjust("3 seconds")
+        const third = yield* Effect.fork(submit("third"))
+        assert.isTrue((yield* first.poll)._tag === "None")
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(yield* Fiber.await(first), Exit.fail("late"))
+        assert.deepStrictEqual(yield* Fiber.await(second), Exit.succeed("second!"))
+        assert.deepStrictEqual(yield* Fiber.await(third), Exit.succeed("third!"))
+        assert.deepStrictEqual(steps, [["first"], ["second", "third"]])
+      })
+    )
+  }
+
+  it.scoped("whose deadline passes in line is taken out of it", () =>
+    Effect.gen(function* () {
+      const { commit, steps } = recording((inputs) =>
+        inputs[0]?.startsWith("slow") ? Effect.zipRight(Effect.sleep("4 seconds"), done(inputs)) : done(inputs)
+      )
+      const submit = yield* GroupCommit.make({ ...defaults, maxSize: 1, commit })
+      const fibers: Array<Fiber.RuntimeFiber<string, string>> = []
+      for (const input of ["slow", "slow 2", "late", "late 2"]) fibers.push(yield* Effect.fork(submit(input)))
+      yield* TestClock.adjust("5 seconds")
+      const next = yield* Effect.fork(submit("next"))
+      yield* TestClock.adjust("3 seconds")
+      yield* turns
+      const exits = yield* Effect.forEach(fibers, Fiber.await)
+      assert.deepStrictEqual(exits, [Exit.succeed("slow!"), ...Array(3).fill(Exit.fail("late"))])
+      assert.deepStrictEqual(yield* Fiber.await(next), Exit.succeed("next!"))
+      // The second had begun when its time was over.
+      assert.deepStrictEqual(steps, [["slow"], ["slow 2"], ["next"]])
+    })
+  )
+
+  it.scoped("who is late is not tried again in halves", () =>
+    Effect.gen(function* () {
+      const { commit, steps } = recording(() => Effect.zipRight(Effect.sleep("3 seconds"), Effect.fail("poison")))
+      const submit = yield* GroupCommit.make({ ...defaults, commit })
+      const fibers = yield* Effect.forEach(["a", "b", "c", "d"], (input) => Effect.fork(submit(input)))
+      yield* TestClock.adjust("1 minute")
+      const exits = yield* Effect.forEach(fibers, Fiber.await)
+      assert.deepStrictEqual(exits, Array(4).fill(Exit.fail("late")))
+      assert.deepStrictEqual(steps, [
+        ["a", "b", "c", "d"],
+        ["a", "b"]
+      ])
+    })
+  )
+
+  it.scopedLive("who finds too many waiting fails at once", () =>
+    Effect.gen(function* () {
+      const held = yield* Deferred.make<void>()
+      const { commit } = recording((inputs) => Effect.zipRight(Deferred.await(held), done(inputs)))
+      const submit = yield* GroupCommit.make({ ...defaults, maxWaiting: 2, commit })
+      const first = yield* Effect.fork(submit("first"))
+      yield* turns
+      const waiting = yield* Effect.fork(Effect.forEach(["a", "b"], submit, { concurrency: "unbounded" }))
+      yield* turns
+      assert.deepStrictEqual(yield* Effect.exit(submit("c")), Exit.fail("full"))
+      yield* Deferred.succeed(held, undefined)
+      assert.strictEqual(yield* Fiber.join(first), "first!")
+      assert.deepStrictEqual(yield* Fiber.join(waiting), ["a!", "b!"])
+      assert.strictEqual(yield* submit("d"), "d!")
     })
   )
 

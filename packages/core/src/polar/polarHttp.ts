@@ -15,6 +15,7 @@ import * as ParseResult from "effect/ParseResult"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { describeLoss } from "./connectionFailure.ts"
 import { Failure, refusal } from "./errorFromResponse.ts"
@@ -81,7 +82,6 @@ export interface PolarHttp {
 const hosts = { production: "https://api.polar.sh", sandbox: "https://sandbox-api.polar.sh" } as const
 
 const longestRetryAfterSeconds = 10
-const longestBackoffMillis = 5000
 const probeTimeout = Duration.seconds(3)
 
 export const make = Effect.fnUntraced(function* (
@@ -197,8 +197,9 @@ export const make = Effect.fnUntraced(function* (
     return second
   })
 
-  const once = Effect.fnUntraced(function* <A, I>(call: Call, schema: Schema.Schema<A, I>, resend: number) {
-    const answer = yield* answerOf(call, resend)
+  const once = Effect.fnUntraced(function* <A, I>(call: Call, schema: Schema.Schema<A, I>) {
+    const { recurrence } = yield* Schedule.CurrentIterationMetadata
+    const answer = yield* answerOf(call, recurrence)
     if (answer.status < 200 || answer.status > 299) {
       const asked = { operation: call.operation, environment, acts: call.method !== "GET", scrub }
       return yield* Effect.fail(refusal(asked, answer, yield* Clock.currentTimeMillis))
@@ -211,15 +212,18 @@ export const make = Effect.fnUntraced(function* (
     )
   })
 
-  const persist = <A, I>(call: Call, schema: Schema.Schema<A, I>, retries: number): Effect.Effect<A, Failure> =>
-    Effect.catchAll(once(call, schema, retries), (failure) =>
-      call.method === "GET" &&
-      failure.transient &&
-      retries < maxRetries &&
-      (failure.retryAfterSeconds ?? 0) <= longestRetryAfterSeconds
-        ? Effect.zipRight(pause(failure, retries), persist(call, schema, retries + 1))
-        : Effect.fail(failure)
-    )
+  const again = pauses.pipe(
+    Schedule.intersect(Schedule.recurs(maxRetries)),
+    // Whoever asks waits for no more than a minute, or four attempts, whatever Polar says each time.
+    Schedule.upTo(Duration.max(Duration.minutes(1), Duration.times(timeout, 4)))
+  )
+
+  const persist = <A, I>(call: Call, schema: Schema.Schema<A, I>): Effect.Effect<A, Failure> =>
+    Effect.retry(once(call, schema), {
+      schedule: again,
+      while: ({ retryAfterSeconds, transient }) =>
+        call.method === "GET" && transient && (retryAfterSeconds ?? 0) <= longestRetryAfterSeconds
+    })
 
   const otherEnvironmentKnowsToken: Effect.Effect<boolean> = probing.withPermits(1)(
     Effect.gen(function* () {
@@ -257,7 +261,7 @@ export const make = Effect.fnUntraced(function* (
   return {
     call: (call, schema) =>
       problem === null
-        ? Effect.catchAll(persist(call, schema, 0), ({ error }) => explain(error))
+        ? Effect.catchAll(persist(call, schema), ({ error }) => explain(error))
         : Effect.fail(new PolarNotConfigured({ operation: call.operation, reason: problem }))
   }
 })
@@ -277,16 +281,17 @@ const configurationProblem = (token: Redacted.Redacted, origin: string | null): 
     : "the access token holds characters that no token has, such as a line break or a typographic quotation mark."
 }
 
-const pause = ({ retryAfterSeconds }: Failure, retries: number): Effect.Effect<void> =>
-  Effect.flatMap(Random.next, (random) =>
-    Effect.sleep(
-      Math.round(
-        retryAfterSeconds === null
-          ? Math.min(longestBackoffMillis, 250 * 2 ** retries) * (0.5 + random)
-          : retryAfterSeconds * 1000 + random * 250
-      )
+/** Doubling pauses, unless Polar says how long; with some chance in them, so that many callers do not come back at once. */
+const pauses = Schedule.exponential("250 millis").pipe(
+  Schedule.union(Schedule.spaced("5 seconds")),
+  Schedule.jitteredWith({ min: 0.5, max: 1.5 }),
+  Schedule.zipRight(Schedule.identity<Failure>()),
+  Schedule.modifyDelayEffect(({ retryAfterSeconds }, pause) =>
+    Effect.map(Random.next, (random) =>
+      Math.round(retryAfterSeconds === null ? Duration.toMillis(pause) : retryAfterSeconds * 1000 + random * 250)
     )
   )
+)
 
 const decode = <A, I>(
   { method, operation }: Call,

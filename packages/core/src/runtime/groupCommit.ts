@@ -1,38 +1,37 @@
 /**
  * Group commit: what comes while a commit is under way shares the next one. A commit waits for the disk, whatever is in it,
- * so under load this does many times as much; and what comes alone does not wait for company.
+ * so a burst takes as long as two; and what comes alone does not wait for company.
  */
 import type * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import { restArrived } from "./restArrived.ts"
 
 export interface GroupCommitOptions<In, Out, E> {
   /** Does all of them in one atomic step. Succeeds with one outcome for each, in the same order. */
   readonly commit: (inputs: Arr.NonEmptyReadonlyArray<In>) => Effect.Effect<ReadonlyArray<Out>, E>
   /** Whether one of several may be to blame. Then they are tried in halves, so that it fails alone. */
   readonly blamesOne: (error: E) => boolean
-  /**
-   * When a step fails and nobody is to blame, who has waited longer than this, in milliseconds, is given the same answer: the
-   * next step may take as long to fail, and nobody is to wait for both.
-   */
-  readonly longestWait: number
-  /** How many steps may run at once. */
+  /** How many commits may run at once. */
   readonly concurrency: number
-  /** At most so many share a step. */
+  /** At most so many share a commit. */
   readonly maxSize: number
-  /** At most so much shares a step, by `weigh`; one that is heavier goes alone. */
+  /** At most so much shares a commit, by `weigh`; one that is heavier goes alone. */
   readonly maxWeight: number
   readonly weigh: (input: In) => number
-  /** What a step waits for before it begins, so that more may share it. Default: what has arrived at the same time. */
-  readonly gather?: Effect.Effect<void> | undefined
+  /** Each is answered within this time of its arrival, whatever the commit does. One that takes longer is interrupted. */
+  readonly deadline: Duration.Duration
+  /** At most so many wait for a commit; who comes beyond that fails at once. */
+  readonly maxWaiting: number
+  /** What they fail with: `late` after the deadline, `full` when too many wait. */
+  readonly refuse: (why: "late" | "full") => E
 }
 
 interface Waiting<In, Out, E> {
   readonly input: In
-  /** By the process's own clock. */
-  readonly since: number
   readonly resume: (outcome: Effect.Effect<Out, E>) => void
 }
 
@@ -41,112 +40,91 @@ export const make = <In, Out, E>(
   options: GroupCommitOptions<In, Out, E>
 ): Effect.Effect<(input: In) => Effect.Effect<Out, E>, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const waiting: Array<Waiting<In, Out, E>> = []
-    let ended = false
+    type Member = Waiting<In, Out, E>
+    const { deadline, refuse } = options
+    const line: Array<Member> = []
+    // Those for whose answer somebody waits, in line or in a commit.
+    const open = new Set<Member>()
     const someWait = yield* Effect.makeLatch()
+    let hasEnded = false
 
-    let idle = options.concurrency
+    const answer = (member: Member, outcome: Effect.Effect<Out, E>) => {
+      if (open.delete(member)) member.resume(outcome)
+    }
 
-    /** Those who came first: all, or of many as much as leaves work for the others that are idle. */
-    const take = (): ReadonlyArray<Waiting<In, Out, E>> => {
-      const share = waiting.length < worthSharing ? waiting.length : Math.ceil(waiting.length / Math.max(idle, 1))
-      const most = Math.min(share, options.maxSize)
+    /** Those who came first, as many as one commit may have. */
+    const take = (): ReadonlyArray<Member> => {
       let weight = 0
       let size = 0
-      for (const { input } of waiting) {
+      for (const { input } of line.slice(0, options.maxSize)) {
         weight += options.weigh(input)
-        if (size > 0 && (size === most || weight > options.maxWeight)) break
+        if (size > 0 && weight > options.maxWeight) break
         size++
       }
-      const taken = waiting.splice(0, size)
-      if (waiting.length === 0) someWait.unsafeClose()
+      const taken = line.splice(0, size)
+      if (line.length === 0) someWait.unsafeClose()
       return taken
     }
 
-    const takeOld = (): ReadonlyArray<Waiting<In, Out, E>> => {
-      const before = performance.now() - options.longestWait
-      const first = waiting.findIndex(({ since }) => since > before)
-      return waiting.splice(0, first < 0 ? waiting.length : first)
-    }
+    const commit = (group: ReadonlyArray<Member>): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        const members = group.filter((member) => open.has(member))
+        const [first, ...rest] = members
+        if (first === undefined) return Effect.void
+        // Suspended, so that one that throws is its own failure and not the end of who works here.
+        return Effect.suspend(() => options.commit([first.input, ...rest.map(({ input }) => input)])).pipe(
+          // Whoever is in it has come before it began, so that nobody waits for it any more. It may not heed the interruption.
+          Effect.disconnect,
+          Effect.timeoutFail({ duration: deadline, onTimeout: () => refuse("late") }),
+          Effect.matchCauseEffect({
+            onSuccess: (outcomes) =>
+              Effect.sync(() => {
+                for (const [index, member] of members.entries()) {
+                  const outcome = outcomes[index]
+                  answer(member, outcome === undefined ? fewerOutcomes : Effect.succeed(outcome))
+                }
+              }),
+            onFailure: (cause) => {
+              if (rest.length === 0 || !Option.exists(Cause.failureOption(cause), options.blamesOne)) {
+                return Effect.sync(() => {
+                  for (const member of members) answer(member, Effect.failCause(cause))
+                })
+              }
+              const half = members.length >> 1
+              return Effect.zipRight(commit(members.slice(0, half)), commit(members.slice(half)))
+            }
+          })
+        )
+      })
 
-    const commit = (group: ReadonlyArray<Waiting<In, Out, E>>): Effect.Effect<void> => {
-      const [first, ...rest] = group
-      if (first === undefined) return Effect.void
-      // Suspended, so that one that throws is its own failure and not the end of who works here.
-      const step = Effect.suspend(() => options.commit([first.input, ...rest.map(({ input }) => input)]))
-      return Effect.matchCauseEffect(step, {
-        onSuccess: (outcomes) => Effect.sync(() => answerEach(group, outcomes)),
-        onFailure: (cause) => {
-          const blamesOne = mayBlameOne(cause)
-          if (rest.length === 0 || !blamesOne) {
-            return Effect.sync(() => answer([...group, ...(blamesOne ? [] : takeOld())], Effect.failCause(cause)))
-          }
-          const half = group.length >> 1
-          return Effect.zipRight(commit(group.slice(0, half)), commit(group.slice(half)))
-        }
-      }).pipe(Effect.onInterrupt(() => Effect.sync(() => answer(group, Effect.interrupt))))
-    }
-
-    const mayBlameOne = (cause: Cause.Cause<E>): boolean =>
-      Option.match(Cause.failureOption(cause), { onNone: () => false, onSome: options.blamesOne })
-
-    // Those who wait go with the scope; what the workers had taken, they answer themselves.
+    // Before the workers, so that they have ended when the rest is let go.
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
-        ended = true
-        answer(waiting.splice(0), Effect.interrupt)
+        hasEnded = true
+        for (const member of open) answer(member, Effect.interrupt)
       })
     )
     const work = someWait.await.pipe(
-      Effect.zipRight(options.gather ?? restArrived),
-      Effect.zipRight(
-        Effect.suspend(() => {
-          const group = take()
-          idle--
-          return Effect.ensuring(
-            commit(group),
-            Effect.sync(() => {
-              idle++
-            })
-          )
-        })
-      ),
+      Effect.zipRight(restArrived),
+      Effect.zipRight(Effect.suspend(() => commit(take()))),
       Effect.forever
     )
     yield* Effect.forEach(Array.from({ length: options.concurrency }), () => Effect.forkScoped(work), { discard: true })
 
     return (input) =>
       Effect.async<Out, E>((resume) => {
-        if (ended) return resume(Effect.interrupt)
-        const one = { input, since: performance.now(), resume }
-        waiting.push(one)
+        if (hasEnded) return resume(Effect.interrupt)
+        if (line.length >= options.maxWaiting) return resume(Effect.fail(refuse("full")))
+        const member: Member = { input, resume }
+        line.push(member)
+        open.add(member)
         someWait.unsafeOpen()
         return Effect.sync(() => {
-          const index = waiting.indexOf(one)
-          if (index >= 0) waiting.splice(index, 1)
+          open.delete(member)
+          const index = line.indexOf(member)
+          if (index >= 0) line.splice(index, 1)
         })
-      })
+      }).pipe(Effect.timeoutFail({ duration: deadline, onTimeout: () => refuse("late") }))
   })
 
-/** Fewer than these go in one step, even if another could begin at the same time. */
-const worthSharing = 16
-
-/** Whoever was answered before hears nothing of a second answer. */
-const answer = <In, Out, E>(group: ReadonlyArray<Waiting<In, Out, E>>, outcome: Effect.Effect<Out, E>): void => {
-  for (const { resume } of group) resume(outcome)
-}
-
-const answerEach = <In, Out, E>(group: ReadonlyArray<Waiting<In, Out, E>>, outcomes: ReadonlyArray<Out>): void => {
-  for (const [index, { resume }] of group.entries()) {
-    const outcome = outcomes[index]
-    resume(
-      outcome === undefined ? Effect.dieMessage("A step has fewer outcomes than inputs.") : Effect.succeed(outcome)
-    )
-  }
-}
-
-/** Until Node has gone through what had arrived at the same time: it is to be in the same group. */
-export const restArrived = Effect.async<void>((resume) => {
-  const immediate = setImmediate(() => resume(Effect.void))
-  return Effect.sync(() => clearImmediate(immediate))
-})
+const fewerOutcomes = Effect.dieMessage("A commit has fewer outcomes than inputs.")

@@ -7,7 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Random from "effect/Random"
+import * as Schedule from "effect/Schedule"
 import { Billing } from "../Billing.ts"
 import { BillingStore } from "../store/BillingStore.ts"
 import type { ReconcileReport } from "./ReconcileReport.ts"
@@ -70,16 +70,14 @@ const tell = ({ compared, discrepancyCount, unknownToPolar, webhooks }: Reconcil
   ).pipe(Effect.annotateLogs({ redelivered, unknownToPolar: unknownToPolar.length }))
 }
 
-/** Does it again and again until the scope closes; a failure is for the log and for the next time. */
+/**
+ * Does it again and again until the scope closes; a failure is for the log and for the next time. Not at once, and not all
+ * processes at the same moment.
+ */
 const start = <A, E, R>(failure: string, every: Duration.Duration, work: Effect.Effect<A, E, R>) =>
-  Effect.forkScoped(
-    Effect.forever(
-      // Not at once, and not all processes at the same moment.
-      Effect.zipRight(
-        Effect.flatMap(Random.nextRange(0.5, 1), (share) => Effect.sleep(Duration.times(every, share))),
-        Effect.catchAllCause(work, (cause) => Effect.logWarning(`${failure}; trying again later.`, cause))
-      )
-    )
+  Effect.catchAllCause(work, (cause) => Effect.logWarning(`${failure}; trying again later.`, cause)).pipe(
+    Effect.schedule(Schedule.jitteredWith(Schedule.spaced(every), { min: 0.5, max: 1 })),
+    Effect.forkScoped
   )
 
 /** Starts with the layer and stops with its scope. */

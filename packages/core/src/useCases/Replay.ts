@@ -93,7 +93,10 @@ export const makeReplay = ({ dispatcher, organizationId, policy, store }: Ports)
       const [first, ...rest] = Chunk.toReadonlyArray(Chunk.filterMap(recorded, deliveryOf))
       const withoutBody = report.withoutBody + Chunk.size(Chunk.filter(recorded, ({ body }) => body === null))
       if (first === undefined) return { ...report, withoutBody }
-      const outcomes = yield* store.applyDeliveries([first, ...rest], policy, { replay: true })
+      const outcomes = yield* store.applyDeliveries([first, ...rest], policy, {
+        replay: true,
+        notify: dispatcher.listens
+      })
       const before = new Map(Chunk.toReadonlyArray(recorded).map(({ id, state }) => [id, state]))
       const states = { ...report.states }
       let { changed, notified } = report

@@ -23,6 +23,8 @@ export class SubscriptionListener extends Context.Tag("@kavach-polar/core/Subscr
      * subscription. A failure, a defect or a call that takes too long is tried again later.
      */
     readonly onSubscriptionChange: (notification: Notification) => Effect.Effect<void, ListenerFailed>
+    /** `false` when nobody is told, so that nothing need be queued. Default: true. */
+    readonly listens?: boolean | undefined
   }
 >() {}
 
@@ -43,7 +45,10 @@ export const layerCallback = (
   )
 
 /** For apps that ask and need not be told. */
-export const layerNoop: Layer.Layer<SubscriptionListener> = layer(() => Effect.void)
+export const layerNoop: Layer.Layer<SubscriptionListener> = Layer.succeed(SubscriptionListener, {
+  onSubscriptionChange: () => Effect.void,
+  listens: false
+})
 
 /** What a `layerMemory` listener was told, oldest first. */
 export class ReceivedNotifications extends Context.Tag("@kavach-polar/core/ReceivedNotifications")<

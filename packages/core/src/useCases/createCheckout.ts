@@ -43,6 +43,8 @@ interface Ports {
   readonly client: typeof PolarClient.Service
   readonly store: BillingStoreService
   readonly policy: AccessPolicy
+  /** Whether anybody is to be told. */
+  readonly notify: boolean
 }
 
 interface Buyer {
@@ -51,9 +53,9 @@ interface Buyer {
   readonly name: Option.Option<string>
 }
 
-export const makeCheckout = ({ client, policy, store }: Ports) => {
+export const makeCheckout = ({ client, notify, policy, store }: Ports) => {
   const link = (customerId: CustomerId, userId: UserId) =>
-    store.linkCustomer({ customerId, userId, linkedBy: "checkout" }, policy).pipe(
+    store.linkCustomer({ customerId, userId, linkedBy: "checkout" }, policy, { notify }).pipe(
       Effect.as(Option.some(customerId)),
       Effect.catchTag("CustomerLinkedToAnotherUser", (error) =>
         Effect.as(Effect.logWarning(error.message), Option.none<CustomerId>())

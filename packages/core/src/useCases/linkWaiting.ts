@@ -28,7 +28,9 @@ export const makeLinkWaiting = ({ dispatcher, policy, store }: Ports): Effect.Ef
     Stream.flatMap(({ name }) => unlinkedPages(store, name)),
     Stream.mapEffect((page) => {
       const unlinked = page.map(evidenceOf).filter(namesSomebody)
-      return unlinked.length === 0 ? Effect.succeed(0) : store.linkUnlinked(unlinked, policy)
+      return unlinked.length === 0
+        ? Effect.succeed(0)
+        : store.linkUnlinked(unlinked, policy, { notify: dispatcher.listens })
     }),
     Stream.tap((linked) => (linked > 0 ? dispatcher.wake : Effect.void)),
     Stream.runSum

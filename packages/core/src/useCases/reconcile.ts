@@ -5,6 +5,7 @@
 import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { PolarClient, RecordFilter, SnapshotPage } from "../polar/PolarClient.ts"
@@ -50,6 +51,11 @@ interface Ports {
   readonly organizationId: string | undefined
 }
 
+/** How Polar is asked: with patience for its limit of requests, or without. */
+type Ask = <A>(call: Effect.Effect<A, PolarError>) => Effect.Effect<A, PolarError>
+
+const atOnce: Ask = identity
+
 /** As many share a step: others wait for their locks. */
 const stepSize = 20
 
@@ -67,7 +73,7 @@ export const makeReconcile = ({ checkWebhooks, client, dispatcher, organizationI
     Effect.gen(function* () {
       const snapshots = Chunk.chunksOf(Chunk.unsafeFromArray(given.filter(isOwn)), stepSize)
       const steps = yield* Effect.forEach(snapshots, (step) =>
-        store.applySnapshots(Chunk.toReadonlyArray(step), policy, { dryRun })
+        store.applySnapshots(Chunk.toReadonlyArray(step), policy, { dryRun, notify: dispatcher.listens })
       )
       const outcomes = steps.flat()
       const notified = outcomes.filter((outcome) => outcome.notified).length
@@ -83,9 +89,9 @@ export const makeReconcile = ({ checkWebhooks, client, dispatcher, organizationI
     })
 
   /** Asks for single subscriptions; those that Polar does not know come back by their ids. */
-  const fetch = (ids: ReadonlyArray<SubscriptionId>) =>
+  const fetch = (ids: ReadonlyArray<SubscriptionId>, ask: Ask) =>
     Effect.map(
-      Effect.forEach(ids, (id) => Effect.map(patiently(client.getSubscription(id)), (found) => ({ id, found })), {
+      Effect.forEach(ids, (id) => Effect.map(ask(client.getSubscription(id)), (found) => ({ id, found })), {
         concurrency
       }),
       (answers) => ({
@@ -94,12 +100,9 @@ export const makeReconcile = ({ checkWebhooks, client, dispatcher, organizationI
       })
     )
 
-  const pageOfPolar = (kind: Kind<unknown>, filter: RecordFilter, page: number) =>
-    patiently(client.recordPage(kind, filter, page))
-
   const allPages = (kind: Kind<unknown>, filter: RecordFilter): Effect.Effect<ReadonlyArray<Snapshot>, PolarError> =>
     Stream.paginateChunkEffect(1, (page) =>
-      Effect.map(pageOfPolar(kind, filter, page), ({ isLast, snapshots }) => [
+      Effect.map(client.recordPage(kind, filter, page), ({ isLast, snapshots }) => [
         Chunk.unsafeFromArray(snapshots),
         isLast ? Option.none() : Option.some(page + 1)
       ])
@@ -120,7 +123,10 @@ export const makeReconcile = ({ checkWebhooks, client, dispatcher, organizationI
           Effect.as(Effect.logWarning(error.message), otherwise(error.message))
         )
 
-  /** One user: whatever can be theirs by a link, by the customer's external id, or by a checkout's metadata. */
+  /**
+   * One user: whatever can be theirs by a link, by the customer's external id, or by a checkout's metadata. It is done while
+   * they wait, so when Polar's limit of requests is reached it fails, and does not wait for that as well.
+   */
   const reconcile = (
     userId: UserId,
     { dryRun = false }: { readonly dryRun?: boolean | undefined } = {}
@@ -129,7 +135,7 @@ export const makeReconcile = ({ checkWebhooks, client, dispatcher, organizationI
       const stored = yield* store.subscriptionsOf(userId, "all")
       const bought = yield* store.recordsOf(orderKind, userId)
       const linked = yield* store.customerOf(userId)
-      const state = yield* patiently(client.getCustomerState(userId))
+      const state = yield* client.getCustomerState(userId)
       const customerIds = new Set<CustomerId>([
         ...stored.map(({ customer }) => customer.id),
         ...bought.map(({ customerId }) => customerId)
@@ -173,14 +179,15 @@ export const makeReconcile = ({ checkWebhooks, client, dispatcher, organizationI
         })
       ]
       const { snapshots, unknownToPolar } = yield* fetch(
-        [...new Set(known)].filter((id) => !listed.has(recordKey({ kind: subscriptionKind.name, id })))
+        [...new Set(known)].filter((id) => !listed.has(recordKey({ kind: subscriptionKind.name, id }))),
+        atOnce
       )
       const counts = yield* compare(noCounts, [...listed.values(), ...snapshots], dryRun)
       return { ...counts, unknownToPolar, notCompared }
     })
 
   const link = (customerId: CustomerId, userId: UserId) =>
-    store.linkCustomer({ customerId, userId, linkedBy: "external_id" }, policy).pipe(
+    store.linkCustomer({ customerId, userId, linkedBy: "external_id" }, policy, { notify: dispatcher.listens }).pipe(
       Effect.tap((notified) => (notified > 0 ? dispatcher.wake : Effect.void)),
       Effect.catchTag("CustomerLinkedToAnotherUser", (error) => Effect.logWarning(error.message))
     )
@@ -200,11 +207,15 @@ export const makeReconcile = ({ checkWebhooks, client, dispatcher, organizationI
       while (position.phase === "polar") {
         const kind = kindNamed(position.kind) ?? subscriptionKind
         const { counts } = position
-        const page = yield* unlessForbidden<Page>(kind, pageOfPolar(kind, {}, position.page), (reason) => ({
-          snapshots: [],
-          isLast: true,
-          reason
-        }))
+        const page = yield* unlessForbidden<Page>(
+          kind,
+          patiently(client.recordPage(kind, {}, position.page)),
+          (reason) => ({
+            snapshots: [],
+            isLast: true,
+            reason
+          })
+        )
         for (const { report } of page.snapshots) seen.add(recordKey(report))
         const changed = since === null ? page.snapshots : page.snapshots.filter((snapshot) => isSince(snapshot, since))
         const compared = yield* compare(counts, changed, dryRun === true)
@@ -229,7 +240,7 @@ export const makeReconcile = ({ checkWebhooks, client, dispatcher, organizationI
         if (last === undefined) return position.counts
         // What is stored of a subscription's id was one.
         const unseen = stored.flatMap((row) => (seen.has(recordKey(row)) ? [] : [row.id as SubscriptionId]))
-        const { snapshots, unknownToPolar } = yield* fetch(unseen)
+        const { snapshots, unknownToPolar } = yield* fetch(unseen, patiently)
         const counts = yield* compare(position.counts, snapshots, dryRun === true)
         position = {
           ...position,
