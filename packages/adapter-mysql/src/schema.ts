@@ -68,6 +68,8 @@ export const records = mysqlTable(
     id: varchar("id", { length: 64 }).notNull(),
     /** NULL while it is unlinked: nobody is known yet whose it is. */
     userId: varchar("user_id", { length: 255 }),
+    /** What said whose it is: checkout, parent, link, external_id or metadata. */
+    ownedBy: varchar("owned_by", { length: 16 }),
     customerId: varchar("customer_id", { length: 64 }),
     organizationId: varchar("organization_id", { length: 255 }),
     productId: varchar("product_id", { length: 64 }),
@@ -94,6 +96,8 @@ export const records = mysqlTable(
   (table) => [
     primaryKey({ columns: [table.kind, table.id] }),
     index("kavach_polar_records_user").on(table.userId, table.kind, table.id),
+    index("kavach_polar_records_subscription").on(table.subscriptionId),
+    index("kavach_polar_records_order").on(table.orderId),
     index("kavach_polar_records_unlinked").on(table.customerId, table.userId)
   ]
 )
@@ -188,6 +192,7 @@ export const migrations = mysqlTable("kavach_polar_migrations", {
 export const subscriptions = mysqlView("kavach_polar_subscriptions", {
   id: varchar("id", { length: 64 }).notNull(),
   userId: varchar("user_id", { length: 255 }),
+  ownedBy: varchar("owned_by", { length: 16 }),
   customerId: varchar("customer_id", { length: 64 }),
   organizationId: varchar("organization_id", { length: 255 }),
   productId: varchar("product_id", { length: 64 }),
@@ -207,6 +212,7 @@ export const subscriptions = mysqlView("kavach_polar_subscriptions", {
 export const orders = mysqlView("kavach_polar_orders", {
   id: varchar("id", { length: 64 }).notNull(),
   userId: varchar("user_id", { length: 255 }),
+  ownedBy: varchar("owned_by", { length: 16 }),
   customerId: varchar("customer_id", { length: 64 }),
   organizationId: varchar("organization_id", { length: 255 }),
   productId: varchar("product_id", { length: 64 }),
@@ -237,6 +243,7 @@ export const orders = mysqlView("kavach_polar_orders", {
 export const refunds = mysqlView("kavach_polar_refunds", {
   id: varchar("id", { length: 64 }).notNull(),
   userId: varchar("user_id", { length: 255 }),
+  ownedBy: varchar("owned_by", { length: 16 }),
   customerId: varchar("customer_id", { length: 64 }),
   organizationId: varchar("organization_id", { length: 255 }),
   productId: varchar("product_id", { length: 64 }),

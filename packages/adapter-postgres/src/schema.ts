@@ -54,6 +54,8 @@ export const records = pgTable(
     id: text("id").notNull(),
     /** NULL while it is unlinked: nobody is known yet whose it is. */
     userId: text("user_id"),
+    /** What said whose it is: checkout, parent, link, external_id or metadata. */
+    ownedBy: text("owned_by"),
     customerId: text("customer_id"),
     organizationId: text("organization_id"),
     productId: text("product_id"),
@@ -80,6 +82,8 @@ export const records = pgTable(
   (table) => [
     primaryKey({ columns: [table.kind, table.id] }),
     index("kavach_polar_records_user").on(table.userId, table.kind, table.id),
+    index("kavach_polar_records_subscription").on(table.subscriptionId),
+    index("kavach_polar_records_order").on(table.orderId),
     index("kavach_polar_records_unlinked").on(table.customerId).where(sql`user_id IS NULL`)
   ]
 )
@@ -171,6 +175,7 @@ export const migrations = pgTable("kavach_polar_migrations", {
 export const subscriptions = pgView("kavach_polar_subscriptions", {
   id: text("id").notNull(),
   userId: text("user_id"),
+  ownedBy: text("owned_by"),
   customerId: text("customer_id"),
   organizationId: text("organization_id"),
   productId: text("product_id"),
@@ -190,6 +195,7 @@ export const subscriptions = pgView("kavach_polar_subscriptions", {
 export const orders = pgView("kavach_polar_orders", {
   id: text("id").notNull(),
   userId: text("user_id"),
+  ownedBy: text("owned_by"),
   customerId: text("customer_id"),
   organizationId: text("organization_id"),
   productId: text("product_id"),
@@ -220,6 +226,7 @@ export const orders = pgView("kavach_polar_orders", {
 export const refunds = pgView("kavach_polar_refunds", {
   id: text("id").notNull(),
   userId: text("user_id"),
+  ownedBy: text("owned_by"),
   customerId: text("customer_id"),
   organizationId: text("organization_id"),
   productId: text("product_id"),

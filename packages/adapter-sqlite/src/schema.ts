@@ -52,6 +52,8 @@ export const records = sqliteTable(
     id: text("id").notNull(),
     /** NULL while it is unlinked: nobody is known yet whose it is. */
     userId: text("user_id"),
+    /** What said whose it is: checkout, parent, link, external_id or metadata. */
+    ownedBy: text("owned_by"),
     customerId: text("customer_id"),
     organizationId: text("organization_id"),
     productId: text("product_id"),
@@ -78,6 +80,8 @@ export const records = sqliteTable(
   (table) => [
     primaryKey({ columns: [table.kind, table.id] }),
     index("kavach_polar_records_user").on(table.userId, table.kind, table.id),
+    index("kavach_polar_records_subscription").on(table.subscriptionId),
+    index("kavach_polar_records_order").on(table.orderId),
     index("kavach_polar_records_unlinked").on(table.customerId, table.userId)
   ]
 )
@@ -167,6 +171,7 @@ export const migrations = sqliteTable("kavach_polar_migrations", {
 export const subscriptions = sqliteView("kavach_polar_subscriptions", {
   id: text("id").notNull(),
   userId: text("user_id"),
+  ownedBy: text("owned_by"),
   customerId: text("customer_id"),
   organizationId: text("organization_id"),
   productId: text("product_id"),
@@ -186,6 +191,7 @@ export const subscriptions = sqliteView("kavach_polar_subscriptions", {
 export const orders = sqliteView("kavach_polar_orders", {
   id: text("id").notNull(),
   userId: text("user_id"),
+  ownedBy: text("owned_by"),
   customerId: text("customer_id"),
   organizationId: text("organization_id"),
   productId: text("product_id"),
@@ -216,6 +222,7 @@ export const orders = sqliteView("kavach_polar_orders", {
 export const refunds = sqliteView("kavach_polar_refunds", {
   id: text("id").notNull(),
   userId: text("user_id"),
+  ownedBy: text("owned_by"),
   customerId: text("customer_id"),
   organizationId: text("organization_id"),
   productId: text("product_id"),

@@ -27,6 +27,7 @@ const subscription = (row: Partial<RecordRow>): RecordRow => ({
   kind: "subscription",
   id: "s",
   userId: null,
+  ownedBy: null,
   customerId: "c",
   organizationId: null,
   productId: "p",
@@ -110,8 +111,8 @@ describe("what a step finds in memory", () => {
       driver.recordsOf({ kind: "subscription", userId, live, status: undefined, productId: undefined })
     void write({ records: [subscription({})] })
     expect(facts({ userIds: ["u"] }).records).toEqual([])
-    void write({ adoptions: [{ kind: "subscription", id: "s", userId: "u", updatedAt: 2 }] })
-    expect(facts({ userIds: ["u"] }).records).toEqual([subscription({ userId: "u", updatedAt: 2 })])
+    void write({ adoptions: [{ kind: "subscription", id: "s", userId: "u", ownedBy: "link", updatedAt: 2 }] })
+    expect(facts({ userIds: ["u"] }).records).toEqual([subscription({ userId: "u", ownedBy: "link", updatedAt: 2 })])
     void write({ records: [subscription({ userId: "u", live: false })] })
     expect(idsOf(facts({ userIds: ["u"] }).records)).toEqual(["s"])
     expect(of("u", true)).toEqual([])
@@ -200,7 +201,7 @@ describe("what a step finds in memory", () => {
         delivery({ id: "e", state: "stale" })
       ]
     })
-    void write({ releases: [{ by: "recordId", id: "s", userId: "u", updatedAt: 2 }] })
+    void write({ releases: [{ by: "recordId", id: "s", userId: "u", ownedBy: "link", updatedAt: 2 }] })
     expect(await states()).toEqual({
       a: ["unlinked", null],
       b: ["applied", "u"],

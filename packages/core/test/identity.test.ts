@@ -2,7 +2,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { UserId } from "@kavach-polar/core/Subscription"
 import { FastCheck } from "effect"
-import { asUserId, type Evidence, identify } from "../src/rules/identity.ts"
+import { asUserId, type Evidence, identify as identifyWith } from "../src/rules/identity.ts"
+
+const identify = (...given: Parameters<typeof identifyWith>): UserId | null => identifyWith(...given)?.userId ?? null
 
 const nothing: Evidence = {
   owner: null,
@@ -37,6 +39,16 @@ describe("identify", () => {
       assert.strictEqual(identify(alone, everybody), userIn(strongest))
       assert.strictEqual(identify(withWeaker, everybody), userIn(strongest))
     })
+  })
+
+  it("says what said so, and nothing new of what belonged to the user before", () => {
+    const by = ["checkout", "parent", "link", "external_id", "metadata"] as const
+    const [owner, ...others] = strengths
+    assert.isNull(identifyWith({ ...nothing, ...owner }, everybody)?.by)
+    assert.deepStrictEqual(
+      others.map((evidence) => identifyWith({ ...nothing, ...evidence }, everybody)?.by),
+      [...by]
+    )
   })
 
   it("knows nobody where nothing speaks", () => {

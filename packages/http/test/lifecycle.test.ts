@@ -140,7 +140,7 @@ describe("at start", () => {
       await using other = await startHost({
         logLevel,
         store: storeWith(() => ({
-          subscriptionsOf: () => storeError("busy"),
+          liveSubscriptionsOf: () => storeError("busy"),
           claimNotifications: () => storeError("busy")
         }))
       })
@@ -165,8 +165,8 @@ describe("at start", () => {
 
 describe("dispose()", () => {
   const slowStore = (millis: number) =>
-    storeWith(({ subscriptionsOf }) => ({
-      subscriptionsOf: (userId, which) => Effect.delay(subscriptionsOf(userId, which), millis)
+    storeWith(({ liveSubscriptionsOf }) => ({
+      liveSubscriptionsOf: (userId) => Effect.delay(liveSubscriptionsOf(userId), millis)
     }))
 
   test("calls under way finish, later ones are refused, and twice is safe", async () => {
@@ -185,7 +185,7 @@ describe("dispose()", () => {
   })
 
   test("calls that hang end with Disposed after ten seconds, requests with 503", async () => {
-    const billing = billingOf({ store: storeWith(() => ({ subscriptionsOf: () => Effect.never })) })
+    const billing = billingOf({ store: storeWith(() => ({ liveSubscriptionsOf: () => Effect.never })) })
     await using kavach = await hostOf(billing)
     const call = billing.getSubscription("usr_1042").catch((error: unknown) => error)
     const request = kavach.plugins.handleRequest(requestOf("GET", "/auth/polar/subscription", { user: "usr_1042" }))

@@ -15,7 +15,8 @@ const failingStore = (error: unknown) =>
       ...(Object.fromEntries(
         [
           "atomically",
-          "subscriptionsOf",
+          "recordsOf",
+          "liveSubscriptionsOf",
           "customerOf",
           "findUser",
           "claimNotifications",
@@ -526,7 +527,7 @@ describe("what goes wrong behind the routes", () => {
     }
     const error = await host.billing.getSubscription("usr_1042").catch((reason: unknown) => reason)
     expect(error).toBeInstanceOf(StoreError)
-    expect(error).toMatchObject({ reason: "busy", operation: "subscriptionsOf" })
+    expect(error).toMatchObject({ reason: "busy", operation: "liveSubscriptionsOf" })
   })
 
   test("a defect: 500, and nothing of its message", async () => {

@@ -25,8 +25,8 @@ export const makeStepChanges = (dialect: Dialect) => {
   const insertNotification = writerOf<OutboxRow>(dialect, tables.notifications, "leave")
   const insertCheckout = writerOf<CheckoutRow>(dialect, tables.checkouts, "leave")
 
-  const adopt = ({ id, kind, updatedAt, userId }: Changes["adoptions"][number]): Statement =>
-    sql`UPDATE ${dialect.table(tables.records.name)} SET user_id = ${put(userId, "key")}, updated_at = ${put(updatedAt, "time")} WHERE kind = ${put(kind, "word")} AND id = ${put(id, "id")}`
+  const adopt = ({ id, kind, ownedBy, updatedAt, userId }: Changes["adoptions"][number]): Statement =>
+    sql`UPDATE ${dialect.table(tables.records.name)} SET user_id = ${put(userId, "key")}, owned_by = ${put(ownedBy, "word")}, updated_at = ${put(updatedAt, "time")} WHERE kind = ${put(kind, "word")} AND id = ${put(id, "id")}`
 
   /** One that several of them release gets the user of the first. */
   const release = ({ by, id, updatedAt, userId }: Changes["releases"][number]): Statement =>

@@ -220,6 +220,7 @@ export const factFields: ReadonlyArray<keyof RecordFact & string> = [
   "kind",
   "id",
   "userId",
+  "ownedBy",
   "customerId",
   "organizationId",
   "productId",

@@ -97,6 +97,11 @@ export const records = {
     kind: { type: "word", says: "subscription, order, ..." },
     id: { type: "id" },
     userId: { type: "key", nullable: true, says: "NULL while it is unlinked: nobody is known yet whose it is" },
+    ownedBy: {
+      type: "word",
+      nullable: true,
+      says: "what said whose it is: checkout, parent, link, external_id or metadata"
+    },
     customerId: { type: "id", nullable: true },
     organizationId: { type: "name", nullable: true },
     productId: { type: "id", nullable: true },
@@ -117,6 +122,8 @@ export const records = {
   key: ["kind", "id"],
   indexes: [
     { name: "kavach_polar_records_user", columns: ["userId", "kind", "id"] },
+    { name: "kavach_polar_records_subscription", columns: ["subscriptionId"] },
+    { name: "kavach_polar_records_order", columns: ["orderId"] },
     {
       name: "kavach_polar_records_unlinked",
       columns: ["customerId"],
@@ -229,7 +236,7 @@ export interface View {
   }>
 }
 
-const columnsBefore = ["id", "userId", "customerId", "organizationId", "productId"]
+const columnsBefore = ["id", "userId", "ownedBy", "customerId", "organizationId", "productId"]
 const columnsAfter = ["eventAt", "precedence", "deliveryId", "updatedAt", "data"]
 
 export const views: ReadonlyArray<View> = kinds.map(({ name, view }) => ({

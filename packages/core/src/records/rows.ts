@@ -37,6 +37,8 @@ export interface RecordRow extends RecordColumns {
   readonly id: string
   /** `null` while it is unlinked: nobody is known yet whose it is. */
   readonly userId: string | null
+  /** What said so; `null` while it is unlinked, and of records of the time before this was kept. */
+  readonly ownedBy: string | null
   readonly customerId: string | null
   /** Epoch microseconds. */
   readonly eventAt: number

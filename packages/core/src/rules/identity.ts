@@ -17,6 +17,15 @@ export interface Evidence {
   readonly metadataUser: UserId | null
 }
 
+/** What said whose a record is. */
+export type OwnedBy = "checkout" | "parent" | "link" | "external_id" | "metadata"
+
+export interface Identified {
+  readonly userId: UserId
+  /** `null` of a record that belonged to the user before. */
+  readonly by: OwnedBy | null
+}
+
 /**
  * The first of these that speaks:
  *
@@ -30,11 +39,22 @@ export interface Evidence {
  * Otherwise it waits as unlinked. At a checkout Polar goes by the e-mail that the buyer types, so the customer may be
  * somebody else's: hence 2 stands before 4 (Polar docs: checkout sessions, customers).
  */
-export const identify = (evidence: Evidence, userExists: (userId: string) => boolean): UserId | null => {
+export const identify = (evidence: Evidence, userExists: (userId: string) => boolean): Identified | null => {
   const { checkoutUser, externalUser, linkedUser, metadataUser, owner, parentOwner } = evidence
   const named = metadataUser !== null && userExists(metadataUser) ? metadataUser : null
-  // What is stored of a user's id was one.
-  return (owner ?? checkoutUser ?? parentOwner ?? linkedUser ?? externalUser ?? named) as UserId | null
+  const said: ReadonlyArray<readonly [user: string | null, by: OwnedBy | null]> = [
+    [owner, null],
+    [checkoutUser, "checkout"],
+    [parentOwner, "parent"],
+    [linkedUser, "link"],
+    [externalUser, "external_id"],
+    [named, "metadata"]
+  ]
+  for (const [user, by] of said) {
+    // What is stored of a user's id was one.
+    if (user !== null) return { userId: user as UserId, by }
+  }
+  return null
 }
 
 /** A customer's external id is the app's user id, unless it is something that no user id can be. */

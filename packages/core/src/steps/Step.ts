@@ -60,8 +60,10 @@ export interface Changes {
   readonly deliveries: ReadonlyArray<DeliveryRow>
   readonly links: ReadonlyArray<LinkRow>
   readonly records: ReadonlyArray<RecordRow>
-  /** Stored records that get their user: a driver sets `userId` and `updatedAt` and leaves the rest. */
-  readonly adoptions: ReadonlyArray<RecordId & { readonly userId: string; readonly updatedAt: number }>
+  /** Stored records that get their user: a driver sets these fields and leaves the rest. */
+  readonly adoptions: ReadonlyArray<
+    RecordId & { readonly userId: string; readonly ownedBy: string; readonly updatedAt: number }
+  >
   /** Deliveries in state `unlinked` of this record or customer become `applied`, with this user. */
   readonly releases: ReadonlyArray<Release>
   /** Only rows that exist are updated; a user without a row has no projection. */

@@ -138,7 +138,8 @@ const applyCustomer = (copy: WorkingCopy.WorkingCopy, { at, customer, type }: Cu
 const applyRecord = (copy: WorkingCopy.WorkingCopy, event: RecordEvent, deliveryId: string, now: number): Applied => {
   const { at, report, type } = event
   const { id, kind } = report
-  const userId = copy.identify(report)
+  const owner = copy.identify(report)
+  const userId = owner?.userId ?? null
   const state = userId === null ? "unlinked" : "applied"
   const applied: Applied = { type, at, customerId: report.customer.id, record: { kind, id }, userId, state }
   const stored = copy.record(report)
@@ -146,7 +147,7 @@ const applyRecord = (copy: WorkingCopy.WorkingCopy, event: RecordEvent, delivery
   if (stored !== undefined && !supersedes(version, versionOf(stored))) {
     return stored.deliveryId === deliveryId ? applied : { ...applied, state: "stale" }
   }
-  copy.write(rowOf(report, { userId, version, deliveryId, now }))
+  copy.write(rowOf(report, { owner, version, deliveryId, now }))
   return applied
 }
 

@@ -55,7 +55,8 @@ const applyOne = (copy: WorkingCopy.WorkingCopy, snapshot: Snapshot, now: number
   const { report } = snapshot
   const before = copy.record(report)
   const queuedBefore = copy.queued()
-  const userId = copy.identify(report)
+  const owner = copy.identify(report)
+  const userId = owner?.userId ?? null
   const said = comparable({ ...report, customerId: report.customer.id })
   const fields = before === undefined ? [] : differing(comparable(before), said)
   const verdict = judge(
@@ -64,7 +65,7 @@ const applyOne = (copy: WorkingCopy.WorkingCopy, snapshot: Snapshot, now: number
   )
   if (verdict !== undefined) {
     const deliveryId = `api ${snapshot.fetchedAt}`
-    copy.write(rowOf(report, { userId, version: verdict.version, deliveryId, now }))
+    copy.write(rowOf(report, { owner, version: verdict.version, deliveryId, now }))
   }
   return {
     kind: report.kind,

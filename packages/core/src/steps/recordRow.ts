@@ -2,21 +2,21 @@
 import type { RecordReport } from "../records/RecordReport.ts"
 import type { RecordRow } from "../records/rows.ts"
 import type { Version } from "../rules/order.ts"
-import type { UserId } from "../values/ids.ts"
 
 /** Where the row comes from: `deliveryId` is the delivery's, or names the request that read it. */
 export interface RowOrigin {
-  readonly userId: UserId | null
+  readonly owner: { readonly userId: string; readonly ownedBy: string | null } | null
   readonly version: Version
   readonly deliveryId: string
   /** Epoch milliseconds. */
   readonly now: number
 }
 
-export const rowOf = (report: RecordReport, { deliveryId, now, userId, version }: RowOrigin): RecordRow => ({
+export const rowOf = (report: RecordReport, { deliveryId, now, owner, version }: RowOrigin): RecordRow => ({
   kind: report.kind,
   id: report.id,
-  userId,
+  userId: owner?.userId ?? null,
+  ownedBy: owner?.ownedBy ?? null,
   customerId: report.customer.id,
   organizationId: report.organizationId,
   productId: report.productId,

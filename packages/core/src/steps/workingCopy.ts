@@ -16,7 +16,7 @@ import type {
 } from "../records/rows.ts"
 import { type SubscriptionFact, subscriptionFact } from "../records/subscriptionKind.ts"
 import type { AccessPolicy } from "../rules/AccessPolicy.ts"
-import { asUserId, identify } from "../rules/identity.ts"
+import { asUserId, identify, type OwnedBy } from "../rules/identity.ts"
 import { project } from "../rules/projection.ts"
 import { notificationOf } from "../rules/whenToNotify.ts"
 import type { UserId } from "../values/ids.ts"
@@ -34,12 +34,18 @@ export interface WorkingCopy {
   readonly markCustomerDeleted: (customerId: string, at: number) => void
   readonly record: (name: RecordId) => RecordFact | undefined
   /** Whose record it is, as far as is known by now. What is stored of it, and waited for its user, is given to them. */
-  readonly identify: (evidence: OwnershipEvidence) => UserId | null
+  readonly identify: (evidence: OwnershipEvidence) => Owner | null
   /** Writes a newer state, and queues a notification if its user can see a difference. */
   readonly write: (row: RecordRow) => void
   /** How many notifications are queued so far. */
   readonly queued: () => number
   readonly changes: () => Changes
+}
+
+export interface Owner {
+  readonly userId: UserId
+  /** See `RecordRow.ownedBy`. */
+  readonly ownedBy: string | null
 }
 
 export interface WorkingCopyOptions {
@@ -120,14 +126,14 @@ export const make = (facts: Facts, { claim, now, notify: isHeard = true, policy 
   }
 
   /** Gives a stored record that is unlinked to a user, and with it what hangs on it. */
-  const adopt = (name: RecordId, userId: string) => {
+  const adopt = (name: RecordId, userId: string, ownedBy: OwnedBy) => {
     const key = recordKey(name)
     const fact = records.get(key)
     if (fact === undefined || fact.userId !== null) return
     const row = written.get(key)
-    if (row === undefined) adopted.set(key, { kind: fact.kind, id: fact.id, userId, updatedAt: now })
-    else written.set(key, { ...row, userId })
-    const owned = { ...fact, userId }
+    if (row === undefined) adopted.set(key, { kind: fact.kind, id: fact.id, userId, ownedBy, updatedAt: now })
+    else written.set(key, { ...row, userId, ownedBy })
+    const owned = { ...fact, userId, ownedBy }
     records.set(key, owned)
     release("recordId", fact.id, userId)
     if (fact.kind === "subscription") concerned.add(userId)
@@ -138,7 +144,7 @@ export const make = (facts: Facts, { claim, now, notify: isHeard = true, policy 
   const adoptWhatHangsOn = (parent: RecordId, userId: string) => {
     for (const fact of records.values()) {
       if (fact.userId === null && parentsOf(fact).some(({ id, kind }) => id === parent.id && kind === parent.kind)) {
-        adopt(fact, userId)
+        adopt(fact, userId, "parent")
       }
     }
   }
@@ -149,7 +155,7 @@ export const make = (facts: Facts, { claim, now, notify: isHeard = true, policy 
     links.set(customerId, row)
     linked.set(customerId, row)
     for (const fact of records.values()) {
-      if (fact.customerId === customerId) adopt(fact, userId)
+      if (fact.customerId === customerId) adopt(fact, userId, "link")
     }
     release("customerId", customerId, userId)
     concerned.add(userId)
@@ -183,7 +189,7 @@ export const make = (facts: Facts, { claim, now, notify: isHeard = true, policy 
     identify: (evidence) => {
       const { checkoutId, customer, metadataUserId } = evidence
       const externalUser = asUserId(customer.externalId)
-      const userId = identify(
+      const identified = identify(
         {
           owner: ownerOf(evidence),
           checkoutUser: checkoutId === null ? null : (checkouts.get(checkoutId)?.userId ?? null),
@@ -197,9 +203,14 @@ export const make = (facts: Facts, { claim, now, notify: isHeard = true, policy 
         },
         (user) => rowsOfUsers.has(user) || known.has(user)
       )
-      if (userId !== null) adopt(evidence, userId)
+      if (identified !== null && identified.by !== null) adopt(evidence, identified.userId, identified.by)
       if (externalUser !== null && customer.id !== null) linkCustomer(customer.id, externalUser, "external_id")
-      return userId
+      return identified === null
+        ? null
+        : {
+            userId: identified.userId,
+            ownedBy: identified.by ?? records.get(recordKey(evidence))?.ownedBy ?? null
+          }
     },
     write: (row) => {
       const key = recordKey(row)

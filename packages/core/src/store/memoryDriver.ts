@@ -92,9 +92,9 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
     for (const row of changes.deliveries) deliveries.put(row)
     for (const row of changes.links) links.put(row)
     for (const row of changes.records) records.put(row)
-    for (const { updatedAt, userId, ...name } of changes.adoptions) {
+    for (const { ownedBy, updatedAt, userId, ...name } of changes.adoptions) {
       const row = records.get(recordKey(name))
-      if (row !== undefined) records.put({ ...row, userId, updatedAt })
+      if (row !== undefined) records.put({ ...row, userId, ownedBy, updatedAt })
     }
     for (const { by, id, updatedAt, userId } of changes.releases) {
       for (const row of [...unlinkedBy[by].of(id)]) deliveries.put({ ...row, state: "applied", userId, updatedAt })

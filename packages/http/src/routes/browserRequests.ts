@@ -11,7 +11,7 @@
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import type { BillingService } from "@kavach-polar/core/Billing"
-import { ProductId, UserId, } from "@kavach-polar/core/Subscription"
+import { ProductId, UserId } from "@kavach-polar/core/Subscription"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
