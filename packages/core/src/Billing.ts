@@ -19,7 +19,7 @@ import type { Delivery, DeliveryOutcome, DeliveryState } from "./records/Deliver
 import * as DeliveryContent from "./records/deliveryContent.ts"
 import type { CustomerId, ProductId, Subscription, UserId } from "./records/Subscription.ts"
 import * as GroupCommit from "./runtime/groupCommit.ts"
-import { traced } from "./runtime/traced.ts"
+import { annotate, traced } from "./runtime/traced.ts"
 import { BillingStore } from "./store/BillingStore.ts"
 import { type CustomerLinkedToAnotherUser, StoreError } from "./store/StoreError.ts"
 import { makeAdoption } from "./useCases/linkWaiting.ts"
@@ -201,7 +201,7 @@ const make = (options: BillingOptions = {}) =>
       const outcome = yield* apply(delivery)
       yield* Metric.increment(received[outcome.duplicate ? "duplicate" : outcome.state])
       const type = content._tag === "UnreadableEvent" ? (content.type ?? "unreadable") : content.type
-      yield* Effect.annotateCurrentSpan({ "delivery.type": type, "delivery.state": outcome.state })
+      yield* annotate({ "delivery.type": type, "delivery.state": outcome.state })
       if (content._tag === "UnreadableEvent") {
         if (!content.isEnvelope) return yield* new NotAnEvent({ problem: content.problem })
         yield* Effect.logError(
