@@ -20,7 +20,7 @@ import * as DeliveryContent from "./records/deliveryContent.ts"
 import { type Order, type OrderStatus, orderKind } from "./records/Order.ts"
 import { type Subscription, type VisibleSubscription, visible } from "./records/Subscription.ts"
 import * as GroupCommit from "./runtime/groupCommit.ts"
-import { traced } from "./runtime/traced.ts"
+import { annotate, traced } from "./runtime/traced.ts"
 import { BillingStore, type LiveSubscription } from "./store/BillingStore.ts"
 import { type CustomerLinkedToAnotherUser, StoreError } from "./store/StoreError.ts"
 import { makeLinkWaiting } from "./useCases/linkWaiting.ts"
@@ -228,7 +228,7 @@ const make = (options: BillingOptions = {}) =>
       const outcome = yield* apply(delivery)
       yield* Metric.increment(received[outcome.duplicate ? "duplicate" : outcome.state])
       const type = content._tag === "UnreadableEvent" ? (content.type ?? "unreadable") : content.type
-      yield* Effect.annotateCurrentSpan({ "delivery.type": type, "delivery.state": outcome.state })
+      yield* annotate({ "delivery.type": type, "delivery.state": outcome.state })
       if (content._tag === "UnreadableEvent") {
         if (!content.isEnvelope) return yield* new NotAnEvent({ problem: content.problem })
         yield* Effect.logError(

@@ -22,7 +22,7 @@ import {
   signingKey,
   signingKeys
 } from "./polar/webhookSecret.ts"
-import { traced } from "./runtime/traced.ts"
+import { annotate, traced } from "./runtime/traced.ts"
 
 export { InvalidWebhookSecret, type KeyScheme } from "./polar/webhookSecret.ts"
 
@@ -149,9 +149,7 @@ export const make = Effect.fnUntraced(function* (
 
   const verify = (delivery: SignedDelivery) =>
     Effect.flatMap(Clock.currentTimeMillis, (now) => check(delivery, { keys, toleranceSeconds, now })).pipe(
-      Effect.tap(({ key, secretIndex }) =>
-        Effect.annotateCurrentSpan({ "webhook.key": key, "webhook.secret_index": secretIndex })
-      ),
+      Effect.tap(({ key, secretIndex }) => annotate({ "webhook.key": key, "webhook.secret_index": secretIndex })),
       traced("WebhookVerifier.verify", () => ({ attributes: idOf(delivery) }))
     )
 

@@ -4,8 +4,10 @@
  */
 import type * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
-import type * as Duration from "effect/Duration"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { restArrived } from "./restArrived.ts"
@@ -30,8 +32,10 @@ export interface GroupCommitOptions<In, Out, E> {
   readonly refuse: (why: "late" | "full") => E
 }
 
-interface Waiting<In, Out, E> {
+interface Member<In, Out, E> {
   readonly input: In
+  /** Epoch milliseconds. */
+  readonly answerBy: number
   readonly resume: (outcome: Effect.Effect<Out, E>) => void
 }
 
@@ -40,25 +44,31 @@ export const make = <In, Out, E>(
   options: GroupCommitOptions<In, Out, E>
 ): Effect.Effect<(input: In) => Effect.Effect<Out, E>, never, Scope.Scope> =>
   Effect.gen(function* () {
-    type Member = Waiting<In, Out, E>
-    const { deadline, refuse } = options
-    const line: Array<Member> = []
-    // Those for whose answer somebody waits, in line or in a commit.
-    const open = new Set<Member>()
+    type Waiting = Member<In, Out, E>
+    const { refuse } = options
+    const deadlineMillis = Duration.toMillis(options.deadline)
+    const line: Array<Waiting> = []
+    // Those for whose answer somebody waits, in line or in a commit, the first that came first.
+    const open = new Set<Waiting>()
     const someWait = yield* Effect.makeLatch()
+    const someOpen = yield* Effect.makeLatch()
+    // What each worker has taken.
+    const workers = new Map<Fiber.RuntimeFiber<void>, ReadonlyArray<Waiting>>()
     let hasEnded = false
 
-    const answer = (member: Member, outcome: Effect.Effect<Out, E>) => {
-      if (open.delete(member)) member.resume(outcome)
+    const answer = (member: Waiting, outcome: Effect.Effect<Out, E>) => {
+      if (!open.delete(member)) return
+      if (open.size === 0) someOpen.unsafeClose()
+      member.resume(outcome)
     }
 
     /** Those who came first, as many as one commit may have. */
-    const take = (): ReadonlyArray<Member> => {
+    const take = (): ReadonlyArray<Waiting> => {
       let weight = 0
       let size = 0
-      for (const { input } of line.slice(0, options.maxSize)) {
+      for (const { input } of line) {
         weight += options.weigh(input)
-        if (size > 0 && weight > options.maxWeight) break
+        if (size === options.maxSize || (size > 0 && weight > options.maxWeight)) break
         size++
       }
       const taken = line.splice(0, size)
@@ -66,65 +76,108 @@ export const make = <In, Out, E>(
       return taken
     }
 
-    const commit = (group: ReadonlyArray<Member>): Effect.Effect<void> =>
+    const leave = (member: Waiting) => {
+      const index = line.indexOf(member)
+      if (index >= 0) line.splice(index, 1)
+      if (line.length === 0) someWait.unsafeClose()
+    }
+
+    const commit = (group: ReadonlyArray<Waiting>): Effect.Effect<void> =>
       Effect.suspend(() => {
         const members = group.filter((member) => open.has(member))
         const [first, ...rest] = members
         if (first === undefined) return Effect.void
         // Suspended, so that one that throws is its own failure and not the end of who works here.
-        return Effect.suspend(() => options.commit([first.input, ...rest.map(({ input }) => input)])).pipe(
-          // Whoever is in it has come before it began, so that nobody waits for it any more. It may not heed the interruption.
-          Effect.disconnect,
-          Effect.timeoutFail({ duration: deadline, onTimeout: () => refuse("late") }),
-          Effect.matchCauseEffect({
-            onSuccess: (outcomes) =>
-              Effect.sync(() => {
-                for (const [index, member] of members.entries()) {
-                  const outcome = outcomes[index]
-                  answer(member, outcome === undefined ? fewerOutcomes : Effect.succeed(outcome))
-                }
-              }),
-            onFailure: (cause) => {
-              if (rest.length === 0 || !Option.exists(Cause.failureOption(cause), options.blamesOne)) {
-                return Effect.sync(() => {
-                  for (const member of members) answer(member, Effect.failCause(cause))
-                })
+        const step = Effect.suspend(() => options.commit([first.input, ...rest.map(({ input }) => input)]))
+        return Effect.matchCauseEffect(step, {
+          onSuccess: (outcomes) =>
+            Effect.sync(() => {
+              for (const [index, member] of members.entries()) {
+                const outcome = outcomes[index]
+                answer(member, outcome === undefined ? fewerOutcomes : Effect.succeed(outcome))
               }
-              const half = members.length >> 1
-              return Effect.zipRight(commit(members.slice(0, half)), commit(members.slice(half)))
+            }),
+          onFailure: (cause) => {
+            if (rest.length === 0 || !Option.exists(Cause.failureOption(cause), options.blamesOne)) {
+              return Effect.sync(() => {
+                for (const member of members) answer(member, Effect.failCause(cause))
+              })
             }
-          })
-        )
+            const half = members.length >> 1
+            return Effect.zipRight(commit(members.slice(0, half)), commit(members.slice(half)))
+          }
+        })
       })
 
-    // Before the workers, so that they have ended when the rest is let go.
+    const work = Effect.withFiberRuntime<void>((fiber) =>
+      someWait.await.pipe(
+        Effect.zipRight(restArrived),
+        Effect.zipRight(
+          Effect.suspend(() => {
+            const group = take()
+            workers.set(fiber, group)
+            return commit(group)
+          })
+        ),
+        Effect.forever
+      )
+    )
+
+    const hire = Effect.map(Effect.forkDaemon(work), (fiber) => {
+      workers.set(fiber, [])
+    })
+
+    /** A commit of which nobody hears any more is given up, and another worker goes on; it may not heed the interruption. */
+    const replace = (fiber: Fiber.RuntimeFiber<void>) => {
+      workers.delete(fiber)
+      return Effect.zipRight(Fiber.interruptFork(fiber), hire)
+    }
+
+    /** One looks after all deadlines: a timer for each would take longer than the rest of a commit. */
+    const watch = Effect.gen(function* () {
+      yield* someOpen.await
+      const [first] = open
+      if (first === undefined) return
+      const now = yield* Clock.currentTimeMillis
+      if (first.answerBy > now) return yield* Effect.sleep(first.answerBy - now)
+      for (const member of open) {
+        if (member.answerBy > now) break
+        leave(member)
+        answer(member, Effect.fail(refuse("late")))
+      }
+      const hopeless = [...workers].filter(
+        ([, group]) => group.some(({ answerBy }) => answerBy <= now) && !group.some((member) => open.has(member))
+      )
+      yield* Effect.forEach(hopeless, ([fiber]) => replace(fiber), { discard: true })
+    })
+
     yield* Effect.addFinalizer(() =>
-      Effect.sync(() => {
+      Effect.suspend(() => {
         hasEnded = true
         for (const member of open) answer(member, Effect.interrupt)
+        // What is under way gets its time to end, and not more.
+        return Fiber.interruptAll(workers.keys()).pipe(Effect.disconnect, Effect.timeoutOption(options.deadline))
       })
     )
-    const work = someWait.await.pipe(
-      Effect.zipRight(restArrived),
-      Effect.zipRight(Effect.suspend(() => commit(take()))),
-      Effect.forever
-    )
-    yield* Effect.forEach(Array.from({ length: options.concurrency }), () => Effect.forkScoped(work), { discard: true })
+    yield* Effect.forkScoped(Effect.forever(watch))
+    yield* Effect.replicateEffect(hire, options.concurrency, { discard: true })
 
     return (input) =>
-      Effect.async<Out, E>((resume) => {
-        if (hasEnded) return resume(Effect.interrupt)
-        if (line.length >= options.maxWaiting) return resume(Effect.fail(refuse("full")))
-        const member: Member = { input, resume }
-        line.push(member)
-        open.add(member)
-        someWait.unsafeOpen()
-        return Effect.sync(() => {
-          open.delete(member)
-          const index = line.indexOf(member)
-          if (index >= 0) line.splice(index, 1)
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        Effect.async<Out, E>((resume) => {
+          if (hasEnded) return resume(Effect.interrupt)
+          if (line.length >= options.maxWaiting) return resume(Effect.fail(refuse("full")))
+          const member: Waiting = { input, answerBy: now + deadlineMillis, resume }
+          line.push(member)
+          open.add(member)
+          someOpen.unsafeOpen()
+          someWait.unsafeOpen()
+          return Effect.sync(() => {
+            open.delete(member)
+            leave(member)
+          })
         })
-      }).pipe(Effect.timeoutFail({ duration: deadline, onTimeout: () => refuse("late") }))
+      )
   })
 
 const fewerOutcomes = Effect.dieMessage("A commit has fewer outcomes than inputs.")
