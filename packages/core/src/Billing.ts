@@ -20,6 +20,7 @@ import * as DeliveryContent from "./records/deliveryContent.ts"
 import { type Order, type OrderStatus, orderKind } from "./records/Order.ts"
 import { type Subscription, type VisibleSubscription, visible } from "./records/Subscription.ts"
 import * as GroupCommit from "./runtime/groupCommit.ts"
+import { logDebug } from "./runtime/logDebug.ts"
 import { annotate, traced } from "./runtime/traced.ts"
 import { BillingStore, type LiveSubscription } from "./store/BillingStore.ts"
 import { type CustomerLinkedToAnotherUser, StoreError } from "./store/StoreError.ts"
@@ -235,9 +236,12 @@ const make = (options: BillingOptions = {}) =>
           `A delivery of type ${type} could not be read and is kept as failed: ${content.problem}.`
         ).pipe(Effect.annotateLogs({ delivery: outcome.id }))
       } else {
-        yield* Effect.logDebug("Received a delivery.").pipe(
-          Effect.annotateLogs({ delivery: outcome.id, type, state: outcome.state, duplicate: outcome.duplicate })
-        )
+        yield* logDebug("Received a delivery.", () => ({
+          delivery: outcome.id,
+          type,
+          state: outcome.state,
+          duplicate: outcome.duplicate
+        }))
       }
       return outcome
     })

@@ -704,9 +704,10 @@ describe("NotificationDispatcher", () => {
         const seen: Array<string> = []
         const store = storeWith(() => ({ receiveDeliveries: () => Effect.uninterruptible(Effect.never) }))
         yield* Effect.gen(function* () {
-          const stuck = yield* Effect.fork(receive(change("1", "sub_a", "ann", 1, "active")))
+          const stuck = yield* Effect.forkDaemon(receive(change("1", "sub_a", "ann", 1, "active")))
           yield* goOn
-          yield* Fiber.interrupt(stuck)
+          yield* Fiber.interruptFork(stuck)
+          yield* TestClock.adjust("5 seconds")
           yield* queue(change("2", "sub_b", "bob", 1, "active"))
           yield* wake
           yield* settle

@@ -10,9 +10,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
@@ -68,6 +66,16 @@ const writeSize = 100
 /** When to look again for what waits behind a notification that this process does not hold. */
 const behindOthersMillis = 1000
 
+/** A call of the app's code. */
+interface Call {
+  readonly one: ClaimedNotification
+  /** Epoch milliseconds. */
+  readonly until: number
+  fiber: Fiber.RuntimeFiber<unknown> | undefined
+  /** Whether its outcome still counts. */
+  hasTime: boolean
+}
+
 const make = (options: DispatcherOptions = {}) =>
   Effect.gen(function* () {
     const store = yield* BillingStore
@@ -75,6 +83,7 @@ const make = (options: DispatcherOptions = {}) =>
     const owner = yield* randomId
     const concurrency = Math.max(1, options.concurrency ?? 16)
     const timeout = Duration.decode(options.timeout ?? Duration.seconds(10))
+    const timeoutMillis = Duration.toMillis(timeout)
     const retry: CallbackRetry.CallbackRetry = {
       maxAttempts: Math.max(1, options.maxAttempts ?? CallbackRetry.defaultRetry.maxAttempts),
       firstDelay: Duration.decode(options.retryDelay ?? CallbackRetry.defaultRetry.firstDelay)
@@ -84,14 +93,17 @@ const make = (options: DispatcherOptions = {}) =>
     const lease = Duration.max(Duration.times(timeout, 2), Duration.seconds(10))
     const leaseMillis = Duration.toMillis(lease)
     const storeLimit = Duration.min(Duration.seconds(5), Duration.times(lease, 0.25))
+    const storeMillis = Duration.toMillis(storeLimit)
+    const clock = yield* Effect.clock
 
     // What this process holds, by ordering key, from the claim until the outcome is written, and whether more was queued
     // behind it. Each takes a place, and there are as many places as calls may run at once.
     const held = new Map<string, boolean>()
     // Places that are kept for what the store is being asked for.
-    let promised = 0
-    // Calls that run. One that is over its time and does not heed the interruption stays here, without a place.
-    const running = new Set<string>()
+    const promises = new Set<{ readonly places: number; readonly until: number }>()
+    // Calls that run, the first that began first. One that is over its time, and does not heed the interruption, stays here
+    // without a place.
+    const running = new Map<string, Call>()
     // Calls that have ended well, for the next write.
     const ended: Array<ClaimedNotification> = []
     // Epoch milliseconds; `now` for at once.
@@ -100,7 +112,24 @@ const make = (options: DispatcherOptions = {}) =>
     let writeAt = Number.POSITIVE_INFINITY
     let isClosing = false
 
-    const free = () => Math.max(0, concurrency - held.size - promised)
+    /** A step that is given up, and does not heed that, keeps no places for long. */
+    const promised = () => {
+      const at = clock.unsafeCurrentTimeMillis()
+      let places = 0
+      for (const promise of promises) {
+        if (promise.until > at) places += promise.places
+        else promises.delete(promise)
+      }
+      return places
+    }
+
+    const promise = (places: number) => {
+      const made = { places, until: clock.unsafeCurrentTimeMillis() + storeMillis }
+      promises.add(made)
+      return made
+    }
+
+    const free = () => Math.max(0, concurrency - held.size - promised())
 
     // Rung after each change of the above that the loop may wait for.
     const bell = yield* Queue.sliding<void>(1)
@@ -119,8 +148,6 @@ const make = (options: DispatcherOptions = {}) =>
     const inTime = <A, E>(call: () => Effect.Effect<A, E>) =>
       Effect.suspend(call).pipe(Effect.disconnect, Effect.timeout(storeLimit))
 
-    const calls = yield* FiberSet.make<void>()
-
     /**
      * Takes places for what was claimed, and succeeds with what to call. What would outlast its lease is left to it, and so is
      * what came although one of its key is still with the callback.
@@ -138,32 +165,76 @@ const make = (options: DispatcherOptions = {}) =>
       })
 
     const begin = (some: ReadonlyArray<ClaimedNotification>) =>
-      Effect.forEach(some, (one) => FiberSet.run(calls, Effect.interruptible(deliver(one))), { discard: true })
-
-    const call = (one: ClaimedNotification) => {
-      const key = orderingKeyOf(one)
-      return Effect.acquireUseRelease(
-        Effect.sync(() => running.add(key)),
-        () => Effect.suspend(() => listener.onSubscriptionChange(one)),
-        () => Effect.sync(() => running.delete(key))
-      ).pipe(
-        Effect.disconnect,
-        Effect.timeoutFail({
-          duration: timeout,
-          onTimeout: () => new Cause.TimeoutException(`it took longer than ${Duration.format(timeout)}`)
-        })
+      Effect.forEach(
+        some,
+        (one) => {
+          const call: Call = {
+            one,
+            until: clock.unsafeCurrentTimeMillis() + timeoutMillis,
+            fiber: undefined,
+            hasTime: true
+          }
+          running.set(orderingKeyOf(one), call)
+          return Effect.map(Effect.forkDaemon(deliver(call)), (fiber) => {
+            call.fiber = fiber
+          })
+        },
+        { discard: true }
       )
-    }
 
-    const deliver = (one: ClaimedNotification) =>
-      // Whoever delivered what it is about is answered first.
-      Effect.zipRight(restArrived, Effect.exit(call(one))).pipe(
-        Effect.flatMap(Exit.match({ onSuccess: () => succeeded(one), onFailure: (cause) => failed(one, cause) })),
+    const deliver = (call: Call) =>
+      Effect.uninterruptibleMask((restore) =>
+        // Whoever delivered what it is about is answered first.
+        restore(
+          Effect.zipRight(
+            restArrived,
+            Effect.suspend(() => listener.onSubscriptionChange(call.one))
+          )
+        ).pipe(
+          Effect.matchCauseEffect({
+            onSuccess: () => restore(ends(call, () => succeeded(call.one))),
+            onFailure: (cause) => restore(ends(call, () => failed(call.one, cause)))
+          }),
+          // Also when it was interrupted, and nothing more of the above is done.
+          Effect.ensuring(Effect.sync(() => leave(call)))
+        )
+      ).pipe(
         traced("NotificationDispatcher.deliver", () => ({
           root: true,
-          attributes: { "notification.id": one.id, "notification.attempt": one.attempt }
+          attributes: { "notification.id": call.one.id, "notification.attempt": call.one.attempt }
         }))
       )
+
+    const leave = (call: Call) => {
+      const key = orderingKeyOf(call.one)
+      if (running.get(key) === call) running.delete(key)
+    }
+
+    /** What becomes of a call that was given up was decided then. */
+    const ends = (call: Call, settle: () => Effect.Effect<unknown>) =>
+      Effect.suspend(() => {
+        leave(call)
+        return call.hasTime ? settle() : ring
+      })
+
+    const firstOverdueAt = () => {
+      for (const { hasTime, until } of running.values()) if (hasTime) return until
+      return Number.POSITIVE_INFINITY
+    }
+
+    /** The loop looks after the time of all calls: a timer for each would take longer than the rest of a call. */
+    const giveUpOverdue = (at: number) =>
+      Effect.forEach(
+        [...running.values()].filter(({ hasTime, until }) => hasTime && until <= at),
+        (call) => {
+          call.hasTime = false
+          const interrupting = call.fiber === undefined ? Effect.void : Fiber.interruptFork(call.fiber)
+          return Effect.zipRight(interrupting, Effect.forkDaemon(failed(call.one, tookTooLong)))
+        },
+        { discard: true }
+      )
+
+    const tookTooLong = Cause.fail(new Cause.TimeoutException(`it took longer than ${Duration.format(timeout)}`))
 
     const succeeded = (one: ClaimedNotification) =>
       Effect.flatMap(Clock.currentTimeMillis, (at) => {
@@ -230,7 +301,7 @@ const make = (options: DispatcherOptions = {}) =>
     const look = Effect.gen(function* () {
       const since = yield* Clock.currentTimeMillis
       const limit = free()
-      promised += limit
+      const kept = promise(limit)
       lookAt = since + pollMillis
       const { claimed, nextDueAt } = yield* inTime(() => store.claimNotifications({ owner, limit, lease })).pipe(
         Effect.catchAllCause((cause) =>
@@ -241,7 +312,7 @@ const make = (options: DispatcherOptions = {}) =>
         )
       )
       const at = yield* Clock.currentTimeMillis
-      promised -= limit
+      promises.delete(kept)
       // When it has filled all places, there may be more. What was due and not taken, somebody else has his hand on.
       lookBy(claimed.length === limit ? now : Math.max(nextDueAt ?? lookAt, at + gatherMillis))
       yield* begin(hold(claimed, since, at, false))
@@ -250,9 +321,11 @@ const make = (options: DispatcherOptions = {}) =>
     const rest = (until: number, at: number) => Queue.take(bell).pipe(Effect.timeoutOption(until - at), Effect.asVoid)
 
     const turn = Effect.flatMap(Clock.currentTimeMillis, (at) => {
+      const overdueAt = firstOverdueAt()
+      if (at >= overdueAt) return giveUpOverdue(at)
       if (ended.length > 0 && (at >= writeAt || isClosing || free() === 0)) return write
       const next = isClosing || free() === 0 ? Number.POSITIVE_INFINITY : lookAt
-      return at >= next ? look : rest(Math.min(next, writeAt), at)
+      return at >= next ? look : rest(Math.min(next, writeAt, overdueAt), at)
     })
 
     const receiving = <E>(
@@ -264,20 +337,17 @@ const make = (options: DispatcherOptions = {}) =>
           const since = yield* Clock.currentTimeMillis
           // While a look is due, what is queued already comes first.
           const limit = isClosing || lookAt === now ? 0 : Math.min(free(), most)
-          promised += limit
-          // Whoever gives it up has the places back at once, also if the step does not heed the interruption.
-          const { claimed, outcomes, unclaimed } = yield* restore(
-            Effect.disconnect(Effect.suspend(() => receive({ owner, limit, lease })))
-          ).pipe(
+          const kept = promise(limit)
+          const { claimed, outcomes, unclaimed } = yield* restore(receive({ owner, limit, lease })).pipe(
             Effect.onError(() => {
-              promised -= limit
+              promises.delete(kept)
               // It may have claimed all the same.
               if (limit > 0) lookBy(since + leaseMillis)
               return ring
             })
           )
           const at = yield* Clock.currentTimeMillis
-          promised -= limit
+          promises.delete(kept)
           const taken = hold(claimed, since, at, false)
           for (const key of unclaimed) {
             if (held.has(key)) {
@@ -294,7 +364,7 @@ const make = (options: DispatcherOptions = {}) =>
         })
       )
 
-    const isDone = () => isClosing && held.size + promised === 0
+    const isDone = () => isClosing && held.size + promised() === 0
     const loop = yield* Effect.forkScoped(Effect.repeat(turn, { until: isDone }))
 
     // First of all when the scope closes: nothing more is taken, and the loop ends when the calls under way have.
@@ -304,7 +374,15 @@ const make = (options: DispatcherOptions = {}) =>
         return ring.pipe(
           Effect.zipRight(Fiber.await(loop)),
           Effect.interruptible,
-          Effect.timeoutOption(Duration.sum(timeout, storeLimit))
+          Effect.timeoutOption(Duration.sum(timeout, storeLimit)),
+          // One that does not heed its end is not waited for.
+          Effect.ensuring(
+            Effect.suspend(() =>
+              Effect.forEach([...running.values()], ({ fiber }) =>
+                fiber === undefined ? Effect.void : Fiber.interruptFork(fiber)
+              )
+            )
+          )
         )
       })
     )
