@@ -21,6 +21,10 @@ export interface LibsqlAddress {
   readonly authToken?: string | undefined
 }
 
+/** With the token in it, where only one text is handed on. */
+export const wholeUrl = ({ authToken, url }: LibsqlAddress): string =>
+  authToken === undefined ? url : `${url}&authToken=${authToken}`
+
 export const queryOn =
   (client: Client): Query =>
   async (sql, ...values) =>
