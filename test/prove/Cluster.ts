@@ -2,7 +2,7 @@
 import { LibsqlStore } from "@kavach-polar/adapter-libsql"
 import * as MysqlStore from "@kavach-polar/adapter-mysql/MysqlStore"
 import * as PostgresStore from "@kavach-polar/adapter-postgres/PostgresStore"
-import * as SqliteStore from "@kavach-polar/adapter-sqlite/SqliteStore"
+import { SqliteStore } from "@kavach-polar/adapter-sqlite"
 import type { ProjectionRow } from "@kavach-polar/core/adapter/rows"
 import type { StoreDriver } from "@kavach-polar/core/adapter/StoreDriver"
 import * as Store from "@kavach-polar/core/BillingStore"

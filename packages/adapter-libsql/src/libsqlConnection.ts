@@ -30,6 +30,22 @@ export const libsqlConnection = (client: Client, log: LogStatement): SqlConnecti
     return { sql: text, args: values.map((value) => (Number.isSafeInteger(value) ? BigInt(Number(value)) : value)) }
   }
 
+  /**
+   * A server is told with the first statements. On a file, a BEGIN IMMEDIATE that finds another writer leaves its connection
+   * unable to commit ("SQL statements in progress") until the garbage collector comes by, unless it is part of a script.
+   */
+  const begin = async (): Promise<Transaction> => {
+    if (client.protocol !== "file") return client.transaction("write")
+    const transaction = await client.transaction("deferred")
+    try {
+      await transaction.executeMultiple("ROLLBACK; BEGIN IMMEDIATE")
+      return transaction
+    } catch (error) {
+      transaction.close()
+      throw error
+    }
+  }
+
   const readBatch = async ({ statements }: Batch): Promise<ReadonlyArray<Rows>> => {
     const [first, ...others] = statements.map(prepared)
     if (first === undefined) return []
@@ -48,11 +64,11 @@ export const libsqlConnection = (client: Client, log: LogStatement): SqlConnecti
     const runBatch = async ({ commits, statements }: Batch): Promise<ReadonlyArray<Rows>> => {
       if (isOver) throw new Error("the transaction was given up")
       const batch = statements.map(prepared)
-      if (transaction === undefined && commits) {
+      if (transaction === undefined && commits && client.protocol !== "file") {
         // All there is, with BEGIN and COMMIT in one message.
         return batch.length === 0 ? [] : (await client.batch(batch, "write")).map(rowsOf)
       }
-      transaction ??= await client.transaction("write")
+      transaction ??= await begin()
       if (isOver) transaction.close()
       // A statement of a batch runs only after all those before it have succeeded, the commit too.
       const results = await transaction.batch(commits ? [...batch, "COMMIT"] : batch)

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { createKavach, type DatabaseConfig, type PluginEndpoint, polar } from "@kavach-polar/http"
+import { createKavach, type KavachConfig, type PluginEndpoint, polar } from "@kavach-polar/http"
 import { createClient } from "@libsql/client"
 import { drizzle } from "drizzle-orm/libsql"
 import { afterAll, expect, test } from "vitest"
@@ -62,8 +62,8 @@ test("in a host that has a drizzle database on libSQL, which stays the host's", 
 })
 
 test("what cannot be an address or a token is said before anything is opened", async () => {
-  const open = (database: DatabaseConfig) => createKavach({ database, plugins: [] })
-  const refused = (database: DatabaseConfig) => expect(open(database)).rejects
+  const open = (database: KavachConfig<[]>["database"]) => createKavach({ database, plugins: [] })
+  const refused = (database: KavachConfig<[]>["database"]) => expect(open(database)).rejects
   await refused({ provider: "libsql", url: undefined }).toThrow("database: url is missing")
   await refused({ provider: "turso", url: "billing.db" }).toThrow("url is not an address such as libsql://host")
   await refused({ provider: "libsql", url: "libsql://host", authToken: " " }).toThrow("authToken is blank")

@@ -24,8 +24,9 @@ export const explainSqlite = (error: unknown, further: MeaningOfCodes = []): Exp
   const code = codeOf(cause)
   const message = cause.message.replace(/^SQLite error: /, "")
   const reason = reasonOfCode(code, further) ?? reasonOfCode(code, codes) ?? reasonOfMessage(message)
-  if (reason !== undefined) return { reason, detail: code === undefined ? message : `${code}: ${message}` }
-  if (code?.startsWith("SQLITE_")) return { reason: "unknown", detail: `${code}: ${message}` }
+  const detail = code === undefined || message.startsWith(`${code}: `) ? message : `${code}: ${message}`
+  if (reason !== undefined) return { reason, detail }
+  if (code?.startsWith("SQLITE_")) return { reason: "unknown", detail }
   // Nobody knows what other errors say: a failed encoding, for one, quotes what it could not encode.
   return { reason: "unknown", detail: `an unexpected ${cause.name}` }
 }

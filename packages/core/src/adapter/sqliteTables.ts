@@ -1,6 +1,6 @@
 /** How the store's tables are made on SQLite. */
 import type { Ddl } from "./Dialect.ts"
-import { type Column, type ColumnType, sqlName, type Table, type View } from "./tables.ts"
+import { type Column, type ColumnType, jobs, sqlName, type Table, type View } from "./tables.ts"
 
 const types: Readonly<Record<ColumnType, string>> = {
   id: "TEXT",
@@ -53,7 +53,7 @@ export const sqliteTables: Ddl = {
   name TEXT NOT NULL,
   checksum TEXT NOT NULL,
   applied_at TEXT NOT NULL,
-  requires INTEGER NOT NULL
+  requires INTEGER NOT NULL DEFAULT 4
 ) STRICT`,
   addRequires: "ALTER TABLE kavach_polar_migrations ADD COLUMN requires INTEGER NOT NULL DEFAULT 4",
   released: [
@@ -81,7 +81,9 @@ FROM kavach_polar_subscriptions`,
     "CREATE INDEX kavach_polar_deliveries_received_at ON kavach_polar_deliveries (received_at DESC, id)",
     "DROP INDEX kavach_polar_notifications_pending_subscription",
     "ALTER TABLE kavach_polar_notifications RENAME COLUMN subscription_id TO subject",
-    "CREATE INDEX kavach_polar_notifications_pending_subject ON kavach_polar_notifications (subject, event_at, precedence) WHERE state = 'pending'"
+    "CREATE INDEX kavach_polar_notifications_pending_subject ON kavach_polar_notifications (subject, event_at, precedence) WHERE state = 'pending'",
+    // What the second of the earlier versions brought, for a database that has not had it.
+    ...createTable(jobs)
   ].map((sql) => ({ sql })),
   columns: {
     text: "SELECT tables.name, columns.name FROM sqlite_schema AS tables, pragma_table_info(tables.name) AS columns WHERE tables.type IN ('table', 'view') AND tables.name LIKE 'kavach\\_polar\\_%' ESCAPE '\\'",
