@@ -43,11 +43,11 @@ export const openClient = ({ authToken, url }: LibsqlStoreOptions): Effect.Effec
       }),
       (opened) => Effect.sync(() => opened.close())
     )
-    // It is the file's own setting, for all connections. What else the store needs of them is what libSQL has by itself:
+    // As a script: see the transactions of `libsqlConnection`. It is the file's own setting, for all connections. What else the store needs of them is what libSQL has by itself:
     // synchronous = FULL, foreign_keys = ON.
     if (client.protocol === "file") {
       yield* Effect.tryPromise({
-        try: () => retryConflicts(() => client.execute("PRAGMA journal_mode = WAL"), isConflict),
+        try: () => retryConflicts(() => client.executeMultiple("PRAGMA journal_mode = WAL"), isConflict),
         catch: failed
       })
     }

@@ -11,6 +11,7 @@ import { drizzle } from "drizzle-orm/libsql"
 import { Config, ConfigProvider, Duration, Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { newClient, newFile } from "../../../test/store/LibsqlHarness.ts"
 import { newScene, subscriptionDelivery } from "../../../test/store/polarDeliveries.ts"
+import { runChild } from "../../adapter-sqlite/test/runChild.ts"
 
 const userId = UserId.make("user-1")
 const applied = () => subscriptionDelivery(newScene(), "created", { externalId: userId })
@@ -28,6 +29,21 @@ it.scoped("every connection to a file has commits on disk when they return, and 
       expect(yield* Effect.promise(() => pragma("journal_mode"))).toBe("wal")
     }
   })
+)
+
+it.scopedLive(
+  "six processes that migrate one new file at once all succeed",
+  () =>
+    Effect.gen(function* () {
+      const { url } = yield* newFile
+      const child = Effect.promise(() => runChild("../../../adapter-libsql/test/children/migrate", url))
+      const said = yield* Effect.all(
+        Array.from({ length: 6 }, () => child),
+        { concurrency: "unbounded" }
+      )
+      expect(said).toEqual(said.map(() => "migrated"))
+    }),
+  120_000
 )
 
 it.scopedLive("while another process writes, steps wait, and this process goes on and reads", () =>
