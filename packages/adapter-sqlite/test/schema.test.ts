@@ -19,8 +19,8 @@ test("the exported tables and views have the columns that the database has", asy
     return [
       [
         name,
-        Object.values<object>(selectedFields)
-          .map((field) => String(Reflect.get(field, "name")))
+        Object.values(selectedFields)
+          .map((field) => String(Reflect.get(Object(field), "name")))
           .sort()
       ]
     ]
