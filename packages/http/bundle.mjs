@@ -38,7 +38,7 @@ const { metafile } = await build({
   platform: "node",
   target: "node20",
   conditions: ["kavach-polar-source"],
-  external: ["drizzle-orm", "better-sqlite3", "sql.js", "pg", "postgres", "mysql2"],
+  external: ["drizzle-orm", "better-sqlite3", "sql.js", "pg", "postgres", "mysql2", "@libsql/client"],
   // Names stay as they are, and lines short, so that stack traces can be read.
   minifySyntax: true,
   minifyWhitespace: true,

@@ -4,6 +4,7 @@ import { callback } from "../prove/callback.ts"
 import { proves } from "../prove/shortForms.ts"
 import { shuffle } from "../prove/shuffle.ts"
 import { storm } from "../prove/storm.ts"
+import { hasSqld } from "../servers/hasSqld.ts"
 import { serverNames, serverVariables } from "../servers/obtainServer.ts"
 import { serverUrl } from "../servers/serverUrl.ts"
 
@@ -18,3 +19,7 @@ for (const name of serverNames) {
     if (name === "postgres") proves(callback, name, 12)
   })
 }
+
+describe.skipIf(!hasSqld)("proofs on libsql", () => {
+  proves(shuffle, "libsql", 10)
+})

@@ -1,10 +1,13 @@
 /** The server that the README starts, on every database server there is. */
 import { randomUUID } from "node:crypto"
+import { createClient } from "@libsql/client"
 import mysql from "mysql2/promise"
 import pg from "pg"
 import { describe, test } from "vitest"
 import { serverSuite } from "../e2e/serverSuite.ts"
+import { hasSqld } from "../servers/hasSqld.ts"
 import { serverUrl } from "../servers/serverUrl.ts"
+import { startSqld } from "../servers/sqld.ts"
 
 const databaseName = (): string => `kavach_polar_${randomUUID().replaceAll("-", "")}`
 
@@ -73,6 +76,26 @@ for (const server of ["mysql", "mariadb"] as const) {
         drop: async () => {
           await client.query(`DROP DATABASE ${database}`)
           await client.end()
+        }
+      }
+    }
+  })
+}
+
+if (!hasSqld) describe.skip("libSQL", () => test("needs a server"))
+else {
+  serverSuite({
+    name: "libSQL",
+    periodEndSeconds: "polar_current_period_end",
+    create: async () => {
+      const { authToken, stop, url } = await startSqld()
+      const client = createClient({ url, authToken })
+      return {
+        env: { DATABASE_URL: url, DATABASE_AUTH_TOKEN: authToken },
+        query: async (sql) => (await client.execute(sql)).rows.map((row) => ({ ...row })),
+        drop: async () => {
+          client.close()
+          await stop()
         }
       }
     }

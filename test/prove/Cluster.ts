@@ -1,7 +1,8 @@
 /** One database and several stores on it, as several nodes of an app have: what proofs run against. */
+import { LibsqlStore } from "@kavach-polar/adapter-libsql"
 import * as MysqlStore from "@kavach-polar/adapter-mysql/MysqlStore"
 import * as PostgresStore from "@kavach-polar/adapter-postgres/PostgresStore"
-import * as SqliteStore from "@kavach-polar/adapter-sqlite/SqliteStore"
+import { SqliteStore } from "@kavach-polar/adapter-sqlite"
 import type { ProjectionRow } from "@kavach-polar/core/adapter/rows"
 import type { StoreDriver } from "@kavach-polar/core/adapter/StoreDriver"
 import * as Store from "@kavach-polar/core/BillingStore"
@@ -14,6 +15,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { makeMemoryDriver } from "../../packages/core/src/store/memoryDriver.ts"
 import { type ObtainedServer, obtainServer } from "../servers/obtainServer.ts"
+import * as LibsqlHarness from "../store/LibsqlHarness.ts"
 import * as MysqlHarness from "../store/MysqlHarness.ts"
 import * as PostgresHarness from "../store/PostgresHarness.ts"
 import * as SqliteHarness from "../store/SqliteHarness.ts"
@@ -47,6 +49,8 @@ export const storeAt = (store: StoreName, address: string): Layer.Layer<Store.Bi
       throw new Error("nobody else can open a store in memory")
     case "sqlite":
       return SqliteStore.layer({ filename: address })
+    case "libsql":
+      return LibsqlStore.layer({ url: address })
     case "postgres":
       return PostgresStore.layer({ url: Redacted.make(address) })
     case "mysql":
@@ -67,6 +71,15 @@ export const openCluster = (options: ClusterOptions): Effect.Effect<Cluster, unk
         const layer = () => storeAt(store, address)
         return yield* cluster(SqliteHarness.prepared(layer(), query, users), layer, nodes, address, (sql) =>
           Effect.sync(() => query(sql))
+        )
+      })
+    case "libsql":
+      return Effect.gen(function* () {
+        const url = LibsqlHarness.wholeUrl(yield* LibsqlHarness.newServer)
+        const query = LibsqlHarness.queryOn(yield* LibsqlHarness.newClient({ url }))
+        const layer = () => storeAt(store, url)
+        return yield* cluster(LibsqlHarness.prepared(layer(), query, users), layer, nodes, url, (sql) =>
+          Effect.promise(() => query(sql))
         )
       })
     case "postgres":
@@ -157,9 +170,9 @@ const memory = (users: ReadonlyArray<User>): Effect.Effect<Cluster> =>
     }
   })
 
-/** The server that the store needs, for as long as `use` runs. */
+/** The server that the store needs, for as long as `use` runs. libSQL's is started with each database. */
 export const withServer = async <A>(store: StoreName, use: (server: string | undefined) => Promise<A>): Promise<A> => {
-  if (store === "memory" || store === "sqlite") return use(undefined)
+  if (store === "memory" || store === "sqlite" || store === "libsql") return use(undefined)
   const server: ObtainedServer = await obtainServer(store)
   try {
     return await use(server.url)
@@ -172,7 +185,9 @@ export const withServer = async <A>(store: StoreName, use: (server: string | und
 export const versionOf = (store: StoreName, { query }: Cluster): Effect.Effect<string> => {
   if (store === "memory") return Effect.succeed("memory")
   return Effect.map(
-    query(store === "sqlite" ? "SELECT sqlite_version() AS version" : "SELECT version() AS version"),
+    query(
+      store === "sqlite" || store === "libsql" ? "SELECT sqlite_version() AS version" : "SELECT version() AS version"
+    ),
     ([row]) => String(row?.["version"])
   )
 }

@@ -1,6 +1,6 @@
 /** What a proof is: a promise of the product's, and a run that tries to break it. */
 
-export const storeNames = ["memory", "sqlite", "postgres", "mysql", "mariadb"] as const
+export const storeNames = ["memory", "sqlite", "libsql", "postgres", "mysql", "mariadb"] as const
 export type StoreName = (typeof storeNames)[number]
 
 export interface ProofOptions {

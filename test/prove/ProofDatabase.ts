@@ -6,7 +6,9 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { startMariaDb, startMySql } from "../servers/mysql.ts"
 import { startPostgres } from "../servers/postgres.ts"
+import { startSqld } from "../servers/sqld.ts"
 import { type ThrowAwayServer, unprivileged } from "../servers/ThrowAwayServer.ts"
+import * as LibsqlHarness from "../store/LibsqlHarness.ts"
 import { queryOn, temporaryDatabase } from "../store/MysqlHarness.ts"
 import { newDatabase } from "../store/PostgresHarness.ts"
 import type { StoreName } from "./Proof.ts"
@@ -28,7 +30,7 @@ export interface ProofDatabase {
   readonly endConnections: () => Promise<void>
 }
 
-const starters = { postgres: startPostgres, mysql: startMySql, mariadb: startMariaDb }
+const starters = { postgres: startPostgres, mysql: startMySql, mariadb: startMariaDb, libsql: startSqld }
 
 /** For the time of `use`. SQLite's file lies in `folder`. */
 export const withDatabase = async <A>(
@@ -41,7 +43,12 @@ export const withDatabase = async <A>(
   const server = await starters[store](await unprivileged())
   const scope = await Effect.runPromise(Scope.make())
   try {
-    const open = store === "postgres" ? onPostgres(server) : onMysql(store, server)
+    const open =
+      store === "postgres"
+        ? onPostgres(server)
+        : store === "libsql"
+          ? onLibsql({ authToken: undefined, ...server })
+          : onMysql(store, server)
     return await use(await Effect.runPromise(Scope.extend(open, scope)))
   } finally {
     await Effect.runPromise(Scope.close(scope, Exit.void))
@@ -76,6 +83,29 @@ const onFile = (filename: string): ProofDatabase => {
     endConnections: async () => {}
   }
 }
+
+const onLibsql = (server: ThrowAwayServer & LibsqlHarness.LibsqlAddress) =>
+  Effect.gen(function* () {
+    const url = LibsqlHarness.wholeUrl(server)
+    const query = LibsqlHarness.queryOn(yield* LibsqlHarness.newClient({ url }))
+    const [row] = yield* Effect.promise(() => query("SELECT sqlite_version() AS version"))
+    return {
+      store: "libsql",
+      url,
+      version: `libSQL server, SQLite ${row?.["version"]}`,
+      read: (sql) => query(sql),
+      addUsers: async (ids) => {
+        await query(
+          `INSERT INTO kavach_users (id, email, created_at, updated_at)
+            SELECT value, value || '@acme-mail.dev', 1700000000, 1700000000 FROM json_each(?)`,
+          JSON.stringify(ids)
+        )
+      },
+      server,
+      // Each message has its own.
+      endConnections: async () => {}
+    } satisfies ProofDatabase as ProofDatabase
+  })
 
 const onPostgres = (server: ThrowAwayServer & { readonly url: string }) =>
   Effect.gen(function* () {

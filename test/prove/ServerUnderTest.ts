@@ -55,7 +55,7 @@ export const bundleServer = async (): Promise<{ readonly file: string; readonly 
     target: "node20",
     format: "esm",
     conditions: ["kavach-polar-source"],
-    external: ["better-sqlite3", "sql.js", "pg", "postgres", "mysql2", "@electric-sql/pglite"],
+    external: ["better-sqlite3", "sql.js", "pg", "postgres", "mysql2", "@libsql/client", "@electric-sql/pglite"],
     logLevel: "error"
   })
   return { file, remove: () => rmSync(file, { force: true }) }

@@ -16,7 +16,7 @@ const help = async (): Promise<string> => {
       `  ${" ".repeat(9)} Stores: ${stores.join(", ")}. Count: ${defaultCount} unless given.`
     ]),
     "",
-    "  --store NAME    memory, sqlite, postgres, mysql or mariadb; the proof's first one unless given. A server is",
+    "  --store NAME    memory, sqlite, libsql, postgres, mysql or mariadb; the proof's first one unless given. A server is",
     "                  started and thrown away, unless TEST_POSTGRES_URL, TEST_MYSQL_URL or TEST_MARIADB_URL names one",
     "  --count N       how much to do",
     "  --seed S        a whole number; the same seed makes the same cases. Random unless given",

@@ -18,7 +18,7 @@ import { judge } from "./verdict.ts"
 export const kill: Proof = {
   name: "kill",
   promise: "A process killed at any moment loses no acknowledged delivery and no notification. Count: kills.",
-  stores: ["sqlite", "postgres", "mysql", "mariadb"],
+  stores: ["sqlite", "libsql", "postgres", "mysql", "mariadb"],
   defaultCount: 40,
   run: async (options) => {
     const folder = temporaryFolder()

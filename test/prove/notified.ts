@@ -25,9 +25,9 @@ export const judgeQueue = async (
   due: ReadonlyMap<string, ReadonlyArray<Told>>,
   say: Say
 ): Promise<void> => {
-  const rows = await database.read("SELECT id, subscription_id, event_at, state FROM kavach_polar_notifications")
+  const rows = await database.read("SELECT id, subject, event_at, state FROM kavach_polar_notifications")
   const keyOf = (subscription: unknown, at: unknown) => `subscription ${subscription} of the event at ${at}`
-  const queued = new Map(rows.map((row) => [keyOf(row["subscription_id"], row["event_at"]), row]))
+  const queued = new Map(rows.map((row) => [keyOf(row["subject"], row["event_at"]), row]))
   for (const [id, list] of due) {
     for (const { event } of list) {
       const key = keyOf(id, event.at)

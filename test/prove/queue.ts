@@ -12,10 +12,10 @@ export interface Queued {
 }
 
 export const queueOf = ({ query }: Cluster): Effect.Effect<ReadonlyArray<Queued>> =>
-  Effect.map(query("SELECT id, subscription_id, state, attempts, last_error FROM kavach_polar_notifications"), (rows) =>
+  Effect.map(query("SELECT id, subject, state, attempts, last_error FROM kavach_polar_notifications"), (rows) =>
     rows.map((row) => ({
       id: String(row["id"]),
-      subscriptionId: String(row["subscription_id"]),
+      subscriptionId: String(row["subject"]),
       state: String(row["state"]),
       attempts: Number(row["attempts"]),
       lastError: typeof row["last_error"] === "string" ? row["last_error"] : null

@@ -25,6 +25,7 @@ export const shuffle: Proof = {
 const together: Readonly<Record<StoreName, number>> = {
   memory: 4,
   sqlite: 250,
+  libsql: 250,
   postgres: 500,
   mysql: 500,
   mariadb: 500

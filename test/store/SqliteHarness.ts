@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import * as SqliteStore from "@kavach-polar/adapter-sqlite/SqliteStore"
+import { SqliteStore } from "@kavach-polar/adapter-sqlite"
 import { BillingStore } from "@kavach-polar/core/BillingStore"
 import type { User } from "@kavach-polar/core/Subscription"
 import Database from "better-sqlite3"

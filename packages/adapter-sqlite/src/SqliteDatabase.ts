@@ -25,14 +25,14 @@ export interface SqliteDatabase {
   /**
    * Runs `body` in a transaction that no other writer can get in between, and returns once what it wrote is on disk. Fails
    * at once, or nearly so, while another process writes.
-   * `body` is synchronous; if it throws, nothing stays. `wrote` says of its result whether there is anything to save.
+   * `body` is synchronous; if it throws, nothing stays.
    */
-  readonly transaction: <A>(body: () => A, wrote: (result: A) => boolean) => A
+  readonly transaction: <A>(body: () => A) => A
   /**
    * The same, without waiting for the disk where the file allows that: a process that dies loses nothing of it, but when
    * the power fails, what came after the last `transaction` may never have been.
    */
-  readonly transactionInPassing: <A>(body: () => A, wrote: (result: A) => boolean) => A
+  readonly transactionInPassing: <A>(body: () => A) => A
 }
 
 export const make = <TRunResult, TFullSchema extends Record<string, unknown>, TSchema extends TablesRelationalConfig>(
@@ -99,7 +99,7 @@ const runByDrizzle =
     return []
   }
 
-export const isRead = (text: string): boolean => /^\s*SELECT\b/.test(text)
+const isRead = (text: string): boolean => /^\s*SELECT\b/.test(text)
 
 const immediately =
   (drizzle: Drizzle) =>
@@ -234,16 +234,20 @@ interface SqlJsClient {
 const onSqlJs = (drizzle: Drizzle, client: SqlJsClient): SqliteDatabase => {
   const run = immediately(drizzle)
   let unsaved = false
+  /** Another text after anything was written, also by a statement that changed the tables only. */
+  const state = (): string =>
+    drizzle.values(sql`SELECT total_changes(), schema_version FROM pragma_schema_version`).join()
   const save = () => {
     const foreignKeys = drizzle.values(sql`PRAGMA foreign_keys`)[0]?.[0]
     client.run("UPDATE kavach_polar_migrations SET name = name WHERE 0")
     if (foreignKeys === 1) drizzle.run(sql`PRAGMA foreign_keys = ON`)
     unsaved = false
   }
-  const transaction: SqliteDatabase["transaction"] = (body, wrote) => {
+  const transaction: SqliteDatabase["transaction"] = (body) => {
     if (unsaved) save()
+    const before = state()
     const result = run(body)
-    if (wrote(result)) {
+    if (state() !== before) {
       unsaved = true
       save()
     }

@@ -1,16 +1,18 @@
-import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, it } from "@effect/vitest"
-import { migrations, usersTableSql } from "@kavach-polar/adapter-sqlite/migrations"
-import * as SqliteStore from "@kavach-polar/adapter-sqlite/SqliteStore"
-import { checksumOf, statementsOf } from "@kavach-polar/core/adapter"
-import { UserId } from "@kavach-polar/core/Subscription"
+import { SqliteStore } from "@kavach-polar/adapter-sqlite"
+import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
+import { migrations, sqliteDialect } from "@kavach-polar/core/adapter"
+import { CustomerId, UserId } from "@kavach-polar/core/Subscription"
 import Database from "better-sqlite3"
 import { drizzle } from "drizzle-orm/better-sqlite3"
-import { Duration, Effect, Option } from "effect"
+import { Duration, Effect, Option, TestClock } from "effect"
+import { newScene, subscriptionDelivery } from "../../../test/store/polarDeliveries.ts"
 import { type Query, queryBetterSqlite3, temporaryFolder } from "../../../test/store/SqliteHarness.ts"
 import { kavachUsers, kavachUsersBeforePolar } from "./kavachTables.ts"
+import { migratePreviously, previousMigrations } from "./previousTables.ts"
 import { runChild } from "./runChild.ts"
+import { expectations, fillPrevious, structureOf } from "./upgrade.ts"
 
 const memory = () => {
   const client = new Database(":memory:")
@@ -31,7 +33,7 @@ const allTables = [
   "kavach_polar_jobs",
   "kavach_polar_migrations",
   "kavach_polar_notifications",
-  "kavach_polar_subscriptions",
+  "kavach_polar_records",
   "kavach_users"
 ]
 
@@ -51,14 +53,17 @@ it.effect("a new database gets every table, and its history says so", () =>
     yield* store.migrate
     expect(tables(query)).toEqual(allTables)
     expect(query("SELECT * FROM kavach_polar_migrations")).toEqual(
-      migrations.map(({ name, version }) => ({
+      migrations.map(({ name, requires, version }) => ({
         version,
+        requires,
         name,
         checksum: expect.stringMatching(/^[0-9a-f]{64}$/),
         applied_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
       }))
     )
-    const strict = query("SELECT name FROM pragma_table_list WHERE name LIKE 'kavach_polar_%' AND strict = 0")
+    const strict = query(
+      "SELECT name FROM pragma_table_list WHERE name LIKE 'kavach_polar_%' AND type = 'table' AND strict = 0"
+    )
     expect(strict).toEqual([])
   })
 )
@@ -73,36 +78,56 @@ it.effect("migrating again changes nothing", () =>
   })
 )
 
-it.effect.each(migrations.map(({ version }) => version))(
-  "version %i is brought to this one, with what it holds",
-  (version) =>
-    Effect.gen(function* () {
-      const { query, store } = memory()
-      query(
-        "CREATE TABLE kavach_polar_migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at TEXT NOT NULL) STRICT"
-      )
-      for (const migration of migrations.filter((one) => one.version <= version)) {
-        for (const statement of statementsOf(migration.sql)) query(statement)
-        query(
-          "INSERT INTO kavach_polar_migrations VALUES (?, ?, ?, '2026-11-24T00:00:00.000Z')",
-          migration.version,
-          migration.name,
-          checksumOf(migration)
-        )
-      }
-      query("INSERT INTO kavach_polar_customers VALUES ('customer', 'user', 'host', '2026-11-24T00:00:00.000Z', NULL)")
-      yield* store.migrate
-      expect(tables(query)).toEqual(allTables)
-      expect(query("SELECT version FROM kavach_polar_migrations")).toEqual(
-        migrations.map((one) => ({ version: one.version }))
-      )
-      expect(yield* store.customerOf(UserId.make("user"))).toEqual(Option.some("customer"))
-      const fresh = memory()
-      yield* fresh.store.migrate
-      const structure = (of: Query) => schema(of).filter(({ name }) => name !== "kavach_polar_migrations")
-      expect(structure(query)).toEqual(structure(fresh.query))
-    })
+it.effect.each([1, 2])("version %i is brought to this one, with what it holds", (version) =>
+  Effect.gen(function* () {
+    const { query, store } = memory()
+    fillPrevious(query, version)
+    yield* store.migrate
+    for (const [sql, rows] of expectations) expect(query(sql), sql).toEqual(rows)
+    expect(query("SELECT version, requires FROM kavach_polar_migrations ORDER BY version")).toEqual([
+      ...previousMigrations
+        .filter((one) => one.version <= version)
+        .map((one) => ({ version: one.version, requires: 4 })),
+      ...migrations.map((one) => ({ version: one.version, requires: one.requires }))
+    ])
+    const fresh = memory()
+    yield* fresh.store.migrate
+    expect(structureOf(query)).toEqual(structureOf(fresh.query))
+  })
 )
+
+it.effect("what an earlier version kept is found by this one, goes on in order, and is told", () =>
+  Effect.gen(function* () {
+    const { query, store } = memory()
+    fillPrevious(query, 2)
+    yield* store.migrate
+    yield* TestClock.setTime(Date.parse("2026-12-01T00:00:00Z"))
+    const userId = UserId.make("user")
+    const [subscription] = yield* store.subscriptionsOf(userId, "live")
+    expect(subscription).toMatchObject({ id: "s1", status: "active", cancelAtPeriodEnd: true })
+    expect(yield* store.customerOf(userId)).toEqual(Option.some("customer"))
+    const { claimed } = yield* store.claimNotifications({ owner: "a", limit: 9, lease: Duration.minutes(1) })
+    expect(claimed).toMatchObject([{ id: "s1:1", userId: "user" }])
+    // The delivery that brought the stored state is known, and one from before it is stale.
+    const scene = newScene({ subscriptionId: "s1", customerId: "customer" })
+    const known = subscriptionDelivery(scene, "created", { id: "d1" })
+    const older = subscriptionDelivery(scene, "updated", { timestamp: "2020-01-01T00:00:00.000000Z" })
+    expect(yield* store.applyDeliveries([known, older], defaultPolicy)).toMatchObject([
+      { duplicate: true, state: "applied" },
+      { duplicate: false, state: "stale" }
+    ])
+    // What waited for its user is released by a link.
+    const other = UserId.make("another")
+    yield* store.linkCustomer({ customerId: CustomerId.make("other"), userId: other, linkedBy: "host" }, defaultPolicy)
+    expect(yield* store.subscriptionsOf(other, "all")).toMatchObject([{ id: "s2" }])
+  })
+)
+
+it("the released migrations are known by the checksums that databases have of them", () => {
+  const { query } = memory()
+  migratePreviously(query, 2)
+  expect(query("SELECT version, name, checksum FROM kavach_polar_migrations")).toEqual(sqliteDialect.ddl.released)
+})
 
 it.effect("a users' table of KavachOS stays as it is", () =>
   Effect.gen(function* () {
@@ -167,47 +192,46 @@ it.effect("a migration that was applied in another form is refused and named", (
     query("UPDATE kavach_polar_migrations SET checksum = 'another'")
     const error = yield* Effect.flip(store.migrate)
     expect(error).toMatchObject({ reason: "schema", operation: "migrate" })
-    expect(error.detail).toContain("0001_initial")
+    expect(error.detail).toContain("0004_records")
   })
 )
 
-it.effect("a database of a newer version is refused, with the way out", () =>
+it.effect("a newer version's database serves as long as it says so, and is refused by name when it does not", () =>
   Effect.gen(function* () {
     const { query, store } = memory()
     yield* store.migrate
-    query("INSERT INTO kavach_polar_migrations VALUES (999, '0999_from_the_future', 'x', '2030-01-01T00:00:00.000Z')")
+    query("ALTER TABLE kavach_polar_records ADD COLUMN from_the_future TEXT")
+    query(
+      "INSERT INTO kavach_polar_migrations (version, name, checksum, applied_at, requires) VALUES (999, '0999_from_the_future', 'x', '2030-01-01T00:00:00.000Z', ?)",
+      Math.max(...migrations.map(({ version }) => version))
+    )
+    yield* store.migrate
+    const delivery = subscriptionDelivery(newScene(), "created", { externalId: "user" })
+    expect(yield* store.applyDeliveries([delivery], defaultPolicy)).toMatchObject([{ state: "applied" }])
+
+    query("UPDATE kavach_polar_migrations SET requires = 999 WHERE version = 999")
     const error = yield* Effect.flip(store.migrate)
-    expect(error.reason).toBe("schema")
-    expect(error.detail).toContain("0999_from_the_future")
-    expect(error.detail).toContain("upgrade @kavach-polar/adapter-sqlite")
+    expect(error).toMatchObject({
+      reason: "schema",
+      detail:
+        "the database has had migration 0999_from_the_future, which this version does not know and cannot work with; upgrade @kavach-polar/adapter-sqlite"
+    })
   })
 )
 
-it.effect("a migration that fails half way leaves nothing", () =>
+it.effect.each([
+  ["a table of the same name", "CREATE TABLE kavach_polar_notifications (id TEXT)", "no such column"],
+  ["a view of the same name", "CREATE VIEW kavach_polar_jobs AS SELECT 1 AS name", "it has no column owner"]
+] as const)("%s of somebody else's is refused, and nothing of ours stays", ([, theirs, detail]) =>
   Effect.gen(function* () {
     const { query, store } = memory()
-    query("CREATE TABLE kavach_polar_notifications (id TEXT)")
+    query(theirs)
+    const before = schema(query)
     const error = yield* Effect.flip(store.migrate)
-    expect(error).toMatchObject({ reason: "schema", detail: expect.stringContaining("already exists") })
-    expect(tables(query)).toEqual(["kavach_polar_notifications"])
+    expect(error).toMatchObject({ reason: "schema", detail: expect.stringContaining(detail) })
+    expect(schema(query)).toEqual(before)
   })
 )
-
-it("the SQL in the folder migrations is the SQL that runs", () => {
-  const text = (name: string) =>
-    readFileSync(new URL(`../migrations/${name}.sql`, import.meta.url), { encoding: "utf8" })
-  for (const { name, sql } of migrations) expect(sql).toBe(text(name))
-  expect(usersTableSql).toBe(text("kavach_users"))
-  expect(migrations.map(({ version }) => version)).toEqual(migrations.map((_, index) => index + 1))
-  for (const { name, version } of migrations) expect(name).toMatch(new RegExp(`^${String(version).padStart(4, "0")}_`))
-})
-
-it("a script is split into its statements", () => {
-  expect(statementsOf("-- a\nCREATE x (\n  y -- b\n);\n\nCREATE z;\n-- the end\n").map((part) => part.trim())).toEqual([
-    "-- a\nCREATE x (\n  y -- b\n)",
-    "CREATE z"
-  ])
-})
 
 it.scopedLive(
   "ten processes that migrate one new file at once all succeed",

@@ -1,7 +1,6 @@
 import { join } from "node:path"
 import { expect, it } from "@effect/vitest"
-import { explain } from "@kavach-polar/adapter-sqlite/SqliteProblem"
-import * as SqliteStore from "@kavach-polar/adapter-sqlite/SqliteStore"
+import { SqliteStore } from "@kavach-polar/adapter-sqlite"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
 import type { StoreError } from "@kavach-polar/core/StoreError"
 import { UserId } from "@kavach-polar/core/Subscription"
@@ -13,6 +12,7 @@ import { Effect } from "effect"
 import initSqlJs from "sql.js"
 import { newScene, subscriptionDelivery } from "../../../test/store/polarDeliveries.ts"
 import { type Query, queryBetterSqlite3, querySqlJs, temporaryFolder } from "../../../test/store/SqliteHarness.ts"
+import { explain } from "../src/SqliteProblem.ts"
 
 const email = "ada.martin@acme-mail.dev"
 const userId = UserId.make("user-1")

@@ -1,5 +1,5 @@
 import { expect, it } from "@effect/vitest"
-import * as SqliteStore from "@kavach-polar/adapter-sqlite/SqliteStore"
+import { SqliteStore } from "@kavach-polar/adapter-sqlite"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
 import { UserId } from "@kavach-polar/core/Subscription"
 import Database from "better-sqlite3"

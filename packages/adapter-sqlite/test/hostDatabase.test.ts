@@ -1,7 +1,6 @@
 import { join } from "node:path"
 import { expect, it } from "@effect/vitest"
-import * as SqliteStore from "@kavach-polar/adapter-sqlite/SqliteStore"
-import * as schema from "@kavach-polar/adapter-sqlite/schema"
+import { SqliteStore } from "@kavach-polar/adapter-sqlite"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
 import { BillingStore } from "@kavach-polar/core/BillingStore"
 import { UserId } from "@kavach-polar/core/Subscription"
@@ -10,6 +9,7 @@ import { drizzle } from "drizzle-orm/better-sqlite3"
 import { Effect, Fiber, Option } from "effect"
 import { newScene, subscriptionDelivery } from "../../../test/store/polarDeliveries.ts"
 import { temporaryFolder } from "../../../test/store/SqliteHarness.ts"
+import * as schema from "../src/schema.ts"
 
 const userId = UserId.make("user-1")
 
@@ -69,8 +69,8 @@ it.effect("an app that logs its statements sees the store's too", () =>
     const delivery = subscriptionDelivery(newScene(), "created", { externalId: userId })
     yield* store.applyDeliveries([delivery], defaultPolicy)
     expect(yield* store.subscriptionsOf(userId, "all")).toHaveLength(1)
-    for (const table of ["deliveries", "customers", "subscriptions", "notifications"]) {
-      expect(logged).toContainEqual(expect.stringContaining(`insert into "kavach_polar_${table}"`))
+    for (const table of ["deliveries", "customers", "records", "notifications"]) {
+      expect(logged).toContainEqual(expect.stringContaining(`INSERT INTO kavach_polar_${table} `))
     }
   })
 )

@@ -8,7 +8,7 @@ const timed = (specifier: string) => `
   await import(${JSON.stringify(specifier)})
   console.log(Math.round(performance.now() - start))`
 
-const heavy = /drizzle-orm|better-sqlite3|sql\.js|postgres|mysql|\/pg\/|adapter-[a-z]+\//
+const heavy = /drizzle-orm|better-sqlite3|sql\.js|libsql|postgres|mysql|\/pg\/|adapter-[a-z]+\//
 
 test("importing the package loads no driver, no drizzle and no adapter", { timeout: 60_000 }, async () => {
   const { loaded } = await run(timed("@kavach-polar/http"))

@@ -41,7 +41,7 @@ const active = {
 
 /** What the bundle brings along: of these nothing is loaded from anywhere else. */
 const inside = /node_modules\/(effect|@effect)\/|\/packages\/(core|adapter-[a-z]+)\//
-const drivers = /node_modules\/(better-sqlite3|sql\.js|pg|pg-[a-z]+|postgres|mysql2)\//
+const drivers = /node_modules\/(better-sqlite3|sql\.js|@libsql|libsql|pg|pg-[a-z]+|postgres|mysql2)\//
 const drizzle = /node_modules\/drizzle-orm\//
 const bundle = /\/dist\/standalone\//
 
@@ -82,6 +82,22 @@ describe("loads no more than it needs", { timeout: 60_000 }, () => {
     expect(matching(loaded, inside)).toEqual([])
     expect(matching(loaded, drivers)).toEqual(matching(loaded, /node_modules\/better-sqlite3\//))
     expect(matching(loaded, /drizzle-orm\/(pg|mysql|node-postgres|postgres)[^/]*\/(driver|db|session)/)).toEqual([])
+  })
+
+  test("on libSQL: its adapter and its driver, and not SQLite's", async () => {
+    const { loaded, printed } = await run(
+      `
+      import { polar } from "@kavach-polar/http/standalone"
+      const billing = polar({ ...input, database: { provider: "turso", url: ":memory:" } })
+      console.log(await billing.getSubscription("usr_1042"))
+      await billing.dispose()`,
+      config
+    )
+    expect(printed.trim()).toBe("null")
+    expect(matching(loaded, /standalone\/adapter-/)).toEqual([expect.stringMatching(/adapter-libsql-/)])
+    expect(matching(loaded, /node_modules\/@libsql\/client\//).length).toBeGreaterThan(0)
+    expect(matching(loaded, inside)).toEqual([])
+    expect(matching(loaded, drivers)).toEqual(matching(loaded, /node_modules\/(@libsql|libsql)\//))
   })
 
   test("the entry for layers loads nothing of the bundle", async () => {
@@ -230,10 +246,14 @@ describe("what it takes", () => {
   })
 
   test("a database with an address", () => {
-    const on = (provider: "sqlite" | "postgres" | "mysql", url: string | undefined) => () =>
-      Standalone.polar({ ...config, database: { provider, url } })
+    const on = (provider: Standalone.DatabaseConfig["provider"], url: string | undefined, authToken?: string) => () =>
+      Standalone.polar({ ...config, database: { provider, url, authToken } })
     expect(on("postgres", undefined)).toThrow("polar(): database: url is missing")
     expect(on("sqlite", " ")).toThrow("polar(): database: url is missing")
+    expect(on("libsql", "billing.db")).toThrow("polar(): database: url is not an address such as libsql://host")
+    expect(on("turso", "libsql://host", " ")).toThrow("polar(): database: authToken is blank")
+    expect(on("postgres", "postgres://host/x", "token")).toThrow("authToken is for libsql and turso")
+    expect(on("libsql", "libsql://host", "token")).not.toThrow()
     expect(on("mysql", "localhost")).toThrow("polar(): database: url is not an address such as mysql://")
   })
 

@@ -4,6 +4,7 @@
  * takes nothing away that had happened.
  */
 import { fsyncSync, openSync, writeSync } from "node:fs"
+import { LibsqlStore } from "@kavach-polar/adapter-libsql"
 import { MysqlStore } from "@kavach-polar/adapter-mysql"
 import { PostgresStore } from "@kavach-polar/adapter-postgres"
 import { SqliteStore } from "@kavach-polar/adapter-sqlite"
@@ -29,9 +30,11 @@ const record = (line: CallRecord): void => {
 const opened =
   store === "sqlite"
     ? SqliteStore.layer({ filename: url })
-    : store === "postgres"
-      ? PostgresStore.layer({ url })
-      : MysqlStore.layer({ url })
+    : store === "libsql"
+      ? LibsqlStore.layer({ url })
+      : store === "postgres"
+        ? PostgresStore.layer({ url })
+        : MysqlStore.layer({ url })
 
 const recordSettled = (ids: ReadonlyArray<string>, completed: ReadonlyArray<string>) =>
   Effect.sync(() => {

@@ -1,5 +1,5 @@
 /** Migrates the file that it is given, and says what came of it. */
-import * as SqliteStore from "@kavach-polar/adapter-sqlite/SqliteStore"
+import { SqliteStore } from "@kavach-polar/adapter-sqlite"
 import { BillingStore } from "@kavach-polar/core/BillingStore"
 import * as Effect from "effect/Effect"
 

@@ -20,6 +20,7 @@ export {
 } from "./Script.ts"
 export { type SqlConnection, sqlDriver, type TransactionOptions } from "./sqlDriver.ts"
 export { sqliteDialect } from "./sqliteDialect.ts"
+export { type Explanation, explainSqlite, type MeaningOfCodes } from "./sqliteErrors.ts"
 export {
   type Column,
   type ColumnType,

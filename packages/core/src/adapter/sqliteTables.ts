@@ -5,6 +5,7 @@ import {
   type ColumnType,
   deliveries,
   type Index,
+  jobs,
   notifications,
   sqlName,
   type Table,
@@ -65,7 +66,7 @@ export const sqliteTables: Ddl = {
   name TEXT NOT NULL,
   checksum TEXT NOT NULL,
   applied_at TEXT NOT NULL,
-  requires INTEGER NOT NULL
+  requires INTEGER NOT NULL DEFAULT 4
 ) STRICT`,
   addRequires: "ALTER TABLE kavach_polar_migrations ADD COLUMN requires INTEGER NOT NULL DEFAULT 4",
   released: [
@@ -97,7 +98,9 @@ FROM kavach_polar_subscriptions`,
     `ALTER TABLE kavach_polar_deliveries ADD COLUMN ${generatedColumn("hasBody", deliveries.generated.hasBody)}`,
     "UPDATE kavach_polar_deliveries SET record_kind = 'subscription' WHERE record_id IS NOT NULL",
     "ALTER TABLE kavach_polar_notifications RENAME COLUMN subscription_id TO subject",
-    ...[deliveries, notifications].flatMap(({ indexes, name }) => indexes.map((index) => createIndex(name, index)))
+    ...[deliveries, notifications].flatMap(({ indexes, name }) => indexes.map((index) => createIndex(name, index))),
+    // What the second of the earlier versions brought, for a database that has not had it.
+    ...createTable(jobs)
   ].map((sql) => ({ sql })),
   columns: {
     text: "SELECT tables.name, columns.name FROM sqlite_schema AS tables, pragma_table_info(tables.name) AS columns WHERE tables.type IN ('table', 'view') AND tables.name LIKE 'kavach\\_polar\\_%' ESCAPE '\\'",

@@ -25,13 +25,15 @@ const cookieOf = (request: Request, name: string): string | undefined => {
 /** Puts the demo users into `kavach_users`, where an auth framework would have put them. */
 export const addDemoUsers = async (provider: Provider, db: unknown): Promise<void> => {
   const { sql } = await import("drizzle-orm")
-  const now = { sqlite: sql`unixepoch()`, postgres: sql`now()`, mysql: sql`utc_timestamp()` }[provider]
+  const now = { sqlite: sql`unixepoch()`, libsql: sql`unixepoch()`, postgres: sql`now()`, mysql: sql`utc_timestamp()` }[
+    provider
+  ]
   const unlessThere =
     provider === "mysql" ? sql`ON DUPLICATE KEY UPDATE id = kavach_users.id` : sql`ON CONFLICT DO NOTHING`
   for (const { email, id, name } of demoUsers) {
     const insert = sql`INSERT INTO kavach_users (id, email, name, created_at, updated_at)
       VALUES (${id}, ${email}, ${name}, ${now}, ${now}) ${unlessThere}`
-    if (can("run", db)) db.run(insert)
+    if (can("run", db)) await db.run(insert)
     else if (can("execute", db)) await db.execute(insert)
   }
 }

@@ -14,7 +14,7 @@ Options:
   --port NUMBER      serve: the port to listen on                       [PORT, 3000]
   --host ADDRESS     serve: the address to listen on                    [HOST, 127.0.0.1]
   --data FOLDER      The folder for the secret and the SQLite file      [KAVACH_POLAR_DATA, ./data]
-  --database URL     postgres://…, mysql://… or a file for SQLite       [DATABASE_URL, billing.sqlite in the folder]
+  --database URL     postgres://…, mysql://…, libsql://… or a file for SQLite  [DATABASE_URL, billing.sqlite in the folder]
   --url URL          send: where to deliver to                          [http://127.0.0.1:3000/auth/polar/webhook]
   --secret SECRET    send: the signing secret                           [POLAR_WEBHOOK_SECRET, or the one in the data folder]
   --id ID            replay: of this webhook-id; can be repeated
@@ -29,6 +29,7 @@ Options:
   --help             This text
 
 Environment:
+  DATABASE_AUTH_TOKEN    What a libsql:// server lets one in by
   POLAR_ACCESS_TOKEN     An organization access token; without one, checkouts are refused
   POLAR_WEBHOOK_SECRET   The webhook endpoint's secret; without one, a secret is made and kept
   POLAR_ORGANIZATION_ID  Ignore deliveries of any other organization

@@ -21,7 +21,7 @@ export const serve = async (terminal: Terminal, options: Options): Promise<void>
   const accessToken = accessTokenOf(env)
   const folder = await openDataFolder(options.data, env)
   const secret = await webhookSecretOf(env, folder)
-  const database = databaseOf(options.database ?? env["DATABASE_URL"], folder)
+  const database = databaseOf(options.database, env, folder)
 
   const billing = polar({
     accessToken,
@@ -39,7 +39,7 @@ export const serve = async (terminal: Terminal, options: Options): Promise<void>
     }
   })
   const kavach = await createKavach({
-    database: { provider: database.provider, url: database.url },
+    database: { provider: database.provider, url: database.url, authToken: database.authToken },
     plugins: [billing],
     getUser: demoUserOf
   })

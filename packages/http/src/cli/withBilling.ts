@@ -6,12 +6,13 @@ import * as PolarClient from "@kavach-polar/core/PolarClient"
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Redacted from "effect/Redacted"
-import { adapterFor } from "../host/adapters.ts"
+import { addressOf, storeAt } from "../host/database.ts"
 import { databaseOf } from "./database.ts"
 import { openDataFolder } from "./dataFolder.ts"
 import { accessTokenOf, isSandbox } from "./environment.ts"
@@ -29,10 +30,13 @@ export const withBilling = async <A, E>(
 ): Promise<A> => {
   const { env } = terminal
   const folder = await openDataFolder(options.data, env)
-  const { provider, url } = databaseOf(options.database ?? env["DATABASE_URL"], folder)
-  const adapter = await adapterFor(provider)
+  const { authToken, provider, url } = databaseOf(options.database, env, folder)
+  const address = Either.getOrThrowWith(
+    addressOf({ provider, url, authToken }),
+    (problem) => new CommandFailed(`The database: ${problem}.`)
+  )
   const ports = Layer.mergeAll(
-    adapter.layer(url),
+    storeAt(address),
     clientOf(env),
     NotificationDispatcher.layerElsewhere,
     // No delivery is received here.

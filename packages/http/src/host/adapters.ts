@@ -4,17 +4,25 @@ import type { BillingStore } from "@kavach-polar/core/BillingStore"
 import type { StoreError } from "@kavach-polar/core/StoreError"
 import type * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+
+/** Where a database is, and what it lets one in by. */
+export interface Location {
+  readonly url: string
+  /** For libSQL only: the others have it in their URL. */
+  readonly authToken?: Redacted.Redacted | undefined
+}
 
 /** An adapter, as a host uses it. */
 export interface Adapter {
   /** The store on a drizzle database of the adapter's kind, which stays the host's. */
   readonly onDrizzle: (db: unknown) => Layer.Layer<BillingStore>
   /** The store on a database that nobody else uses: it need not look at what others might have set, and is faster. */
-  readonly layer: (url: string) => Layer.Layer<BillingStore, StoreError>
+  readonly layer: (location: Location) => Layer.Layer<BillingStore, StoreError>
   /** A drizzle database of our own, open as long as the scope. */
-  readonly open: (url: string) => Effect.Effect<unknown, StoreError, Scope.Scope>
+  readonly open: (location: Location) => Effect.Effect<unknown, StoreError, Scope.Scope>
 }
 
 /** Nothing here can keep subscriptions in such a database. */
@@ -22,7 +30,7 @@ export class UnsupportedDatabase extends Schema.TaggedError<UnsupportedDatabase>
   provider: Schema.String
 }) {
   override get message(): string {
-    return `polar() cannot use the database provider "${this.provider}": it works with sqlite, sqlite-native, postgres and mysql. Elsewhere give the polar() of "@kavach-polar/http" a \`store\` of its own.`
+    return `polar() cannot use the database provider "${this.provider}": it works with sqlite, sqlite-native, libsql, turso, postgres and mysql. Elsewhere give the polar() of "@kavach-polar/http" a \`store\` of its own.`
   }
 }
 
@@ -45,24 +53,33 @@ export const adapterFor = async (provider: string): Promise<Adapter> => {
       const { SqliteStore } = await import("@kavach-polar/adapter-sqlite").catch(missing("sqlite", "better-sqlite3"))
       return {
         onDrizzle: (db) => SqliteStore.fromDrizzle(trusted<Parameters<typeof SqliteStore.fromDrizzle>[0]>(db)),
-        layer: (url) => SqliteStore.layer({ filename: fileOf(url) }),
-        open: (url) => SqliteStore.open(fileOf(url))
+        layer: ({ url }) => SqliteStore.layer({ filename: fileOf(url) }),
+        open: ({ url }) => SqliteStore.open(fileOf(url))
+      }
+    }
+    case "libsql":
+    case "turso": {
+      const { LibsqlStore } = await import("@kavach-polar/adapter-libsql").catch(missing("libsql", "@libsql/client"))
+      return {
+        onDrizzle: (db) => LibsqlStore.fromDrizzle(trusted<Parameters<typeof LibsqlStore.fromDrizzle>[0]>(db)),
+        layer: LibsqlStore.layer,
+        open: LibsqlStore.open
       }
     }
     case "postgres": {
       const { PostgresStore } = await import("@kavach-polar/adapter-postgres").catch(missing("postgres", "pg"))
       return {
         onDrizzle: (db) => PostgresStore.fromDrizzle(trusted<Parameters<typeof PostgresStore.fromDrizzle>[0]>(db)),
-        layer: (url) => PostgresStore.layer({ url }),
-        open: (url) => PostgresStore.open({ url })
+        layer: ({ url }) => PostgresStore.layer({ url }),
+        open: ({ url }) => PostgresStore.open({ url })
       }
     }
     case "mysql": {
       const { MysqlStore } = await import("@kavach-polar/adapter-mysql").catch(missing("mysql", "mysql2"))
       return {
         onDrizzle: (db) => MysqlStore.fromDrizzle(trusted<Parameters<typeof MysqlStore.fromDrizzle>[0]>(db)),
-        layer: (url) => MysqlStore.layer({ url }),
-        open: (url) => MysqlStore.open({ url })
+        layer: ({ url }) => MysqlStore.layer({ url }),
+        open: ({ url }) => MysqlStore.open({ url })
       }
     }
     default:

@@ -1,4 +1,18 @@
--- The tables of the subscription store.
+/** The SQL by which earlier versions made their tables, as it was released. Never change it: databases have it. */
+import { createHash } from "node:crypto"
+import type { Query } from "../../../test/store/SqliteHarness.ts"
+
+export interface PreviousMigration {
+  readonly version: number
+  readonly name: string
+  readonly sql: string
+}
+
+export const previousMigrations: ReadonlyArray<PreviousMigration> = [
+  {
+    version: 1,
+    name: "0001_initial",
+    sql: `-- The tables of the subscription store.
 --
 -- Times are text, ISO 8601 in UTC with milliseconds (2026-10-05T14:22:08.455Z), so that they read and sort as they are.
 -- event_at is the event's own timestamp as a count of microseconds since 1970, because order is decided on it.
@@ -103,3 +117,41 @@ CREATE INDEX kavach_polar_notifications_pending_subscription
 
 CREATE INDEX kavach_polar_notifications_pending_due ON kavach_polar_notifications (available_at, id)
   WHERE state = 'pending';
+`
+  },
+  {
+    version: 2,
+    name: "0002_jobs",
+    sql: `-- Jobs that one process does at a time, such as the comparison of all subscriptions with Polar's.
+CREATE TABLE kavach_polar_jobs (
+  name TEXT NOT NULL PRIMARY KEY,
+  -- who does it now, and until when nobody else may; both NULL when nobody does
+  owner TEXT,
+  lease_until TEXT,
+  -- where it stands as JSON, NULL when it is not under way
+  position TEXT,
+  started_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL,
+  -- when it was last done to the end, and what it reported then as JSON
+  finished_at TEXT,
+  report TEXT
+) STRICT;
+
+CREATE INDEX kavach_polar_subscriptions_unlinked ON kavach_polar_subscriptions (id) WHERE user_id IS NULL;
+`
+  }
+]
+
+/** A database as the version left it that had these migrations. */
+export const migratePreviously = (query: Query, until: number): void => {
+  query(
+    "CREATE TABLE kavach_polar_migrations (version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at TEXT NOT NULL) STRICT"
+  )
+  for (const { name, sql, version } of previousMigrations.filter((migration) => migration.version <= until)) {
+    for (const statement of sql.split(/;\n/)) {
+      if (statement.trim() !== "") query(statement)
+    }
+    const checksum = createHash("sha256").update(sql).digest("hex")
+    query("INSERT INTO kavach_polar_migrations VALUES (?, ?, ?, '2026-11-24T00:00:00.000Z')", version, name, checksum)
+  }
+}

@@ -1,0 +1,245 @@
+/**
+ * The store's tables and views, for apps that read them with drizzle, and for drizzle-kit. The store alone writes them.
+ *
+ * Times are text: ISO 8601 in UTC with milliseconds, which reads and sorts as it is. `eventAt` is the event's own timestamp in epoch microseconds, because order is decided on it.
+ *
+ * Made by `npm run generate` from the description of the tables in packages/core/src/adapter/tables.ts.
+ */
+import type { LinkSource } from "@kavach-polar/core/adapter/rows"
+import type { DeliveryState } from "@kavach-polar/core/Delivery"
+import { sql } from "drizzle-orm"
+import { index, integer, primaryKey, sqliteTable, sqliteView, text } from "drizzle-orm/sqlite-core"
+
+const flag = (name: string) => integer(name, { mode: "boolean" })
+
+/** The inbox: one row for each delivery (an HTTP POST of Polar's), id = the header webhook-id. */
+export const deliveries = sqliteTable(
+  "kavach_polar_deliveries",
+  {
+    id: text("id").primaryKey(),
+    type: text("type").notNull(),
+    /** Applied, stale, ignored, unlinked (no user is known for it yet) or failed (it runs again when delivered again). */
+    state: text("state").$type<DeliveryState>().notNull(),
+    eventAt: integer("event_at"),
+    receivedAt: text("received_at").notNull(),
+    updatedAt: text("updated_at").notNull(),
+    customerId: text("customer_id"),
+    /** The record that it is about. */
+    recordId: text("record_id"),
+    userId: text("user_id"),
+    attempts: integer("attempts").notNull(),
+    lastError: text("last_error"),
+    /** As Polar sent it, NULL once it was pruned. */
+    body: text("body"),
+    /** Subscription, order, ... */
+    recordKind: text("record_kind"),
+    hasBody: integer("has_body", { mode: "boolean" }).generatedAlwaysAs(sql`body IS NOT NULL`, { mode: "virtual" })
+  },
+  (table) => [
+    index("kavach_polar_deliveries_received_at").on(table.receivedAt, table.id),
+    index("kavach_polar_deliveries_with_body").on(table.hasBody, table.receivedAt, table.id),
+    index("kavach_polar_deliveries_unlinked_customer").on(table.customerId, table.state),
+    index("kavach_polar_deliveries_unlinked_record").on(table.recordId, table.state)
+  ]
+)
+
+/** The newest known state of each of Polar's objects. event_at, then precedence, say which of two states is the newer. Read the views kavach_polar_subscriptions, kavach_polar_orders and so on. */
+export const records = sqliteTable(
+  "kavach_polar_records",
+  {
+    /** Subscription, order, ... */
+    kind: text("kind").notNull(),
+    id: text("id").notNull(),
+    /** NULL while it is unlinked: nobody is known yet whose it is. */
+    userId: text("user_id"),
+    /** What said whose it is: checkout, parent, link, external_id or metadata. */
+    ownedBy: text("owned_by"),
+    customerId: text("customer_id"),
+    organizationId: text("organization_id"),
+    productId: text("product_id"),
+    subscriptionId: text("subscription_id"),
+    orderId: text("order_id"),
+    benefitId: text("benefit_id"),
+    checkoutId: text("checkout_id"),
+    status: text("status").notNull(),
+    /** Whether it may still give its user something. */
+    live: flag("live").notNull(),
+    /** When it ends by itself, if that is known. */
+    endsAt: text("ends_at"),
+    /** The event's own timestamp, in microseconds since 1970. */
+    eventAt: integer("event_at").notNull(),
+    precedence: integer("precedence").notNull(),
+    /** The delivery that brought this state. */
+    deliveryId: text("delivery_id").notNull(),
+    updatedAt: text("updated_at").notNull(),
+    /** The few fields that decisions need, as JSON. */
+    summary: text("summary").notNull(),
+    /** All that is kept of it, as JSON. */
+    data: text("data").notNull()
+  },
+  (table) => [
+    primaryKey({ columns: [table.kind, table.id] }),
+    index("kavach_polar_records_user").on(table.userId, table.kind, table.id),
+    index("kavach_polar_records_subscription").on(table.subscriptionId),
+    index("kavach_polar_records_order").on(table.orderId),
+    index("kavach_polar_records_unlinked").on(table.customerId, table.userId)
+  ]
+)
+
+/** Links: whose customer it is. A user may have several, a customer has one user. */
+export const customers = sqliteTable(
+  "kavach_polar_customers",
+  {
+    customerId: text("customer_id").primaryKey(),
+    userId: text("user_id").notNull(),
+    /** Checkout, external_id or host: who said so. */
+    linkedBy: text("linked_by").$type<LinkSource>().notNull(),
+    linkedAt: text("linked_at").notNull(),
+    deletedAt: text("deleted_at")
+  },
+  (table) => [index("kavach_polar_customers_user").on(table.userId, table.linkedAt)]
+)
+
+/** Checkouts that were made for a user. */
+export const checkouts = sqliteTable(
+  "kavach_polar_checkouts",
+  {
+    id: text("id").primaryKey(),
+    userId: text("user_id").notNull(),
+    productId: text("product_id").notNull(),
+    createdAt: text("created_at").notNull()
+  },
+  (table) => [index("kavach_polar_checkouts_user").on(table.userId)]
+)
+
+/** The outbox: calls of the app's code, queued in the transaction of the change that they tell of. */
+export const notifications = sqliteTable(
+  "kavach_polar_notifications",
+  {
+    /** The record's id, event_at and precedence. */
+    id: text("id").primaryKey(),
+    /** What is told in order: the record's id. */
+    subject: text("subject").notNull(),
+    userId: text("user_id").notNull(),
+    eventAt: integer("event_at").notNull(),
+    precedence: integer("precedence").notNull(),
+    /** What the app is given, as JSON. */
+    payload: text("payload").notNull(),
+    createdAt: text("created_at").notNull(),
+    /** Pending, done or dead (given up, with last_error). */
+    state: text("state").$type<"pending" | "done" | "dead">().notNull(),
+    attempts: integer("attempts").notNull(),
+    /** Not before this time, and while somebody holds the lease: the lease's end. */
+    availableAt: text("available_at").notNull(),
+    leaseOwner: text("lease_owner"),
+    lastError: text("last_error"),
+    updatedAt: text("updated_at").notNull()
+  },
+  (table) => [
+    index("kavach_polar_notifications_pending_subject").on(table.subject, table.state, table.eventAt, table.precedence),
+    index("kavach_polar_notifications_pending_due").on(table.state, table.availableAt, table.id)
+  ]
+)
+
+/** Jobs that one process does at a time, such as the comparison of everything with Polar's. */
+export const jobs = sqliteTable("kavach_polar_jobs", {
+  name: text("name").primaryKey(),
+  /** Who does it now, and until when nobody else may; both NULL when nobody does. */
+  owner: text("owner"),
+  leaseUntil: text("lease_until"),
+  /** Where it stands as JSON, NULL when it is not under way. */
+  position: text("position"),
+  startedAt: text("started_at").notNull(),
+  updatedAt: text("updated_at").notNull(),
+  /** When it was last done to the end, and what it reported as JSON. */
+  finishedAt: text("finished_at"),
+  report: text("report")
+})
+
+/** Which migrations this database has had. */
+export const migrations = sqliteTable("kavach_polar_migrations", {
+  version: integer("version").primaryKey(),
+  name: text("name").notNull(),
+  /** SHA-256 of the migration's SQL, in hexadecimal. */
+  checksum: text("checksum").notNull(),
+  appliedAt: text("applied_at").notNull(),
+  /** The earliest migration that a program has to know to work on the database. */
+  requires: integer("requires").notNull()
+})
+
+/** The subscriptions, as a view on the records. */
+export const subscriptions = sqliteView("kavach_polar_subscriptions", {
+  id: text("id").notNull(),
+  userId: text("user_id"),
+  ownedBy: text("owned_by"),
+  customerId: text("customer_id"),
+  organizationId: text("organization_id"),
+  productId: text("product_id"),
+  checkoutId: text("checkout_id"),
+  status: text("status").notNull(),
+  live: flag("live").notNull(),
+  eventAt: integer("event_at").notNull(),
+  precedence: integer("precedence").notNull(),
+  deliveryId: text("delivery_id").notNull(),
+  updatedAt: text("updated_at").notNull(),
+  data: text("data").notNull(),
+  currentPeriodEnd: text("current_period_end"),
+  cancelAtPeriodEnd: flag("cancel_at_period_end")
+}).existing()
+
+/** The orders, as a view on the records. */
+export const orders = sqliteView("kavach_polar_orders", {
+  id: text("id").notNull(),
+  userId: text("user_id"),
+  ownedBy: text("owned_by"),
+  customerId: text("customer_id"),
+  organizationId: text("organization_id"),
+  productId: text("product_id"),
+  subscriptionId: text("subscription_id"),
+  orderId: text("order_id"),
+  checkoutId: text("checkout_id"),
+  status: text("status").notNull(),
+  live: flag("live").notNull(),
+  eventAt: integer("event_at").notNull(),
+  precedence: integer("precedence").notNull(),
+  deliveryId: text("delivery_id").notNull(),
+  updatedAt: text("updated_at").notNull(),
+  data: text("data").notNull(),
+  billingReason: text("billing_reason"),
+  currency: text("currency"),
+  subtotalAmount: integer("subtotal_amount"),
+  discountAmount: integer("discount_amount"),
+  netAmount: integer("net_amount"),
+  taxAmount: integer("tax_amount"),
+  totalAmount: integer("total_amount"),
+  refundedAmount: integer("refunded_amount"),
+  refundedTaxAmount: integer("refunded_tax_amount"),
+  invoiceNumber: text("invoice_number"),
+  createdAt: text("created_at")
+}).existing()
+
+/** The refunds, as a view on the records. */
+export const refunds = sqliteView("kavach_polar_refunds", {
+  id: text("id").notNull(),
+  userId: text("user_id"),
+  ownedBy: text("owned_by"),
+  customerId: text("customer_id"),
+  organizationId: text("organization_id"),
+  productId: text("product_id"),
+  subscriptionId: text("subscription_id"),
+  orderId: text("order_id"),
+  checkoutId: text("checkout_id"),
+  status: text("status").notNull(),
+  live: flag("live").notNull(),
+  eventAt: integer("event_at").notNull(),
+  precedence: integer("precedence").notNull(),
+  deliveryId: text("delivery_id").notNull(),
+  updatedAt: text("updated_at").notNull(),
+  data: text("data").notNull(),
+  reason: text("reason"),
+  amount: integer("amount"),
+  taxAmount: integer("tax_amount"),
+  currency: text("currency"),
+  revokeBenefits: flag("revoke_benefits"),
+  createdAt: text("created_at")
+}).existing()

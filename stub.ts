@@ -1,0 +1,4 @@
+export const layer = () => { throw new Error("stub") }
+export const fromDrizzle = layer
+export const MysqlStore = { layer }
+export const PostgresStore = { layer }
