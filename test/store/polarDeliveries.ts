@@ -6,8 +6,12 @@ import { parse } from "@kavach-polar/core/PolarEvent"
 import type { Subscription } from "@kavach-polar/core/Subscription"
 import { EpochMicros } from "@kavach-polar/core/Timestamp"
 import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { SubscriptionSnapshot } from "../../packages/core/src/rules/reconciliation.ts"
+import type { Kind } from "../../packages/core/src/records/Kind.ts"
+import type { RecordReport } from "../../packages/core/src/records/RecordReport.ts"
+import { subscriptionKind } from "../../packages/core/src/records/subscriptionKind.ts"
+import type { Snapshot } from "../../packages/core/src/rules/reconciliation.ts"
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -114,18 +118,27 @@ export const customerDelivery = (scene: Scene, type: string, options: CustomerOp
   )
 }
 
-/** A fixture as it is, such as `order.paid`. */
+/** A fixture as it is, such as `checkout.updated`. */
 export const otherDelivery = (name: string, options: DeliveryOptions = {}): Delivery => delivery(fixture(name), options)
 
 /** A subscription event whose data cannot be read. */
 export const unreadableDelivery = (options: DeliveryOptions = {}): Delivery =>
   delivery({ ...fixture("subscription.updated"), data: { id: "only-an-id" } }, options)
 
-/** The subscription that a delivery carries. */
-export const subscriptionIn = ({ content }: Delivery): Subscription => {
-  if (content._tag !== "SubscriptionEvent") throw new Error(`a ${content._tag} carries no subscription`)
-  return content.subscription
+/** What a delivery says of the record that it carries. */
+export const reportIn = ({ content }: Delivery): RecordReport => {
+  if (content._tag !== "RecordEvent") throw new Error(`a ${content._tag} carries no record`)
+  return content.report
 }
+
+/** The object of a kind that a delivery carries. */
+export const recordIn = <A>(kind: Kind<A>, delivery: Delivery): A => valueIn(kind, reportIn(delivery))
+
+/** The object of a kind that a report is of. */
+export const valueIn = <A>(kind: Kind<A>, { data }: RecordReport): A => Option.getOrThrow(kind.fromStored(data))
+
+/** The subscription that a delivery carries. */
+export const subscriptionIn = (delivery: Delivery): Subscription => recordIn(subscriptionKind, delivery)
 
 export interface SnapshotOptions extends SubscriptionOptions {
   /** When Polar changed it last, in seconds since `epoch`; `null` where it does not say. */
@@ -139,16 +152,12 @@ export const subscriptionSnapshot = (
   scene: Scene,
   type: string,
   { changedAt, fetchedAt = 3600, ...options }: SnapshotOptions
-): SubscriptionSnapshot => {
-  const { content } = subscriptionDelivery(scene, type, options)
-  if (content._tag !== "SubscriptionEvent") throw new Error(`a ${content._tag} carries no subscription`)
-  return {
-    subscription: content.subscription,
-    metadataUserId: content.metadataUserId,
-    changedAt: changedAt === null ? null : microsOf(changedAt),
-    fetchedAt: microsOf(fetchedAt)
-  }
-}
+): Snapshot => snapshotOf(subscriptionDelivery(scene, type, options), changedAt, fetchedAt)
+
+const snapshotOf = (delivery: Delivery, changedAt: number | null, fetchedAt: number): Snapshot => ({
+  report: { ...reportIn(delivery), changedAt: changedAt === null ? null : microsOf(changedAt) },
+  fetchedAt: microsOf(fetchedAt)
+})
 
 const microsOf = (seconds: number) => EpochMicros.make(epoch * 1000 + Math.round(seconds * 1e6))
 

@@ -7,7 +7,7 @@ import { randomUUID } from "node:crypto"
 import { expect } from "@effect/vitest"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
 import { BillingStore, type BillingStoreService, layerMemoryWith } from "@kavach-polar/core/BillingStore"
-import { CheckoutId, CustomerId, ProductId, SubscriptionId, type User, UserId } from "@kavach-polar/core/Subscription"
+import { CheckoutId, CustomerId, ProductId, type User, UserId } from "@kavach-polar/core/Subscription"
 import { Context, Duration, Effect, FastCheck, Layer, Runtime } from "effect"
 import type { ContractSuite } from "../ContractSuite.ts"
 import { customerDelivery, subscriptionDelivery, subscriptionSnapshot } from "../polarDeliveries.ts"
@@ -170,7 +170,7 @@ const perform = (store: BillingStoreService, cast: Cast, call: Call): Effect.Eff
     }
     case "adopt": {
       const { content } = deliveryOf(cast, call.event)
-      return content._tag === "SubscriptionEvent" ? store.adoptSubscriptions([content], defaultPolicy) : Effect.void
+      return content._tag === "RecordEvent" ? store.linkUnlinked([content.report], defaultPolicy) : Effect.void
     }
     case "job":
       return performJob(store, cast.run, call)
@@ -250,7 +250,12 @@ const visibleState = (store: BillingStoreService, cast: Cast) =>
     const listed = yield* Effect.forEach(["live", "unlinked"] as const, (which) =>
       Effect.map(
         // The cast's ids follow upon each other; there is room for a stranger's at the end.
-        store.subscriptions({ which, after: SubscriptionId.make(cast.run.slice(0, 30)), limit: indexes.subscription }),
+        store.recordPage({
+          kind: "subscription",
+          which,
+          after: cast.run.slice(0, 30),
+          limit: indexes.subscription
+        }),
         (page) => page.filter(({ id }) => id.startsWith(cast.run.slice(0, 30))).map(sorted)
       )
     )
