@@ -1,5 +1,5 @@
 /** One database and several stores on it, as several nodes of an app have: what proofs run against. */
-import * as MysqlStore from "@kavach-polar/adapter-mysql/MysqlStore"
+import { MysqlStore } from "@kavach-polar/adapter-mysql"
 import * as PostgresStore from "@kavach-polar/adapter-postgres/PostgresStore"
 import * as SqliteStore from "@kavach-polar/adapter-sqlite/SqliteStore"
 import type { ProjectionRow } from "@kavach-polar/core/adapter/rows"

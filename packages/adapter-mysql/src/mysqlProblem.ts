@@ -1,6 +1,5 @@
 /** What an error of MySQL, of MariaDB, or of the code around them, means to an operator. */
-
-import { DriverError, innermostCause } from "@kavach-polar/core/adapter/DriverError"
+import { codeOf } from "@kavach-polar/core/adapter"
 import type { StoreErrorReason } from "@kavach-polar/core/StoreError"
 
 export interface Explanation {
@@ -10,45 +9,39 @@ export interface Explanation {
 }
 
 /**
- * drizzle puts the SQL and the parameters into its own errors' messages, so only the innermost cause is looked at. The
- * servers quote values in theirs ("Duplicate entry '...'"), and addresses and user names: so what is told is the code and
- * a sentence of ours, with the name of a table, column or key where one was found at its known place.
+ * The servers quote values in their messages ("Duplicate entry '...'"), and addresses and user names: so what is told is the
+ * code and a sentence of ours, with the name of a table, column or key where one was found at its known place.
  */
 export const explain = (error: unknown): Explanation => {
-  const cause = innermostCause(error)
-  if (cause instanceof DriverError) return { reason: cause.reason, detail: cause.message }
-  if (!(cause instanceof Error)) return { reason: "unknown", detail: "something that is not an error was thrown" }
-  const { code, errno } = codesOf(cause)
-  const known = isDiskFull(cause)
-    ? diskFull
-    : ((errno === undefined ? undefined : numbers.get(errno)) ?? ofDriver(code))
+  if (!(error instanceof Error)) return { reason: "unknown", detail: "something that is not an error was thrown" }
+  const code = codeOf(error)
+  const errno = errnoOf(error)
+  const known = isDiskFull(error) ? diskFull : (numbers.get(errno ?? 0) ?? ofDriver(code))
   if (known !== undefined) {
     const [reason, say] = known
-    const text = typeof say === "function" ? say(cause.message) : say
+    const text = typeof say === "function" ? say(error.message) : say
     return { reason, detail: code === undefined ? text : `${code}: ${text}` }
   }
-  const poolReason = pools.get(cause.message)
-  if (poolReason !== undefined) return { reason: poolReason, detail: cause.message }
+  const poolReason = pools.get(error.message)
+  if (poolReason !== undefined) return { reason: poolReason, detail: error.message }
   if (code?.startsWith("ER_") || errno !== undefined) {
     return { reason: "unknown", detail: `${code ?? "error"} (${errno ?? "no number"})` }
   }
   // Nobody knows what other errors say: a failed encoding, for one, quotes what it could not encode.
-  return { reason: "unknown", detail: `an unexpected ${cause.name}` }
+  return { reason: "unknown", detail: `an unexpected ${error.name}` }
 }
 
 /** Whether the transaction lost against another one, and may go through when it runs again from its beginning. */
-export const isConflict = (error: unknown): boolean => {
-  const cause = innermostCause(error)
-  return cause instanceof Error && conflicts.has(codesOf(cause).errno ?? 0)
-}
+export const isConflict = (error: unknown): boolean => conflicts.has(errnoOf(error) ?? 0)
+
+/** Whether a transaction could not begin because somebody else's is open on the connection. */
+export const isForeignTransaction = (error: unknown): boolean => errnoOf(error) === 1568
 
 /** A deadlock; a lock that did not come in time; MariaDB's "record has changed since last read". */
 const conflicts: ReadonlySet<number> = new Set([1213, 1205, 1020])
 
-const codesOf = (error: Error): { readonly code: string | undefined; readonly errno: number | undefined } => ({
-  code: "code" in error && typeof error.code === "string" ? error.code : undefined,
-  errno: "errno" in error && typeof error.errno === "number" ? error.errno : undefined
-})
+const errnoOf = (error: unknown): number | undefined =>
+  error instanceof Error && "errno" in error && typeof error.errno === "number" ? error.errno : undefined
 
 type Say = string | ((message: string) => string)
 type Known = readonly [reason: StoreErrorReason, say: Say]
@@ -69,7 +62,7 @@ const numbers: ReadonlyMap<number, Known> = new Map<number, Known>([
   [1205, ["busy", "another writer held a lock for too long"]],
   [1206, ["busy", "the server has no room for more locks"]],
   [1020, ["busy", "another writer changed a row meanwhile"]],
-  [3572, ["busy", "another writer holds a lock"]],
+  [1568, ["busy", "the app has a transaction open on this connection"]],
   [1969, ["busy", "the statement took longer than the server allows"]],
   [3024, ["busy", "the statement took longer than the server allows"]],
 
@@ -166,7 +159,7 @@ const numbers: ReadonlyMap<number, Known> = new Map<number, Known>([
       naming("there is another row with the same key", / for key '([\w.]+)'$/, "there is another row with the same key")
     ]
   ],
-  // What an upsert of this adapter comes to when a row of another key stands in its way: see MysqlStatements.
+  // What an upsert of this adapter comes to when a row of another key stands in its way: see `mysqlDialect`.
   [1048, ["constraint", "a unique index that is not the store's own holds another row"]],
   [1451, ["constraint", "another table refers to the row"]],
   [1452, ["constraint", "a foreign key refers to a row that does not exist"]],
