@@ -18,7 +18,7 @@ export interface Projection {
 /** The tables that steps write. */
 export const writtenTables = [
   "kavach_polar_deliveries",
-  "kavach_polar_subscriptions",
+  "kavach_polar_records",
   "kavach_polar_customers",
   "kavach_polar_notifications",
   "kavach_users"
