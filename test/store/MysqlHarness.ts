@@ -52,7 +52,8 @@ export const queryOn =
 export const temporaryPool = (options: mysql.PoolOptions) =>
   Effect.acquireRelease(
     Effect.sync(() => mysql.createPool(options)),
-    (pool) => Effect.promise(() => pool.end())
+    // What is just being connected fails now.
+    (pool) => Effect.promise(() => pool.end().catch(() => {}))
   )
 
 export const ownPool = (adminUrl: string) => (users: ReadonlyArray<User>) =>
