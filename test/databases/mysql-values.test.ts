@@ -50,7 +50,7 @@ const modes = [
   "NO_BACKSLASH_ESCAPES,ANSI_QUOTES,PIPES_AS_CONCAT,HIGH_NOT_PRECEDENCE,STRICT_ALL_TABLES",
   "ANSI,TRADITIONAL"
 ]
-const ofMariaDb = ["ORACLE", "ORACLE,NO_BACKSLASH_ESCAPES,EMPTY_STRING_IS_NULL", "SIMULTANEOUS_ASSIGNMENT"]
+const ofMariaDb = ["EMPTY_STRING_IS_NULL,NO_BACKSLASH_ESCAPES", "SIMULTANEOUS_ASSIGNMENT,IGNORE_SPACE"]
 
 /** Half of a surrogate pair becomes U+FFFD. */
 const wellFormedOf = (text: string): string => Buffer.from(text).toString()
@@ -173,5 +173,20 @@ for (const [server, serverName, more] of [
         120_000
       )
     }
+
+    it.scopedLive.runIf(server === "mariadb")(
+      "the mode ORACLE, in which `body` is a reserved word, is refused and named",
+      () =>
+        Effect.gen(function* () {
+          const { url } = yield* temporaryDatabase(adminUrl)
+          const pool = yield* temporaryPool({ uri: url, connectionLimit: 1 })
+          const store = BillingStore.make(sqlDriver(mysqlConnection(pool, { together: false }), "the package"))
+          yield* store.migrate
+          yield* Effect.promise(() => pool.query("SET SESSION sql_mode = 'ORACLE'"))
+          const created = subscriptionDelivery(newScene(), "created", { externalId: "user-1" })
+          const error = yield* Effect.flip(store.applyDeliveries([created], defaultPolicy))
+          expect(error).toMatchObject({ reason: "schema", detail: expect.stringContaining("ORACLE") })
+        })
+    )
   })
 }

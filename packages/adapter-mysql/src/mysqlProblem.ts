@@ -133,6 +133,7 @@ const numbers: ReadonlyMap<number, Known> = new Map<number, Known>([
   [1060, ["schema", "a column exists already"]],
   [1061, ["schema", "an index exists already"]],
   [1071, ["schema", "a key would be longer than the server allows; innodb_default_row_format has to be DYNAMIC"]],
+  [1064, ["schema", "the server cannot read the store's SQL; the session's sql_mode must not be ORACLE"]],
   [1091, ["schema", "a column or an index is missing"]],
   [1118, ["schema", "a row would be longer than the server allows"]],
   [1170, ["schema", "a TEXT column cannot be a key"]],
