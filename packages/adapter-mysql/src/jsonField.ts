@@ -5,14 +5,10 @@ import type { View } from "@kavach-polar/core/adapter"
 export const jsonField = (key: string, type: View["fields"][number]["type"]): string => {
   const json = `JSON_EXTRACT(data, '$.${key}')`
   const text = `IF(JSON_TYPE(${json}) = 'NULL', NULL, JSON_UNQUOTE(${json}))`
-  switch (type) {
-    case "text":
-      return text
-    case "integer":
-      return `CAST(${text} AS SIGNED)`
-    case "flag":
-      return `${text} = 'true'`
-    case "time":
-      return `CAST(REPLACE(REPLACE(${text}, 'T', ' '), 'Z', '') AS DATETIME(6))`
-  }
+  return {
+    text,
+    integer: `CAST(${text} AS SIGNED)`,
+    flag: `${text} = 'true'`,
+    time: `CAST(REPLACE(REPLACE(${text}, 'T', ' '), 'Z', '') AS DATETIME(6))`
+  }[type]
 }

@@ -56,120 +56,102 @@ const naming =
 
 const columnAtEnd = /for column [`'](?:[\w.`]+[`.])?(\w+)[`'] at row \d+$/
 
+const doesNotFit = naming("a value does not fit into column", columnAtEnd, "a value does not fit into its column")
+const lacks = naming(
+  "the database user lacks",
+  /^([A-Z, ]+) command denied to user .* for table [`'](?:[^`']+[`']\.[`'])?(\w+)[`']$/,
+  "the database user lacks a privilege on a table"
+)
+const sameKey = naming(
+  "there is another row with the same key",
+  / for key '([\w.]+)'$/,
+  "there is another row with the same key"
+)
+const tooLarge = "a number is out of range for"
+const tooLong = "a value is too long for"
+const statementLog =
+  "the server logs statements (binlog_format = STATEMENT), with which it refuses to write in READ COMMITTED; set binlog_format to ROW or MIXED"
+const collations = "the server lacks a collation that the tables need; MySQL has it since 8.0.17, MariaDB since 10.2"
+
 /** Error numbers of MySQL 8 to 9 and MariaDB 10.6 to 12, and what they mean here. */
-const numbers: ReadonlyMap<number, Known> = new Map<number, Known>([
-  [1213, ["busy", "a deadlock with other writers"]],
-  [1205, ["busy", "another writer held a lock for too long"]],
-  [1206, ["busy", "the server has no room for more locks"]],
-  [1020, ["busy", "another writer changed a row meanwhile"]],
-  [1568, ["busy", "the app has a transaction open on this connection"]],
-  [1969, ["busy", "the statement took longer than the server allows"]],
-  [3024, ["busy", "the statement took longer than the server allows"]],
+const meanings: ReadonlyArray<readonly [StoreErrorReason, Say, ...ReadonlyArray<number>]> = [
+  ["busy", "a deadlock with other writers", 1213],
+  ["busy", "another writer held a lock for too long", 1205],
+  ["busy", "the server has no room for more locks", 1206],
+  ["busy", "another writer changed a row meanwhile", 1020],
+  ["busy", "the app has a transaction open on this connection", 1568],
+  ["busy", "the statement took longer than the server allows", 1969, 3024],
 
-  [1040, ["unavailable", "the server has too many connections"]],
-  [1203, ["unavailable", "the database user has too many connections"]],
-  [1226, ["unavailable", "the database user has used up what the server allows it"]],
-  [1053, ["unavailable", "the server is shutting down"]],
-  [1077, ["unavailable", "the server is shutting down"]],
-  [1317, ["unavailable", "the statement was interrupted"]],
-  [1927, ["unavailable", "the connection was killed"]],
-  [4031, ["unavailable", "the server closed an idle connection"]],
-  [1158, ["unavailable", "the connection broke"]],
-  [1159, ["unavailable", "the connection broke"]],
-  [1160, ["unavailable", "the connection broke"]],
-  [1161, ["unavailable", "the connection broke"]],
-  [2006, ["unavailable", "the server has gone away"]],
-  [2013, ["unavailable", "the connection was lost"]],
-  [1049, ["unavailable", "there is no database of that name on the server"]],
-  [1046, ["unavailable", "no database is selected; name it in the URL or the pool's options"]],
-  [1129, ["unavailable", "the server blocks this host after too many failed connections"]],
-  [1037, ["unavailable", "the server is out of memory"]],
-  [1041, ["unavailable", "the server is out of memory"]],
-  [1030, ["unavailable", "the storage engine reported an error"]],
+  ["unavailable", "the server has too many connections", 1040],
+  ["unavailable", "the database user has too many connections", 1203],
+  ["unavailable", "the database user has used up what the server allows it", 1226],
+  ["unavailable", "the server is shutting down", 1053, 1077],
+  ["unavailable", "the statement was interrupted", 1317],
+  ["unavailable", "the connection was killed", 1927],
+  ["unavailable", "the server closed an idle connection", 4031],
+  ["unavailable", "the connection broke", 1158, 1159, 1160, 1161],
+  ["unavailable", "the server has gone away", 2006],
+  ["unavailable", "the connection was lost", 2013],
+  ["unavailable", "there is no database of that name on the server", 1049],
+  ["unavailable", "no database is selected; name it in the URL or the pool's options", 1046],
+  ["unavailable", "the server blocks this host after too many failed connections", 1129],
+  ["unavailable", "the server is out of memory", 1037, 1041],
+  ["unavailable", "the storage engine reported an error", 1030],
 
-  [1290, ["readOnly", "the server runs with an option that forbids this, such as read_only"]],
-  [1792, ["readOnly", "the transaction may only read"]],
-  [1836, ["readOnly", "the server is in read-only mode"]],
-  [1874, ["readOnly", "InnoDB is in read-only mode"]],
-  [
-    1665,
-    [
-      "readOnly",
-      "the server logs statements (binlog_format = STATEMENT), with which it refuses to write in READ COMMITTED; set binlog_format to ROW or MIXED"
-    ]
-  ],
+  ["readOnly", "the server runs with an option that forbids this, such as read_only", 1290],
+  ["readOnly", "the transaction may only read", 1792],
+  ["readOnly", "the server is in read-only mode", 1836],
+  ["readOnly", "InnoDB is in read-only mode", 1874],
+  ["readOnly", statementLog, 1665],
 
-  [1021, ["full", "the server's disk is full"]],
-  [1114, ["full", "the table is full"]],
+  ["full", "the server's disk is full", 1021],
+  ["full", "the table is full", 1114],
 
-  [1044, ["denied", "the database user may not use this database"]],
-  [1045, ["denied", "the user name or the password is wrong"]],
-  [1698, ["denied", "the user name or the password is wrong"]],
-  [1130, ["denied", "the server admits no connections from this host"]],
-  [
-    1142,
-    [
-      "denied",
-      naming(
-        "the database user lacks",
-        /^([A-Z, ]+) command denied to user .* for table [`'](?:[^`']+[`']\.[`'])?(\w+)[`']$/,
-        "the database user lacks a privilege on a table"
-      )
-    ]
-  ],
-  [1143, ["denied", "the database user lacks a privilege on a column"]],
-  [1227, ["denied", "the database user lacks a privilege"]],
-  [1251, ["denied", "the driver does not know the server's way to authenticate"]],
-  [1370, ["denied", "the database user lacks a privilege on a routine"]],
-  [1820, ["denied", "the database user's password has to be changed first"]],
-  [1862, ["denied", "the database user's password has expired"]],
-  [3118, ["denied", "the database user's account is locked"]],
-  [4151, ["denied", "the database user's account is locked"]],
-  [3159, ["denied", "the server admits encrypted connections only"]],
+  ["denied", "the database user may not use this database", 1044],
+  ["denied", "the user name or the password is wrong", 1045, 1698],
+  ["denied", "the server admits no connections from this host", 1130],
+  ["denied", lacks, 1142],
+  ["denied", "the database user lacks a privilege on a column", 1143],
+  ["denied", "the database user lacks a privilege", 1227],
+  ["denied", "the driver does not know the server's way to authenticate", 1251],
+  ["denied", "the database user lacks a privilege on a routine", 1370],
+  ["denied", "the database user's password has to be changed first", 1820],
+  ["denied", "the database user's password has expired", 1862],
+  ["denied", "the database user's account is locked", 3118, 4151],
+  ["denied", "the server admits encrypted connections only", 3159],
 
-  [1146, ["schema", naming("there is no table", /^Table '(?:[^']+\.)?(\w+)' doesn't exist$/, "a table is missing")]],
-  [1054, ["schema", naming("there is no column", /^Unknown column '([\w.]+)' in /, "a column is missing")]],
-  [1051, ["schema", "a table is missing"]],
-  [1060, ["schema", "a column exists already"]],
-  [1061, ["schema", "an index exists already"]],
-  [1071, ["schema", "a key would be longer than the server allows; innodb_default_row_format has to be DYNAMIC"]],
-  [1064, ["schema", "the server cannot read the store's SQL; the session's sql_mode must not be ORACLE"]],
-  [1091, ["schema", "a column or an index is missing"]],
-  [1118, ["schema", "a row would be longer than the server allows"]],
-  [1170, ["schema", "a TEXT column cannot be a key"]],
-  [1176, ["schema", "an index of the store is missing; run the migrations"]],
-  [1267, ["schema", "two columns have collations that cannot be compared"]],
-  [
-    1273,
-    ["schema", "the server lacks a collation that the tables need; MySQL has it since 8.0.17, MariaDB since 10.2"]
-  ],
-  [
-    1264,
-    ["schema", naming("a number is out of range for column", columnAtEnd, "a number is out of range for its column")]
-  ],
-  [1265, ["schema", naming("a value does not fit into column", columnAtEnd, "a value does not fit into its column")]],
-  [1292, ["schema", naming("a value does not fit into column", columnAtEnd, "a value does not fit into its column")]],
-  [1366, ["schema", naming("a value does not fit into column", columnAtEnd, "a value does not fit into its column")]],
-  [1406, ["schema", naming("a value is too long for column", columnAtEnd, "a value is too long for its column")]],
-  [1364, ["schema", "a column of somebody else's has no default value"]],
+  ["schema", naming("there is no table", /^Table '(?:[^']+\.)?(\w+)' doesn't exist$/, "a table is missing"), 1146],
+  ["schema", naming("there is no column", /^Unknown column '([\w.]+)' in /, "a column is missing"), 1054],
+  ["schema", "a table is missing", 1051],
+  ["schema", "a column exists already", 1060],
+  ["schema", "the server cannot read the store's SQL; the session's sql_mode must not be ORACLE", 1064],
+  ["schema", "an index exists already", 1061],
+  ["schema", "a key would be longer than the server allows; innodb_default_row_format has to be DYNAMIC", 1071],
+  ["schema", "a column or an index is missing", 1091],
+  ["schema", "a row would be longer than the server allows", 1118],
+  ["schema", "a TEXT column cannot be a key", 1170],
+  ["schema", "an index of the store is missing; run the migrations", 1176],
+  ["schema", "two columns have collations that cannot be compared", 1267],
+  ["schema", collations, 1273],
+  ["schema", naming(`${tooLarge} column`, columnAtEnd, `${tooLarge} its column`), 1264],
+  ["schema", doesNotFit, 1265, 1292, 1366],
+  ["schema", naming(`${tooLong} column`, columnAtEnd, `${tooLong} its column`), 1406],
+  ["schema", "a column of somebody else's has no default value", 1364],
 
-  [
-    1062,
-    [
-      "constraint",
-      naming("there is another row with the same key", / for key '([\w.]+)'$/, "there is another row with the same key")
-    ]
-  ],
-  // What an upsert of this adapter comes to when a row of another key stands in its way: see `mysqlDialect`.
-  [1048, ["constraint", "a unique index that is not the store's own holds another row"]],
-  [1451, ["constraint", "another table refers to the row"]],
-  [1452, ["constraint", "a foreign key refers to a row that does not exist"]],
-  [3819, ["constraint", "a CHECK constraint refused the row"]],
-  [4025, ["constraint", "a CHECK constraint refused the row"]],
-  [1644, ["constraint", "a trigger refused the row"]],
+  ["constraint", sameKey, 1062],
+  // What an upsert comes to when a row of another key stands in its way: see `mysqlDialect`.
+  ["constraint", "a unique index that is not the store's own holds another row", 1048],
+  ["constraint", "another table refers to the row", 1451],
+  ["constraint", "a foreign key refers to a row that does not exist", 1452],
+  ["constraint", "a CHECK constraint refused the row", 3819, 4025],
+  ["constraint", "a trigger refused the row", 1644],
 
-  [1153, ["unknown", "a row is larger than the server's max_allowed_packet; raise that setting"]]
-])
+  ["unknown", "a row is larger than the server's max_allowed_packet; raise that setting", 1153]
+]
+
+const numbers: ReadonlyMap<number, Known> = new Map(
+  meanings.flatMap(([reason, say, ...errors]) => errors.map((errno) => [errno, [reason, say]] as const))
+)
 
 const diskFull: Known = ["full", "the server's disk is full"]
 
@@ -187,6 +169,7 @@ const drivers: ReadonlyMap<string, string> = new Map([
   ["EHOSTUNREACH", "the server cannot be reached"],
   ["ENETUNREACH", "the server cannot be reached"],
   ["ENOENT", "there is no such socket"],
+  ["ERR_INVALID_URL", "the URL of the database is not a URL"],
   ["PROTOCOL_CONNECTION_LOST", "the connection was lost"],
   ["PROTOCOL_SEQUENCE_TIMEOUT", "the server did not answer in time"],
   ["HANDSHAKE_NO_SSL_SUPPORT", "the server offers no encrypted connections"],

@@ -58,19 +58,8 @@ const createView = ({ columns, fields, kind, name }: View): string => {
 
 /** The rows that `mysqlLocks` locks. They hold nothing, and must all be there. */
 const lockTable = [
-  `CREATE TABLE IF NOT EXISTS kavach_polar_locks (
-  id INT NOT NULL,
-  PRIMARY KEY (id)
-) ENGINE = InnoDB`,
-  `INSERT INTO kavach_polar_locks (id)
-WITH digit AS (
-  SELECT 0 AS n UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5
-  UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9
-)
-SELECT ones.n + tens.n * 10 + hundreds.n * 100 + thousands.n * 1000
-FROM digit AS ones CROSS JOIN digit AS tens CROSS JOIN digit AS hundreds CROSS JOIN digit AS thousands
-WHERE ones.n + tens.n * 10 + hundreds.n * 100 + thousands.n * 1000 < ${lockRows}
-ON DUPLICATE KEY UPDATE id = kavach_polar_locks.id`
+  "CREATE TABLE IF NOT EXISTS kavach_polar_locks (id INT NOT NULL, PRIMARY KEY (id)) ENGINE = InnoDB",
+  `INSERT INTO kavach_polar_locks (id) VALUES ${Array.from({ length: lockRows }, (_, id) => `(${id})`).join(", ")} ON DUPLICATE KEY UPDATE id = kavach_polar_locks.id`
 ]
 
 /** Locks of this kind are the whole server's, and their names have at most 64 characters. */
@@ -83,12 +72,10 @@ export const mysqlTables: Ddl = {
   createView: (view) => [createView(view)],
   furtherTables: lockTable,
   historyTable: `CREATE TABLE IF NOT EXISTS kavach_polar_migrations (
-  version INT NOT NULL,
-  name VARCHAR(255) NOT NULL,
+  version INT NOT NULL, name VARCHAR(255) NOT NULL,
   checksum VARCHAR(64) NOT NULL,
   applied_at DATETIME(6) NOT NULL,
-  requires INT NOT NULL DEFAULT 4,
-  PRIMARY KEY (version)
+  requires INT NOT NULL DEFAULT 4, PRIMARY KEY (version)
 ) ${bytewise}`,
   addRequires: "ALTER TABLE kavach_polar_migrations ADD COLUMN requires INT NOT NULL DEFAULT 4",
   released: [

@@ -34,7 +34,7 @@ export const ownPool = (
     const { pool } = yield* Effect.acquireRelease(
       Effect.try({
         try: () => tracked(createPool(poolOptions(options, defaults))),
-        catch: (error) => new StoreError({ operation: "open", ...explainOptions(error) })
+        catch: (error) => new StoreError({ operation: "open", ...explain(error) })
       }),
       close
     )
@@ -94,10 +94,5 @@ const close = ({ connections, pool }: TrackedPool): Effect.Effect<void> =>
     const timer = setTimeout(done, callMillis)
     pool.end(done)
   })
-
-const explainOptions = (error: unknown) =>
-  error instanceof Error && "code" in error && error.code === "ERR_INVALID_URL"
-    ? { reason: "unavailable" as const, detail: "the URL of the database is not a URL" }
-    : explain(error)
 
 const notInstalled = driverNotInstalled("mysql2", "mysql2 drizzle-orm")

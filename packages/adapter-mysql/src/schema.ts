@@ -179,10 +179,7 @@ const owner = () => ({
   organizationId: key("organization_id"),
   productId: id("product_id")
 })
-const purchase = () => ({
-  subscriptionId: id("subscription_id"),
-  orderId: id("order_id")
-})
+const purchase = () => ({ subscriptionId: id("subscription_id"), orderId: id("order_id") })
 const state = () => ({
   checkoutId: id("checkout_id"),
   status: id("status").notNull(),
