@@ -22,7 +22,8 @@ for (const [server, name] of [
         url,
         { timezone: "+05:30", dateStrings: true, supportBigNumbers: true, bigNumberStrings: true, rowsAsArray: true },
         [
-          "SET SESSION time_zone = '-07:00', sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT,STRICT_ALL_TABLES'",
+          "SET SESSION time_zone = '-07:00', sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES'",
+          "SET NAMES gbk",
           "SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE"
         ]
       ),

@@ -1,7 +1,7 @@
 /** One database and several stores on it, as several nodes of an app have: what proofs run against. */
 import { LibsqlStore } from "@kavach-polar/adapter-libsql"
-import * as MysqlStore from "@kavach-polar/adapter-mysql/MysqlStore"
-import * as PostgresStore from "@kavach-polar/adapter-postgres/PostgresStore"
+import { MysqlStore } from "@kavach-polar/adapter-mysql"
+import { PostgresStore } from "@kavach-polar/adapter-postgres"
 import { SqliteStore } from "@kavach-polar/adapter-sqlite"
 import type { ProjectionRow } from "@kavach-polar/core/adapter/rows"
 import type { StoreDriver } from "@kavach-polar/core/adapter/StoreDriver"

@@ -1,1 +1,2 @@
 export * as LibsqlStore from "./LibsqlStore.ts"
+export * as schema from "./schema.ts"

@@ -1,43 +1,69 @@
 /**
- * The subscription store on MySQL (8.0.17 or later) and MariaDB (10.6 or later).
+ * The billing store on MySQL (8.0.17 or later) and MariaDB (10.6 or later).
  *
  * `layer` has a mysql2 pool of its own, and loads the driver only then. `fromDrizzle` takes a database that the app owns,
- * and never closes it. Neither connects when it is built, and `BillingStore.migrate` creates and upgrades the
- * tables.
+ * and never closes it. Neither connects when it is built, and `BillingStore.migrate` creates and upgrades the tables.
+ *
+ * Every call ends within a few seconds, whatever the server does. A connection on which it has not ended by then is destroyed,
+ * also one of the app's.
  */
-
+import { sqlDriver } from "@kavach-polar/core/adapter"
 import * as Port from "@kavach-polar/core/BillingStore"
 import type { StoreError } from "@kavach-polar/core/StoreError"
+import type { MySqlDatabase } from "drizzle-orm/mysql-core"
+import type { MySql2Database, MySql2PreparedQueryHKT, MySql2QueryResultHKT } from "drizzle-orm/mysql2"
 import type { TablesRelationalConfig } from "drizzle-orm/relations"
 import * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as MysqlDatabase from "./MysqlDatabase.ts"
-import * as MysqlDriver from "./MysqlDriver.ts"
-import { type MysqlStoreOptions, type MysqlUrl, openOwn } from "./MysqlPool.ts"
+import type * as Scope from "effect/Scope"
+import { mysqlConnection } from "./mysqlConnection.ts"
+import type { SendOptions } from "./mysqlSession.ts"
+import { type MysqlStoreOptions, type MysqlUrl, ownPool } from "./ownPool.ts"
 
-export { type MysqlStoreOptions, type MysqlUrl, open } from "./MysqlPool.ts"
+export type { MysqlStoreOptions, MysqlUrl } from "./ownPool.ts"
+
+/** A drizzle database on mysql2, made with or without a schema. */
+export type Mysql2Drizzle<
+  TFullSchema extends Record<string, unknown>,
+  TSchema extends TablesRelationalConfig
+> = MySqlDatabase<MySql2QueryResultHKT, MySql2PreparedQueryHKT, TFullSchema, TSchema>
+
+/** A pool as `layer` opens it, until the scope ends, for an app that uses it with drizzle as well. It takes one statement at a time. */
+export const open = (options: MysqlStoreOptions): Effect.Effect<MySql2Database, StoreError, Scope.Scope> =>
+  Effect.map(ownPool(options), ({ drizzle }) => drizzle)
+
+const storeOn = (db: object, together: boolean): Port.BillingStoreService =>
+  Port.make(
+    sqlDriver(mysqlConnection(ofSession(db, "client"), { together, log: logOf(db) }), "@kavach-polar/adapter-mysql")
+  )
 
 /** The store on a database that somebody else opens, migrates at will, and closes. */
 export const make = <TFullSchema extends Record<string, unknown>, TSchema extends TablesRelationalConfig>(
-  db: MysqlDatabase.Mysql2Drizzle<TFullSchema, TSchema>
-): Port.BillingStoreService => Port.make(MysqlDriver.make(MysqlDatabase.make(db)))
+  db: Mysql2Drizzle<TFullSchema, TSchema>
+): Port.BillingStoreService => storeOn(db, false)
 
 /**
- * The store on an app's own drizzle database on mysql2, with or without a schema, whatever the pool's options on time
- * zones, dates and big numbers. On a pool each step has a connection to itself; a single connection works too, if
- * nobody else has a transaction open on it.
+ * The store on an app's own drizzle database on mysql2, with or without a schema, whatever the pool's options and the sessions'
+ * modes, character sets and time zones; only autocommit has to be on. On a pool each step has a connection to itself; a single
+ * connection works too, if nobody else has a transaction open on it.
  */
 export const fromDrizzle = <TFullSchema extends Record<string, unknown>, TSchema extends TablesRelationalConfig>(
-  db: MysqlDatabase.Mysql2Drizzle<TFullSchema, TSchema>
+  db: Mysql2Drizzle<TFullSchema, TSchema>
 ): Layer.Layer<Port.BillingStore> => Layer.sync(Port.BillingStore, () => make(db))
 
-/** The store on a pool that is open as long as the layer's scope. */
+/**
+ * The store on a pool that is open as long as the layer's scope. Its connections take several statements in one message, which
+ * halves the work of a step, unless the options say `multipleStatements: false`. Nobody else's statements run there, and the
+ * store's own hold nothing that could end one.
+ */
 export const layer = (options: MysqlStoreOptions): Layer.Layer<Port.BillingStore, StoreError> =>
   Layer.scoped(
     Port.BillingStore,
-    Effect.map(openOwn(options), (db) => make(db))
+    Effect.map(ownPool(options, { multipleStatements: true }), ({ drizzle, takesSeveral }) =>
+      storeOn(drizzle, takesSeveral)
+    )
   )
 
 /** As `layer`, with the address from the configuration. */
@@ -45,3 +71,17 @@ export const layerConfig = (
   options: Config.Config.Wrap<MysqlUrl>
 ): Layer.Layer<Port.BillingStore, StoreError | ConfigError> =>
   Layer.unwrapEffect(Effect.map(Config.unwrap(options), layer))
+
+/** drizzle declares its session, and what the session has, internal. */
+const ofSession = (db: object, name: string): unknown => {
+  const session: unknown = Reflect.get(db, "session")
+  return typeof session === "object" && session !== null ? Reflect.get(session, name) : undefined
+}
+
+/** The app's, which it gave drizzle to see what runs. */
+const logOf = (db: object): SendOptions["log"] => {
+  const logger = ofSession(db, "logger")
+  if (typeof logger !== "object" || logger === null || !("logQuery" in logger)) return undefined
+  const { logQuery } = logger
+  return typeof logQuery === "function" ? (text, values) => Reflect.apply(logQuery, logger, [text, values]) : undefined
+}

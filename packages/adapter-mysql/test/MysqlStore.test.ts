@@ -1,36 +1,50 @@
 /** What needs no server. What does lies in `test/databases`. */
-import { readFileSync } from "node:fs"
+import { createHash } from "node:crypto"
 import { expect, it, vi } from "@effect/vitest"
-import { explain, isConflict } from "@kavach-polar/adapter-mysql/MysqlProblem"
-import * as MysqlStore from "@kavach-polar/adapter-mysql/MysqlStore"
-import { datetimeOf, millisOf } from "@kavach-polar/adapter-mysql/MysqlTime"
-import { migrations, usersTableSql } from "@kavach-polar/adapter-mysql/migrations"
-import { statementsOf } from "@kavach-polar/core/adapter/migrations"
+import { MysqlStore } from "@kavach-polar/adapter-mysql"
+import { part } from "@kavach-polar/core/adapter"
 import { BillingStore } from "@kavach-polar/core/BillingStore"
-import { DrizzleQueryError } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/mysql2"
 import { Config, ConfigProvider, Duration, Effect, Layer, Redacted } from "effect"
 import mysql from "mysql2"
 import mysqlPromise from "mysql2/promise"
+import { datetimeOf, millisOf } from "../src/datetime.ts"
+import { mysqlLocks } from "../src/mysqlLocks.ts"
+import { explain, isConflict } from "../src/mysqlProblem.ts"
+import { mysqlTables } from "../src/mysqlTables.ts"
+import { statementText } from "../src/statementText.ts"
+import { previousMigrations } from "./previousTables.ts"
 import { runChild } from "./runChild.ts"
 
 const email = "ada.martin@acme-mail.dev"
 
-it("the SQL in the folder migrations is the SQL that runs", () => {
-  const text = (name: string) =>
-    readFileSync(new URL(`../migrations/${name}.sql`, import.meta.url), { encoding: "utf8" })
-  for (const { name, sql } of migrations) expect(sql).toBe(text(name))
-  expect(usersTableSql).toBe(text("kavach_users"))
-  expect(migrations.map(({ version }) => version)).toEqual(migrations.map((_, index) => index + 1))
-  for (const { name, version } of migrations) expect(name).toMatch(new RegExp(`^${String(version).padStart(4, "0")}_`))
+it("what databases of the versions before have had is known", () => {
+  const had = previousMigrations.map(({ name, sql, version }) => ({
+    version,
+    name,
+    checksum: createHash("sha256").update(sql).digest("hex")
+  }))
+  expect(mysqlTables.released).toEqual(had)
 })
 
-it("every statement of a migration can run again after a crash", () => {
-  for (const { sql } of migrations) {
-    for (const statement of statementsOf(sql)) {
-      expect(statement).toMatch(/CREATE TABLE IF NOT EXISTS|INSERT INTO[^;]*ON DUPLICATE KEY UPDATE/)
-    }
-  }
+it("every value stands in the text as digits, whatever it holds", () => {
+  const text = (...values: ReadonlyArray<string | number | null>) =>
+    statementText(part(values.map(() => "?").join(", "), ...values))
+  expect(text("a'?\\", "", "é😀", null, -5, 0.5)).toBe(
+    "_utf8mb4 X'61273f5c', _utf8mb4 X'', _utf8mb4 X'c3a9f09f9880', NULL, -5, 0.5"
+  )
+  // Half of a surrogate pair is no character.
+  expect(text("\ud83d")).toBe("_utf8mb4 X'efbfbd'")
+  expect(() => text(Number.NaN)).toThrow(TypeError)
+  expect(statementText(part("SELECT '?'"))).toBe("SELECT '?'")
+})
+
+it("names fall to the rows that versions before gave them", () => {
+  const rowsOf = (...names: ReadonlyArray<string>) => mysqlLocks.wait(names)?.text.match(/IN \((.*?)\)/)?.[1]
+  // FNV-1a of "a" is 0xe40c292c.
+  expect(rowsOf("delivery a")).toBe(String(0xe40c292c % 1024))
+  expect(rowsOf("subscription a", "customer a")).toBe(String(0xe40c292c % 1024))
+  expect(rowsOf("user a")).toBe(String(1024 + (0xe40c292c % 1024)))
 })
 
 it("importing the package loads no driver, and making a pool connects to nothing", async () => {
@@ -94,16 +108,9 @@ it("what the server's messages mean, without the values that they quote", () => 
   })
 })
 
-it("drizzle's own messages, which hold SQL and parameters, are never used", () => {
-  const query = new DrizzleQueryError(
-    "insert into kavach_users values (?)",
-    [email],
-    serverError("ER_LOCK_DEADLOCK", 1213, "Deadlock found")
-  )
-  expect(explain(query)).toEqual({ reason: "busy", detail: "ER_LOCK_DEADLOCK: a deadlock with other writers" })
-  expect(isConflict(query)).toBe(true)
+it("a conflict is what may go through when it runs again", () => {
+  expect(isConflict(serverError("ER_LOCK_DEADLOCK", 1213, "Deadlock found"))).toBe(true)
   expect(isConflict(serverError("ER_DUP_ENTRY", 1062, ""))).toBe(false)
-  expect(explain(new DrizzleQueryError("insert", [email])).detail).not.toContain(email)
 })
 
 it("of an error that is not the database's only the name is told", () => {

@@ -1,5 +1,5 @@
 /** Migrates the database that it is given, and says what came of it. */
-import * as MysqlStore from "@kavach-polar/adapter-mysql/MysqlStore"
+import { MysqlStore } from "@kavach-polar/adapter-mysql"
 import { BillingStore } from "@kavach-polar/core/BillingStore"
 import * as Effect from "effect/Effect"
 

@@ -22,9 +22,10 @@ export interface Migration {
   readonly steps: (ddl: Ddl) => ReadonlyArray<MigrationStep>
 }
 
-/** A statement, and the column that says whether it is still to be run; without one it does no harm to run it again. */
+/** A statement, and the columns that say whether it is still to be run; without any it does no harm to run it again. */
 export interface MigrationStep {
   readonly sql: string
+  readonly onlyIf?: { readonly table: string; readonly column: string }
   readonly unless?: { readonly table: string; readonly column: string }
 }
 
@@ -102,11 +103,12 @@ function* bringUpToDate(dialect: Dialect, packageName: string): Script<void> {
     if (history !== undefined && !(columns.get(historyTable)?.has("requires") ?? false)) yield* run(ddl.addRequires)
     const isNew = history === undefined || history.length === 0
     const steps = isNew ? [createAll(ddl)] : pending.map((migration) => migration.steps(ddl))
-    for (const { sql, unless } of steps.flat()) {
+    for (const { onlyIf, sql, unless } of steps.flat()) {
       // Looked at anew before each that asks: on some databases every statement commits, and a process may have died between.
-      if (unless !== undefined) {
+      if (onlyIf !== undefined || unless !== undefined) {
         columns = yield* columnsOf(ddl)
-        if (columns.get(unless.table)?.has(unless.column)) continue
+        if (onlyIf !== undefined && !columns.get(onlyIf.table)?.has(onlyIf.column)) continue
+        if (unless !== undefined && columns.get(unless.table)?.has(unless.column)) continue
       }
       yield* run(sql)
     }

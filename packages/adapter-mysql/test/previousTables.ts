@@ -1,12 +1,5 @@
-/**
- * The SQL that makes the tables, embedded so that it survives bundling. The same text lies in the folder `migrations` of
- * this package, for people.
- */
-
-import type { Migration } from "@kavach-polar/core/adapter/migrations"
-
-/** In order. One that was released never changes: the database remembers its checksum. */
-export const migrations: ReadonlyArray<Migration> = [
+/** The tables as the version before the records made them: its SQL, word for word, which databases have had. */
+export const previousMigrations = [
   {
     version: 1,
     name: "0001_initial",
@@ -158,41 +151,10 @@ CREATE TABLE IF NOT EXISTS kavach_polar_jobs (
   }
 ]
 
-/** Makes `kavach_users` where the database has none. */
-export const usersTableSql = `-- The users' table, as close to the one of KavachOS as MySQL allows: its keys are TEXT, which cannot be a key here. It is
--- made only where it does not exist. Times are DATETIME(3) in UTC, booleans are 0 or 1.
-CREATE TABLE IF NOT EXISTS kavach_users (
-  id VARCHAR(255) NOT NULL,
-  email VARCHAR(255) NOT NULL,
-  username VARCHAR(255),
-  name TEXT,
-  external_id TEXT,
-  external_provider TEXT,
-  metadata JSON,
-  banned BOOLEAN NOT NULL DEFAULT 0,
-  ban_reason TEXT,
-  ban_expires_at DATETIME(3),
-  force_password_reset BOOLEAN NOT NULL DEFAULT 0,
-  email_verified BOOLEAN NOT NULL DEFAULT 0,
-  stripe_customer_id VARCHAR(255),
-  stripe_subscription_id TEXT,
-  stripe_subscription_status TEXT,
-  stripe_price_id TEXT,
-  stripe_current_period_end DATETIME(3),
-  stripe_cancel_at_period_end BOOLEAN NOT NULL DEFAULT 0,
-  polar_customer_id VARCHAR(64),
-  polar_subscription_id TEXT,
-  polar_subscription_status TEXT,
-  polar_product_id TEXT,
-  polar_current_period_end DATETIME(3),
-  polar_cancel_at_period_end BOOLEAN NOT NULL DEFAULT 0,
-  created_at DATETIME(3) NOT NULL,
-  updated_at DATETIME(3) NOT NULL,
-  PRIMARY KEY (id),
-  UNIQUE KEY kavach_users_email (email),
-  UNIQUE KEY kavach_users_username (username),
-  UNIQUE KEY kavach_users_stripe_customer_id (stripe_customer_id),
-  UNIQUE KEY kavach_users_polar_customer_id (polar_customer_id)
-) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4
-  /*!80000 COLLATE utf8mb4_0900_bin */ /*M! COLLATE utf8mb4_nopad_bin */;
-`
+/** Statements of a script; none of them holds a semicolon of its own. */
+export const statementsOf = (sql: string): ReadonlyArray<string> =>
+  sql
+    .replaceAll(/^\s*--.*$/gm, "")
+    .split(";")
+    .map((statement) => statement.trim())
+    .filter((statement) => statement !== "")
