@@ -33,8 +33,8 @@ export const differences = (
     compare("the subscriptions", stored.map(({ id }) => id as string).sort(), [...expected.last.keys()].sort())
     for (const subscription of stored) {
       const { content } = expected.last.get(subscription.id)?.delivery ?? {}
-      if (content?._tag !== "SubscriptionEvent") continue
-      compare(`subscription ${subscription.id}`, encode(subscription), encode(content.subscription))
+      if (content?._tag !== "RecordEvent") continue
+      compare(`subscription ${subscription.id}`, encode(subscription), JSON.parse(content.report.data))
       compare(`what is shown of ${subscription.id}`, shownOf(subscription), expected.shown.get(subscription.id))
     }
 

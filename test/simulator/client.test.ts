@@ -5,6 +5,7 @@ import { SubscriptionId } from "@kavach-polar/core/Subscription"
 import { Seed } from "@kavach-polar/simulator"
 import { Cause, Chunk, Effect, Exit, HashMap, Option, Redacted, Stream } from "effect"
 import { afterAll, assert, beforeAll, test } from "vitest"
+import { subscriptionKind } from "../../packages/core/src/records/subscriptionKind.ts"
 import { judgeAnswer, judgeRequest } from "./polarDocument.ts"
 import { type Witness, witness } from "./Witness.ts"
 
@@ -106,20 +107,22 @@ test("checkout, subscriptions, state, portal", async () => {
 })
 
 test("what reconciliation asks: pages with their times, single subscriptions, endpoints, what did not arrive", async () => {
-  const { isLast, snapshots } = await call((client) => client.subscriptionPage({ metadataUserId: "usr_1" }, 1))
+  const { isLast, snapshots } = await call((client) =>
+    client.recordPage(subscriptionKind, { metadataUserId: "usr_1" }, 1)
+  )
   assert.isTrue(isLast)
   assert.lengthOf(snapshots, 3)
-  for (const { changedAt, fetchedAt, metadataUserId } of snapshots) {
-    assert.strictEqual(metadataUserId, "usr_1")
-    assert.isNotNull(changedAt)
-    assert.isAtMost(changedAt ?? Infinity, fetchedAt + 1_000_000)
+  for (const { fetchedAt, report } of snapshots) {
+    assert.strictEqual(report.metadataUserId, "usr_1")
+    assert.isNotNull(report.changedAt)
+    assert.isAtMost(report.changedAt ?? Infinity, fetchedAt + 1_000_000)
   }
-  const none = await call((client) => client.subscriptionPage({ metadataUserId: "nobody" }, 1))
+  const none = await call((client) => client.recordPage(subscriptionKind, { metadataUserId: "nobody" }, 1))
   assert.deepStrictEqual(none, { snapshots: [], isLast: true })
 
   const [one] = snapshots
-  const found = await call((client) => client.getSubscription(one?.subscription.id ?? SubscriptionId.make("none")))
-  assert.deepStrictEqual(Option.getOrThrow(found).subscription, one?.subscription)
+  const found = await call((client) => client.getSubscription(SubscriptionId.make(one?.report.id ?? "none")))
+  assert.deepStrictEqual(Option.getOrThrow(found).report, one?.report)
   const unknown = SubscriptionId.make("0f0e0d0c-0b0a-4908-8706-050403020199")
   assert.isTrue(Option.isNone(await call((client) => client.getSubscription(unknown))))
 

@@ -1,13 +1,17 @@
 /** Deliveries for tests: real bodies of Polar's, varied in the few things that a case is about. */
 import { randomUUID } from "node:crypto"
-import { readFileSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
 import type { Delivery } from "@kavach-polar/core/Delivery"
 import { parse } from "@kavach-polar/core/PolarEvent"
 import type { Subscription } from "@kavach-polar/core/Subscription"
 import { EpochMicros } from "@kavach-polar/core/Timestamp"
 import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { SubscriptionSnapshot } from "../../packages/core/src/rules/reconciliation.ts"
+import type { Kind } from "../../packages/core/src/records/Kind.ts"
+import type { RecordReport } from "../../packages/core/src/records/RecordReport.ts"
+import { subscriptionKind } from "../../packages/core/src/records/subscriptionKind.ts"
+import type { Snapshot } from "../../packages/core/src/rules/reconciliation.ts"
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -97,6 +101,93 @@ export const subscriptionDelivery = (scene: Scene, type: string, options: Subscr
   )
 }
 
+/** What was bought, paid and given back, and by whom. */
+export interface Purchase extends Scene {
+  readonly checkoutId: string
+  readonly orderId: string
+  readonly refundId: string
+}
+
+export const newPurchase = (purchase: Partial<Purchase> = {}): Purchase => ({
+  ...newScene(),
+  checkoutId: randomUUID(),
+  orderId: randomUUID(),
+  refundId: randomUUID(),
+  ...purchase
+})
+
+/**
+ * A fixture of an order, such as `paid.purchase`. It hangs on the subscription and comes from the checkout of the purchase,
+ * where the fixture has one.
+ */
+export const orderDelivery = (
+  purchase: Purchase,
+  name: string,
+  { patch, ...options }: Omit<SubscriptionOptions, "fixture"> = {}
+): Delivery => {
+  const body = fixture(`order.${name}`)
+  return delivery(
+    {
+      ...body,
+      data: {
+        ...body.data,
+        id: purchase.orderId,
+        customer_id: purchase.customerId,
+        product_id: orNull(body.data["product_id"], purchase.productId),
+        subscription_id: orNull(body.data["subscription_id"], purchase.subscriptionId),
+        checkout_id: orNull(body.data["checkout_id"], purchase.checkoutId),
+        customer: {
+          ...objectOf(body.data["customer"]),
+          id: purchase.customerId,
+          external_id: options.externalId ?? null
+        },
+        metadata:
+          options.metadataUserId === undefined ? { campaign: "autumn" } : { kavach_user_id: options.metadataUserId },
+        ...patch
+      }
+    },
+    options
+  )
+}
+
+export interface RefundOptions extends DeliveryOptions {
+  readonly metadataUserId?: string
+  readonly patch?: Json
+}
+
+/** A fixture of a refund, such as `created.partial`, of the purchase's order. */
+export const refundDelivery = (
+  purchase: Purchase,
+  name: string,
+  { metadataUserId, patch, ...options }: RefundOptions = {}
+): Delivery => {
+  const body = fixture(`refund.${name}`)
+  return delivery(
+    {
+      ...body,
+      data: {
+        ...body.data,
+        id: purchase.refundId,
+        order_id: purchase.orderId,
+        customer_id: purchase.customerId,
+        subscription_id: orNull(body.data["subscription_id"], purchase.subscriptionId),
+        ...(metadataUserId === undefined ? {} : { metadata: { kavach_user_id: metadataUserId } }),
+        ...patch
+      }
+    },
+    options
+  )
+}
+
+/** The names of fixtures whose types begin with this, without it. */
+export const fixturesOf = (prefix: string): ReadonlyArray<string> =>
+  readdirSync(new URL("../fixtures/polar-webhooks/", import.meta.url)).flatMap((file) =>
+    file.startsWith(`${prefix}.`) ? [file.slice(prefix.length + 1).replace(/\.json$/, "")] : []
+  )
+
+/** The object in the body of a delivery, as Polar wrote it. */
+export const dataIn = ({ body }: Delivery): Json => Schema.decodeSync(Body)(body).data
+
 export interface CustomerOptions extends DeliveryOptions {
   readonly externalId?: string | null
   readonly patch?: Json
@@ -114,18 +205,27 @@ export const customerDelivery = (scene: Scene, type: string, options: CustomerOp
   )
 }
 
-/** A fixture as it is, such as `order.paid`. */
+/** A fixture as it is, such as `checkout.updated`. */
 export const otherDelivery = (name: string, options: DeliveryOptions = {}): Delivery => delivery(fixture(name), options)
 
 /** A subscription event whose data cannot be read. */
 export const unreadableDelivery = (options: DeliveryOptions = {}): Delivery =>
   delivery({ ...fixture("subscription.updated"), data: { id: "only-an-id" } }, options)
 
-/** The subscription that a delivery carries. */
-export const subscriptionIn = ({ content }: Delivery): Subscription => {
-  if (content._tag !== "SubscriptionEvent") throw new Error(`a ${content._tag} carries no subscription`)
-  return content.subscription
+/** What a delivery says of the record that it carries. */
+export const reportIn = ({ content }: Delivery): RecordReport => {
+  if (content._tag !== "RecordEvent") throw new Error(`a ${content._tag} carries no record`)
+  return content.report
 }
+
+/** The object of a kind that a delivery carries. */
+export const recordIn = <A>(kind: Kind<A>, delivery: Delivery): A => valueIn(kind, reportIn(delivery))
+
+/** The object of a kind that a report is of. */
+export const valueIn = <A>(kind: Kind<A>, { data }: RecordReport): A => Option.getOrThrow(kind.fromStored(data))
+
+/** The subscription that a delivery carries. */
+export const subscriptionIn = (delivery: Delivery): Subscription => recordIn(subscriptionKind, delivery)
 
 export interface SnapshotOptions extends SubscriptionOptions {
   /** When Polar changed it last, in seconds since `epoch`; `null` where it does not say. */
@@ -139,16 +239,13 @@ export const subscriptionSnapshot = (
   scene: Scene,
   type: string,
   { changedAt, fetchedAt = 3600, ...options }: SnapshotOptions
-): SubscriptionSnapshot => {
-  const { content } = subscriptionDelivery(scene, type, options)
-  if (content._tag !== "SubscriptionEvent") throw new Error(`a ${content._tag} carries no subscription`)
-  return {
-    subscription: content.subscription,
-    metadataUserId: content.metadataUserId,
-    changedAt: changedAt === null ? null : microsOf(changedAt),
-    fetchedAt: microsOf(fetchedAt)
-  }
-}
+): Snapshot => snapshotOf(subscriptionDelivery(scene, type, options), changedAt, fetchedAt)
+
+/** What a delivery carries, as Polar's API would give it. Times in seconds since `epoch`. */
+export const snapshotOf = (delivery: Delivery, changedAt: number | null, fetchedAt: number): Snapshot => ({
+  report: { ...reportIn(delivery), changedAt: changedAt === null ? null : microsOf(changedAt) },
+  fetchedAt: microsOf(fetchedAt)
+})
 
 const microsOf = (seconds: number) => EpochMicros.make(epoch * 1000 + Math.round(seconds * 1e6))
 
@@ -161,5 +258,7 @@ const delivery = (event: Json, options: DeliveryOptions): Delivery => {
     content: Either.merge(parse(body))
   }
 }
+
+const orNull = (given: unknown, value: string): string | null => (given === null ? null : value)
 
 const objectOf = (value: unknown): object => (typeof value === "object" && value !== null ? value : {})

@@ -19,6 +19,7 @@ import { lifecycle } from "./contract/lifecycle.ts"
 import { notifications } from "./contract/notifications.ts"
 import { order } from "./contract/order.ts"
 import { projection } from "./contract/projection.ts"
+import { records } from "./contract/records.ts"
 import { replay } from "./contract/replay.ts"
 import { roundTrip } from "./contract/roundTrip.ts"
 import { sameAsMemory } from "./contract/sameAsMemory.ts"
@@ -47,6 +48,7 @@ export const storeContract = ({ hasDatabase, layer: makeLayer, name }: StoreUnde
       describe("duplicates", () => duplicates(suite))
       describe("order", () => order(suite))
       describe("identity", () => identity(suite))
+      describe("orders and refunds", () => records(suite))
       describe("projection", () => projection(suite))
       describe("atomicity", () => atomicity(suite))
       describe("notifications", () => notifications(suite))

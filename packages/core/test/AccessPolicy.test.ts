@@ -2,13 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import * as AccessPolicy from "@kavach-polar/core/AccessPolicy"
 import { knownStatuses, type Subscription } from "@kavach-polar/core/Subscription"
 import { Duration, FastCheck } from "effect"
-import { deliveryOf, type Variation, vary } from "./deliveries.ts"
+import { deliveryOf, subscriptionIn, type Variation, vary } from "./deliveries.ts"
 
-const subscription = (data: Variation["data"] = {}): Subscription => {
-  const { content } = deliveryOf("evt", vary("subscription.active", { data: data }))
-  if (content._tag !== "SubscriptionEvent") throw new Error(`not a subscription: ${JSON.stringify(content)}`)
-  return content.subscription
-}
+const subscription = (data: Variation["data"] = {}): Subscription =>
+  subscriptionIn(deliveryOf("evt", vary("subscription.active", { data: data })))
 
 const now = new Date("2026-10-20T00:00:00Z")
 const decide = (data: Variation["data"]) => AccessPolicy.decide(AccessPolicy.defaultPolicy, subscription(data), now)

@@ -10,7 +10,7 @@ import { CheckoutId, ProductId, UserId } from "@kavach-polar/core/Subscription"
 import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
 import { Array as Arr, Effect, Layer, Option, TestClock } from "effect"
-import { anonymousCustomer, deliveryOf, fixture, vary } from "./deliveries.ts"
+import { anonymousCustomer, deliveryOf, fixture, subscriptionIn, vary } from "./deliveries.ts"
 
 const start = Date.parse("2026-10-05T15:00:00Z")
 
@@ -107,8 +107,7 @@ describe("what waits for its user", () => {
 describe("the schedule", () => {
   const put = Effect.gen(function* () {
     const { putSubscription } = yield* PolarClient.MemoryPolar
-    const { content } = deliveryOf("any", fixture("subscription.active"))
-    if (content._tag === "SubscriptionEvent") yield* putSubscription(content.subscription)
+    yield* putSubscription(subscriptionIn(deliveryOf("any", fixture("subscription.active"))))
   })
   const lastRun = Effect.flatMap(BillingStore.BillingStore, (store) =>
     Effect.map(store.job("reconcile"), (job) => Option.getOrNull(job)?.finishedAt ?? null)

@@ -1,12 +1,10 @@
 /** What a step finds in memory when rows have changed what they are looked up by: as if all rows were gone through. */
 
-import type { DeliveryRow, LinkRow, ProjectionRow, SubscriptionRow } from "@kavach-polar/core/adapter/rows"
-import { type Changes, type Facts, type Keys, noChanges } from "@kavach-polar/core/adapter/Step"
+import type { DeliveryRow, LinkRow, ProjectionRow, RecordRow } from "@kavach-polar/core/adapter/rows"
+import { type Changes, type Facts, type Keys, noChanges, noKeys } from "@kavach-polar/core/adapter/Step"
 import type { DeliveryRowQuery } from "@kavach-polar/core/adapter/StoreDriver"
 import { describe, expect, it } from "vitest"
 import { makeMemoryDriver } from "../src/store/memoryDriver.ts"
-
-const noKeys: Keys = { deliveryIds: [], customerIds: [], subscriptionIds: [], userIds: [] }
 
 const driverWith = (...userIds: ReadonlyArray<string>) => {
   const driver = makeMemoryDriver(userIds.map((id) => ({ id, email: null, name: null })))
@@ -25,20 +23,25 @@ const driverWith = (...userIds: ReadonlyArray<string>) => {
   }
 }
 
-const subscription = (row: Partial<SubscriptionRow>): SubscriptionRow => ({
+const subscription = (row: Partial<RecordRow>): RecordRow => ({
+  kind: "subscription",
   id: "s",
   userId: null,
   customerId: "c",
   organizationId: null,
   productId: "p",
+  subscriptionId: null,
+  orderId: null,
+  benefitId: null,
+  checkoutId: null,
   status: "active",
   live: true,
-  currentPeriodEnd: null,
-  cancelAtPeriodEnd: false,
+  endsAt: null,
   eventAt: 1,
   precedence: 1,
   deliveryId: "d",
   updatedAt: 1,
+  summary: "{}",
   data: "{}",
   ...row
 })
@@ -51,7 +54,8 @@ const delivery = (row: Partial<DeliveryRow>): DeliveryRow => ({
   receivedAt: 1,
   updatedAt: 1,
   customerId: "c",
-  subscriptionId: "s",
+  recordKind: "subscription",
+  recordId: "s",
   userId: null,
   attempts: 1,
   lastError: null,
@@ -94,42 +98,71 @@ const idsOf = (rows: ReadonlyArray<{ readonly id: string }>) => rows.map(({ id }
 describe("what a step finds in memory", () => {
   it("is a subscription by the customer that it has now", () => {
     const { facts, write } = driverWith()
-    void write({ subscriptions: [subscription({ customerId: "before" })] })
-    void write({ subscriptions: [subscription({ customerId: "after" })] })
-    expect(facts({ customerIds: ["before"] }).subscriptions).toEqual([])
-    expect(idsOf(facts({ customerIds: ["after"] }).subscriptions)).toEqual(["s"])
+    void write({ records: [subscription({ customerId: "before" })] })
+    void write({ records: [subscription({ customerId: "after" })] })
+    expect(facts({ customerIds: ["before"] }).records).toEqual([])
+    expect(idsOf(facts({ customerIds: ["after"] }).records)).toEqual(["s"])
   })
 
-  it("is a subscription by the user that it has now, if it is live", () => {
+  it("is a subscription by the user that it has now, live or not", () => {
     const { driver, facts, write } = driverWith()
-    void write({ subscriptions: [subscription({})] })
-    expect(facts({ userIds: ["u"] }).subscriptions).toEqual([])
-    void write({ adoptions: [{ id: "s", userId: "u", updatedAt: 2 }] })
-    expect(facts({ userIds: ["u"] }).subscriptions).toEqual([subscription({ userId: "u", updatedAt: 2 })])
-    void write({ subscriptions: [subscription({ userId: "u", live: false })] })
-    expect(facts({ userIds: ["u"] }).subscriptions).toEqual([])
-    expect(driver.subscriptionsOf("u", "live")).toEqual([])
-    expect(driver.subscriptionsOf("u", "all")).toHaveLength(1)
-    void write({ subscriptions: [subscription({ userId: "another" })] })
-    expect(driver.subscriptionsOf("u", "all")).toEqual([])
-    expect(idsOf(facts({ userIds: ["another"] }).subscriptions)).toEqual(["s"])
+    const of = (userId: string, live?: boolean) =>
+      driver.recordsOf({ kind: "subscription", userId, live, status: undefined, productId: undefined })
+    void write({ records: [subscription({})] })
+    expect(facts({ userIds: ["u"] }).records).toEqual([])
+    void write({ adoptions: [{ kind: "subscription", id: "s", userId: "u", updatedAt: 2 }] })
+    expect(facts({ userIds: ["u"] }).records).toEqual([subscription({ userId: "u", updatedAt: 2 })])
+    void write({ records: [subscription({ userId: "u", live: false })] })
+    expect(idsOf(facts({ userIds: ["u"] }).records)).toEqual(["s"])
+    expect(of("u", true)).toEqual([])
+    expect(of("u")).toHaveLength(1)
+    void write({ records: [subscription({ userId: "another" })] })
+    expect(of("u")).toEqual([])
+    expect(idsOf(facts({ userIds: ["another"] }).records)).toEqual(["s"])
   })
 
-  it("is each subscription once, with the other live ones of its owner", () => {
+  it("is each record once: named, unlinked of a customer, and the subscriptions of their owners", () => {
     const { facts, write } = driverWith("u", "v")
     void write({
-      subscriptions: [
+      records: [
         subscription({ id: "named", userId: "u", customerId: "c1" }),
-        subscription({ id: "of the same customer", userId: "v", customerId: "c1", live: false }),
+        subscription({ id: "unlinked of the customer", customerId: "c1" }),
+        subscription({ id: "of another user, of the customer", userId: "w", customerId: "c1" }),
         subscription({ id: "live", userId: "u", customerId: "c2" }),
         subscription({ id: "ended", userId: "u", customerId: "c2", live: false }),
-        subscription({ id: "of the other owner", userId: "v", customerId: "c3" }),
+        subscription({ kind: "order", id: "order of the owner", userId: "u", customerId: "c2" }),
+        subscription({ kind: "order", id: "named order", userId: "v", customerId: "c3" }),
+        subscription({ kind: "order", id: "unlinked order", customerId: "c1" }),
+        subscription({ id: "of the order's owner", userId: "v", customerId: "c3" }),
         subscription({ id: "nobody's", customerId: "c4" })
       ]
     })
-    const found = facts({ subscriptionIds: ["named", "unknown"], customerIds: ["c1"], userIds: ["u"] })
-    expect(idsOf(found.subscriptions)).toEqual(["live", "named", "of the other owner", "of the same customer"])
+    const subscriptionNamed = (id: string) => ({ kind: "subscription", id })
+    const found = facts({
+      records: [subscriptionNamed("named"), subscriptionNamed("unknown"), { kind: "order", id: "named order" }],
+      customerIds: ["c1"],
+      userIds: ["u"]
+    })
+    expect(idsOf(found.records)).toEqual([
+      "ended",
+      "live",
+      "named",
+      "named order",
+      "of the order's owner",
+      "unlinked of the customer",
+      "unlinked order"
+    ])
     expect(idsOf(found.users)).toEqual(["u", "v"])
+  })
+
+  it("is a checkout, with the user for whom it was made", () => {
+    const { facts, write } = driverWith("w")
+    const checkout = { id: "k", userId: "w", productId: "p", createdAt: 1 }
+    void write({ checkouts: [checkout], records: [subscription({ userId: "w" })] })
+    const found = facts({ checkoutIds: ["k", "unknown"] })
+    expect(found.checkouts).toEqual([checkout])
+    expect(idsOf(found.users)).toEqual(["w"])
+    expect(idsOf(found.records)).toEqual(["s"])
   })
 
   it("is a user by the customer that the user's row shows now", () => {
@@ -161,13 +194,13 @@ describe("what a step finds in memory", () => {
     }
     void write({
       deliveries: [
-        delivery({ id: "a", subscriptionId: null }),
+        delivery({ id: "a", recordKind: null, recordId: null }),
         delivery({ id: "b" }),
-        delivery({ id: "d", customerId: "another", subscriptionId: "another" }),
+        delivery({ id: "d", customerId: "another", recordId: "another" }),
         delivery({ id: "e", state: "stale" })
       ]
     })
-    void write({ releases: [{ by: "subscriptionId", id: "s", userId: "u", updatedAt: 2 }] })
+    void write({ releases: [{ by: "recordId", id: "s", userId: "u", updatedAt: 2 }] })
     expect(await states()).toEqual({
       a: ["unlinked", null],
       b: ["applied", "u"],

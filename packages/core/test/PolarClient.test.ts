@@ -4,6 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as PolarClient from "@kavach-polar/core/PolarClient"
 import { SubscriptionId } from "@kavach-polar/core/Subscription"
 import { Chunk, Config, ConfigProvider, Effect, Layer, Option, Redacted, Stream, TestClock } from "effect"
+import { subscriptionKind } from "../src/records/subscriptionKind.ts"
 import * as ScriptedServer from "./ScriptedServer.ts"
 
 const token = "polar_oat_InventedInventedInventedInvented0123456"
@@ -486,7 +487,7 @@ describe("what reconciliation asks", () => {
       const { client, server } = yield* setup({ organizationId: "an-organization" })
       yield* TestClock.setTime(1_790_000_000_123)
       yield* server.script(page([changed, { ...subscription, modified_at: null }], 3))
-      const { isLast, snapshots } = yield* client.subscriptionPage({ metadataUserId: "usr_7" }, 2)
+      const { isLast, snapshots } = yield* client.recordPage(subscriptionKind, { metadataUserId: "usr_7" }, 2)
       assert.deepStrictEqual<unknown>(sent(yield* server.next).query, [
         ["organization_id", "an-organization"],
         ["metadata[kavach_user_id]", "usr_7"],
@@ -496,7 +497,7 @@ describe("what reconciliation asks", () => {
       ])
       assert.isFalse(isLast)
       assert.deepStrictEqual<unknown>(
-        snapshots.map(({ changedAt, fetchedAt, metadataUserId }) => [changedAt, fetchedAt, metadataUserId]),
+        snapshots.map(({ fetchedAt, report: { changedAt, metadataUserId } }) => [changedAt, fetchedAt, metadataUserId]),
         [
           // To the microsecond, because order is decided on it.
           [Date.parse("2026-10-12T09:14:59Z") * 1000 + 998_112, 1_790_000_000_123_000, "usr_7"],
@@ -505,7 +506,7 @@ describe("what reconciliation asks", () => {
         ]
       )
       yield* server.script(page([], 0))
-      assert.isTrue((yield* client.subscriptionPage({}, 1)).isLast)
+      assert.isTrue((yield* client.recordPage(subscriptionKind, {}, 1)).isLast)
     }).pipe(Effect.scoped)
   )
 
@@ -514,7 +515,7 @@ describe("what reconciliation asks", () => {
       const { client, server } = yield* setup()
       yield* server.script({ body: changed }, ScriptedServer.notFound)
       const found = Option.getOrThrow(yield* client.getSubscription(SubscriptionId.make("a/b")))
-      assert.strictEqual(found.subscription.id, subscription["id"])
+      assert.strictEqual(found.report.id, subscription["id"])
       assert.strictEqual((yield* server.next).path, "/v1/subscriptions/a%2Fb")
       assert.isTrue(Option.isNone(yield* client.getSubscription(SubscriptionId.make("gone"))))
       yield* server.script(ScriptedServer.ruleBroken({ loc: ["path", "id"], msg: "UUID version 4 expected" }))

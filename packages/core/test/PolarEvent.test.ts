@@ -3,8 +3,9 @@ import { assert, describe, it } from "@effect/vitest"
 import * as PolarEvent from "@kavach-polar/core/PolarEvent"
 import type { EpochMicros } from "@kavach-polar/core/Timestamp"
 import { Either, FastCheck } from "effect"
-import { precedence, supersedes, versionOf } from "../src/rules/order.ts"
-import { fixture, type Variation, vary } from "./deliveries.ts"
+import { subscriptionKind } from "../src/records/subscriptionKind.ts"
+import { supersedes } from "../src/rules/order.ts"
+import { fixture, type Variation, valueIn, vary } from "./deliveries.ts"
 
 const parse = (body: Uint8Array | string) =>
   PolarEvent.parse(typeof body === "string" ? body : new TextDecoder().decode(body))
@@ -13,8 +14,9 @@ const parsed = (name: string, variation: Variation = {}) => Either.getOrThrow(pa
 
 const subscription = (name: string, variation: Variation = {}) => {
   const event = parsed(name, variation)
-  if (event._tag !== "SubscriptionEvent") throw new Error(`not a subscription: ${event._tag}`)
-  return event
+  if (event._tag !== "RecordEvent") throw new Error(`not a subscription: ${event._tag}`)
+  const { at, report } = event
+  return { at, report, subscription: valueIn(subscriptionKind, report) }
 }
 
 const problemOf = (body: string) => {
@@ -28,11 +30,11 @@ const names = readdirSync(new URL("../../../test/fixtures/polar-webhooks/", impo
 
 describe("PolarEvent", () => {
   it("reads every example body", () => {
-    assert.strictEqual(names.length, 26)
+    assert.strictEqual(names.length, 52)
     for (const name of names) {
       const event = Either.getOrThrow(parse(fixture(name)))
-      const kind = name.startsWith("subscription.")
-        ? "SubscriptionEvent"
+      const kind = /^(subscription|order|refund)\./.test(name)
+        ? "RecordEvent"
         : name.startsWith("customer.")
           ? "CustomerEvent"
           : "OtherEvent"
@@ -94,7 +96,7 @@ describe("PolarEvent", () => {
     for (const data of [{ id: "a\0b" }, { customer_id: "\ud800" }, { product_id: "p".repeat(65) }]) {
       assert.isTrue(Either.isLeft(parse(vary("subscription.active", { data }))), JSON.stringify(data))
     }
-    const { metadataUserId, subscription: read } = subscription("subscription.active", {
+    const { report, subscription: read } = subscription("subscription.active", {
       data: {
         product: { name: "Pro", organization_id: "a\0b" },
         customer: null,
@@ -102,7 +104,7 @@ describe("PolarEvent", () => {
       }
     })
     assert.isNull(read.organizationId)
-    assert.isNull(metadataUserId)
+    assert.isNull(report.metadataUserId)
     assert.deepInclude(problemOf(`{"type":"a\\u0000b","timestamp":"2026-10-05T14:22:08Z","data":{}}`), {
       isEnvelope: false
     })
@@ -147,8 +149,10 @@ describe("PolarEvent", () => {
 })
 
 describe("SubscriptionVersion", () => {
-  const version = (at: number, data: Variation["data"] = {}) =>
-    versionOf(subscription("subscription.active", { data }).subscription, at as EpochMicros)
+  const version = (at: number, data: Variation["data"] = {}) => ({
+    at: at as EpochMicros,
+    precedence: subscription("subscription.active", { data }).report.precedence
+  })
 
   it("goes by the timestamp first, to the microsecond", () => {
     const ended = { status: "canceled", ended_at: "2026-10-05T15:00:00Z" }
@@ -177,15 +181,15 @@ describe("SubscriptionVersion", () => {
   })
 
   it("packs into an integer that every database holds", () => {
-    const highest = subscription("subscription.active", {
+    const { precedence } = subscription("subscription.active", {
       data: {
         modified_at: "2255-01-01T00:00:00Z",
         status: "hibernating",
         cancel_at_period_end: true,
         ended_at: "2026-01-01T00:00:00Z"
       }
-    }).subscription
-    assert.isTrue(Number.isSafeInteger(precedence(highest)))
-    assert.isBelow(precedence(highest), 2 ** 48)
+    }).report
+    assert.isTrue(Number.isSafeInteger(precedence))
+    assert.isBelow(precedence, 2 ** 48)
   })
 })

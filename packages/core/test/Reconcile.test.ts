@@ -10,7 +10,7 @@ import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
 import { Array as Arr, Context, Effect, Fiber, Layer, Option, Ref, type Scope, TestClock } from "effect"
 import { lease } from "../src/useCases/ReconcileJob.ts"
-import { deliveryOf, fixture, vary } from "./deliveries.ts"
+import { deliveryOf, fixture, subscriptionIn, vary } from "./deliveries.ts"
 
 const ada = UserId.make("usr_1042")
 const users: ReadonlyArray<User> = [{ id: ada, email: Option.some("ada.martin@acme-mail.dev"), name: Option.none() }]
@@ -33,11 +33,7 @@ const start = Date.parse("2026-10-05T15:00:00Z")
 const scenario = <A, E>(body: Effect.Effect<A, E, Layer.Layer.Success<typeof shared> | Scope.Scope>) =>
   Effect.zipRight(TestClock.setTime(start), body).pipe(Effect.scoped, Effect.provide(shared))
 
-const original = (() => {
-  const { content } = deliveryOf("any", fixture("subscription.active"))
-  if (content._tag !== "SubscriptionEvent") throw new Error("no subscription")
-  return content.subscription
-})()
+const original = subscriptionIn(deliveryOf("any", fixture("subscription.active")))
 
 /** As Polar has it now. */
 const atPolar = (id: number, change: Partial<Subscription> = {}) =>
@@ -84,7 +80,8 @@ describe("reconcileAll", () => {
           resumed: false
         })
         assert.deepStrictEqual(report.discrepancies[7], {
-          subscriptionId: "sub-0008",
+          kind: "subscription",
+          id: "sub-0008",
           userId: "user-8",
           finding: "missing",
           fields: []
@@ -124,7 +121,7 @@ describe("reconcileAll", () => {
         yield* atPolar(1, { status: "canceled", endedAt: end, modifiedAt: end })
         const report = yield* billing.reconcileAll()
         assert.deepStrictEqual(report.discrepancies, [
-          { subscriptionId: "sub-0001", userId: "user-1", finding: "outdated", fields: ["status", "live"] }
+          { kind: "subscription", id: "sub-0001", userId: "user-1", finding: "outdated", fields: ["status", "live"] }
         ])
         assert.isTrue(Option.isNone(yield* billing.getSubscription(UserId.make("user-1"))))
         assert.deepStrictEqual(yield* told, ["user-1 active", "user-1 canceled"])
@@ -140,7 +137,7 @@ describe("reconcileAll", () => {
         yield* atPolar(2, { modifiedAt: new Date(start) })
         const report = yield* billing.reconcileAll({ since: new Date(start) })
         assert.deepStrictEqual(
-          report.discrepancies.map(({ subscriptionId }) => subscriptionId),
+          report.discrepancies.map(({ id }) => id),
           ["sub-0002"]
         )
         assert.deepStrictEqual(report.since, new Date(start))

@@ -2,15 +2,17 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Subscription } from "@kavach-polar/core/Subscription"
 import { EpochMicros } from "@kavach-polar/core/Timestamp"
 import { Duration, FastCheck as fc } from "effect"
-import { precedence, supersedes, versionOf } from "../src/rules/order.ts"
-import { certaintyMargin, judge, type SubscriptionSnapshot } from "../src/rules/reconciliation.ts"
-import { deliveryOf, fixture } from "./deliveries.ts"
+import { precedence, reportOf } from "../src/records/subscriptionKind.ts"
+import { supersedes, type Version } from "../src/rules/order.ts"
+import { certaintyMargin, judge, type Snapshot } from "../src/rules/reconciliation.ts"
+import { deliveryOf, fixture, subscriptionIn } from "./deliveries.ts"
 
-const subscriptionOf = (body: Uint8Array): Subscription => {
-  const { content } = deliveryOf("any", body)
-  if (content._tag !== "SubscriptionEvent") throw new Error("no subscription")
-  return content.subscription
-}
+const subscriptionOf = (body: Uint8Array): Subscription => subscriptionIn(deliveryOf("any", body))
+
+const versionOf = (subscription: Subscription, at: EpochMicros): Version => ({
+  at,
+  precedence: precedence(subscription)
+})
 
 const active = subscriptionOf(fixture("subscription.active"))
 const ended = subscriptionOf(fixture("subscription.revoked"))
@@ -19,14 +21,8 @@ const start = Date.parse("2026-10-05T00:00:00Z") * 1000
 const at = (micros: number) => EpochMicros.make(start + micros)
 const margin = Duration.toMillis(certaintyMargin) * 1000
 
-const snapshot = (
-  changedAt: number | null,
-  fetchedAt: number,
-  subscription: Subscription = active
-): SubscriptionSnapshot => ({
-  subscription,
-  metadataUserId: null,
-  changedAt: changedAt === null ? null : at(changedAt),
+const snapshot = (changedAt: number | null, fetchedAt: number, subscription: Subscription = active): Snapshot => ({
+  report: reportOf(subscription, changedAt === null ? null : at(changedAt)),
   fetchedAt: at(fetchedAt)
 })
 

@@ -4,8 +4,8 @@ import * as AccessPolicy from "@kavach-polar/core/AccessPolicy"
 import * as BillingStore from "@kavach-polar/core/BillingStore"
 import { type Subscription, UserId } from "@kavach-polar/core/Subscription"
 import { Duration, Effect, FastCheck, Option } from "effect"
-import { supersedes, versionOf } from "../src/rules/order.ts"
-import { anonymousCustomer, at, deliveryOf, vary } from "./deliveries.ts"
+import { supersedes, type Version } from "../src/rules/order.ts"
+import { anonymousCustomer, at, deliveryOf, subscriptionIn, vary } from "./deliveries.ts"
 
 const user = UserId.make("usr_1042")
 
@@ -48,13 +48,15 @@ const shuffled = history.chain((deliveries) =>
 
 /** The newest state of each subscription, found the plain way. */
 const expectedOf = (deliveries: ReadonlyArray<ReturnType<typeof deliveryOf>>): ReadonlyArray<Subscription> => {
-  const newest = new Map<string, { readonly subscription: Subscription; readonly at: ReturnType<typeof versionOf> }>()
-  for (const { content } of deliveries) {
-    if (content._tag !== "SubscriptionEvent") throw new Error(content._tag)
-    const version = versionOf(content.subscription, content.at)
-    const known = newest.get(content.subscription.id)
+  const newest = new Map<string, { readonly subscription: Subscription; readonly at: Version }>()
+  for (const delivery of deliveries) {
+    const { content } = delivery
+    if (content._tag !== "RecordEvent") throw new Error(content._tag)
+    const subscription = subscriptionIn(delivery)
+    const version = { at: content.at, precedence: content.report.precedence }
+    const known = newest.get(subscription.id)
     if (known === undefined || supersedes(version, known.at)) {
-      newest.set(content.subscription.id, { subscription: content.subscription, at: version })
+      newest.set(subscription.id, { subscription, at: version })
     }
   }
   return [...newest.values()].map(({ subscription }) => subscription)

@@ -79,10 +79,10 @@ export const duplicates = ({ it, nextUser }: ContractSuite): void => {
     Effect.gen(function* () {
       const { id: externalId } = nextUser()
       const scene = newScene()
-      const order = otherDelivery("order.paid")
+      const checkout = otherDelivery("checkout.updated")
       const newer = subscriptionDelivery(scene, "canceled", { externalId, at: 9 })
       const older = subscriptionDelivery(scene, "created", { externalId, at: 1 })
-      const outcomes = yield* applyEach([order, newer, older, order, older])
+      const outcomes = yield* applyEach([checkout, newer, older, checkout, older])
       expect(outcomes.map(({ duplicate, state }) => [state, duplicate])).toEqual([
         ["ignored", false],
         ["applied", false],

@@ -45,9 +45,9 @@ export const identity = (suite: ContractSuite): void => {
         ["unlinked", null, false]
       ])
       const inbox = yield* recorded([created.id, canceled.id])
-      expect(inbox.map(({ state, subscriptionId, customerId }) => [state, subscriptionId, customerId])).toEqual(
-        inbox.map(() => ["unlinked", scene.subscriptionId, scene.customerId])
-      )
+      expect(
+        inbox.map(({ state, recordKind, recordId, customerId }) => [state, recordKind, recordId, customerId])
+      ).toEqual(inbox.map(() => ["unlinked", "subscription", scene.subscriptionId, scene.customerId]))
     })
   )
 

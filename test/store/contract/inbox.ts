@@ -27,7 +27,8 @@ export const inbox = ({ it }: ContractSuite): void => {
           eventAt: created.content.at,
           receivedAt: new Date(epoch + 123),
           customerId: scene.customerId,
-          subscriptionId: scene.subscriptionId,
+          recordKind: "subscription",
+          recordId: scene.subscriptionId,
           userId: externalId,
           attempts: 1,
           lastError: null,
@@ -45,7 +46,7 @@ export const inbox = ({ it }: ContractSuite): void => {
       const at = (seconds: number) => ({ receivedAt: epoch + seconds * 1000 })
       const applied = subscriptionDelivery(scene, "created", { externalId, ...at(1), at: 5 })
       const stale = subscriptionDelivery(scene, "updated", { externalId, ...at(2), at: 1 })
-      const ignored = otherDelivery("order.paid", at(3))
+      const ignored = otherDelivery("checkout.updated", at(3))
       const unlinked = customerDelivery(newScene(), "created", at(4))
       const failed = unreadableDelivery(at(5))
       const all = [applied, stale, ignored, unlinked, failed]
@@ -58,7 +59,7 @@ export const inbox = ({ it }: ContractSuite): void => {
       expect(yield* found({ states: ["failed"] })).toEqual([failed.id])
       expect(yield* found({ states: ["stale", "unlinked"] })).toEqual([unlinked.id, stale.id])
       expect(yield* found({ states: [] })).toEqual([])
-      expect(yield* found({ types: ["order.paid", "customer.created"] })).toEqual([unlinked.id, ignored.id])
+      expect(yield* found({ types: ["checkout.updated", "customer.created"] })).toEqual([unlinked.id, ignored.id])
       expect(yield* found({ types: ["subscription.updated"], states: ["stale"] })).toEqual([stale.id])
       expect(yield* found({ receivedAfter: new Date(epoch + 4000) })).toEqual([failed.id, unlinked.id])
       expect(yield* found({ receivedBefore: new Date(epoch + 2000) })).toEqual([applied.id])
@@ -75,7 +76,7 @@ export const inbox = ({ it }: ContractSuite): void => {
   it.effect("the newest received come first, and equals by id", () =>
     Effect.gen(function* () {
       const deliveries = [3, 1, 2, 2, 2].map((second) =>
-        otherDelivery("order.paid", { receivedAt: epoch + second * 1000 })
+        otherDelivery("checkout.updated", { receivedAt: epoch + second * 1000 })
       )
       yield* applyEach(deliveries)
       const expected = [...deliveries].sort((a, b) => b.receivedAt - a.receivedAt || (a.id < b.id ? -1 : 1))
@@ -90,7 +91,7 @@ export const inbox = ({ it }: ContractSuite): void => {
       // Long before anything else that the suite receives.
       const longAgo = Date.parse("1990-01-01T00:00:00Z")
       const deliveries = [0, 1, 2, 3, 4].map((second) =>
-        otherDelivery("order.paid", { receivedAt: longAgo + second * 1000 })
+        otherDelivery("checkout.updated", { receivedAt: longAgo + second * 1000 })
       )
       yield* applyEach([...deliveries].reverse())
       const ids = deliveries.map(({ id }) => id)

@@ -49,7 +49,7 @@ export const replay = ({ it, nextUser }: ContractSuite): void => {
       const { id: userId } = nextUser()
       const scene = newScene()
       const known = subscriptionDelivery(scene, "created", { externalId: userId })
-      const ignored = otherDelivery("order.paid")
+      const ignored = otherDelivery("checkout.updated")
       const failed = unreadableDelivery()
       yield* applyEach([ignored, failed])
       // As a later version would read the same two.

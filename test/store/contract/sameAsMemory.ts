@@ -6,14 +6,26 @@
 import { randomUUID } from "node:crypto"
 import { expect } from "@effect/vitest"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
+import type { RecordRow } from "@kavach-polar/core/adapter/rows"
 import { BillingStore, type BillingStoreService, layerMemoryWith } from "@kavach-polar/core/BillingStore"
-import { CheckoutId, CustomerId, ProductId, SubscriptionId, type User, UserId } from "@kavach-polar/core/Subscription"
+import type { Delivery } from "@kavach-polar/core/Delivery"
+import { CheckoutId, CustomerId, ProductId, type User, UserId } from "@kavach-polar/core/Subscription"
 import { Context, Duration, Effect, FastCheck, Layer, Runtime } from "effect"
+import { orderKind } from "../../../packages/core/src/records/Order.ts"
+import { refundKind } from "../../../packages/core/src/records/Refund.ts"
 import type { ContractSuite } from "../ContractSuite.ts"
-import { customerDelivery, subscriptionDelivery, subscriptionSnapshot } from "../polarDeliveries.ts"
+import {
+  customerDelivery,
+  orderDelivery,
+  type Purchase,
+  refundDelivery,
+  reportIn,
+  snapshotOf,
+  subscriptionDelivery
+} from "../polarDeliveries.ts"
 
 /** Few of everything, so that a short sequence meets the same ones again. */
-const indexes = { delivery: 6, subscription: 3, customer: 3, user: 3, second: 4 }
+const indexes = { delivery: 6, subscription: 3, order: 2, refund: 2, customer: 3, user: 3, second: 4 }
 const index = (kind: keyof typeof indexes) => FastCheck.nat(indexes[kind] - 1)
 const maybe = <A>(arbitrary: FastCheck.Arbitrary<A>) => FastCheck.option(arbitrary, { nil: undefined })
 
@@ -29,6 +41,32 @@ const subscriptionEvent = FastCheck.record({
   periodEnd: FastCheck.constantFrom("2026-12-05T00:00:00Z", "2027-01-05T00:00:00Z")
 })
 
+const orderEvent = FastCheck.record({
+  call: FastCheck.constant("order" as const),
+  delivery: index("delivery"),
+  order: index("order"),
+  subscription: maybe(index("subscription")),
+  customer: index("customer"),
+  /** The user for whom its checkout was made, if it was recorded. */
+  checkoutOf: maybe(index("user")),
+  at: index("second"),
+  status: FastCheck.constantFrom("pending", "paid", "refunded", "void"),
+  externalUser: maybe(index("user")),
+  metadataUser: maybe(index("user"))
+})
+
+const refundEvent = FastCheck.record({
+  call: FastCheck.constant("refund" as const),
+  delivery: index("delivery"),
+  refund: index("refund"),
+  order: index("order"),
+  subscription: maybe(index("subscription")),
+  customer: index("customer"),
+  at: index("second"),
+  status: FastCheck.constantFrom("pending", "succeeded", "failed"),
+  metadataUser: maybe(index("user"))
+})
+
 const customerEvent = FastCheck.record({
   call: FastCheck.constant("customer" as const),
   delivery: index("delivery"),
@@ -38,7 +76,13 @@ const customerEvent = FastCheck.record({
   externalUser: maybe(index("user"))
 })
 
-const event = FastCheck.oneof({ arbitrary: subscriptionEvent, weight: 4 }, { arbitrary: customerEvent, weight: 1 })
+const recordEvent = FastCheck.oneof(
+  { arbitrary: subscriptionEvent, weight: 4 },
+  { arbitrary: orderEvent, weight: 2 },
+  { arbitrary: refundEvent, weight: 1 }
+)
+
+const event = FastCheck.oneof({ arbitrary: recordEvent, weight: 6 }, { arbitrary: customerEvent, weight: 1 })
 
 const calls = FastCheck.array(
   FastCheck.oneof(
@@ -62,7 +106,7 @@ const calls = FastCheck.array(
     {
       arbitrary: FastCheck.record({
         call: FastCheck.constant("snapshot" as const),
-        events: FastCheck.array(subscriptionEvent, { minLength: 1, maxLength: 3 }),
+        events: FastCheck.array(recordEvent, { minLength: 1, maxLength: 3 }),
         /** Before, between and after the events; and none. */
         changedAt: FastCheck.constantFrom(null, 0, 1.5, 3),
         /** Seconds: too soon to know all events, and late enough. */
@@ -72,7 +116,7 @@ const calls = FastCheck.array(
       weight: 2
     },
     {
-      arbitrary: FastCheck.record({ call: FastCheck.constant("adopt" as const), event: subscriptionEvent }),
+      arbitrary: FastCheck.record({ call: FastCheck.constant("link waiting" as const), event: recordEvent }),
       weight: 1
     },
     {
@@ -106,7 +150,7 @@ const calls = FastCheck.array(
 
 type Call = (typeof calls extends FastCheck.Arbitrary<infer A> ? A : never)[number]
 type Event = typeof event extends FastCheck.Arbitrary<infer A> ? A : never
-type SubscriptionEvent = typeof subscriptionEvent extends FastCheck.Arbitrary<infer A> ? A : never
+type RecordEvent = typeof recordEvent extends FastCheck.Arbitrary<infer A> ? A : never
 
 interface Cast {
   readonly run: string
@@ -114,29 +158,63 @@ interface Cast {
   readonly users: ReadonlyArray<UserId>
 }
 
-const sceneOf = (cast: Cast, given: Event) => ({
-  customerId: `${cast.run.slice(0, 30)}c${given.customer}`,
-  subscriptionId: `${cast.run.slice(0, 30)}s${given.call === "subscription" ? given.subscription : 0}`,
+/** Ids that follow upon each other, so that they can be listed together. */
+const idOf = ({ run }: Cast, kind: "customer" | "subscription" | "order" | "refund", position: number) =>
+  `${run.slice(0, 30)}${kind.charAt(0)}${position}`
+
+const checkoutIdOf = ({ run }: Cast, user: number) => `${run}-${user}`
+
+const purchaseOf = (cast: Cast, given: Event): Purchase => ({
+  customerId: idOf(cast, "customer", given.customer),
+  subscriptionId: idOf(cast, "subscription", "subscription" in given ? (given.subscription ?? 0) : 0),
+  orderId: idOf(cast, "order", "order" in given ? given.order : 0),
+  refundId: idOf(cast, "refund", "refund" in given ? given.refund : 0),
+  checkoutId: "none",
   productId: "product"
 })
 
-const optionsOf = (cast: Cast, given: SubscriptionEvent) => {
-  const metadataUserId = given.metadataUser === undefined ? undefined : cast.users[given.metadataUser]
-  return {
-    externalId: externalIdOf(cast, given),
-    ...(metadataUserId === undefined ? {} : { metadataUserId }),
-    patch: { current_period_end: given.periodEnd }
-  }
+const externalIdOf = (cast: Cast, position: number | undefined) =>
+  position === undefined ? null : (cast.users[position] ?? null)
+
+const namedBy = (cast: Cast, { metadataUser }: RecordEvent) => {
+  const metadataUserId = metadataUser === undefined ? undefined : cast.users[metadataUser]
+  return metadataUserId === undefined ? {} : { metadataUserId }
 }
 
-const externalIdOf = (cast: Cast, { externalUser }: Event) =>
-  externalUser === undefined ? null : (cast.users[externalUser] ?? null)
-
-const deliveryOf = (cast: Cast, given: Event) => {
+const deliveryOf = (cast: Cast, given: Event): Delivery => {
+  const purchase = purchaseOf(cast, given)
   const at = { id: `${cast.run}-${given.delivery}`, at: given.at }
-  return given.call === "customer"
-    ? customerDelivery(sceneOf(cast, given), given.type, { ...at, externalId: externalIdOf(cast, given) })
-    : subscriptionDelivery(sceneOf(cast, given), given.type, { ...at, ...optionsOf(cast, given) })
+  switch (given.call) {
+    case "customer":
+      return customerDelivery(purchase, given.type, { ...at, externalId: externalIdOf(cast, given.externalUser) })
+    case "subscription":
+      return subscriptionDelivery(purchase, given.type, {
+        ...at,
+        ...namedBy(cast, given),
+        externalId: externalIdOf(cast, given.externalUser),
+        patch: { current_period_end: given.periodEnd }
+      })
+    case "order":
+      return orderDelivery(purchase, "updated.purchase", {
+        ...at,
+        ...namedBy(cast, given),
+        externalId: externalIdOf(cast, given.externalUser),
+        patch: {
+          status: given.status,
+          subscription_id: given.subscription === undefined ? null : purchase.subscriptionId,
+          checkout_id: given.checkoutOf === undefined ? null : checkoutIdOf(cast, given.checkoutOf)
+        }
+      })
+    case "refund":
+      return refundDelivery(purchase, "created.partial", {
+        ...at,
+        ...namedBy(cast, given),
+        patch: {
+          status: given.status,
+          subscription_id: given.subscription === undefined ? null : purchase.subscriptionId
+        }
+      })
+  }
 }
 
 /** Does a call, and answers what a caller sees of it. */
@@ -163,22 +241,18 @@ const perform = (store: BillingStoreService, cast: Cast, call: Call): Effect.Eff
       )
     }
     case "snapshot": {
-      const snapshots = call.events.map((given) =>
-        subscriptionSnapshot(sceneOf(cast, given), given.type, { ...optionsOf(cast, given), ...call })
-      )
+      const snapshots = call.events.map((given) => snapshotOf(deliveryOf(cast, given), call.changedAt, call.fetchedAt))
       return store.applySnapshots(snapshots, defaultPolicy, { dryRun: call.dryRun })
     }
-    case "adopt": {
-      const { content } = deliveryOf(cast, call.event)
-      return content._tag === "SubscriptionEvent" ? store.adoptSubscriptions([content], defaultPolicy) : Effect.void
-    }
+    case "link waiting":
+      return store.linkUnlinked([reportIn(deliveryOf(cast, call.event))], defaultPolicy)
     case "job":
       return performJob(store, cast.run, call)
     case "link":
       return Effect.either(
         store.linkCustomer(
           {
-            customerId: CustomerId.make(`${cast.run.slice(0, 30)}c${call.customer}`),
+            customerId: CustomerId.make(idOf(cast, "customer", call.customer)),
             userId: user(call.user),
             linkedBy: "host"
           },
@@ -187,7 +261,7 @@ const perform = (store: BillingStoreService, cast: Cast, call: Call): Effect.Eff
       ).pipe(Effect.map((result) => (result._tag === "Right" ? result.right : result.left._tag)))
     case "checkout":
       return store.recordCheckout({
-        id: CheckoutId.make(`${cast.run}-${call.user}`),
+        id: CheckoutId.make(checkoutIdOf(cast, call.user)),
         userId: user(call.user),
         productId: ProductId.make("product")
       })
@@ -233,6 +307,9 @@ const performJob = (
   }
 }
 
+/** By name, because stores read columns in orders of their own. */
+const columns = (row: RecordRow): ReadonlyArray<unknown> => Object.entries(row).sort(([a], [b]) => (a < b ? -1 : 1))
+
 const sorted = (value: unknown): string => JSON.stringify(value)
 
 /** Everything that the port shows of the cast. */
@@ -242,16 +319,27 @@ const visibleState = (store: BillingStoreService, cast: Cast) =>
       Effect.all({
         subscriptions: Effect.map(store.subscriptionsOf(userId, "all"), (all) => all.map(sorted).sort()),
         live: Effect.map(store.subscriptionsOf(userId, "live"), (all) => all.map(({ id }) => id).sort()),
+        current: Effect.map(store.liveSubscriptionsOf(userId), (all) => all.map(sorted).sort()),
+        orders: Effect.map(store.recordsOf(orderKind, userId), (all) => all.map(sorted).sort()),
+        paid: Effect.map(store.recordsOf(orderKind, userId, { status: "paid", productId: "product" }), (all) =>
+          all.map(({ id }) => id).sort()
+        ),
+        refunds: Effect.map(store.recordsOf(refundKind, userId), (all) => all.map(sorted).sort()),
         customer: store.customerOf(userId)
       })
     )
     const ids = Array.from({ length: indexes.delivery }, (_, delivery) => `${cast.run}-${delivery}`)
     const deliveries = yield* store.deliveries({ ids })
-    const listed = yield* Effect.forEach(["live", "unlinked"] as const, (which) =>
-      Effect.map(
-        // The cast's ids follow upon each other; there is room for a stranger's at the end.
-        store.subscriptions({ which, after: SubscriptionId.make(cast.run.slice(0, 30)), limit: indexes.subscription }),
-        (page) => page.filter(({ id }) => id.startsWith(cast.run.slice(0, 30))).map(sorted)
+    const single = yield* Effect.forEach(Array.from({ length: indexes.order }).keys(), (position) =>
+      store.record(orderKind, idOf(cast, "order", position))
+    )
+    const listed = yield* Effect.forEach(["subscription", "order", "refund"] as const, (kind) =>
+      Effect.forEach(["live", "unlinked"] as const, (which) =>
+        Effect.map(
+          // The cast's ids follow upon each other; there is room for a stranger's at the end.
+          store.recordPage({ kind, which, after: cast.run.slice(0, 30), limit: indexes[kind] }),
+          (page) => page.filter(({ id }) => id.startsWith(cast.run.slice(0, 30))).map(columns)
+        )
       )
     )
     const job = yield* store.job(cast.run)
@@ -264,7 +352,14 @@ const visibleState = (store: BillingStoreService, cast: Cast) =>
         if (cast.users.includes(notification.userId)) notifications.push(sorted(notification))
       }
     }
-    return { users, deliveries: deliveries.map(sorted).sort(), notifications: notifications.sort(), listed, job }
+    return {
+      users,
+      deliveries: deliveries.map(sorted).sort(),
+      notifications: notifications.sort(),
+      single,
+      listed,
+      job
+    }
   })
 
 export const sameAsMemory = ({ it, nextUser }: ContractSuite): void => {

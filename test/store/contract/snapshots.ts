@@ -2,9 +2,10 @@ import { randomUUID } from "node:crypto"
 import { expect } from "@effect/vitest"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
 import { BillingStore } from "@kavach-polar/core/BillingStore"
-import { CheckoutId, ProductId, SubscriptionId } from "@kavach-polar/core/Subscription"
+import { CheckoutId, ProductId } from "@kavach-polar/core/Subscription"
 import { Effect } from "effect"
-import type { SubscriptionSnapshot } from "../../../packages/core/src/rules/reconciliation.ts"
+import { subscriptionKind } from "../../../packages/core/src/records/subscriptionKind.ts"
+import type { Snapshot } from "../../../packages/core/src/rules/reconciliation.ts"
 import {
   allNotifications,
   applyOne,
@@ -17,12 +18,12 @@ import {
   strangerId,
   subscriptionsOf
 } from "../ContractSuite.ts"
-import { newScene, subscriptionDelivery, subscriptionSnapshot } from "../polarDeliveries.ts"
+import { newScene, reportIn, subscriptionDelivery, subscriptionSnapshot, valueIn } from "../polarDeliveries.ts"
 
-const look = (snapshots: ReadonlyArray<SubscriptionSnapshot>, dryRun: boolean) =>
+const look = (snapshots: ReadonlyArray<Snapshot>, dryRun: boolean) =>
   Effect.flatMap(BillingStore, (store) => store.applySnapshots(snapshots, defaultPolicy, { dryRun }))
 
-const repair = (...snapshots: ReadonlyArray<SubscriptionSnapshot>) => look(snapshots, false)
+const repair = (...snapshots: ReadonlyArray<Snapshot>) => look(snapshots, false)
 
 /** State that was read from Polar's API. */
 export const snapshots = (suite: ContractSuite): void => {
@@ -34,9 +35,17 @@ export const snapshots = (suite: ContractSuite): void => {
       const scene = newScene()
       const snapshot = subscriptionSnapshot(scene, "active", { changedAt: 5, externalId: userId })
       expect(yield* repair(snapshot)).toEqual([
-        { subscriptionId: scene.subscriptionId, userId, finding: "missing", fields: [], linked: false, notified: true }
+        {
+          kind: "subscription",
+          id: scene.subscriptionId,
+          userId,
+          finding: "missing",
+          fields: [],
+          linked: false,
+          notified: true
+        }
       ])
-      expect(yield* subscriptionsOf(userId)).toEqual([snapshot.subscription])
+      expect(yield* subscriptionsOf(userId)).toEqual([valueIn(subscriptionKind, snapshot.report)])
       expect(yield* customerOf(userId)).toBe(scene.customerId)
       yield* expectProjection(suite, userId, { subscriptionId: scene.subscriptionId, status: "active" })
       expect(yield* notificationsOf(userId)).toHaveLength(1)
@@ -171,9 +180,9 @@ export const snapshots = (suite: ContractSuite): void => {
       ])
       const ids = scenes.map(({ subscriptionId }) => subscriptionId)
       const found: Array<string> = []
-      let after: SubscriptionId | undefined
+      let after: string | undefined
       for (;;) {
-        const page = yield* store.subscriptions({ which: "unlinked", after, limit: 7 })
+        const page = yield* store.recordPage({ kind: "subscription", which: "unlinked", after, limit: 7 })
         found.push(...page.map(({ id }) => id))
         after = page.at(-1)?.id
         if (after === undefined) break
@@ -181,16 +190,16 @@ export const snapshots = (suite: ContractSuite): void => {
       expect(found.filter((id) => ids.includes(id)).sort()).toEqual(ids.slice(1).sort())
       expect([...found].sort()).toEqual(found)
 
-      const reports = waiting.flatMap(({ content }) => (content._tag === "SubscriptionEvent" ? [content] : []))
-      expect(yield* store.adoptSubscriptions(reports, defaultPolicy)).toBe(0)
+      const reports = waiting.map(reportIn)
+      expect(yield* store.linkUnlinked(reports, defaultPolicy)).toBe(0)
       yield* allNotifications
       yield* store.recordCheckout({
         id: CheckoutId.make(randomUUID()),
         userId: guest,
         productId: ProductId.make("product")
       })
-      expect(yield* store.adoptSubscriptions(reports, defaultPolicy)).toBe(1)
-      expect(yield* store.adoptSubscriptions(reports, defaultPolicy)).toBe(0)
+      expect(yield* store.linkUnlinked(reports, defaultPolicy)).toBe(1)
+      expect(yield* store.linkUnlinked(reports, defaultPolicy)).toBe(0)
       expect(yield* subscriptionsOf(guest)).toMatchObject([{ id: ids[1] }])
       expect((yield* recorded(waiting.map(({ id }) => id))).map(({ state }) => state).sort()).toEqual([
         "applied",
@@ -211,8 +220,8 @@ export const snapshots = (suite: ContractSuite): void => {
       yield* applyOne(subscriptionDelivery(over, "revoked", { externalId: strangerId() }))
       for (const scene of scenes) {
         // The id before it, so that a page of one is about nothing else.
-        const after = SubscriptionId.make(scene.subscriptionId.slice(0, -1))
-        const [next] = yield* store.subscriptions({ which: "live", after, limit: 1 })
+        const after = scene.subscriptionId.slice(0, -1)
+        const [next] = yield* store.recordPage({ kind: "subscription", which: "live", after, limit: 1 })
         expect(next?.id === scene.subscriptionId).toBe(scene !== over)
       }
     })

@@ -70,13 +70,14 @@ export interface Order extends Schema.Schema.Type<typeof PolarOrder> {}
 
 /** What Polar sends beside, and only identity and order are decided by. */
 const Context = Schema.Struct({
-  created_at: Schema.optionalWith(Schema.NullOr(EpochMicrosFromString), { default: () => null }),
-  modified_at: Schema.optionalWith(Schema.NullOr(EpochMicrosFromString), { default: () => null }),
+  created_at: informative("created_at", EpochMicrosFromString),
+  modified_at: informative("modified_at", EpochMicrosFromString),
   customer: informative("customer", PolarCustomer),
   product: informative("product", Schema.Struct({ organization_id: informative("organization_id", text(64)) }))
 })
 
-const decode = Schema.decodeUnknownEither(Schema.Struct({ order: PolarOrder, context: Context }))
+const decodeOrder = Schema.decodeUnknownEither(PolarOrder)
+const decodeContext = Schema.decodeUnknownEither(Context)
 const encodeStored = Schema.encodeSync(Schema.parseJson(PolarOrder))
 
 /** Paid, and not wholly given back: what the user owns. */
@@ -91,7 +92,7 @@ export const orderKind: Kind<Order> = {
   name: "order",
   eventTypes: ["order.created", "order.updated", "order.paid", "order.refunded"],
   read: (data) =>
-    Either.map(decode({ order: data, context: data }), ({ context, order }) => {
+    Either.zipWith(decodeOrder(data), decodeContext(data), (order, context) => {
       const changedAt = context.modified_at ?? context.created_at
       return {
         kind: "order",

@@ -41,12 +41,13 @@ export const PolarRefund = Schema.Struct({
 export interface Refund extends Schema.Schema.Type<typeof PolarRefund> {}
 
 const Context = Schema.Struct({
-  created_at: Schema.optionalWith(Schema.NullOr(EpochMicrosFromString), { default: () => null }),
-  modified_at: Schema.optionalWith(Schema.NullOr(EpochMicrosFromString), { default: () => null }),
+  created_at: informative("created_at", EpochMicrosFromString),
+  modified_at: informative("modified_at", EpochMicrosFromString),
   organization_id: informative("organization_id", text(64))
 })
 
-const decode = Schema.decodeUnknownEither(Schema.Struct({ refund: PolarRefund, context: Context }))
+const decodeRefund = Schema.decodeUnknownEither(PolarRefund)
+const decodeContext = Schema.decodeUnknownEither(Context)
 const encodeStored = Schema.encodeSync(Schema.parseJson(PolarRefund))
 
 const rank = (status: string): number => {
@@ -58,7 +59,7 @@ export const refundKind: Kind<Refund> = {
   name: "refund",
   eventTypes: ["refund.created", "refund.updated"],
   read: (data) =>
-    Either.map(decode({ refund: data, context: data }), ({ context, refund }) => {
+    Either.zipWith(decodeRefund(data), decodeContext(data), (refund, context) => {
       const changedAt = context.modified_at ?? context.created_at
       return {
         kind: "refund",
