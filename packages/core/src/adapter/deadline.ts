@@ -36,11 +36,15 @@ export const retryConflicts = async <A>(
   millis: number = callMillis
 ): Promise<A> => {
   const deadline = deadlineIn(millis)
+  let conflict: { readonly error: unknown } | undefined
   for (let failures = 1; ; failures++) {
     try {
       return await attempt(deadline)
     } catch (error) {
       const pause = 10 * 2 ** Math.min(failures, 5) * (0.5 + Math.random())
+      if (isConflict(error)) conflict = { error }
+      // What it waited for says more than that the time is over.
+      else if (performance.now() >= deadline && conflict !== undefined) throw conflict.error
       if (!isConflict(error) || performance.now() + pause > deadline) throw error
       await new Promise((resolve) => setTimeout(resolve, pause))
     }
