@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto"
 import { describe, expect, it } from "@effect/vitest"
 import { migrations } from "@kavach-polar/adapter-postgres/migrations"
-import * as PostgresStore from "@kavach-polar/adapter-postgres/PostgresStore"
+import { PostgresStore } from "@kavach-polar/adapter-postgres"
 import * as schema from "@kavach-polar/adapter-postgres/schema"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
 import { BillingStore, type BillingStoreService } from "@kavach-polar/core/BillingStore"

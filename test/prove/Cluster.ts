@@ -1,6 +1,6 @@
 /** One database and several stores on it, as several nodes of an app have: what proofs run against. */
 import * as MysqlStore from "@kavach-polar/adapter-mysql/MysqlStore"
-import * as PostgresStore from "@kavach-polar/adapter-postgres/PostgresStore"
+import { PostgresStore } from "@kavach-polar/adapter-postgres"
 import * as SqliteStore from "@kavach-polar/adapter-sqlite/SqliteStore"
 import type { ProjectionRow } from "@kavach-polar/core/adapter/rows"
 import type { StoreDriver } from "@kavach-polar/core/adapter/StoreDriver"

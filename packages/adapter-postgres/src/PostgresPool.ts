@@ -92,8 +92,15 @@ const openPostgresJs = ({ client, maxConnections = 10, url }: PostgresJsOptions,
       catch: driverNotInstalled("postgres", "postgres drizzle-orm")
     })
     const address = Redacted.isRedacted(url) ? Redacted.value(url) : url
+    const settings = {
+      connection: { application_name: "kavach-polar" },
+      connect_timeout: callMillis / 1000,
+      // It would print them.
+      onnotice: () => {},
+      ...client
+    }
     return yield* until(
-      () => postgresJsPool((own) => postgres(address, { ...client, ...own }), maxConnections, prepare),
+      () => postgresJsPool((own) => postgres(address, { ...settings, ...own }), maxConnections, prepare),
       (pool) => pool.end(),
       (pool) => pool.destroy()
     )

@@ -2,7 +2,7 @@
  * How the store's tables are made on PostgreSQL. Times that people read are timestamptz with milliseconds. Ids are compared
  * byte by byte, whatever the collation of the database: COLLATE "C".
  */
-import { type Column, type ColumnType, type Ddl, sqlName, type Table, type View } from "@kavach-polar/core/adapter"
+import { type Column, type ColumnType, type Ddl, sqlName, type Table, tables, type View } from "@kavach-polar/core/adapter"
 
 /** In the schema that the search path leads to. */
 export const tableName = (name: string): string => name
@@ -12,7 +12,7 @@ const types: Readonly<Record<ColumnType, string>> = {
   key: 'text COLLATE "C"',
   word: "text",
   text: "text",
-  name: "text",
+  name: 'text COLLATE "C"',
   // Also for JSON, because jsonb refuses what JSON allows (\u0000) and reorders the rest.
   long: "text",
   micros: "bigint",
@@ -70,11 +70,10 @@ const createView = ({ columns, fields, kind, name }: View): ReadonlyArray<string
   ]
 }
 
-const [deliveries, notifications, subscriptions, jobs] = [
+const [deliveries, notifications, subscriptions] = [
   tableName("kavach_polar_deliveries"),
   tableName("kavach_polar_notifications"),
-  tableName("kavach_polar_subscriptions"),
-  tableName("kavach_polar_jobs")
+  tableName("kavach_polar_subscriptions")
 ]
 
 const toRecords: ReadonlyArray<string> = [
@@ -97,7 +96,9 @@ FROM ${subscriptions}`,
   "ALTER INDEX kavach_polar_deliveries_unlinked_subscription RENAME TO kavach_polar_deliveries_unlinked_record",
   `ALTER TABLE ${notifications} RENAME COLUMN subscription_id TO subject`,
   "ALTER INDEX kavach_polar_notifications_pending_subscription RENAME TO kavach_polar_notifications_pending_subject",
-  ...compress(jobs, ["position", "report"])
+  // What the second and the third of the earlier versions brought, for a database that has not had them.
+  ...tables.filter(({ name }) => name === "kavach_polar_jobs").flatMap(createTable),
+  ...compress(deliveries, ["body"])
 ]
 
 export const postgresTables = (turn: bigint): Ddl => ({
@@ -133,7 +134,7 @@ export const postgresTables = (turn: bigint): Ddl => ({
   takeTurn: {
     text: `WITH patience AS MATERIALIZED (
       SELECT set_config('lock_timeout', coalesce(nullif(current_setting('lock_timeout'), '0'), '2s'), true) AS set,
-        set_config('statement_timeout', '60s', true)
+        set_config('statement_timeout', '60s', true), set_config('client_min_messages', 'warning', true)
     ) SELECT pg_advisory_xact_lock(${turn})::text FROM patience WHERE patience.set IS NOT NULL`,
     values: []
   },

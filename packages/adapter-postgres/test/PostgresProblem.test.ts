@@ -1,6 +1,6 @@
 import { expect, it } from "@effect/vitest"
-import { explain } from "@kavach-polar/adapter-postgres/PostgresProblem"
-import * as PostgresStore from "@kavach-polar/adapter-postgres/PostgresStore"
+import { explain } from "../src/PostgresProblem.ts"
+import { PostgresStore } from "@kavach-polar/adapter-postgres"
 import { BillingStore } from "@kavach-polar/core/BillingStore"
 import { UserId } from "@kavach-polar/core/Subscription"
 import { DrizzleQueryError } from "drizzle-orm"
