@@ -1,10 +1,9 @@
 /** What only PostgreSQL can get wrong: waiting, racing, breaking, and its many settings. */
 import { randomUUID } from "node:crypto"
 import { describe, expect, it } from "@effect/vitest"
-import { migrations } from "@kavach-polar/adapter-postgres/migrations"
-import { PostgresStore } from "@kavach-polar/adapter-postgres"
-import * as schema from "@kavach-polar/adapter-postgres/schema"
+import { PostgresStore, schema } from "@kavach-polar/adapter-postgres"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
+import { migrations } from "@kavach-polar/core/adapter"
 import { BillingStore, type BillingStoreService } from "@kavach-polar/core/BillingStore"
 import type { Delivery } from "@kavach-polar/core/Delivery"
 import type { StoreError } from "@kavach-polar/core/StoreError"
@@ -134,7 +133,7 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
         const [row] = yield* run(
           query,
           `SELECT count(*)::int AS wrong FROM kavach_polar_subscriptions AS subscription
-            WHERE (SELECT max(event_at) FROM kavach_polar_notifications WHERE subscription_id = subscription.id)
+            WHERE (SELECT max(event_at) FROM kavach_polar_notifications WHERE subject = subscription.id)
               IS DISTINCT FROM event_at`
         )
         expect(row).toEqual({ wrong: 0 })
@@ -168,7 +167,7 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
           const [row] = yield* run(
             query,
             `SELECT customer_id, user_id, (SELECT count(*)::int FROM kavach_polar_notifications
-              WHERE subscription_id = subscription.id) AS told
+              WHERE subject = subscription.id) AS told
             FROM kavach_polar_subscriptions AS subscription WHERE id = $1`,
             scene.subscriptionId
           )
@@ -211,7 +210,7 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
           const [found] = yield* run(
             query,
             `SELECT subscription.event_at = (SELECT max(delivery.event_at) FROM kavach_polar_deliveries AS delivery
-              WHERE delivery.subscription_id = subscription.id) AS newest
+              WHERE delivery.record_id = subscription.id) AS newest
             FROM kavach_polar_subscriptions AS subscription WHERE id = $1`,
             subscriptionId
           )
@@ -532,7 +531,7 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
           heldUp(url, () => Effect.timed(Effect.flip(applyOne(store, created))))
         )
         expect(error).toMatchObject({ reason: "busy", detail: expect.stringMatching(/^55P03/) })
-        expect(Duration.toMillis(waited)).toBeLessThan(2000)
+        expect(Duration.toMillis(waited)).toBeLessThan(5000)
         expect(yield* counts(query)).toEqual(nothing)
         expect((yield* applyOne(store, created)).duplicate).toBe(false)
       })
@@ -763,8 +762,8 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
           yield* store.pruneDeliveryBodies(new Date("2026-01-02T00:00:00Z"), 20)
           // Their data is none that could be read.
           const after = SubscriptionId.make("subscription-7")
-          yield* Effect.either(store.subscriptions({ which: "live", after, limit: 50 }))
-          yield* Effect.either(store.subscriptions({ which: "unlinked", after, limit: 50 }))
+          yield* Effect.either(store.recordPage({ kind: "subscription", which: "live", after, limit: 50 }))
+          yield* Effect.either(store.recordPage({ kind: "subscription", which: "unlinked", after, limit: 50 }))
           yield* store.applySnapshots(
             [subscriptionSnapshot(scene, "active", { changedAt: 2, externalId: userId })],
             defaultPolicy,
@@ -800,7 +799,7 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
           { customerId: CustomerId.make("c"), userId: UserId.make("ada"), linkedBy: "host" },
           defaultPolicy
         )
-        yield* run(query, "DELETE FROM kavach_polar_subscriptions")
+        yield* run(query, "DELETE FROM kavach_polar_records")
 
         const pool = yield* newPool(url, 1)
         const session = yield* Effect.acquireRelease(
@@ -827,7 +826,7 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
             if (/Index (Only )?Scan (using|on) kavach_/.test(line)) scans++
             else if (!/Seq Scan on kavach_/.test(line)) continue
             // When the next one is due stands first in the index of those, which is read from its beginning.
-            const isFirstDue = /^WITH claimed/.test(text) && /pending_due/.test(line)
+            const isFirstDue = /^SELECT .* FROM kavach_polar_notifications AS candidate/.test(text) && /pending_due/.test(line)
             if (!isFirstDue && !/Index Cond/.test(next)) whole.push(`${line}\n${next}\n  of ${text}`)
           }
         }
@@ -844,16 +843,17 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
         SELECT 'customer-' || n, 'user-' || n, 'external_id', now(), NULL FROM generate_series(1, ${rows}) AS n`)
       await query(`INSERT INTO kavach_polar_checkouts
         SELECT 'checkout-' || n, 'user-' || n, 'product', now() FROM generate_series(1, ${rows}) AS n`)
-      await query(`INSERT INTO kavach_polar_subscriptions (id, user_id, customer_id, product_id, status, live,
-          cancel_at_period_end, event_at, precedence, delivery_id, updated_at, data)
-        SELECT 'subscription-' || n, 'user-' || n, 'customer-' || n, 'product', 'active', n % 3 > 0, false, n, 1,
-          'delivery-' || n, now(), repeat('{}', 500) FROM generate_series(1, ${rows}) AS n`)
+      await query(`INSERT INTO kavach_polar_records (kind, id, user_id, customer_id, product_id, status, live,
+          event_at, precedence, delivery_id, updated_at, summary, data)
+        SELECT CASE WHEN n % 5 = 0 THEN 'order' ELSE 'subscription' END, 'subscription-' || n, 'user-' || n,
+          'customer-' || n, 'product', 'active', n % 3 > 0, n, 1, 'delivery-' || n, now(), '{}', repeat('{}', 500)
+        FROM generate_series(1, ${rows}) AS n`)
       await query(`INSERT INTO kavach_polar_deliveries (id, type, state, event_at, received_at, updated_at,
-          customer_id, subscription_id, user_id, attempts, body)
+          customer_id, record_id, user_id, attempts, body)
         SELECT 'delivery-' || n, 'subscription.updated', CASE WHEN n % 100 = 0 THEN 'unlinked' ELSE 'applied' END, n,
           '2026-01-01'::timestamptz + n * interval '1 minute', now(), 'customer-' || n, 'subscription-' || n,
           'user-' || n, 1, repeat('{}', 500) FROM generate_series(1, ${rows}) AS n`)
-      await query(`INSERT INTO kavach_polar_notifications (id, subscription_id, user_id, event_at, precedence, payload,
+      await query(`INSERT INTO kavach_polar_notifications (id, subject, user_id, event_at, precedence, payload,
           created_at, state, attempts, available_at, updated_at)
         SELECT 'subscription-' || n || ':1', 'subscription-' || n, 'user-' || n, n, 1,
           '{"id":"s","status":"active","productId":"p","currentPeriodEnd":null,"cancelAtPeriodEnd":false}',

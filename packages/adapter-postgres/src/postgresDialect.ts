@@ -21,14 +21,16 @@ const byIndexes: ReadonlyArray<readonly [name: string, value: string]> = [
   ["plan_cache_mode", "force_generic_plan"]
 ]
 
+/** Where the app has set a time limit of its own, that holds. */
+const limit = (name: string, value: string): string =>
+  `set_config('${name}', coalesce(nullif(current_setting('${name}'), '0'), '${value}'), true)`
+
 const settings = (further: ReadonlyArray<readonly [name: string, value: string]>) => ({
-  text: `SELECT set_config('lock_timeout', coalesce(nullif(current_setting('lock_timeout'), '0'), '2s'), true), ${[
-    ["statement_timeout", "4s"],
-    ...byIndexes,
-    ...further
-  ]
-    .map(([name, value]) => `set_config('${name}', '${value}', true)`)
-    .join(", ")}`,
+  text: `SELECT ${[
+    limit("lock_timeout", "2s"),
+    limit("statement_timeout", "4s"),
+    ...[...byIndexes, ...further].map(([name, value]) => `set_config('${name}', '${value}', true)`)
+  ].join(", ")}`,
   values: []
 })
 

@@ -2,7 +2,7 @@
  * How the store's tables are made on PostgreSQL. Times that people read are timestamptz with milliseconds. Ids are compared
  * byte by byte, whatever the collation of the database: COLLATE "C".
  */
-import { type Column, type ColumnType, type Ddl, sqlName, type Table, tables, type View } from "@kavach-polar/core/adapter"
+import { type Column, type ColumnType, type Ddl, type Index, sqlName, type Table, tables, type View } from "@kavach-polar/core/adapter"
 
 /** In the schema that the search path leads to. */
 export const tableName = (name: string): string => name
@@ -42,10 +42,17 @@ const createTable = ({ columns, indexes, key, name, says }: Table): ReadonlyArra
     ...compress(tableName(name), long),
     ...indexes.map(
       (index) =>
-        `CREATE INDEX IF NOT EXISTS ${index.name} ON ${tableName(name)} (${index.columns.map(indexed).join(", ")})${index.where === undefined ? "" : ` WHERE ${index.where}`}`
+        `CREATE INDEX IF NOT EXISTS ${index.name} ON ${tableName(name)} (${index.columns.map(indexed).join(", ")})${conditionOf(index)}`
     )
   ]
 }
+
+/**
+ * An index of some rows is only for statements that ask for its first column, which is what the further condition says. For
+ * others the server would go through all of it, if it was empty when they were planned.
+ */
+const conditionOf = ({ columns: [first = ""], where }: Index): string =>
+  where === undefined ? "" : ` WHERE ${where} AND ${sqlName(first)} IS NOT NULL`
 
 const indexed = (column: string): string => {
   const [field = "", direction] = column.split(" ")
@@ -93,12 +100,16 @@ FROM ${subscriptions}`,
   `ALTER TABLE ${deliveries} ADD COLUMN record_kind text DEFAULT 'subscription'`,
   `UPDATE ${deliveries} SET record_kind = NULL WHERE record_id IS NULL`,
   `ALTER TABLE ${deliveries} ALTER COLUMN record_kind DROP DEFAULT`,
-  "ALTER INDEX kavach_polar_deliveries_unlinked_subscription RENAME TO kavach_polar_deliveries_unlinked_record",
   `ALTER TABLE ${notifications} RENAME COLUMN subscription_id TO subject`,
-  "ALTER INDEX kavach_polar_notifications_pending_subscription RENAME TO kavach_polar_notifications_pending_subject",
-  // What the second and the third of the earlier versions brought, for a database that has not had them.
-  ...tables.filter(({ name }) => name === "kavach_polar_jobs").flatMap(createTable),
-  ...compress(deliveries, ["body"])
+  ...[
+    "deliveries_with_body",
+    "deliveries_unlinked_customer",
+    "deliveries_unlinked_subscription",
+    "notifications_pending_subscription",
+    "notifications_pending_due"
+  ].map((index) => `DROP INDEX ${tableName(`kavach_polar_${index}`)}`),
+  // The indexes as they are now, and what a database of the first or second version has not had.
+  ...tables.flatMap(createTable)
 ]
 
 export const postgresTables = (turn: bigint): Ddl => ({

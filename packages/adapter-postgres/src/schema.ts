@@ -39,9 +39,13 @@ export const deliveries = pgTable(
   },
   (table) => [
     index("kavach_polar_deliveries_received_at").on(table.receivedAt.desc().nullsFirst(), table.id),
-    index("kavach_polar_deliveries_with_body").on(table.receivedAt, table.id).where(sql`body IS NOT NULL`),
-    index("kavach_polar_deliveries_unlinked_customer").on(table.customerId).where(sql`state = 'unlinked'`),
-    index("kavach_polar_deliveries_unlinked_record").on(table.recordId).where(sql`state = 'unlinked'`)
+    index("kavach_polar_deliveries_with_body").on(table.receivedAt, table.id).where(sql`body IS NOT NULL AND received_at IS NOT NULL`),
+    index("kavach_polar_deliveries_unlinked_customer")
+      .on(table.customerId)
+      .where(sql`state = 'unlinked' AND customer_id IS NOT NULL`),
+    index("kavach_polar_deliveries_unlinked_record")
+      .on(table.recordId)
+      .where(sql`state = 'unlinked' AND record_id IS NOT NULL`)
   ]
 )
 
@@ -84,7 +88,7 @@ export const records = pgTable(
   (table) => [
     primaryKey({ name: "kavach_polar_records_pkey", columns: [table.kind, table.id] }),
     index("kavach_polar_records_user").on(table.userId, table.kind, table.id),
-    index("kavach_polar_records_unlinked").on(table.customerId).where(sql`user_id IS NULL`)
+    index("kavach_polar_records_unlinked").on(table.customerId).where(sql`user_id IS NULL AND customer_id IS NOT NULL`)
   ]
 )
 
@@ -171,8 +175,10 @@ export const notifications = pgTable(
   (table) => [
     index("kavach_polar_notifications_pending_subject")
       .on(table.subject, table.eventAt, table.precedence)
-      .where(sql`state = 'pending'`),
-    index("kavach_polar_notifications_pending_due").on(table.availableAt, table.id).where(sql`state = 'pending'`)
+      .where(sql`state = 'pending' AND subject IS NOT NULL`),
+    index("kavach_polar_notifications_pending_due")
+      .on(table.availableAt, table.id)
+      .where(sql`state = 'pending' AND available_at IS NOT NULL`)
   ]
 )
 
