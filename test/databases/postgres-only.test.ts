@@ -826,7 +826,8 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
             if (/Index (Only )?Scan (using|on) kavach_/.test(line)) scans++
             else if (!/Seq Scan on kavach_/.test(line)) continue
             // When the next one is due stands first in the index of those, which is read from its beginning.
-            const isFirstDue = /^SELECT .* FROM kavach_polar_notifications AS candidate/.test(text) && /pending_due/.test(line)
+            const isFirstDue =
+              /^SELECT .* FROM kavach_polar_notifications AS candidate/.test(text) && /pending_due/.test(line)
             if (!isFirstDue && !/Index Cond/.test(next)) whole.push(`${line}\n${next}\n  of ${text}`)
           }
         }

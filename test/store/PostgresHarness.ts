@@ -56,14 +56,12 @@ export const newPool = (url: string, max = 10) =>
   )
 
 /** With a pool of its own. */
-export const onLayer =
-  (admin: string, driver: "pg" | "postgres") =>
-  (users: ReadonlyArray<User>) =>
-    Layer.unwrapScoped(
-      Effect.map(newDatabase(admin), ({ query, url }) =>
-        prepared(PostgresStore.layer({ url: Redacted.make(url), driver }), query, users)
-      )
+export const onLayer = (admin: string, driver: "pg" | "postgres") => (users: ReadonlyArray<User>) =>
+  Layer.unwrapScoped(
+    Effect.map(newDatabase(admin), ({ query, url }) =>
+      prepared(PostgresStore.layer({ url: Redacted.make(url), driver }), query, users)
     )
+  )
 
 export const onNodePostgres = (admin: string) => (users: ReadonlyArray<User>) =>
   Layer.unwrapScoped(

@@ -1,5 +1,12 @@
 /** A database's connections, whatever the driver: scripts run on them, each until a deadline. */
-import { type Batch, type Rows, runAsync, type Script, type Statement, withinDeadline } from "@kavach-polar/core/adapter"
+import {
+  type Batch,
+  type Rows,
+  runAsync,
+  type Script,
+  type Statement,
+  withinDeadline
+} from "@kavach-polar/core/adapter"
 import { breaksConnection } from "./PostgresProblem.ts"
 
 export interface Connections {

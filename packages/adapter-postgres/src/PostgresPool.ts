@@ -37,9 +37,7 @@ export interface PostgresJsOptions extends PoolOptions {
 
 export type PostgresStoreOptions = NodePostgresOptions | PostgresJsOptions
 
-export const openConnections = (
-  options: PostgresStoreOptions
-): Effect.Effect<Connections, StoreError, Scope.Scope> => {
+export const openConnections = (options: PostgresStoreOptions): Effect.Effect<Connections, StoreError, Scope.Scope> => {
   const { prepare = true } = options
   return options.driver === "postgres"
     ? Effect.map(openPostgresJs(options, prepare), ({ acquire }) => onHeld(acquire))

@@ -1,5 +1,12 @@
 /** Any drizzle database on PostgreSQL: postgres.js's, PGlite's and the like. */
-import { DriverError, type Rows, runAsync, type Script, type Statement, withinDeadline } from "@kavach-polar/core/adapter"
+import {
+  DriverError,
+  type Rows,
+  runAsync,
+  type Script,
+  type Statement,
+  withinDeadline
+} from "@kavach-polar/core/adapter"
 import { type SQL, sql } from "drizzle-orm"
 import type { PgDatabase, PgQueryResultHKT, PgTransactionConfig } from "drizzle-orm/pg-core"
 import type { TablesRelationalConfig } from "drizzle-orm/relations"

@@ -2,7 +2,16 @@
  * How the store's tables are made on PostgreSQL. Times that people read are timestamptz with milliseconds. Ids are compared
  * byte by byte, whatever the collation of the database: COLLATE "C".
  */
-import { type Column, type ColumnType, type Ddl, type Index, sqlName, type Table, tables, type View } from "@kavach-polar/core/adapter"
+import {
+  type Column,
+  type ColumnType,
+  type Ddl,
+  type Index,
+  sqlName,
+  type Table,
+  tables,
+  type View
+} from "@kavach-polar/core/adapter"
 
 /** In the schema that the search path leads to. */
 export const tableName = (name: string): string => name

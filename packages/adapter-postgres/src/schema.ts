@@ -5,8 +5,9 @@
  * `eventAt` is the event's own timestamp in epoch microseconds, because order is decided on it. Ids are collated "C" in
  * the database, which drizzle cannot say.
  */
-import type { DeliveryState } from "@kavach-polar/core/Delivery"
+
 import type { LinkSource } from "@kavach-polar/core/adapter/rows"
+import type { DeliveryState } from "@kavach-polar/core/Delivery"
 import { sql } from "drizzle-orm"
 import { bigint, boolean, index, integer, pgTable, pgView, primaryKey, text, timestamp } from "drizzle-orm/pg-core"
 
@@ -39,7 +40,9 @@ export const deliveries = pgTable(
   },
   (table) => [
     index("kavach_polar_deliveries_received_at").on(table.receivedAt.desc().nullsFirst(), table.id),
-    index("kavach_polar_deliveries_with_body").on(table.receivedAt, table.id).where(sql`body IS NOT NULL AND received_at IS NOT NULL`),
+    index("kavach_polar_deliveries_with_body")
+      .on(table.receivedAt, table.id)
+      .where(sql`body IS NOT NULL AND received_at IS NOT NULL`),
     index("kavach_polar_deliveries_unlinked_customer")
       .on(table.customerId)
       .where(sql`state = 'unlinked' AND customer_id IS NOT NULL`),

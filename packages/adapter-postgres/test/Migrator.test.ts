@@ -20,7 +20,11 @@ const tables = (query: Query) =>
     Effect.map((rows) => rows.map(({ relname }) => relname).sort())
   )
 
-const structure = (query: Query) => Effect.map(Effect.promise(() => structureOf(query)), ({ columns }) => columns)
+const structure = (query: Query) =>
+  Effect.map(
+    Effect.promise(() => structureOf(query)),
+    ({ columns }) => columns
+  )
 
 const allTables = [
   "kavach_polar_checkouts",
@@ -116,7 +120,9 @@ it.effect("the exported tables and views are those of the database, with their i
       const named = isTable ? getTableConfig(one).indexes.map(({ config }) => config.name) : []
       expect(indexes.map(({ indexname }) => indexname)).toEqual(expect.arrayContaining(named))
     }
-    const ours = indexes.map(({ indexname }) => String(indexname)).filter((name) => /^kavach_polar.*(?<!_pkey)$/.test(name))
+    const ours = indexes
+      .map(({ indexname }) => String(indexname))
+      .filter((name) => /^kavach_polar.*(?<!_pkey)$/.test(name))
     const all = Object.values(schema).flatMap((one) => (is(one, PgTable) ? getTableConfig(one).indexes : []))
     expect(ours.sort()).toEqual(all.map(({ config }) => config.name).sort())
   })

@@ -1,10 +1,10 @@
 import { expect, it } from "@effect/vitest"
-import { explain } from "../src/PostgresProblem.ts"
 import { PostgresStore } from "@kavach-polar/adapter-postgres"
 import { BillingStore } from "@kavach-polar/core/BillingStore"
 import { UserId } from "@kavach-polar/core/Subscription"
 import { DrizzleQueryError } from "drizzle-orm"
 import { Config, ConfigProvider, Effect, Layer, Redacted } from "effect"
+import { explain } from "../src/PostgresProblem.ts"
 
 const email = "ada.martin@acme-mail.dev"
 

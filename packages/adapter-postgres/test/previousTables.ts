@@ -1,6 +1,10 @@
 /** The SQL that made the tables of earlier versions, as every database of theirs remembers it. It never changes. */
 
-export const previousMigrations: ReadonlyArray<{ readonly version: number; readonly name: string; readonly sql: string }> = [
+export const previousMigrations: ReadonlyArray<{
+  readonly version: number
+  readonly name: string
+  readonly sql: string
+}> = [
   {
     version: 1,
     name: "0001_initial",

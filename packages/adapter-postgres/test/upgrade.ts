@@ -1,7 +1,7 @@
 /** A database of an earlier version with rows in every table, and what has to be there once it was brought to this one. */
 import { createHash } from "node:crypto"
-import { postgresDialect } from "../src/postgresDialect.ts"
 import type { Query } from "../../../test/store/PostgresHarness.ts"
+import { postgresDialect } from "../src/postgresDialect.ts"
 import { previousMigrations } from "./previousTables.ts"
 
 const statementsOf = (script: string): ReadonlyArray<string> =>
