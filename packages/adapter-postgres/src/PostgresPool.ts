@@ -1,5 +1,5 @@
 /** Pools of this process's own, until a scope ends. Their drivers are loaded by the call and not by importing the module. */
-import { callMillis, driverNotInstalled } from "@kavach-polar/core/adapter"
+import { callMillis, deadlineIn, driverNotInstalled, withinDeadline } from "@kavach-polar/core/adapter"
 import type { StoreError } from "@kavach-polar/core/StoreError"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -55,7 +55,7 @@ export const openNodePostgres = (
       catch: driverNotInstalled("pg", "pg drizzle-orm")
     })
     const clients = new Set<object>()
-    return yield* until(
+    return yield* untilClosed(
       () => {
         const settings = {
           application_name: "kavach-polar",
@@ -78,8 +78,7 @@ export const openNodePostgres = (
         pool.on("remove", (client) => clients.delete(client))
         return pool
       },
-      (pool) => pool.end(),
-      () => clients.forEach(destroySocket)
+      (pool) => withinDeadline(pool.end(), deadlineIn(callMillis), () => clients.forEach(destroySocket))
     )
   })
 
@@ -97,24 +96,12 @@ const openPostgresJs = ({ client, maxConnections = 10, url }: PostgresJsOptions,
       onnotice: () => {},
       ...client
     }
-    return yield* until(
+    return yield* untilClosed(
       () => postgresJsPool((own) => postgres(address, { ...settings, ...own }), maxConnections, prepare),
-      (pool) => pool.end(),
-      (pool) => pool.destroy()
+      (pool) => pool.end()
     )
   })
 
-/** What is under way gets four seconds to end, and is cut off then. */
-const until = <A>(
-  open: () => A,
-  end: (opened: A) => Promise<unknown>,
-  destroy: (opened: A) => void
-): Effect.Effect<A, never, Scope.Scope> =>
-  Effect.acquireRelease(Effect.sync(open), (opened) =>
-    Effect.promise(() => end(opened)).pipe(
-      Effect.interruptible,
-      Effect.disconnect,
-      Effect.timeoutOption(callMillis),
-      Effect.zipRight(Effect.sync(() => destroy(opened)))
-    )
-  )
+/** What is under way gets as long to end as a call may take, and is cut off then. */
+const untilClosed = <A>(open: () => A, end: (opened: A) => Promise<unknown>): Effect.Effect<A, never, Scope.Scope> =>
+  Effect.acquireRelease(Effect.sync(open), (opened) => Effect.promise(() => end(opened).catch(() => {})))

@@ -3,6 +3,7 @@
  * breaks, postgres.js opens another by itself, on which a transaction would go on that never began there; so a client is not
  * used any more once its connection has closed.
  */
+import { callMillis } from "@kavach-polar/core/adapter"
 import type { Sql } from "postgres"
 import type { HeldConnection } from "./Connections.ts"
 import { preparedText } from "./preparedText.ts"
@@ -82,8 +83,7 @@ export const postgresJsPool = (connect: (options: ClientOptions) => Sql, most: n
         waiting.push((client) => resolve(held(client)))
         giveOut()
       }),
-    /** Waits for what is under way. */
-    end: () => Promise.all([...all].map(({ sql }) => sql.end())),
-    destroy: () => [...all].forEach(drop)
+    /** Waits for what is under way, as long as a call may take. */
+    end: () => Promise.all([...all].map(({ sql }) => sql.end({ timeout: callMillis / 1000 })))
   }
 }
