@@ -51,7 +51,9 @@ const refused = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<E> =>
 const rejection = (promise: () => Promise<unknown>) => refused(Effect.tryPromise({ try: promise, catch: (e) => e }))
 const thrown = (run: () => unknown): Effect.Effect<unknown> => refused(Effect.try({ try: run, catch: (e) => e }))
 
-const typesUnknownToOldSdk = new Set([
+/** Types that it does not know, and a draft, whose number of an invoice it does not take to be `null`. */
+const unreadableToOldSdk = new Set([
+  "order.created.draft.json",
   "subscription.cycled.json",
   "subscription.paused.json",
   "subscription.resumed.json"
@@ -62,7 +64,7 @@ const oldSdkVerdict = (body: Buffer, headers: Record<string, string>, secret: st
     oldSdk.validateEvent(body, headers, secret)
     return "accepted"
   } catch (error) {
-    return error instanceof oldSdk.WebhookVerificationError ? "refused" : "unknown type"
+    return error instanceof oldSdk.WebhookVerificationError ? "refused" : "unreadable"
   }
 }
 
@@ -123,7 +125,7 @@ describe("test vectors", () => {
 })
 
 it("the fixtures are all there", () => {
-  assert.strictEqual(bodies.length, 26)
+  assert.strictEqual(bodies.length, 52)
 })
 
 for (const signer of signers) {
@@ -175,7 +177,7 @@ for (const signer of signers) {
     it("Polar's old SDK verifies what we sign with the utf8 key, and refuses what we refuse", () => {
       for (const { body, name } of bodies) {
         const headers = headersOf(signer, body)
-        const genuine = typesUnknownToOldSdk.has(name) ? "unknown type" : "accepted"
+        const genuine = unreadableToOldSdk.has(name) ? "unreadable" : "accepted"
         const expected = signer.key === "utf8" ? genuine : "refused"
         assert.strictEqual(oldSdkVerdict(body, headers, signer.secret), expected, name)
         for (const delivery of tampered(headers, body)) {

@@ -7,12 +7,17 @@ export type Arrival =
   | { readonly _tag: "Deliver"; readonly deliveries: readonly [Delivery, ...ReadonlyArray<Delivery>] }
   /** The app says whose customer it is. */
   | { readonly _tag: "Link" }
+  /** The app made the checkouts of the history for its user. */
+  | { readonly _tag: "Checkouts" }
+  /** The app gives what waits to the users that are known by now. */
+  | { readonly _tag: "LinkWaiting" }
   /** The app's callbacks are called for what is queued so far. */
   | { readonly _tag: "Notify" }
 
 /** As Polar sends them when nothing fails. */
 export const inOrder = ({ events, identity }: History): ReadonlyArray<Arrival> => [
   ...(identity === "the host says" ? [{ _tag: "Link" } as const] : []),
+  ...(identity === "a checkout" ? [{ _tag: "Checkouts" } as const] : []),
   ...events.map(({ delivery }): Arrival => ({ _tag: "Deliver", deliveries: [delivery] }))
 ]
 
@@ -34,6 +39,12 @@ export const outOfOrder = ({ events, identity }: History, random: Random): Reado
     if (random.chance(0.1)) arrivals.push({ _tag: "Notify" })
   }
   if (identity === "the host says") arrivals.splice(random.int(arrivals.length + 1), 0, { _tag: "Link" })
+  if (identity === "a checkout") {
+    // The process that made the checkout was slow to write it down: then somebody has to look at what waits.
+    const isLate = random.chance(0.5)
+    arrivals.splice(isLate ? random.int(arrivals.length + 1) : 0, 0, { _tag: "Checkouts" })
+    if (isLate) arrivals.push({ _tag: "LinkWaiting" })
+  }
   return arrivals
 }
 

@@ -5,6 +5,9 @@ import { Subscription } from "@kavach-polar/core/Subscription"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { orderKind } from "../../packages/core/src/records/Order.ts"
+import { refundKind } from "../../packages/core/src/records/Refund.ts"
+import { plainOrder, plainRefund } from "../store/plainRecords.ts"
 import type { Cluster } from "./Cluster.ts"
 import type { History } from "./history.ts"
 import type { Expected, Shown } from "./model.ts"
@@ -30,12 +33,32 @@ export const differences = (
     }
 
     const stored = yield* store.subscriptionsOf(history.user.id, "all")
-    compare("the subscriptions", stored.map(({ id }) => id as string).sort(), [...expected.last.keys()].sort())
+    compare(
+      "the subscriptions",
+      stored.map(({ id }) => id as string).sort(),
+      [...expected.last.subscription.keys()].sort()
+    )
     for (const subscription of stored) {
-      const { content } = expected.last.get(subscription.id)?.delivery ?? {}
+      const { content } = expected.last.subscription.get(subscription.id)?.delivery ?? {}
       if (content?._tag !== "RecordEvent") continue
       compare(`subscription ${subscription.id}`, encode(subscription), JSON.parse(content.report.data))
       compare(`what is shown of ${subscription.id}`, shownOf(subscription), expected.shown.get(subscription.id))
+    }
+
+    for (const [kind, plain] of [
+      [orderKind, plainOrder],
+      [refundKind, plainRefund]
+    ] as const) {
+      const last = expected.last[kind.name === "order" ? "order" : "refund"]
+      const own: ReadonlyArray<{ readonly id: string }> = yield* store.recordsOf<{ readonly id: string }>(
+        kind,
+        history.user.id
+      )
+      compare(`the ${kind.name}s`, own.map(({ id }) => id).sort(), [...last.keys()].sort())
+      for (const record of own) {
+        const event = last.get(record.id)
+        if (event !== undefined) compare(`${kind.name} ${record.id}`, { ...record }, plain(event.data))
+      }
     }
 
     const live = yield* store.subscriptionsOf(history.user.id, "live")
@@ -73,9 +96,9 @@ export const differences = (
     return found
   })
 
-/** What a delivery can be recorded as. A user who is known by metadata alone owns the subscription, not the customer. */
+/** What a delivery can be recorded as. A user who is known by metadata alone owns the records, not the customer; so does one by a checkout. */
 const statesOf = (type: string, { linked }: Expected): ReadonlyArray<string> => {
-  if (type.startsWith("subscription.")) return ["applied", "stale"]
+  if (/^(subscription|order|refund)\./.test(type)) return ["applied", "stale"]
   if (type.startsWith("customer.")) return [linked ? "applied" : "unlinked"]
   return ["ignored"]
 }

@@ -1,23 +1,25 @@
 /**
- * The history of one user at Polar: their subscriptions, told in whole bodies made of Polar's own, in the order in which
- * Polar would send them.
+ * The history of one user at Polar: their subscriptions, what they paid and got back, told in whole bodies made of Polar's
+ * own, in the order in which Polar would send them.
  */
 import { readFileSync } from "node:fs"
 import type { Delivery } from "@kavach-polar/core/Delivery"
 import { parse } from "@kavach-polar/core/PolarEvent"
-import { CustomerId, type User, UserId } from "@kavach-polar/core/Subscription"
+import { CustomerId, ProductId, type User, UserId } from "@kavach-polar/core/Subscription"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import { CheckoutId } from "../../packages/core/src/values/ids.ts"
 import { begin, beginning, day, iso, type Json, type State, step, type Told } from "./lifecycle.ts"
+import { type ToldOfRecord, tellSale } from "./purchases.ts"
 import { type Random, randomOf } from "./seeded.ts"
 
-/** How the app can know whose customer it is. */
-export type Identity = "external_id" | "external_id later" | "metadata" | "the host says"
+/** How the app can know whose it is. With "a checkout" the customer stays nobody's. */
+export type Identity = "external_id" | "external_id later" | "metadata" | "the host says" | "a checkout"
 
 export interface HistoryEvent extends Told {
   readonly delivery: Delivery
   /** `null` where the event is of something else. */
-  readonly subscriptionId: string | null
+  readonly record: ToldOfRecord["record"] | null
 }
 
 export interface History {
@@ -27,6 +29,8 @@ export interface History {
   readonly hasRow: boolean
   readonly identity: Identity
   readonly customerId: CustomerId
+  /** What the app has made for this user, where that is how it knows. */
+  readonly checkouts: ReadonlyArray<{ readonly id: CheckoutId; readonly productId: ProductId }>
   /** In the order of Polar. */
   readonly events: ReadonlyArray<HistoryEvent>
 }
@@ -38,8 +42,9 @@ const fixtures = {
   subscription: read("subscription.created"),
   customer: read("customer.created"),
   state: read("customer.state_changed"),
-  orderCreated: read("order.created"),
-  orderPaid: read("order.paid"),
+  order: read("order.created"),
+  purchase: read("order.created.purchase"),
+  refund: read("refund.created.partial"),
   checkout: read("checkout.updated"),
   grant: read("benefit_grant.created")
 }
@@ -67,7 +72,8 @@ export const historyOf = (seed: number, index: number): History => {
     "external_id",
     "external_id later",
     hasRow ? "metadata" : "external_id",
-    "the host says"
+    "the host says",
+    "a checkout"
   ])
   const told: Array<Omit<HistoryEvent, "delivery">> = []
   const subscriptions = random.pick([1, 1, 2, 3])
@@ -84,37 +90,107 @@ export const historyOf = (seed: number, index: number): History => {
     email: Option.getOrNull(user.email)
   })
 
+  const checkouts: Array<History["checkouts"][number]> = []
+  /** A checkout of the app's for this product, in an app that knows its users by their checkouts. */
+  const checkoutFor = (productId: string): string => {
+    const id = random.uuid()
+    if (identity === "a checkout") checkouts.push({ id: CheckoutId.make(id), productId: ProductId.make(productId) })
+    return id
+  }
+  const metadata = identity === "metadata" ? { kavach_user_id: user.id, plan: "pro" } : { plan: "pro", beta: true }
+
+  /** An order and its refunds. A renewal comes from no checkout, and need not say for whom the first one was. */
+  const tellOrder = (
+    at: number,
+    fixture: Json,
+    hangsOn: {
+      readonly productId: unknown
+      readonly subscriptionId: string | null
+      readonly checkoutId: string | null
+      readonly reason: string
+    }
+  ) => {
+    const saysNobody = hangsOn.checkoutId === null && random.chance(0.5)
+    const sale = {
+      orderId: random.uuid(),
+      at,
+      order: (when: number): Json => ({
+        ...fixture,
+        customer_id: customerId,
+        customer: customer(when),
+        product_id: hangsOn.productId,
+        subscription_id: hangsOn.subscriptionId,
+        checkout_id: hangsOn.checkoutId,
+        billing_reason: hangsOn.reason,
+        metadata: saysNobody ? {} : metadata
+      }),
+      refund: { ...fixtures.refund.data, customer_id: customerId, subscription_id: hangsOn.subscriptionId }
+    }
+    for (const event of tellSale(random, sale)) {
+      told.push(event)
+      lastAt = Math.max(lastAt, event.at)
+    }
+  }
+
   let lastAt = opensAt
   let startsAt = opensAt
   for (let number = 0; number < subscriptions; number++) {
     const id = random.uuid()
-    const events = tellSubscription(random, startsAt, (state, at, modifiedAt) => ({
+    const first = begin(random, startsAt)
+    const checkoutId = checkoutFor(first.product_id)
+    const events = tellSubscription(random, first, startsAt, (state, at, modifiedAt) => ({
       ...fixtures.subscription.data,
       ...state,
       id,
+      checkout_id: checkoutId,
       customer_id: customerId,
       customer: customer(at),
       created_at: iso(startsAt),
       started_at: iso(startsAt),
       modified_at: modifiedAt,
-      metadata: identity === "metadata" ? { kavach_user_id: user.id, plan: "pro" } : { plan: "pro", beta: true },
+      metadata,
       product: {
         ...objectOf(fixtures.subscription.data["product"]),
         id: state.product_id
       }
     }))
-    for (const event of events) told.push({ ...event, subscriptionId: id })
+    for (const event of events) told.push({ ...event, record: { kind: "subscription", id } })
     const endedAt = events.at(-1)?.at ?? startsAt
     lastAt = Math.max(lastAt, endedAt)
-    for (const noise of around(random, startsAt, endedAt, customer)) told.push({ ...noise, subscriptionId: null })
+    for (const noise of around(random, startsAt, endedAt, customer)) told.push({ ...noise, record: null })
+    tellOrder(startsAt + random.int(1_000_000), fixtures.order.data, {
+      productId: first.product_id,
+      subscriptionId: id,
+      checkoutId,
+      reason: "subscription_create"
+    })
+    for (const { at, data, type } of events) {
+      if (type !== "subscription.cycled") continue
+      tellOrder(at + random.int(1_000_000), fixtures.order.data, {
+        productId: data["product_id"],
+        subscriptionId: id,
+        checkoutId: null,
+        reason: "subscription_cycle"
+      })
+    }
     // The next one runs beside this one, or after it.
     startsAt = random.chance(0.5) ? startsAt + random.int(10 * day) : endedAt + random.int(20 * day)
+  }
+  const purchases = random.pick([0, 0, 1, 2])
+  for (let number = 0; number < purchases; number++) {
+    const productId = random.uuid()
+    tellOrder(opensAt + random.int(60 * day), fixtures.purchase.data, {
+      productId,
+      subscriptionId: null,
+      checkoutId: checkoutFor(productId),
+      reason: "purchase"
+    })
   }
   if (identity === "external_id later") {
     // However late: in the end Polar has told.
     const at = Math.max(lastAt, knownFrom) + 1 + random.int(1000)
     const data = { ...fixtures.customer.data, id: customerId, external_id: user.id, deleted_at: null }
-    told.push({ type: "customer.updated", at, data, subscriptionId: null })
+    told.push({ type: "customer.updated", at, data, record: null })
   }
   told.sort((a, b) => a.at - b.at)
   return {
@@ -123,6 +199,7 @@ export const historyOf = (seed: number, index: number): History => {
     hasRow,
     identity,
     customerId,
+    checkouts,
     events: told.map((event, place) => ({
       ...event,
       delivery: deliveryOf(event, `msg_${seed.toString(36)}_${index}_${place}`)
@@ -133,6 +210,7 @@ export const historyOf = (seed: number, index: number): History => {
 /** Plays transitions, and tells each as Polar does: several events, microseconds apart or at the very same one. */
 const tellSubscription = (
   random: Random,
+  first: State,
   startsAt: number,
   dataOf: (state: State, at: number, modifiedAt: string | null) => Json
 ): ReadonlyArray<Told> => {
@@ -146,7 +224,7 @@ const tellSubscription = (
       told.push({ type: `subscription.${event}`, at, data })
     }
   }
-  let state = begin(random, startsAt)
+  let state = first
   tell(beginning, state, null)
   const length = random.int(6)
   for (let done = 0; done < length; done++) {
@@ -169,8 +247,6 @@ const around = (random: Random, from: number, to: number, customer: (at: number)
   const now = (): number => from + random.int(Math.max(1, Math.min(to - from, 2 ** 45)))
   const add = (type: string, data: Json, at = now()) => told.push({ type, at, data })
   if (random.chance(0.3)) add("checkout.updated", fixtures.checkout.data, from)
-  if (random.chance(0.3)) add("order.created", fixtures.orderCreated.data, from)
-  if (random.chance(0.3)) add("order.paid", fixtures.orderPaid.data, from)
   if (random.chance(0.2)) add("benefit_grant.created", fixtures.grant.data)
   if (random.chance(0.2)) {
     const at = now()

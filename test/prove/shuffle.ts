@@ -1,8 +1,10 @@
 /** The proof that arrival decides nothing: whatever the order, and however often, the same history ends the same. */
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
+import type { NotificationDispatcher } from "@kavach-polar/core/NotificationDispatcher"
 import type { StoreError } from "@kavach-polar/core/StoreError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { makeLinkWaiting } from "../../packages/core/src/useCases/linkWaiting.ts"
 import { type Arrival, inOrder, outOfOrder } from "./arrival.ts"
 import { type Cluster, openCluster, versionOf, withServer } from "./Cluster.ts"
 import { differences, type Told } from "./endState.ts"
@@ -116,12 +118,24 @@ const play = (cluster: Cluster, history: History, arrivals: ReadonlyArray<Arriva
               defaultPolicy
             )
           )
+        case "Checkouts":
+          return Effect.forEach(history.checkouts, (checkout) =>
+            comesAgain(store.recordCheckout({ ...checkout, userId: history.user.id }))
+          )
+        case "LinkWaiting":
+          return comesAgain(makeLinkWaiting({ store, dispatcher: nobodyWakes, policy: defaultPolicy }))
         case "Notify":
           return notify(cluster, told)
       }
     },
     { concurrency: atOnce, discard: true }
   )
+}
+
+/** Notifications are taken where a history says so. */
+const nobodyWakes: typeof NotificationDispatcher.Service = {
+  wake: Effect.void,
+  receiving: () => Effect.dieMessage("deliveries are applied, and not received")
 }
 
 /** As Polar does with an answer of 503. */

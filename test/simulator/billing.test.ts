@@ -86,7 +86,7 @@ describe("a life without trouble", () => {
   )
 
   it.effect(
-    "bought with another user's e-mail address: Polar gives it to that customer, and so it is that user's",
+    "bought with another user's e-mail address: Polar gives it to that customer, and it is the buyer's all the same",
     () =>
       Effect.gen(function* () {
         const { billing, simulator } = yield* connected
@@ -97,12 +97,12 @@ describe("a life without trouble", () => {
         yield* simulator.flush
         const owners = yield* simulator.read(({ tables }) => HashMap.size(tables.customers))
         assert.strictEqual(owners, 1)
-        // The subscription's customer is linked to Ada, and a link beats what metadata says.
-        const all = yield* billing.listSubscriptions(ada)
-        assert.include(
-          all.map((subscription): string => subscription.id),
-          id
-        )
+        // The subscription's customer is linked to Ada; that Grace's checkout was made here says more.
+        const idsOf = (userId: UserId) =>
+          Effect.map(billing.listSubscriptions(userId), (all) => all.map((subscription): string => subscription.id))
+        assert.deepStrictEqual(yield* idsOf(grace), [id])
+        assert.notInclude(yield* idsOf(ada), id)
+        assert.lengthOf(yield* idsOf(ada), 1)
       }).pipe(Effect.provide(App))
   )
 })

@@ -5,10 +5,20 @@ import * as BillingStore from "@kavach-polar/core/BillingStore"
 import * as NotificationDispatcher from "@kavach-polar/core/NotificationDispatcher"
 import * as PolarClient from "@kavach-polar/core/PolarClient"
 import { PolarForbidden, PolarRateLimited, PolarUnavailable } from "@kavach-polar/core/PolarError"
-import { CustomerId, Subscription, SubscriptionId, type User, UserId } from "@kavach-polar/core/Subscription"
+import {
+  CheckoutId,
+  CustomerId,
+  ProductId,
+  Subscription,
+  SubscriptionId,
+  type User,
+  UserId
+} from "@kavach-polar/core/Subscription"
 import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
 import { Array as Arr, Context, Effect, Fiber, Layer, Option, Ref, type Scope, TestClock } from "effect"
+import { orderKind } from "../src/records/Order.ts"
+import { refundKind } from "../src/records/Refund.ts"
 import { lease } from "../src/useCases/ReconcileJob.ts"
 import { deliveryOf, fixture, subscriptionIn, vary } from "./deliveries.ts"
 
@@ -53,6 +63,54 @@ const atPolar = (id: number, change: Partial<Subscription> = {}) =>
       })
     )
   )
+
+const dataOf = (name: string): Readonly<Record<string, unknown>> =>
+  JSON.parse(new TextDecoder().decode(fixture(name))).data
+
+/** Paid at once, of customer and user with the same number. */
+const orderData = (id: number, change: Readonly<Record<string, unknown>> = {}) => ({
+  ...dataOf("order.paid.purchase"),
+  id: `ord-${String(id).padStart(4, "0")}`,
+  customer_id: `cus-${id}`,
+  customer: { id: `cus-${id}`, external_id: `user-${id}` },
+  created_at: new Date(start - 1_000_000 + id).toISOString(),
+  modified_at: null,
+  metadata: {},
+  ...change
+})
+
+const refundData = (id: number, change: Readonly<Record<string, unknown>> = {}) => ({
+  ...dataOf("refund.created.full.revoke_benefits"),
+  id: `ref-${String(id).padStart(4, "0")}`,
+  order_id: `ord-${String(id).padStart(4, "0")}`,
+  customer_id: `cus-${id}`,
+  created_at: new Date(start - 500_000 + id).toISOString(),
+  ...change
+})
+
+const orderAtPolar = (id: number, change?: Readonly<Record<string, unknown>>) =>
+  Effect.flatMap(PolarClient.MemoryPolar, ({ putRecord }) => putRecord(orderKind, orderData(id, change)))
+
+const refundAtPolar = (id: number, change?: Readonly<Record<string, unknown>>) =>
+  Effect.flatMap(PolarClient.MemoryPolar, ({ putRecord }) => putRecord(refundKind, refundData(id, change)))
+
+const ordersOf = (user: string) =>
+  Effect.flatMap(BillingStore.BillingStore, (store) => store.recordsOf(orderKind, UserId.make(user)))
+
+const refundsOf = (user: string) =>
+  Effect.flatMap(BillingStore.BillingStore, (store) => store.recordsOf(refundKind, UserId.make(user)))
+
+/** What an event said, at this many milliseconds after the start. */
+const delivered = (type: string, at: number, data: Readonly<Record<string, unknown>>) =>
+  Effect.flatMap(BillingStore.BillingStore, (store) =>
+    store.applyDeliveries(
+      [deliveryOf(`${type} ${at}`, vary(type, { timestamp: new Date(start + at).toISOString(), data }))],
+      defaultPolicy
+    )
+  )
+
+const forbiddenList = (operation: string) =>
+  new PolarForbidden({ operation, code: "insufficient_scope", requiredScopes: ["orders:read"] })
 
 const stored = (user: string) =>
   Effect.flatMap(BillingStore.BillingStore, (store) => store.subscriptionsOf(UserId.make(user), "all"))
@@ -265,6 +323,194 @@ describe("reconcileAll", () => {
   )
 })
 
+describe("reconcileAll, of orders and refunds", () => {
+  it.effect("stores what no delivery brought, after subscriptions, and a second run writes nothing", () =>
+    scenario(
+      Effect.gen(function* () {
+        const billing = yield* process()
+        yield* atPolar(1)
+        for (const id of Arr.range(1, 130)) yield* orderAtPolar(id)
+        yield* refundAtPolar(7)
+        const counts: Array<number> = []
+        const report = yield* billing.reconcileAll({
+          onProgress: ({ compared }) => Effect.sync(() => void counts.push(compared))
+        })
+        assert.deepInclude(report, { compared: 132, discrepancyCount: 132, notified: 1, notCompared: [] })
+        assert.deepStrictEqual(counts, [1, 101, 131, 132, 132])
+        assert.deepStrictEqual(
+          report.discrepancies.filter(({ id }) => /-0007$/.test(id)),
+          [
+            { kind: "order", id: "ord-0007", userId: "user-7", finding: "missing", fields: [] },
+            { kind: "refund", id: "ref-0007", userId: "user-7", finding: "missing", fields: [] }
+          ]
+        )
+        assert.lengthOf(yield* billing.orders.list(UserId.make("user-130")), 1)
+        assert.lengthOf(yield* refundsOf("user-7"), 1)
+        assert.lengthOf(yield* told, 1)
+        assert.deepInclude(yield* billing.reconcileAll(), { compared: 132, discrepancyCount: 0, notified: 0 })
+      })
+    )
+  )
+
+  it.effect("what Polar has changed since, and what is otherwise although it should be known, is set right", () =>
+    scenario(
+      Effect.gen(function* () {
+        const billing = yield* process()
+        // One whose refund was missed, and one whose state was never so at Polar.
+        yield* delivered("order.paid", 1, orderData(1))
+        yield* delivered("refund.created.full.revoke_benefits", 2, refundData(1, { status: "pending" }))
+        yield* delivered("order.refunded", 3, orderData(2, { status: "refunded", refunded_amount: 4900 }))
+        const later = new Date(start + 5000).toISOString()
+        yield* orderAtPolar(1, { status: "refunded", refunded_amount: 4900, modified_at: later })
+        yield* refundAtPolar(1, { modified_at: later })
+        yield* orderAtPolar(2)
+        yield* TestClock.adjust("11 minutes")
+        const dry = yield* billing.reconcileAll({ dryRun: true })
+        const report = yield* billing.reconcileAll()
+        assert.deepStrictEqual(report.discrepancies, dry.discrepancies)
+        assert.sameDeepMembers(
+          [...report.discrepancies],
+          [
+            {
+              kind: "order",
+              id: "ord-0001",
+              userId: "user-1",
+              finding: "outdated",
+              fields: ["status", "refunded_amount", "live"]
+            },
+            { kind: "refund", id: "ref-0001", userId: "user-1", finding: "outdated", fields: ["status"] },
+            {
+              kind: "order",
+              id: "ord-0002",
+              userId: "user-2",
+              finding: "different",
+              fields: ["status", "refunded_amount", "live"]
+            }
+          ]
+        )
+        assert.deepStrictEqual(
+          [...(yield* ordersOf("user-1")), ...(yield* ordersOf("user-2"))].map(({ status }) => status),
+          ["refunded", "paid"]
+        )
+        assert.deepStrictEqual(
+          (yield* refundsOf("user-1")).map(({ status }) => status),
+          ["succeeded"]
+        )
+        assert.deepInclude(yield* billing.reconcileAll(), { discrepancyCount: 0 })
+        assert.deepStrictEqual(yield* told, [])
+      })
+    )
+  )
+
+  it.effect("a token that may not list orders compares the others, and says what was not compared", () =>
+    scenario(
+      Effect.gen(function* () {
+        const billing = yield* process()
+        const { failNext } = yield* polar
+        yield* atPolar(1)
+        yield* orderAtPolar(1)
+        yield* refundAtPolar(1)
+        let pages = 0
+        const report = yield* billing.reconcileAll({
+          onProgress: () => (++pages === 1 ? failNext(forbiddenList("list orders")) : Effect.void)
+        })
+        assert.deepInclude(report, { compared: 2, discrepancyCount: 2 })
+        assert.deepStrictEqual(
+          report.notCompared.map(({ kind }) => kind),
+          ["order"]
+        )
+        assert.include(report.notCompared[0]?.reason ?? "", "orders:read")
+        assert.lengthOf(yield* stored("user-1"), 1)
+        assert.lengthOf(yield* ordersOf("user-1"), 0)
+        assert.lengthOf(yield* refundsOf("user-1"), 1)
+        // With more rights, nothing of it is remembered.
+        assert.deepInclude(yield* billing.reconcileAll(), { compared: 3, discrepancyCount: 1, notCompared: [] })
+      })
+    )
+  )
+
+  it.effect("goes on in the middle of the orders after a failure, and still knows what was not compared", () =>
+    scenario(
+      Effect.gen(function* () {
+        const [one, two] = [yield* process(), yield* process()]
+        const { failNext } = yield* polar
+        yield* atPolar(1)
+        for (const id of Arr.range(1, 250)) yield* orderAtPolar(id)
+        yield* refundAtPolar(3)
+        const outage = new PolarUnavailable({
+          operation: "list orders",
+          status: 503,
+          reason: "it answered 503",
+          retryAfterSeconds: null,
+          mayHaveActed: false
+        })
+        let pages = 0
+        const failed = yield* Effect.flip(
+          one.reconcileAll({ onProgress: () => (++pages === 3 ? failNext(outage) : Effect.void) })
+        )
+        assert.strictEqual(failed._tag, "PolarUnavailable")
+        assert.lengthOf(yield* ordersOf("user-200"), 1)
+        assert.lengthOf(yield* ordersOf("user-201"), 0)
+
+        const counts: Array<number> = []
+        const report = yield* two.reconcileAll({
+          onProgress: ({ compared }) =>
+            Effect.suspend(() => {
+              counts.push(compared)
+              return counts.length === 1 ? failNext(forbiddenList("list refunds")) : Effect.void
+            })
+        })
+        // The rest of the orders, no refunds, and the stored subscriptions that this process has not seen at Polar.
+        assert.deepStrictEqual(counts, [251, 251, 252])
+        assert.deepInclude(report, { resumed: true, discrepancyCount: 251, notified: 1 })
+        assert.deepStrictEqual(
+          report.notCompared.map(({ kind }) => kind),
+          ["refund"]
+        )
+        assert.lengthOf(yield* ordersOf("user-250"), 1)
+        assert.lengthOf(yield* refundsOf("user-3"), 0)
+        assert.deepInclude(yield* one.reconcileAll(), { resumed: false, compared: 252, discrepancyCount: 1 })
+      })
+    )
+  )
+
+  it.effect("since: only orders and refunds that Polar has changed from then on", () =>
+    scenario(
+      Effect.gen(function* () {
+        const billing = yield* process()
+        yield* orderAtPolar(1)
+        yield* orderAtPolar(2, { modified_at: new Date(start).toISOString() })
+        yield* refundAtPolar(1)
+        const report = yield* billing.reconcileAll({ since: new Date(start) })
+        assert.deepStrictEqual(
+          report.discrepancies.map(({ id }) => id),
+          ["ord-0002"]
+        )
+      })
+    )
+  )
+
+  it.effect("a refund whose order is another user's than its customer is that user's", () =>
+    scenario(
+      Effect.gen(function* () {
+        const billing = yield* process()
+        const store = yield* BillingStore.BillingStore
+        yield* store.linkCustomer(
+          { customerId: CustomerId.make("cus-1"), userId: UserId.make("user-1"), linkedBy: "host" },
+          defaultPolicy
+        )
+        yield* store.recordCheckout({ id: CheckoutId.make("chk"), userId: ada, productId: ProductId.make("p") })
+        yield* orderAtPolar(1, { checkout_id: "chk" })
+        yield* refundAtPolar(1)
+        yield* billing.reconcileAll()
+        assert.lengthOf(yield* ordersOf(ada), 1)
+        assert.lengthOf(yield* refundsOf(ada), 1)
+        assert.lengthOf(yield* ordersOf("user-1"), 0)
+      })
+    )
+  )
+})
+
 describe("reconcileUnlessDoneSince", () => {
   it.effect("is done once by all processes together, and takes up what was left undone", () =>
     scenario(
@@ -412,6 +658,97 @@ describe("reconcile", () => {
         const report = yield* billing.reconcile(ada)
         assert.deepInclude(report, { compared: 0, unknownToPolar: [original.id] })
         assert.lengthOf(yield* stored("user-1"), 0)
+      })
+    )
+  )
+
+  it.effect("orders and refunds of the user: missing, outdated and different ones", () =>
+    scenario(
+      Effect.gen(function* () {
+        const billing = yield* process()
+        const user = UserId.make("user-1")
+        yield* atPolar(1)
+        yield* atPolar(2)
+        yield* orderAtPolar(1)
+        yield* refundAtPolar(1)
+        yield* orderAtPolar(2)
+        assert.deepInclude(yield* billing.reconcile(user), { compared: 3, discrepancyCount: 3, notified: 1 })
+        assert.deepInclude(yield* billing.reconcile(user), { compared: 3, discrepancyCount: 0, notCompared: [] })
+        assert.lengthOf(yield* ordersOf("user-2"), 0)
+        const later = new Date(start + 5000).toISOString()
+        yield* orderAtPolar(1, { status: "partially_refunded", refunded_amount: 100, modified_at: later })
+        yield* delivered("refund.created.full.revoke_benefits", 1, refundData(1, { status: "failed" }))
+        yield* TestClock.adjust("11 minutes")
+        const { discrepancies } = yield* billing.reconcile(user)
+        assert.deepStrictEqual(
+          discrepancies.map(({ fields, finding, kind }) => [kind, finding, ...fields]),
+          [
+            ["order", "outdated", "status", "refunded_amount"],
+            ["refund", "different", "status", "live"]
+          ]
+        )
+        assert.deepStrictEqual(
+          (yield* billing.orders.list(user)).map(({ status }) => status),
+          ["partially_refunded"]
+        )
+        assert.deepStrictEqual(
+          (yield* refundsOf("user-1")).map(({ status }) => status),
+          ["succeeded"]
+        )
+      })
+    )
+  )
+
+  it.effect("a purchase that the customer of another address made, and its refund, by the checkout's metadata", () =>
+    scenario(
+      Effect.gen(function* () {
+        const billing = yield* process()
+        const anonymous = { customer: { id: "cus-1", external_id: null } }
+        yield* orderAtPolar(1, { ...anonymous, metadata: { kavach_user_id: ada } })
+        yield* refundAtPolar(1)
+        assert.deepInclude(yield* billing.reconcile(ada), { compared: 2, discrepancyCount: 2 })
+        assert.lengthOf(yield* ordersOf(ada), 1)
+        assert.lengthOf(yield* refundsOf(ada), 1)
+        // The next time the order is stored, and leads to what else its customer has.
+        yield* refundAtPolar(2, { order_id: "ord-0001", customer_id: "cus-1" })
+        assert.deepInclude(yield* billing.reconcile(ada), { compared: 3, discrepancyCount: 1 })
+        assert.lengthOf(yield* refundsOf(ada), 2)
+      })
+    )
+  )
+
+  it.effect("a token that may not list orders: the subscriptions are compared, and the rest is said", () =>
+    scenario(
+      Effect.gen(function* () {
+        const billing = yield* process()
+        yield* atPolar(1)
+        yield* orderAtPolar(1)
+        const user = UserId.make("user-1")
+        const client = yield* PolarClient.PolarClient
+        const narrow = yield* Effect.map(
+          Layer.build(
+            Layer.provide(Billing.layer(), NotificationDispatcher.layer()).pipe(
+              Layer.provide(
+                Layer.succeed(PolarClient.PolarClient, {
+                  ...client,
+                  recordPage: (kind, filter, page) =>
+                    kind.name === "subscription"
+                      ? client.recordPage(kind, filter, page)
+                      : forbiddenList(`list ${kind.name}s`)
+                })
+              )
+            )
+          ),
+          (context) => Context.get(context, Billing.Billing)
+        )
+        const counts = yield* narrow.reconcile(user)
+        assert.deepInclude(counts, { compared: 1, discrepancyCount: 1, notified: 1 })
+        assert.deepStrictEqual(
+          counts.notCompared.map(({ kind }) => kind),
+          ["order", "refund"]
+        )
+        assert.isTrue(Option.isSome(yield* billing.getSubscription(user)))
+        assert.deepInclude(yield* billing.reconcile(user), { compared: 2, discrepancyCount: 1, notCompared: [] })
       })
     )
   )

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { DateFromTimestamp, EpochMicrosFromString, parseMicros } from "@kavach-polar/core/Timestamp"
-import { FastCheck, Schema } from "effect"
+import { FastCheck, Option, Schema } from "effect"
 
 describe("Timestamp", () => {
   it("keeps microseconds that a Date would lose", () => {
@@ -35,6 +35,13 @@ describe("Timestamp", () => {
     assert.deepStrictEqual(decode("9999-12-31T23:59:59.999999Z"), new Date("9999-12-31T23:59:59.999Z"))
     assert.deepStrictEqual(decode("1969-12-31T23:59:59.5Z"), new Date(-500))
     assert.isUndefined(parseMicros("9999-12-31T23:59:59.999999Z"))
+  })
+
+  it("refuses what an offset moves to a year that is not written with four digits", () => {
+    const decode = Schema.decodeOption(DateFromTimestamp)
+    assert.isTrue(Option.isNone(decode("9999-12-31T23:59:59-01:00")))
+    assert.isTrue(Option.isNone(decode("0000-01-01T00:00:00+01:00")))
+    assert.isTrue(Option.isSome(decode("9999-12-31T23:59:59+01:00")))
   })
 
   it("round-trips every microsecond until 2255", () => {

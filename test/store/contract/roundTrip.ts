@@ -1,7 +1,10 @@
 import { randomUUID } from "node:crypto"
 import { expect } from "@effect/vitest"
+import { BillingStore } from "@kavach-polar/core/BillingStore"
 import { UserId } from "@kavach-polar/core/Subscription"
 import * as Effect from "effect/Effect"
+import { orderKind } from "../../../packages/core/src/records/Order.ts"
+import { refundKind } from "../../../packages/core/src/records/Refund.ts"
 import {
   applyEach,
   applyOne,
@@ -12,7 +15,15 @@ import {
   strangerId,
   subscriptionsOf
 } from "../ContractSuite.ts"
-import { newScene, subscriptionDelivery, subscriptionIn } from "../polarDeliveries.ts"
+import {
+  newPurchase,
+  newScene,
+  orderDelivery,
+  recordIn,
+  refundDelivery,
+  subscriptionDelivery,
+  subscriptionIn
+} from "../polarDeliveries.ts"
 
 /** What goes in comes out, whatever it is. */
 export const roundTrip = ({ it }: ContractSuite): void => {
@@ -107,6 +118,31 @@ export const roundTrip = ({ it }: ContractSuite): void => {
         ])
         const [notification] = yield* notificationsOf(externalId)
         expect(notification).toMatchObject({ userId: externalId, subscription: { status: text.slice(0, 64) } })
+      }
+    })
+  )
+
+  it.effect("text that needs care, in orders and refunds", () =>
+    Effect.gen(function* () {
+      const store = yield* BillingStore
+      for (const text of awkward) {
+        const externalId = UserId.make(`${text} ${randomUUID()}`)
+        const purchase = newPurchase()
+        const patch = { status: text.slice(0, 64), metadata: { [text]: text, nul: "a\u0000b" } }
+        const order = orderDelivery(purchase, "paid.purchase", {
+          externalId,
+          patch: { ...patch, description: `${text}\u0000`, custom_field_data: { [text]: [text] } }
+        })
+        const refund = refundDelivery(purchase, "created.partial", { patch: { ...patch, reason: `${text}\u0000` } })
+        expect((yield* applyEach([order, refund])).map(({ state, userId }) => [state, userId])).toEqual([
+          ["applied", externalId],
+          ["applied", externalId]
+        ])
+        expect(yield* store.recordsOf(orderKind, externalId, { status: text.slice(0, 64) })).toEqual([
+          recordIn(orderKind, order)
+        ])
+        expect(yield* store.recordsOf(refundKind, externalId)).toEqual([recordIn(refundKind, refund)])
+        expect(yield* recorded([order.id, refund.id])).toMatchObject([{ userId: externalId }, { userId: externalId }])
       }
     })
   )

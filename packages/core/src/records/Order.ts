@@ -28,7 +28,7 @@ const OrderStatus: Schema.Schema<OrderStatus, string> = text(64)
 const BillingReason: Schema.Schema<BillingReason, string> = Schema.String
 
 /** Amounts are in minor units (cents) of `currency`, lower-case ISO 4217. `null` means that Polar does not say. */
-const amount = (key: string) => informative(key, Schema.Number)
+const amount = (key: string) => informative(key, Schema.Int)
 
 /** What is read of Polar's order, and, encoded, what is stored of it. */
 export const PolarOrder = Schema.Struct({

@@ -4,6 +4,7 @@ import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import * as PlainObject from "../values/plainObject.ts"
 import { type EpochMicros, EpochMicrosFromString } from "../values/Timestamp.ts"
+import type { Kind } from "./Kind.ts"
 import { kindOfEvent } from "./kinds.ts"
 import { PolarCustomer } from "./PolarObjects.ts"
 import type { RecordReport } from "./RecordReport.ts"
@@ -95,8 +96,8 @@ export const parse = (body: string): Either.Either<PolarEvent, UnreadableEvent> 
   const { type, timestamp: at, data } = envelope.right
   const kind = kindOfEvent(type)
   if (kind !== undefined) {
-    return Either.mapBoth(kind.read(data, { type, at }), {
-      onLeft: (error) => unreadable(true, describe(error), type, at),
+    return Either.mapBoth(readRecord(kind, data, { type, at }), {
+      onLeft: (problem) => unreadable(true, problem, type, at),
       onRight: (report): PolarEvent => ({ _tag: "RecordEvent", type, at, report })
     })
   }
@@ -107,6 +108,19 @@ export const parse = (body: string): Either.Either<PolarEvent, UnreadableEvent> 
     })
   }
   return Either.right({ _tag: "OtherEvent", type, at, organizationId: organizationOf(data) })
+}
+
+const readRecord = (
+  kind: Kind<unknown>,
+  data: unknown,
+  event: { readonly type: string; readonly at: EpochMicros }
+): Either.Either<RecordReport, string> => {
+  try {
+    return Either.mapLeft(kind.read(data, event), describe)
+  } catch {
+    // JSON is read to any depth, and written to some thousands of levels only.
+    return Either.left("the data cannot be written as JSON again")
+  }
 }
 
 /** The organization that an event belongs to, or `null` where it does not say. */

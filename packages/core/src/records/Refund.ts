@@ -27,8 +27,8 @@ export const PolarRefund = Schema.Struct({
   /** Such as `customer_request` or `dispute_prevention`. */
   reason: informative("reason", Schema.String),
   /** In minor units (cents) of `currency`, without tax. */
-  amount: informative("amount", Schema.Number),
-  taxAmount: informative("tax_amount", Schema.Number),
+  amount: informative("amount", Schema.Int),
+  taxAmount: informative("tax_amount", Schema.Int),
   /** Lower-case ISO 4217. */
   currency: informative("currency", Schema.String),
   /** Whether the benefits of the order's product are taken back, also while the refund is pending. */

@@ -12,6 +12,7 @@ import type { PolarError } from "../polar/PolarError.ts"
 import { patiently } from "../polar/patiently.ts"
 import type { Kind } from "../records/Kind.ts"
 import { kindNamed, kinds } from "../records/kinds.ts"
+import { orderKind } from "../records/Order.ts"
 import { recordKey } from "../records/RecordReport.ts"
 import type { CustomerId, SubscriptionId, UserId } from "../records/Subscription.ts"
 import { subscriptionKind } from "../records/subscriptionKind.ts"
@@ -126,9 +127,13 @@ export const makeReconcile = ({ checkWebhooks, client, dispatcher, organizationI
   ): Effect.Effect<ReconcileCounts, PolarError | StoreError> =>
     Effect.gen(function* () {
       const stored = yield* store.subscriptionsOf(userId, "all")
+      const bought = yield* store.recordsOf(orderKind, userId)
       const linked = yield* store.customerOf(userId)
       const state = yield* patiently(client.getCustomerState(userId))
-      const customerIds = new Set<CustomerId>(stored.map(({ customer }) => customer.id))
+      const customerIds = new Set<CustomerId>([
+        ...stored.map(({ customer }) => customer.id),
+        ...bought.map(({ customerId }) => customerId)
+      ])
       if (Option.isSome(linked)) customerIds.add(linked.value)
       if (Option.isSome(state)) {
         const { customer } = state.value
@@ -153,7 +158,12 @@ export const makeReconcile = ({ checkWebhooks, client, dispatcher, organizationI
             return []
           }
         )
-        for (const snapshot of snapshots) listed.set(recordKey(snapshot.report), snapshot)
+        for (const snapshot of snapshots) {
+          const { customer, metadataUserId } = snapshot.report
+          listed.set(recordKey(snapshot.report), snapshot)
+          // Kinds that come after need not name the user themselves, such as a refund of an order that does.
+          if (metadataUserId === userId && customer.id !== null) customerIds.add(customer.id)
+        }
       }
       const known = [
         ...stored.filter(({ isLive }) => isLive).map(({ id }) => id),

@@ -28,13 +28,19 @@ export const toMillis = (micros: EpochMicros): number => Math.floor(micros / 100
 
 const iso = /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?(Z|[+-]\d{2}:?\d{2})?$/
 
+// What an offset moves to another millennium could be written, and not read again.
+const firstMillis = Date.parse("0000-01-01T00:00:00Z")
+const lastMillis = Date.parse("9999-12-31T23:59:59Z")
+
 /** Whole seconds in epoch milliseconds, and the microseconds that come on top. */
 const parse = (text: string): { readonly seconds: number; readonly micros: number } | undefined => {
   const match = iso.exec(text)
   if (match === null) return undefined
   const [, day, time, fraction = "", zone = "Z"] = match
   const seconds = Date.parse(`${day}T${time}${zone}`)
-  return Number.isNaN(seconds) ? undefined : { seconds, micros: Number(fraction.slice(0, 6).padEnd(6, "0")) }
+  return Number.isNaN(seconds) || seconds < firstMillis || seconds > lastMillis
+    ? undefined
+    : { seconds, micros: Number(fraction.slice(0, 6).padEnd(6, "0")) }
 }
 
 /**
