@@ -4,6 +4,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { PostgresStore } from "@kavach-polar/adapter-postgres"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
 import { BillingStore, type BillingStoreService } from "@kavach-polar/core/BillingStore"
+import type { StoreError } from "@kavach-polar/core/StoreError"
 import { UserId } from "@kavach-polar/core/Subscription"
 import { drizzle } from "drizzle-orm/node-postgres"
 import { drizzle as drizzlePostgresJs } from "drizzle-orm/postgres-js"
@@ -70,7 +71,7 @@ describe.skipIf(admin === undefined).concurrent("PostgreSQL in time", () => {
     )
 
   /** What went wrong, which has to be said in time. */
-  const refusedInTime = <A, E>(call: Effect.Effect<A, E>) =>
+  const refusedInTime = (call: Effect.Effect<unknown, StoreError>) =>
     Effect.map(Effect.timed(Effect.flip(call)), ([waited, error]) => {
       expect(Duration.toMillis(waited)).toBeLessThan(5000)
       return error
@@ -115,7 +116,7 @@ describe.skipIf(admin === undefined).concurrent("PostgreSQL in time", () => {
             store.liveSubscriptionsOf(userId),
             store.deliveries({ limit: 1 }),
             store.claimNotifications({ owner: "a", limit: 1, lease: Duration.minutes(1) })
-          ].map(refusedInTime),
+          ].map((call: Effect.Effect<unknown, StoreError>) => refusedInTime(call)),
           { concurrency: "unbounded" }
         )
         for (const error of errors) expect(error).toMatchObject({ _tag: "StoreError", reason: "unavailable" })
@@ -170,7 +171,9 @@ describe.skipIf(admin === undefined).concurrent("PostgreSQL in time", () => {
       const { query, url } = yield* proxied
       const { pool, store } = yield* onPool(url, 1)
       const held = yield* Effect.promise(() => pool.connect())
-      const calls = [receive(store), store.deliveries({ limit: 1 })].map(refusedInTime)
+      const calls = [receive(store), store.deliveries({ limit: 1 })].map((call: Effect.Effect<unknown, StoreError>) =>
+        refusedInTime(call)
+      )
       for (const error of yield* Effect.all(calls, { concurrency: "unbounded" })) {
         expect(error).toMatchObject({ reason: "unavailable" })
       }
@@ -194,7 +197,9 @@ describe.skipIf(admin === undefined).concurrent("PostgreSQL in time", () => {
           await pool.query("SELECT FROM kavach_users WHERE id = $1 FOR UPDATE", [locked])
         })
         const errors = yield* Effect.all(
-          [receive(store, locked), Effect.delay(receive(store, locked), "100 millis")].map(refusedInTime),
+          [receive(store, locked), Effect.delay(receive(store, locked), "100 millis")].map(
+            (call: Effect.Effect<unknown, StoreError>) => refusedInTime(call)
+          ),
           {
             concurrency: "unbounded"
           }

@@ -15,6 +15,7 @@ import pg from "pg"
 import postgres from "postgres"
 import { kavachUsers } from "../../packages/adapter-postgres/test/kavachTables.ts"
 import { runChild } from "../../packages/adapter-postgres/test/runChild.ts"
+import { expectations, fillPrevious, structureOf } from "../../packages/adapter-postgres/test/upgrade.ts"
 import { serverUrl } from "../servers/serverUrl.ts"
 import { insertUser, newDatabase, newPool, newPostgresJs, type Query } from "../store/PostgresHarness.ts"
 import {
@@ -38,8 +39,8 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
   const run = (query: Query, ...parameters: Parameters<Query>) => Effect.promise(() => query(...parameters))
 
   /** A store with a pool of its own, as a process has it. */
-  const openStore = (url: string, maxConnections = 10) =>
-    Effect.map(Layer.build(PostgresStore.layer({ url: Redacted.make(url), maxConnections })), (context) =>
+  const openStore = (url: string, maxConnections = 10, driver: "pg" | "postgres" = "pg") =>
+    Effect.map(Layer.build(PostgresStore.layer({ url: Redacted.make(url), maxConnections, driver })), (context) =>
       Context.get(context, BillingStore)
     )
 
@@ -297,6 +298,20 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
       180_000
     )
 
+    it.scopedLive("a database of the version before is brought to this one by ten pools at once", () =>
+      Effect.gen(function* () {
+        const { query, url } = yield* newDatabase(admin)
+        yield* Effect.promise(() => fillPrevious(query))
+        const stores = yield* Effect.all(Array.from({ length: 10 }, () => openStore(url, 2)))
+        yield* together(stores.map((store) => store.migrate))
+        for (const [text, rows] of expectations) expect(yield* run(query, text)).toEqual(rows)
+        const fresh = yield* migrated()
+        const upgraded = yield* Effect.promise(() => structureOf(query))
+        expect(upgraded).toEqual(yield* Effect.promise(() => structureOf(fresh.query)))
+        expect(upgraded.columns).toContainEqual(expect.objectContaining({ attname: "body", compression: "l" }))
+      })
+    )
+
     it.scopedLive("one connection of node-postgres without a pool: steps take turns", () =>
       Effect.gen(function* () {
         const { query, url } = yield* migrated()
@@ -432,6 +447,7 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
       )
     const openings = [
       ["a pool of its own", (url: string) => openStore(url, 1)],
+      ["a pool of its own, by postgres.js", (url: string) => openStore(url, 1, "postgres")],
       ["node-postgres", (url: string) => Effect.map(newPool(url, 1), (pool) => PostgresStore.make(drizzle(pool)))],
       ["one connection of node-postgres", single]
     ] as const
@@ -466,59 +482,65 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
       )
     }
 
-    it.scopedLive("connections that are killed at any moment: every delivery is applied once in the end", () =>
-      Effect.gen(function* () {
-        const { query, store } = yield* migrated()
-        // So many and no more: on a busy machine a step may take longer than the time between two of them.
-        const killer = yield* Effect.fork(
-          Effect.repeatN(
-            Effect.delay(
-              run(
-                query,
-                `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    for (const driver of ["pg", "postgres"] as const) {
+      it.scopedLive(
+        `${driver}: connections that are killed at any moment: every delivery is applied once in the end`,
+        () =>
+          Effect.gen(function* () {
+            const { query, url } = yield* migrated()
+            const store = yield* openStore(url, 10, driver)
+            // So many and no more: on a busy machine a step may take longer than the time between two of them.
+            const killer = yield* Effect.fork(
+              Effect.repeatN(
+                Effect.delay(
+                  run(
+                    query,
+                    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                 WHERE datname = current_database() AND application_name = 'kavach-polar' ORDER BY random() LIMIT 1`
-              ),
-              "7 millis"
-            ),
-            300
-          )
-        )
-        const deliveries = Array.from({ length: 150 }, (_, index) =>
-          subscriptionDelivery(newScene(), "created", { externalId: `user-${index % 5}`, at: index })
-        )
-        let failures = 0
-        const asPolarDoes = (one: Delivery): Effect.Effect<unknown> =>
-          Effect.catchAll(applyOne(store, one), (error) => {
-            failures++
-            expect(error.reason).toBe("unavailable")
-            return asPolarDoes(one)
+                  ),
+                  "7 millis"
+                ),
+                300
+              )
+            )
+            const deliveries = Array.from({ length: 150 }, (_, index) =>
+              subscriptionDelivery(newScene(), "created", { externalId: `user-${index % 5}`, at: index })
+            )
+            let failures = 0
+            const asPolarDoes = (one: Delivery): Effect.Effect<unknown> =>
+              Effect.catchAll(applyOne(store, one), (error) => {
+                failures++
+                expect(error).toMatchObject({ reason: "unavailable" })
+                return asPolarDoes(one)
+              })
+            yield* Effect.forEach(deliveries, asPolarDoes, { concurrency: 8, discard: true })
+            yield* Fiber.interrupt(killer)
+            expect(failures).toBeGreaterThan(0)
+            expect(yield* counts(query)).toEqual({
+              deliveries: 150,
+              subscriptions: 150,
+              customers: 150,
+              notifications: 150
+            })
+            // None of the pool's connections was lost on the way.
+            yield* together(Array.from({ length: 20 }, () => applyOne(store, delivery())))
           })
-        yield* Effect.forEach(deliveries, asPolarDoes, { concurrency: 8, discard: true })
-        yield* Fiber.interrupt(killer)
-        expect(failures).toBeGreaterThan(0)
-        expect(yield* counts(query)).toEqual({
-          deliveries: 150,
-          subscriptions: 150,
-          customers: 150,
-          notifications: 150
-        })
-        // None of the pool's connections was lost on the way.
-        yield* together(Array.from({ length: 20 }, () => applyOne(store, delivery())))
-      })
-    )
+      )
 
-    it.scopedLive("idle connections that were killed are replaced", () =>
-      Effect.gen(function* () {
-        const { query, store } = yield* migrated()
-        yield* applyOne(store, delivery())
-        yield* run(
-          query,
-          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'kavach-polar'"
-        )
-        yield* Effect.sleep("50 millis")
-        expect((yield* applyOne(store, delivery())).state).toBe("applied")
-      })
-    )
+      it.scopedLive(`${driver}: idle connections that were killed are replaced`, () =>
+        Effect.gen(function* () {
+          const { query, url } = yield* migrated()
+          const store = yield* openStore(url, 10, driver)
+          yield* applyOne(store, delivery())
+          yield* run(
+            query,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'kavach-polar'"
+          )
+          yield* Effect.sleep("50 millis")
+          expect((yield* applyOne(store, delivery())).state).toBe("applied")
+        })
+      )
+    }
 
     it.scopedLive("a lock that is not given up is waited for a few times, and then it is busy", () =>
       Effect.gen(function* () {
@@ -614,7 +636,8 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
       [
         "postgres.js",
         (url: string) => Effect.map(newPostgresJs(url), (client) => PostgresStore.make(drizzlePostgresJs(client)))
-      ]
+      ],
+      ["a pool of its own, by postgres.js", (url: string) => openStore(url, 10, "postgres")]
     ] as const) {
       it.scopedLive(`${name}: steps are READ COMMITTED whatever the default: what was waited for is seen`, () =>
         Effect.gen(function* () {

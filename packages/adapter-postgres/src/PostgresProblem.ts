@@ -44,7 +44,9 @@ export const isConflict = (error: unknown): boolean => {
 export const breaksConnection = (error: Error): boolean =>
   !(error instanceof DriverError) && (!isSqlState(codeOf(error)) || explain(error).reason === "unavailable")
 
-const isSqlState = (code: string | undefined): code is string => code !== undefined && /^[0-9A-Z]{5}$/.test(code)
+/** Five letters or digits; so is EPIPE. */
+const isSqlState = (code: string | undefined): code is string =>
+  code !== undefined && /^[0-9A-Z]{5}$/.test(code) && !driverCodes.has(code)
 
 /**
  * SQLSTATEs and their classes (PostgreSQL's documentation, appendix A), the narrower first. Where the server's message
@@ -76,31 +78,15 @@ const classes: ReadonlyArray<readonly [prefix: string, reason: StoreErrorReason,
   ["P0", "unknown", "a trigger or a function of the database refused it"]
 ]
 
+const every = (reason: StoreErrorReason, codes: string) => codes.split(" ").map((code) => [code, reason] as const)
+
 /** Codes of postgres.js, and of Node for sockets and certificates. */
-const driverCodes: ReadonlyMap<string, StoreErrorReason> = new Map<string, StoreErrorReason>([
-  ["CONNECTION_CLOSED", "unavailable"],
-  ["CONNECTION_ENDED", "unavailable"],
-  ["CONNECTION_DESTROYED", "unavailable"],
-  ["CONNECT_TIMEOUT", "unavailable"],
-  ["ECONNREFUSED", "unavailable"],
-  ["ECONNRESET", "unavailable"],
-  ["ECONNABORTED", "unavailable"],
-  ["EPIPE", "unavailable"],
-  ["ETIMEDOUT", "unavailable"],
-  ["EHOSTUNREACH", "unavailable"],
-  ["ENETUNREACH", "unavailable"],
-  ["ENOTFOUND", "unavailable"],
-  ["EAI_AGAIN", "unavailable"],
-  ["ENOENT", "unavailable"],
-  ["EACCES", "denied"],
-  ["ERR_INVALID_URL", "unavailable"],
-  ["CERT_HAS_EXPIRED", "unavailable"],
-  ["DEPTH_ZERO_SELF_SIGNED_CERT", "unavailable"],
-  ["SELF_SIGNED_CERT_IN_CHAIN", "unavailable"],
-  ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "unavailable"],
-  ["ERR_TLS_CERT_ALTNAME_INVALID", "unavailable"],
-  ["SASL_SIGNATURE_MISMATCH", "denied"],
-  ["AUTH_TYPE_NOT_IMPLEMENTED", "denied"]
+const driverCodes: ReadonlyMap<string, StoreErrorReason> = new Map([
+  ...every("unavailable", "CONNECTION_CLOSED CONNECTION_ENDED CONNECTION_DESTROYED CONNECT_TIMEOUT"),
+  ...every("unavailable", "ECONNREFUSED ECONNRESET ECONNABORTED EPIPE ETIMEDOUT EHOSTUNREACH ENETUNREACH ENOTFOUND"),
+  ...every("unavailable", "EAI_AGAIN ENOENT ERR_INVALID_URL ERR_TLS_CERT_ALTNAME_INVALID CERT_HAS_EXPIRED"),
+  ...every("unavailable", "DEPTH_ZERO_SELF_SIGNED_CERT SELF_SIGNED_CERT_IN_CHAIN UNABLE_TO_VERIFY_LEAF_SIGNATURE"),
+  ...every("denied", "EACCES SASL_SIGNATURE_MISMATCH AUTH_TYPE_NOT_IMPLEMENTED")
 ])
 
 /** For errors of node-postgres and of PGlite that carry no code. */

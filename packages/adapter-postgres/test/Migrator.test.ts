@@ -239,9 +239,11 @@ it.effect("a migration that fails half way leaves nothing", () =>
   })
 )
 
-it.live("importing the package loads no database driver; opening a pool does", () =>
-  Effect.gen(function* () {
-    const printed: unknown = JSON.parse(yield* Effect.promise(() => runChild("imports")))
-    expect(printed).toEqual({ before: [], after: ["pg"] })
-  })
+it.live.each(["pg", "postgres"])(
+  "importing the package loads no database driver; opening a pool loads %s alone",
+  (driver) =>
+    Effect.gen(function* () {
+      const printed: unknown = JSON.parse(yield* Effect.promise(() => runChild("imports", driver)))
+      expect(printed).toEqual({ before: [], after: [driver] })
+    })
 )

@@ -22,6 +22,7 @@ it("drizzle's own messages, which hold SQL and parameters, are never used, nor a
 
 const expected: ReadonlyArray<readonly [code: string, reason: string]> = [
   ["08006", "unavailable"],
+  ["EPIPE", "unavailable"],
   ["57P01", "unavailable"],
   ["57P03", "unavailable"],
   ["3D000", "unavailable"],
