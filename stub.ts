@@ -1,4 +1,6 @@
-export const layer = () => { throw new Error("stub") }
+export const layer = () => {
+  throw new Error("stub")
+}
 export const fromDrizzle = layer
 export const MysqlStore = { layer }
 export const PostgresStore = { layer }

@@ -1,10 +1,9 @@
 /** What only PostgreSQL can get wrong: waiting, racing, breaking, and its many settings. */
 import { randomUUID } from "node:crypto"
 import { describe, expect, it } from "@effect/vitest"
-import { migrations } from "@kavach-polar/adapter-postgres/migrations"
-import * as PostgresStore from "@kavach-polar/adapter-postgres/PostgresStore"
-import * as schema from "@kavach-polar/adapter-postgres/schema"
+import { PostgresStore, schema } from "@kavach-polar/adapter-postgres"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
+import { migrations } from "@kavach-polar/core/adapter"
 import { BillingStore, type BillingStoreService } from "@kavach-polar/core/BillingStore"
 import type { Delivery } from "@kavach-polar/core/Delivery"
 import type { StoreError } from "@kavach-polar/core/StoreError"
@@ -16,6 +15,7 @@ import pg from "pg"
 import postgres from "postgres"
 import { kavachUsers } from "../../packages/adapter-postgres/test/kavachTables.ts"
 import { runChild } from "../../packages/adapter-postgres/test/runChild.ts"
+import { expectations, fillPrevious, structureOf } from "../../packages/adapter-postgres/test/upgrade.ts"
 import { serverUrl } from "../servers/serverUrl.ts"
 import { insertUser, newDatabase, newPool, newPostgresJs, type Query } from "../store/PostgresHarness.ts"
 import {
@@ -39,8 +39,8 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
   const run = (query: Query, ...parameters: Parameters<Query>) => Effect.promise(() => query(...parameters))
 
   /** A store with a pool of its own, as a process has it. */
-  const openStore = (url: string, maxConnections = 10) =>
-    Effect.map(Layer.build(PostgresStore.layer({ url: Redacted.make(url), maxConnections })), (context) =>
+  const openStore = (url: string, maxConnections = 10, driver: "pg" | "postgres" = "pg") =>
+    Effect.map(Layer.build(PostgresStore.layer({ url: Redacted.make(url), maxConnections, driver })), (context) =>
       Context.get(context, BillingStore)
     )
 
@@ -134,7 +134,7 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
         const [row] = yield* run(
           query,
           `SELECT count(*)::int AS wrong FROM kavach_polar_subscriptions AS subscription
-            WHERE (SELECT max(event_at) FROM kavach_polar_notifications WHERE subscription_id = subscription.id)
+            WHERE (SELECT max(event_at) FROM kavach_polar_notifications WHERE subject = subscription.id)
               IS DISTINCT FROM event_at`
         )
         expect(row).toEqual({ wrong: 0 })
@@ -168,7 +168,7 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
           const [row] = yield* run(
             query,
             `SELECT customer_id, user_id, (SELECT count(*)::int FROM kavach_polar_notifications
-              WHERE subscription_id = subscription.id) AS told
+              WHERE subject = subscription.id) AS told
             FROM kavach_polar_subscriptions AS subscription WHERE id = $1`,
             scene.subscriptionId
           )
@@ -211,7 +211,7 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
           const [found] = yield* run(
             query,
             `SELECT subscription.event_at = (SELECT max(delivery.event_at) FROM kavach_polar_deliveries AS delivery
-              WHERE delivery.subscription_id = subscription.id) AS newest
+              WHERE delivery.record_id = subscription.id) AS newest
             FROM kavach_polar_subscriptions AS subscription WHERE id = $1`,
             subscriptionId
           )
@@ -296,6 +296,20 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
           )
         }),
       180_000
+    )
+
+    it.scopedLive("a database of the version before is brought to this one by ten pools at once", () =>
+      Effect.gen(function* () {
+        const { query, url } = yield* newDatabase(admin)
+        yield* Effect.promise(() => fillPrevious(query))
+        const stores = yield* Effect.all(Array.from({ length: 10 }, () => openStore(url, 2)))
+        yield* together(stores.map((store) => store.migrate))
+        for (const [text, rows] of expectations) expect(yield* run(query, text)).toEqual(rows)
+        const fresh = yield* migrated()
+        const upgraded = yield* Effect.promise(() => structureOf(query))
+        expect(upgraded).toEqual(yield* Effect.promise(() => structureOf(fresh.query)))
+        expect(upgraded.columns).toContainEqual(expect.objectContaining({ attname: "body", compression: "l" }))
+      })
     )
 
     it.scopedLive("one connection of node-postgres without a pool: steps take turns", () =>
@@ -433,6 +447,7 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
       )
     const openings = [
       ["a pool of its own", (url: string) => openStore(url, 1)],
+      ["a pool of its own, by postgres.js", (url: string) => openStore(url, 1, "postgres")],
       ["node-postgres", (url: string) => Effect.map(newPool(url, 1), (pool) => PostgresStore.make(drizzle(pool)))],
       ["one connection of node-postgres", single]
     ] as const
@@ -467,59 +482,65 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
       )
     }
 
-    it.scopedLive("connections that are killed at any moment: every delivery is applied once in the end", () =>
-      Effect.gen(function* () {
-        const { query, store } = yield* migrated()
-        // So many and no more: on a busy machine a step may take longer than the time between two of them.
-        const killer = yield* Effect.fork(
-          Effect.repeatN(
-            Effect.delay(
-              run(
-                query,
-                `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    for (const driver of ["pg", "postgres"] as const) {
+      it.scopedLive(
+        `${driver}: connections that are killed at any moment: every delivery is applied once in the end`,
+        () =>
+          Effect.gen(function* () {
+            const { query, url } = yield* migrated()
+            const store = yield* openStore(url, 10, driver)
+            // So many and no more: on a busy machine a step may take longer than the time between two of them.
+            const killer = yield* Effect.fork(
+              Effect.repeatN(
+                Effect.delay(
+                  run(
+                    query,
+                    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                 WHERE datname = current_database() AND application_name = 'kavach-polar' ORDER BY random() LIMIT 1`
-              ),
-              "7 millis"
-            ),
-            300
-          )
-        )
-        const deliveries = Array.from({ length: 150 }, (_, index) =>
-          subscriptionDelivery(newScene(), "created", { externalId: `user-${index % 5}`, at: index })
-        )
-        let failures = 0
-        const asPolarDoes = (one: Delivery): Effect.Effect<unknown> =>
-          Effect.catchAll(applyOne(store, one), (error) => {
-            failures++
-            expect(error.reason).toBe("unavailable")
-            return asPolarDoes(one)
+                  ),
+                  "7 millis"
+                ),
+                300
+              )
+            )
+            const deliveries = Array.from({ length: 150 }, (_, index) =>
+              subscriptionDelivery(newScene(), "created", { externalId: `user-${index % 5}`, at: index })
+            )
+            let failures = 0
+            const asPolarDoes = (one: Delivery): Effect.Effect<unknown> =>
+              Effect.catchAll(applyOne(store, one), (error) => {
+                failures++
+                expect(error).toMatchObject({ reason: "unavailable" })
+                return asPolarDoes(one)
+              })
+            yield* Effect.forEach(deliveries, asPolarDoes, { concurrency: 8, discard: true })
+            yield* Fiber.interrupt(killer)
+            expect(failures).toBeGreaterThan(0)
+            expect(yield* counts(query)).toEqual({
+              deliveries: 150,
+              subscriptions: 150,
+              customers: 150,
+              notifications: 150
+            })
+            // None of the pool's connections was lost on the way.
+            yield* together(Array.from({ length: 20 }, () => applyOne(store, delivery())))
           })
-        yield* Effect.forEach(deliveries, asPolarDoes, { concurrency: 8, discard: true })
-        yield* Fiber.interrupt(killer)
-        expect(failures).toBeGreaterThan(0)
-        expect(yield* counts(query)).toEqual({
-          deliveries: 150,
-          subscriptions: 150,
-          customers: 150,
-          notifications: 150
-        })
-        // None of the pool's connections was lost on the way.
-        yield* together(Array.from({ length: 20 }, () => applyOne(store, delivery())))
-      })
-    )
+      )
 
-    it.scopedLive("idle connections that were killed are replaced", () =>
-      Effect.gen(function* () {
-        const { query, store } = yield* migrated()
-        yield* applyOne(store, delivery())
-        yield* run(
-          query,
-          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'kavach-polar'"
-        )
-        yield* Effect.sleep("50 millis")
-        expect((yield* applyOne(store, delivery())).state).toBe("applied")
-      })
-    )
+      it.scopedLive(`${driver}: idle connections that were killed are replaced`, () =>
+        Effect.gen(function* () {
+          const { query, url } = yield* migrated()
+          const store = yield* openStore(url, 10, driver)
+          yield* applyOne(store, delivery())
+          yield* run(
+            query,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'kavach-polar'"
+          )
+          yield* Effect.sleep("50 millis")
+          expect((yield* applyOne(store, delivery())).state).toBe("applied")
+        })
+      )
+    }
 
     it.scopedLive("a lock that is not given up is waited for a few times, and then it is busy", () =>
       Effect.gen(function* () {
@@ -532,7 +553,7 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
           heldUp(url, () => Effect.timed(Effect.flip(applyOne(store, created))))
         )
         expect(error).toMatchObject({ reason: "busy", detail: expect.stringMatching(/^55P03/) })
-        expect(Duration.toMillis(waited)).toBeLessThan(2000)
+        expect(Duration.toMillis(waited)).toBeLessThan(5000)
         expect(yield* counts(query)).toEqual(nothing)
         expect((yield* applyOne(store, created)).duplicate).toBe(false)
       })
@@ -615,7 +636,8 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
       [
         "postgres.js",
         (url: string) => Effect.map(newPostgresJs(url), (client) => PostgresStore.make(drizzlePostgresJs(client)))
-      ]
+      ],
+      ["a pool of its own, by postgres.js", (url: string) => openStore(url, 10, "postgres")]
     ] as const) {
       it.scopedLive(`${name}: steps are READ COMMITTED whatever the default: what was waited for is seen`, () =>
         Effect.gen(function* () {
@@ -763,8 +785,8 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
           yield* store.pruneDeliveryBodies(new Date("2026-01-02T00:00:00Z"), 20)
           // Their data is none that could be read.
           const after = SubscriptionId.make("subscription-7")
-          yield* Effect.either(store.subscriptions({ which: "live", after, limit: 50 }))
-          yield* Effect.either(store.subscriptions({ which: "unlinked", after, limit: 50 }))
+          yield* Effect.either(store.recordPage({ kind: "subscription", which: "live", after, limit: 50 }))
+          yield* Effect.either(store.recordPage({ kind: "subscription", which: "unlinked", after, limit: 50 }))
           yield* store.applySnapshots(
             [subscriptionSnapshot(scene, "active", { changedAt: 2, externalId: userId })],
             defaultPolicy,
@@ -800,7 +822,7 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
           { customerId: CustomerId.make("c"), userId: UserId.make("ada"), linkedBy: "host" },
           defaultPolicy
         )
-        yield* run(query, "DELETE FROM kavach_polar_subscriptions")
+        yield* run(query, "DELETE FROM kavach_polar_records")
 
         const pool = yield* newPool(url, 1)
         const session = yield* Effect.acquireRelease(
@@ -827,7 +849,8 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
             if (/Index (Only )?Scan (using|on) kavach_/.test(line)) scans++
             else if (!/Seq Scan on kavach_/.test(line)) continue
             // When the next one is due stands first in the index of those, which is read from its beginning.
-            const isFirstDue = /^WITH claimed/.test(text) && /pending_due/.test(line)
+            const isFirstDue =
+              /^SELECT .* FROM kavach_polar_notifications AS candidate/.test(text) && /pending_due/.test(line)
             if (!isFirstDue && !/Index Cond/.test(next)) whole.push(`${line}\n${next}\n  of ${text}`)
           }
         }
@@ -844,16 +867,17 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
         SELECT 'customer-' || n, 'user-' || n, 'external_id', now(), NULL FROM generate_series(1, ${rows}) AS n`)
       await query(`INSERT INTO kavach_polar_checkouts
         SELECT 'checkout-' || n, 'user-' || n, 'product', now() FROM generate_series(1, ${rows}) AS n`)
-      await query(`INSERT INTO kavach_polar_subscriptions (id, user_id, customer_id, product_id, status, live,
-          cancel_at_period_end, event_at, precedence, delivery_id, updated_at, data)
-        SELECT 'subscription-' || n, 'user-' || n, 'customer-' || n, 'product', 'active', n % 3 > 0, false, n, 1,
-          'delivery-' || n, now(), repeat('{}', 500) FROM generate_series(1, ${rows}) AS n`)
+      await query(`INSERT INTO kavach_polar_records (kind, id, user_id, customer_id, product_id, status, live,
+          event_at, precedence, delivery_id, updated_at, summary, data)
+        SELECT CASE WHEN n % 5 = 0 THEN 'order' ELSE 'subscription' END, 'subscription-' || n, 'user-' || n,
+          'customer-' || n, 'product', 'active', n % 3 > 0, n, 1, 'delivery-' || n, now(), '{}', repeat('{}', 500)
+        FROM generate_series(1, ${rows}) AS n`)
       await query(`INSERT INTO kavach_polar_deliveries (id, type, state, event_at, received_at, updated_at,
-          customer_id, subscription_id, user_id, attempts, body)
+          customer_id, record_id, user_id, attempts, body)
         SELECT 'delivery-' || n, 'subscription.updated', CASE WHEN n % 100 = 0 THEN 'unlinked' ELSE 'applied' END, n,
           '2026-01-01'::timestamptz + n * interval '1 minute', now(), 'customer-' || n, 'subscription-' || n,
           'user-' || n, 1, repeat('{}', 500) FROM generate_series(1, ${rows}) AS n`)
-      await query(`INSERT INTO kavach_polar_notifications (id, subscription_id, user_id, event_at, precedence, payload,
+      await query(`INSERT INTO kavach_polar_notifications (id, subject, user_id, event_at, precedence, payload,
           created_at, state, attempts, available_at, updated_at)
         SELECT 'subscription-' || n || ':1', 'subscription-' || n, 'user-' || n, n, 1,
           '{"id":"s","status":"active","productId":"p","currentPeriodEnd":null,"cancelAtPeriodEnd":false}',

@@ -1,7 +1,7 @@
 /** PostgreSQL databases behind stores under test: new ones on a server, or PGlite's in this process's memory. */
 import { randomUUID } from "node:crypto"
 import { PGlite } from "@electric-sql/pglite"
-import * as PostgresStore from "@kavach-polar/adapter-postgres/PostgresStore"
+import { PostgresStore } from "@kavach-polar/adapter-postgres"
 import { BillingStore } from "@kavach-polar/core/BillingStore"
 import type { User } from "@kavach-polar/core/Subscription"
 import { drizzle as drizzleNodePostgres } from "drizzle-orm/node-postgres"
@@ -56,10 +56,10 @@ export const newPool = (url: string, max = 10) =>
   )
 
 /** With a pool of its own. */
-export const onLayer = (admin: string) => (users: ReadonlyArray<User>) =>
+export const onLayer = (admin: string, driver: "pg" | "postgres") => (users: ReadonlyArray<User>) =>
   Layer.unwrapScoped(
     Effect.map(newDatabase(admin), ({ query, url }) =>
-      prepared(PostgresStore.layer({ url: Redacted.make(url) }), query, users)
+      prepared(PostgresStore.layer({ url: Redacted.make(url), driver }), query, users)
     )
   )
 

@@ -1,6 +1,6 @@
 /** What an error of PostgreSQL, of its drivers, or of the code around them means to an operator. */
 
-import { DriverError, innermostCause } from "@kavach-polar/core/adapter/DriverError"
+import { codeOf, DriverError, innermostCause } from "@kavach-polar/core/adapter"
 import type { StoreErrorReason } from "@kavach-polar/core/StoreError"
 
 export interface Explanation {
@@ -18,7 +18,7 @@ export const explain = (error: unknown): Explanation => {
   if (cause instanceof DriverError) return { reason: cause.reason, detail: cause.message }
   if (!(cause instanceof Error)) return { reason: "unknown", detail: "something that is not an error was thrown" }
   const code = codeOf(cause)
-  if (code !== undefined && /^[0-9A-Z]{5}$/.test(code)) {
+  if (isSqlState(code)) {
     const known = classes.find(([prefix]) => code.startsWith(prefix))
     if (known === undefined) return { reason: "unknown", detail: `the database's error ${code}` }
     const [, reason, instead] = known
@@ -36,12 +36,17 @@ export const explain = (error: unknown): Explanation => {
 /** Whether the same transaction, run again from its beginning, may well succeed. */
 export const isConflict = (error: unknown): boolean => {
   const cause = innermostCause(error)
-  const code = cause instanceof Error ? codeOf(cause) : undefined
+  const code = codeOf(cause)
   return code === "40001" || code === "40P01" || code === "55P03"
 }
 
-const codeOf = (error: Error): string | undefined =>
-  "code" in error && typeof error.code === "string" ? error.code : undefined
+/** Whether nothing more is to be asked of the connection on which it came: not so after an error of one statement. */
+export const breaksConnection = (error: Error): boolean =>
+  !(error instanceof DriverError) && (!isSqlState(codeOf(error)) || explain(error).reason === "unavailable")
+
+/** Five letters or digits; so is EPIPE. */
+const isSqlState = (code: string | undefined): code is string =>
+  code !== undefined && /^[0-9A-Z]{5}$/.test(code) && !driverCodes.has(code)
 
 /**
  * SQLSTATEs and their classes (PostgreSQL's documentation, appendix A), the narrower first. Where the server's message
@@ -55,6 +60,8 @@ const classes: ReadonlyArray<readonly [prefix: string, reason: StoreErrorReason,
   ["25P03", "unavailable"],
   ["25P04", "busy"],
   ["28", "denied"],
+  // Something of the app's own hangs on a table that a migration replaces.
+  ["2BP01", "schema"],
   ["3D", "unavailable"],
   ["3F", "schema"],
   ["40003", "unavailable"],
@@ -71,31 +78,15 @@ const classes: ReadonlyArray<readonly [prefix: string, reason: StoreErrorReason,
   ["P0", "unknown", "a trigger or a function of the database refused it"]
 ]
 
+const every = (reason: StoreErrorReason, codes: string) => codes.split(" ").map((code) => [code, reason] as const)
+
 /** Codes of postgres.js, and of Node for sockets and certificates. */
-const driverCodes: ReadonlyMap<string, StoreErrorReason> = new Map<string, StoreErrorReason>([
-  ["CONNECTION_CLOSED", "unavailable"],
-  ["CONNECTION_ENDED", "unavailable"],
-  ["CONNECTION_DESTROYED", "unavailable"],
-  ["CONNECT_TIMEOUT", "unavailable"],
-  ["ECONNREFUSED", "unavailable"],
-  ["ECONNRESET", "unavailable"],
-  ["ECONNABORTED", "unavailable"],
-  ["EPIPE", "unavailable"],
-  ["ETIMEDOUT", "unavailable"],
-  ["EHOSTUNREACH", "unavailable"],
-  ["ENETUNREACH", "unavailable"],
-  ["ENOTFOUND", "unavailable"],
-  ["EAI_AGAIN", "unavailable"],
-  ["ENOENT", "unavailable"],
-  ["EACCES", "denied"],
-  ["ERR_INVALID_URL", "unavailable"],
-  ["CERT_HAS_EXPIRED", "unavailable"],
-  ["DEPTH_ZERO_SELF_SIGNED_CERT", "unavailable"],
-  ["SELF_SIGNED_CERT_IN_CHAIN", "unavailable"],
-  ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "unavailable"],
-  ["ERR_TLS_CERT_ALTNAME_INVALID", "unavailable"],
-  ["SASL_SIGNATURE_MISMATCH", "denied"],
-  ["AUTH_TYPE_NOT_IMPLEMENTED", "denied"]
+const driverCodes: ReadonlyMap<string, StoreErrorReason> = new Map([
+  ...every("unavailable", "CONNECTION_CLOSED CONNECTION_ENDED CONNECTION_DESTROYED CONNECT_TIMEOUT"),
+  ...every("unavailable", "ECONNREFUSED ECONNRESET ECONNABORTED EPIPE ETIMEDOUT EHOSTUNREACH ENETUNREACH ENOTFOUND"),
+  ...every("unavailable", "EAI_AGAIN ENOENT ERR_INVALID_URL ERR_TLS_CERT_ALTNAME_INVALID CERT_HAS_EXPIRED"),
+  ...every("unavailable", "DEPTH_ZERO_SELF_SIGNED_CERT SELF_SIGNED_CERT_IN_CHAIN UNABLE_TO_VERIFY_LEAF_SIGNATURE"),
+  ...every("denied", "EACCES SASL_SIGNATURE_MISMATCH AUTH_TYPE_NOT_IMPLEMENTED")
 ])
 
 /** For errors of node-postgres and of PGlite that carry no code. */

@@ -1,27 +1,54 @@
 /**
- * The subscription store on PostgreSQL 13 and later.
+ * The billing store on PostgreSQL 13 and later.
  *
- * `layer` has a pool of its own with node-postgres, which it loads only then. `fromDrizzle` takes a database that the app
- * owns, on node-postgres, postgres.js, PGlite or another driver of drizzle's, and never closes it. Neither connects when
- * it is built: `BillingStore.migrate` creates and upgrades the tables, in the schema that the search path leads to.
+ * `layer` has a pool of its own with node-postgres or postgres.js, which it loads only then. `fromDrizzle` takes a database
+ * that the app owns, on node-postgres, postgres.js, PGlite or another driver of drizzle's, and never closes it. Neither
+ * connects when it is built: `BillingStore.migrate` creates and upgrades the tables, in the schema that the search path
+ * leads to.
  *
  * Any number of processes may share a database. An app that has the choice takes node-postgres: postgres.js, up to 3.4.9
- * at least, throws where nobody can catch it when a connection breaks in a transaction (its issues 1208 and 1216).
+ * at least, throws where nobody can catch it when a connection breaks in a transaction (its issues 1208 and 1216). With a
+ * pool of the store's own that cannot be met, because none of its transactions is used there; but a silent connection of
+ * postgres.js's is only closed once the network gives it up.
  */
 
+import { driverNotInstalled, sqlDriver } from "@kavach-polar/core/adapter"
 import * as Port from "@kavach-polar/core/BillingStore"
 import type { StoreError } from "@kavach-polar/core/StoreError"
+import type { NodePgDatabase } from "drizzle-orm/node-postgres"
 import type { PgQueryResultHKT } from "drizzle-orm/pg-core"
 import type { TablesRelationalConfig } from "drizzle-orm/relations"
 import * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as PostgresDatabase from "./PostgresDatabase.ts"
-import * as PostgresDriver from "./PostgresDriver.ts"
-import { open, type PostgresStoreOptions } from "./PostgresPool.ts"
+import type * as Scope from "effect/Scope"
+import type { Connections } from "./Connections.ts"
+import { connectionsOf, type PgDrizzle } from "./drizzleConnections.ts"
+import {
+  type NodePostgresOptions,
+  openConnections,
+  openNodePostgres,
+  type PoolOptions,
+  type PostgresStoreOptions
+} from "./PostgresPool.ts"
+import { postgresConnection } from "./postgresConnection.ts"
 
-export { open, type PostgresStoreOptions } from "./PostgresPool.ts"
+export type { NodePostgresOptions, PostgresJsOptions, PostgresStoreOptions } from "./PostgresPool.ts"
+
+const storeOn = (connections: Connections): Port.BillingStoreService =>
+  Port.make(sqlDriver(postgresConnection(connections), "@kavach-polar/adapter-postgres"))
+
+/** A pool of node-postgres as `layer` opens it, until the scope ends: for an app that uses it with drizzle as well. */
+export const open = (options: NodePostgresOptions): Effect.Effect<NodePgDatabase, StoreError, Scope.Scope> =>
+  Effect.flatMap(
+    Effect.tryPromise({
+      try: () => import("drizzle-orm/node-postgres"),
+      catch: driverNotInstalled("pg", "pg drizzle-orm")
+    }),
+    // Without pipelining, in which cursors and the like of the app's would not work.
+    ({ drizzle }) => Effect.map(openNodePostgres(options, false), (pool) => drizzle(pool))
+  )
 
 /** The store on a database that somebody else opens, migrates at will, and closes. */
 export const make = <
@@ -29,8 +56,8 @@ export const make = <
   TFullSchema extends Record<string, unknown>,
   TSchema extends TablesRelationalConfig
 >(
-  db: PostgresDatabase.PgDrizzle<TQueryResult, TFullSchema, TSchema>
-): Port.BillingStoreService => Port.make(PostgresDriver.make(PostgresDatabase.make(db)))
+  db: PgDrizzle<TQueryResult, TFullSchema, TSchema>
+): Port.BillingStoreService => storeOn(connectionsOf(db))
 
 /** The store on an app's own drizzle database, with or without a schema. */
 export const fromDrizzle = <
@@ -38,20 +65,15 @@ export const fromDrizzle = <
   TFullSchema extends Record<string, unknown>,
   TSchema extends TablesRelationalConfig
 >(
-  db: PostgresDatabase.PgDrizzle<TQueryResult, TFullSchema, TSchema>
+  db: PgDrizzle<TQueryResult, TFullSchema, TSchema>
 ): Layer.Layer<Port.BillingStore> => Layer.sync(Port.BillingStore, () => make(db))
 
 /** The store on a pool that is open as long as the layer's scope. */
 export const layer = (options: PostgresStoreOptions): Layer.Layer<Port.BillingStore, StoreError> =>
-  Layer.scoped(
-    Port.BillingStore,
-    Effect.map(open(options), (db) =>
-      Port.make(PostgresDriver.make(PostgresDatabase.make(db, { prepare: options.prepare ?? true })))
-    )
-  )
+  Layer.scoped(Port.BillingStore, Effect.map(openConnections(options), storeOn))
 
 /** As `layer`, with options from the configuration. */
 export const layerConfig = (
-  options: Config.Config.Wrap<Omit<PostgresStoreOptions, "client">>
+  options: Config.Config.Wrap<PoolOptions & Pick<PostgresStoreOptions, "driver">>
 ): Layer.Layer<Port.BillingStore, StoreError | ConfigError> =>
   Layer.unwrapEffect(Effect.map(Config.unwrap(options), layer))

@@ -1,16 +1,15 @@
-import { readFileSync } from "node:fs"
 import { expect, it } from "@effect/vitest"
-import { migrations, usersTableSql } from "@kavach-polar/adapter-postgres/migrations"
-import * as schema from "@kavach-polar/adapter-postgres/schema"
-import { checksumOf, statementsOf } from "@kavach-polar/core/adapter/migrations"
+import { schema } from "@kavach-polar/adapter-postgres"
+import { migrations } from "@kavach-polar/core/adapter"
 import { UserId } from "@kavach-polar/core/Subscription"
-import { getTableName } from "drizzle-orm"
-import { getTableConfig } from "drizzle-orm/pg-core"
+import { is } from "drizzle-orm"
+import { getTableConfig, getViewConfig, PgColumn, PgTable } from "drizzle-orm/pg-core"
 import { Duration, Effect, Option } from "effect"
 import type { Query } from "../../../test/store/PostgresHarness.ts"
 import { kavachUsers, kavachUsersBeforePolar } from "./kavachTables.ts"
 import { schemasOnPGlite } from "./pgliteSchema.ts"
 import { runChild } from "./runChild.ts"
+import { expectations, fillPrevious, previousChecksums, releasedChecksums, structureOf } from "./upgrade.ts"
 
 const newSchema = schemasOnPGlite()
 
@@ -21,16 +20,10 @@ const tables = (query: Query) =>
     Effect.map((rows) => rows.map(({ relname }) => relname).sort())
   )
 
-/** Columns, keys and indexes. */
 const structure = (query: Query) =>
-  run(
-    query,
-    `SELECT relname, attname, format_type(atttypid, atttypmod) AS type, attnotnull, collname,
-      pg_get_expr(adbin, adrelid) AS value
-    FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
-    LEFT JOIN pg_collation ON pg_collation.oid = attcollation
-    LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
-    WHERE relnamespace = current_schema()::regnamespace AND attnum > 0 ORDER BY 1, attnum`
+  Effect.map(
+    Effect.promise(() => structureOf(query)),
+    ({ columns }) => columns
   )
 
 const allTables = [
@@ -40,7 +33,7 @@ const allTables = [
   "kavach_polar_jobs",
   "kavach_polar_migrations",
   "kavach_polar_notifications",
-  "kavach_polar_subscriptions",
+  "kavach_polar_records",
   "kavach_users"
 ]
 
@@ -64,32 +57,30 @@ it.effect("a new database gets every table, and its history says so", () =>
         version,
         name,
         checksum: expect.stringMatching(/^[0-9a-f]{64}$/),
-        applied_at: expect.any(Date)
+        applied_at: expect.any(Date),
+        requires: 4
       }))
     )
   })
 )
 
-it.effect.each(migrations.map(({ version }) => version))(
-  "version %i is brought to this one, with what it holds",
-  (version) =>
-    Effect.gen(function* () {
-      const had = migrations.filter((one) => one.version <= version)
-      const { query, store } = yield* newSchema([
-        "CREATE TABLE kavach_polar_migrations (version integer NOT NULL PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, applied_at timestamptz(3) NOT NULL)",
-        ...had.flatMap((one) => [
-          ...statementsOf(one.sql),
-          `INSERT INTO kavach_polar_migrations VALUES (${one.version}, '${one.name}', '${checksumOf(one)}', now())`
-        ]),
-        "INSERT INTO kavach_polar_customers VALUES ('customer', 'user', 'host', now(), NULL)"
-      ])
-      yield* store.migrate
-      expect(yield* tables(query)).toEqual(allTables)
-      expect(yield* store.customerOf(UserId.make("user"))).toEqual(Option.some("customer"))
-      const fresh = yield* newSchema()
-      yield* fresh.store.migrate
-      expect(yield* structure(query)).toEqual(yield* structure(fresh.query))
-    })
+it("the earlier migrations are told by the checksums that every database of theirs remembers", () => {
+  expect(previousChecksums).toEqual(releasedChecksums)
+})
+
+it.effect.each([1, 2, 3])("version %i is brought to this one, with what it holds", (version) =>
+  Effect.gen(function* () {
+    const { query, store } = yield* newSchema()
+    yield* Effect.promise(() => fillPrevious(query, version))
+    yield* store.migrate
+    expect(yield* tables(query)).toEqual(allTables)
+    for (const [sql, rows] of expectations) expect(yield* run(query, sql)).toEqual(rows)
+    expect(yield* store.customerOf(UserId.make("user"))).toEqual(Option.some("customer"))
+    const upgraded = yield* Effect.promise(() => structureOf(query))
+    const fresh = yield* newSchema()
+    yield* fresh.store.migrate
+    expect(upgraded).toEqual(yield* Effect.promise(() => structureOf(fresh.query)))
+  })
 )
 
 it.effect("ids are collated C, and times are timestamptz(3)", () =>
@@ -107,20 +98,33 @@ it.effect("ids are collated C, and times are timestamptz(3)", () =>
   })
 )
 
-it.effect("the exported tables are those of the database", () =>
+it.effect("the exported tables and views are those of the database, with their indexes", () =>
   Effect.gen(function* () {
     const { query, store } = yield* newSchema()
     yield* store.migrate
-    const found = (yield* structure(query)).filter(({ relname }) => allTables.includes(String(relname)))
-    for (const table of Object.values(schema)) {
-      const declared = getTableConfig(table).columns.map((column) => [
-        column.name,
-        column.getSQLType().replace("timestamp (3)", "timestamp(3)"),
-        column.notNull
-      ])
-      const real = found.filter(({ relname }) => relname === getTableName(table))
-      expect(declared).toEqual(real.map(({ attname, attnotnull, type }) => [attname, type, attnotnull]))
+    const found = yield* structure(query)
+    const indexes = yield* run(query, "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema()")
+    for (const one of Object.values(schema)) {
+      const isTable = is(one, PgTable)
+      const name = isTable ? getTableConfig(one).name : getViewConfig(one).name
+      const fields = isTable ? getTableConfig(one).columns : Object.values(getViewConfig(one).selectedFields)
+      const declared = fields.map((column) => {
+        if (!is(column, PgColumn)) throw new Error(`not a column: ${String(column)}`)
+        return [column.name, column.getSQLType().replace("timestamp (3)", "timestamp(3)"), isTable && column.notNull]
+      })
+      const real = found
+        .filter(({ relname }) => relname === name)
+        .map(({ attname, attnotnull, type }) => [attname, type, attnotnull])
+      const sorted = (rows: ReadonlyArray<ReadonlyArray<unknown>>) => [...rows].map(String).sort()
+      expect([name, sorted(declared)]).toEqual([name, sorted(real)])
+      const named = isTable ? getTableConfig(one).indexes.map(({ config }) => config.name) : []
+      expect(indexes.map(({ indexname }) => indexname)).toEqual(expect.arrayContaining(named))
     }
+    const ours = indexes
+      .map(({ indexname }) => String(indexname))
+      .filter((name) => /^kavach_polar.*(?<!_pkey)$/.test(name))
+    const all = Object.values(schema).flatMap((one) => (is(one, PgTable) ? getTableConfig(one).indexes : []))
+    expect(ours.sort()).toEqual(all.map(({ config }) => config.name).sort())
   })
 )
 
@@ -208,15 +212,17 @@ it.effect("a migration that was applied in another form is refused and named", (
     yield* run(query, "UPDATE kavach_polar_migrations SET checksum = 'another'")
     const error = yield* Effect.flip(store.migrate)
     expect(error).toMatchObject({ reason: "schema", operation: "migrate" })
-    expect(error.detail).toContain("0001_initial")
+    expect(error.detail).toContain("0004_records")
   })
 )
 
-it.effect("a database of a newer version is refused, with the way out", () =>
+it.effect("a database of a newer version is refused where that says so, with the way out", () =>
   Effect.gen(function* () {
     const { query, store } = yield* newSchema()
     yield* store.migrate
-    yield* run(query, "INSERT INTO kavach_polar_migrations VALUES (999, '0999_from_the_future', 'x', now())")
+    yield* run(query, "INSERT INTO kavach_polar_migrations VALUES (998, '0998_compatible', 'x', now(), 4)")
+    yield* store.migrate
+    yield* run(query, "INSERT INTO kavach_polar_migrations VALUES (999, '0999_from_the_future', 'x', now(), 999)")
     const error = yield* Effect.flip(store.migrate)
     expect(error.reason).toBe("schema")
     expect(error.detail).toContain("0999_from_the_future")
@@ -226,25 +232,18 @@ it.effect("a database of a newer version is refused, with the way out", () =>
 
 it.effect("a migration that fails half way leaves nothing", () =>
   Effect.gen(function* () {
-    const { query, store } = yield* newSchema(["CREATE TABLE kavach_polar_notifications (id TEXT)"])
+    const { query, store } = yield* newSchema(["CREATE TABLE kavach_polar_jobs (name TEXT)"])
     const error = yield* Effect.flip(store.migrate)
-    expect(error).toMatchObject({ reason: "schema", detail: expect.stringContaining("already exists") })
-    expect(yield* tables(query)).toEqual(["kavach_polar_notifications"])
+    expect(error).toMatchObject({ reason: "schema", detail: expect.stringContaining("kavach_polar_jobs") })
+    expect(yield* tables(query)).toEqual(["kavach_polar_jobs"])
   })
 )
 
-it("the SQL in the folder migrations is the SQL that runs", () => {
-  const text = (name: string) =>
-    readFileSync(new URL(`../migrations/${name}.sql`, import.meta.url), { encoding: "utf8" })
-  for (const { name, sql } of migrations) expect(sql).toBe(text(name))
-  expect(usersTableSql).toBe(text("kavach_users"))
-  expect(migrations.map(({ version }) => version)).toEqual(migrations.map((_, index) => index + 1))
-  for (const { name, version } of migrations) expect(name).toMatch(new RegExp(`^${String(version).padStart(4, "0")}_`))
-})
-
-it.live("importing the package loads no database driver; opening a pool does", () =>
-  Effect.gen(function* () {
-    const printed: unknown = JSON.parse(yield* Effect.promise(() => runChild("imports")))
-    expect(printed).toEqual({ before: [], after: ["pg"] })
-  })
+it.live.each(["pg", "postgres"])(
+  "importing the package loads no database driver; opening a pool loads %s alone",
+  (driver) =>
+    Effect.gen(function* () {
+      const printed: unknown = JSON.parse(yield* Effect.promise(() => runChild("imports", driver)))
+      expect(printed).toEqual({ before: [], after: [driver] })
+    })
 )

@@ -1,10 +1,10 @@
 import { expect, it } from "@effect/vitest"
-import { explain } from "@kavach-polar/adapter-postgres/PostgresProblem"
-import * as PostgresStore from "@kavach-polar/adapter-postgres/PostgresStore"
+import { PostgresStore } from "@kavach-polar/adapter-postgres"
 import { BillingStore } from "@kavach-polar/core/BillingStore"
 import { UserId } from "@kavach-polar/core/Subscription"
 import { DrizzleQueryError } from "drizzle-orm"
 import { Config, ConfigProvider, Effect, Layer, Redacted } from "effect"
+import { explain } from "../src/PostgresProblem.ts"
 
 const email = "ada.martin@acme-mail.dev"
 
@@ -22,6 +22,7 @@ it("drizzle's own messages, which hold SQL and parameters, are never used, nor a
 
 const expected: ReadonlyArray<readonly [code: string, reason: string]> = [
   ["08006", "unavailable"],
+  ["EPIPE", "unavailable"],
   ["57P01", "unavailable"],
   ["57P03", "unavailable"],
   ["3D000", "unavailable"],

@@ -1,5 +1,5 @@
 import { expect, it } from "@effect/vitest"
-import * as PostgresStore from "@kavach-polar/adapter-postgres/PostgresStore"
+import { PostgresStore } from "@kavach-polar/adapter-postgres"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
 import { UserId } from "@kavach-polar/core/Subscription"
 import { Effect, Option, TestClock } from "effect"

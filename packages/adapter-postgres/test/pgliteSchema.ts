@@ -1,7 +1,7 @@
 /** PGlite for a file of tests. Each case gets a schema of its own, which the search path leads to. */
 import { randomUUID } from "node:crypto"
 import { PGlite } from "@electric-sql/pglite"
-import * as PostgresStore from "@kavach-polar/adapter-postgres/PostgresStore"
+import { PostgresStore } from "@kavach-polar/adapter-postgres"
 import { drizzle } from "drizzle-orm/pglite"
 import { Effect } from "effect"
 import { afterAll } from "vitest"

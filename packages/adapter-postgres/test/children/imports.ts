@@ -1,7 +1,8 @@
-/** Says which database drivers are loaded after importing the package, and after opening a pool with it. */
+/** Says which database drivers are loaded after importing the package, and after opening a pool of the given one. */
 import { register } from "node:module"
 import { MessageChannel, receiveMessageOnPort } from "node:worker_threads"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 
 const { port1, port2 } = new MessageChannel()
 const hooks = `let port
@@ -24,6 +25,7 @@ const loaded = (): ReadonlyArray<string> => {
 
 const { PostgresStore } = await import("@kavach-polar/adapter-postgres")
 const before = loaded()
-await Effect.runPromise(Effect.scoped(PostgresStore.open({ url: "postgres://localhost/none" })))
+const driver = process.argv.at(-1) === "postgres" ? "postgres" : "pg"
+await Effect.runPromise(Effect.scoped(Layer.build(PostgresStore.layer({ url: "postgres://localhost/none", driver }))))
 process.stdout.write(JSON.stringify({ before, after: loaded() }))
 port1.close()

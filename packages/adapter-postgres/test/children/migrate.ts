@@ -1,5 +1,5 @@
 /** Migrates the database that it is given, and says what came of it. */
-import * as PostgresStore from "@kavach-polar/adapter-postgres/PostgresStore"
+import { PostgresStore } from "@kavach-polar/adapter-postgres"
 import { BillingStore } from "@kavach-polar/core/BillingStore"
 import * as Effect from "effect/Effect"
 

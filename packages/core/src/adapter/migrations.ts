@@ -131,7 +131,7 @@ function* historyOf(dialect: Dialect, columns: Columns): Script<ReadonlyArray<Re
   const hasRequires = columns.get(historyTable)?.has("requires") ?? false
   const rows = yield* askOne(
     part(
-      `SELECT ${read("version", "count")}, ${read("name", "text")}, ${read("checksum", "text")}, ${hasRequires ? read("requires", "count") : read("version", "count")} FROM ${dialect.table(historyTable)} ORDER BY version`
+      `SELECT ${read("version", "count")}, ${read("name", "text")}, ${read("checksum", "text")}, ${hasRequires ? read("requires", "count") : `${read("version", "count")} AS requires`} FROM ${dialect.table(historyTable)} ORDER BY version`
     )
   )
   return rows.map(([version, name, checksum, requires]) => ({

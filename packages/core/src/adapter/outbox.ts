@@ -40,8 +40,9 @@ export const makeOutbox = (dialect: Dialect) => {
   const selectDueAmong = (ids: ReadonlyArray<string>, now: number): Statement =>
     sql`${claimed.select({ as: "candidate" })} WHERE ${dialect.among("candidate.id", ids, "key")} AND ${isOldest} AND candidate.available_at <= ${put(now, "time")}${dialect.skipLocked}`
 
+  /** Bounded below, so that the index of what is due is seen to answer it. */
   const selectNextDue = (taken: ReadonlyArray<string>): Statement =>
-    sql`SELECT ${dialect.read("candidate.available_at", "time")} FROM ${table} AS candidate${dialect.byIndex(due)} WHERE ${isOldest}${taken.length === 0 ? "" : sql` AND NOT (${dialect.among("candidate.id", taken, "key")})`} ORDER BY candidate.available_at, candidate.id LIMIT 1`
+    sql`SELECT ${dialect.read("candidate.available_at", "time")} FROM ${table} AS candidate${dialect.byIndex(due)} WHERE ${isOldest} AND candidate.available_at >= ${put(0, "time")}${taken.length === 0 ? "" : sql` AND NOT (${dialect.among("candidate.id", taken, "key")})`} ORDER BY candidate.available_at, candidate.id LIMIT 1`
 
   const take = (
     { leaseUntil, now, owner }: Omit<ClaimRequest, "limit">,

@@ -1,11 +1,10 @@
-/**
- * The SQL that makes the tables, embedded so that it survives bundling. The same text lies in the folder `migrations` of
- * this package, for people.
- */
-import type { Migration } from "@kavach-polar/core/adapter/migrations"
+/** The SQL that made the tables of earlier versions, as every database of theirs remembers it. It never changes. */
 
-/** In order. */
-export const migrations: ReadonlyArray<Migration> = [
+export const previousMigrations: ReadonlyArray<{
+  readonly version: number
+  readonly name: string
+  readonly sql: string
+}> = [
   {
     version: 1,
     name: "0001_initial",
@@ -146,36 +145,3 @@ DO $$ BEGIN EXECUTE 'ALTER TABLE kavach_polar_deliveries ALTER COLUMN body SET C
 `
   }
 ]
-
-/** Makes `kavach_users` where the database has none. */
-export const usersTableSql = `-- The users' table as KavachOS makes it on PostgreSQL. It is made here only where it does not exist, so that a KavachOS
--- host that starts later on the same database finds what it expects.
-CREATE TABLE kavach_users (
-  id text NOT NULL PRIMARY KEY,
-  email text NOT NULL UNIQUE,
-  username text UNIQUE,
-  name text,
-  external_id text,
-  external_provider text,
-  metadata jsonb,
-  banned boolean NOT NULL DEFAULT false,
-  ban_reason text,
-  ban_expires_at timestamptz,
-  force_password_reset boolean NOT NULL DEFAULT false,
-  email_verified boolean NOT NULL DEFAULT false,
-  stripe_customer_id text UNIQUE,
-  stripe_subscription_id text,
-  stripe_subscription_status text,
-  stripe_price_id text,
-  stripe_current_period_end timestamptz,
-  stripe_cancel_at_period_end boolean NOT NULL DEFAULT false,
-  polar_customer_id text UNIQUE,
-  polar_subscription_id text,
-  polar_subscription_status text,
-  polar_product_id text,
-  polar_current_period_end timestamptz,
-  polar_cancel_at_period_end boolean NOT NULL DEFAULT false,
-  created_at timestamptz NOT NULL,
-  updated_at timestamptz NOT NULL
-);
-`

@@ -1,0 +1,116 @@
+/** A database's connections, whatever the driver: scripts run on them, each until a deadline. */
+import {
+  type Batch,
+  type Rows,
+  runAsync,
+  type Script,
+  type Statement,
+  withinDeadline
+} from "@kavach-polar/core/adapter"
+import { breaksConnection } from "./PostgresProblem.ts"
+
+export interface Connections {
+  /** Runs a script whose statements each stand alone. */
+  readonly read: <A>(script: () => Script<A>, deadline: number) => Promise<A>
+  /** Runs a script in one transaction. Nothing stays of one that does not commit, or takes until after the deadline. */
+  readonly transaction: <A>(script: () => Script<A>, deadline: number) => Promise<A>
+}
+
+/** A connection that nobody else has meanwhile. */
+export interface HeldConnection {
+  /** Whether statements may be sent before those ahead of them are answered. */
+  readonly isPipelined: boolean
+  readonly run: (statement: Statement) => Promise<Rows>
+  /** Gives it back. With an error it is closed at once, whatever is under way, and what was not committed is rolled back. */
+  readonly release: (error?: Error) => void
+}
+
+/** Whatever the server's default is: each statement has to see what was committed before it began. */
+export const isolationLevel = "read committed"
+
+const begin: Statement = { text: `BEGIN ISOLATION LEVEL ${isolationLevel}`, values: [] }
+const commit: Statement = { text: "COMMIT", values: [] }
+const rollback: Statement = { text: "ROLLBACK", values: [] }
+
+/** On connections that are taken one by one. */
+export const onHeld = (acquire: () => Promise<HeldConnection>): Connections => {
+  const hold = async <A>(
+    use: (held: HeldConnection, spoil: (error: Error) => void) => Promise<A>,
+    deadline: number
+  ): Promise<A> => {
+    const acquiring = acquire()
+    const held = await withinDeadline(acquiring, deadline, () => {
+      acquiring.then(
+        (late) => late.release(),
+        () => {}
+      )
+    })
+    let broken: Error | undefined
+    const spoil = (error: Error) => {
+      broken ??= error
+    }
+    try {
+      return await withinDeadline(use(held, spoil), deadline, () => spoil(new Error("no answer in time")))
+    } catch (error) {
+      if (error instanceof Error && breaksConnection(error)) spoil(error)
+      throw error
+    } finally {
+      held.release(broken)
+    }
+  }
+  return {
+    read: (script, deadline) => hold((held) => runAsync(script(), (batch) => send(held, batch.statements)), deadline),
+    transaction: (script, deadline) => hold((held, spoil) => transact(held, script, spoil), deadline)
+  }
+}
+
+const transact = async <A>(
+  held: HeldConnection,
+  script: () => Script<A>,
+  spoil: (error: Error) => void
+): Promise<A> => {
+  let isBegun = false
+  let isOpen = false
+  const run = async ({ commits, statements }: Batch): Promise<ReadonlyArray<Rows>> => {
+    const first = isBegun ? [] : [begin]
+    isBegun = true
+    isOpen = true
+    // If BEGIN alone were cancelled, what was sent behind it would be committed statement by statement.
+    if (commits && first.length > 0 && statements.filter(writes).length > 1) await send(held, first.splice(0))
+    const all = [...first, ...statements, ...(commits ? [commit] : [])]
+    const answers = await send(held, all, () => {
+      isOpen = false
+    })
+    return answers.slice(first.length, first.length + statements.length)
+  }
+  try {
+    return await runAsync(script(), run)
+  } finally {
+    // One that has failed, or ended without committing.
+    if (isOpen) await held.run(rollback).catch(spoil)
+  }
+}
+
+const writes = ({ text }: Statement): boolean => !text.startsWith("SELECT")
+
+/** One after the other, and sent without waiting where that is possible. Fails with the first error, once all have ended. */
+const send = async (
+  { isPipelined, run }: HeldConnection,
+  statements: ReadonlyArray<Statement>,
+  beforeCommit: () => void = () => {}
+): Promise<ReadonlyArray<Rows>> => {
+  const answers: Array<Rows> = []
+  if (isPipelined) {
+    if (statements.includes(commit)) beforeCommit()
+    for (const result of await Promise.allSettled(statements.map(run))) {
+      if (result.status === "rejected") throw result.reason
+      answers.push(result.value)
+    }
+    return answers
+  }
+  for (const statement of statements) {
+    if (statement === commit) beforeCommit()
+    answers.push(await run(statement))
+  }
+  return answers
+}

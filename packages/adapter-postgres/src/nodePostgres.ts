@@ -1,0 +1,99 @@
+/**
+ * node-postgres (pg) without drizzle's help, which keeps a connection of the pool for ever if it breaks at BEGIN, and sends
+ * one statement in a message.
+ */
+import type { Rows, SqlValue } from "@kavach-polar/core/adapter"
+import { type Connections, type HeldConnection, onHeld } from "./Connections.ts"
+import { preparedText } from "./preparedText.ts"
+
+/** The part of its Client that is used. */
+export interface NodePostgresClient {
+  readonly query: (query: {
+    readonly text: string
+    readonly values: ReadonlyArray<SqlValue>
+    readonly rowMode: "array"
+    /** One that has a name is prepared once for each connection. */
+    readonly name?: string
+  }) => Promise<{ readonly rows: Rows }>
+  readonly on: (event: "error", listener: (error: Error) => void) => unknown
+  readonly removeListener: (event: "error", listener: (error: Error) => void) => unknown
+  readonly end: () => Promise<unknown>
+}
+
+interface PooledClient extends NodePostgresClient {
+  readonly release: (error?: Error) => void
+}
+
+export interface NodePostgresPool {
+  readonly connect: () => Promise<PooledClient>
+}
+
+/** `prepare`: not where a pooler hands a connection to another client after each transaction. */
+export const onPool = (pool: NodePostgresPool, prepare: boolean): Connections =>
+  onHeld(async () => {
+    const client = await pool.connect()
+    return heldClient(client, prepare, (error) => client.release(error))
+  })
+
+/** Two transactions on one connection would become one, so they take turns. */
+export const onClient = (client: NodePostgresClient): Connections => {
+  let last: Promise<void> = Promise.resolve()
+  return onHeld(async () => {
+    const before = last
+    let pass = () => {}
+    last = new Promise((resolve) => {
+      pass = resolve
+    })
+    await before
+    return heldClient(client, false, (error) => {
+      if (error !== undefined) client.end().catch(() => {})
+      pass()
+    })
+  })
+}
+
+/**
+ * When a connection breaks, its client rejects what is under way and emits "error" besides, which ends the process if nobody
+ * listens: the pool listens to idle clients only.
+ */
+const heldClient = (
+  client: NodePostgresClient,
+  prepare: boolean,
+  giveBack: (error: Error | undefined) => void
+): HeldConnection => {
+  let broken: Error | undefined
+  const listener = (error: Error) => {
+    broken = error
+  }
+  client.on("error", listener)
+  return {
+    isPipelined: Reflect.get(client, "pipeline") === true,
+    run: async ({ text, values }) => {
+      const prepared = preparedText(text, values.length > 0)
+      const query = { text: prepared.text, values, rowMode: "array" } as const
+      const { rows } = await client.query(prepare && prepared.recurs ? { ...query, name: prepared.name } : query)
+      return rows
+    },
+    release: (error = broken) => {
+      giveBack(error)
+      client.removeListener("error", listener)
+      if (error !== undefined) destroySocket(client)
+    }
+  }
+}
+
+/** What `end` alone does not do while queries are under way in pipeline mode: it waits for a server that may be silent. */
+export const destroySocket = (client: object): void => {
+  const connection: unknown = Reflect.get(client, "connection")
+  const stream: unknown = connection instanceof Object ? Reflect.get(connection, "stream") : undefined
+  if (hasFunctions<{ destroy: () => void }>(stream, ["destroy"])) stream.destroy()
+}
+
+export const isPool = (client: unknown): client is NodePostgresPool =>
+  hasFunctions(client, ["connect", "query"]) && "totalCount" in client
+
+export const isClient = (client: unknown): client is NodePostgresClient =>
+  hasFunctions(client, ["query", "on", "removeListener", "end", "escapeLiteral"])
+
+const hasFunctions = <A extends object>(value: unknown, names: ReadonlyArray<string>): value is A =>
+  typeof value === "object" && value !== null && names.every((name) => typeof Reflect.get(value, name) === "function")

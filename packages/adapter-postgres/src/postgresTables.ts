@@ -1,0 +1,164 @@
+/**
+ * How the store's tables are made on PostgreSQL. Times that people read are timestamptz with milliseconds. Ids are compared
+ * byte by byte, whatever the collation of the database: COLLATE "C".
+ */
+import {
+  type Column,
+  type ColumnType,
+  type Ddl,
+  type Index,
+  sqlName,
+  type Table,
+  tables,
+  type View
+} from "@kavach-polar/core/adapter"
+
+/** In the schema that the search path leads to. */
+export const tableName = (name: string): string => name
+
+const types: Readonly<Record<ColumnType, string>> = {
+  id: 'text COLLATE "C"',
+  key: 'text COLLATE "C"',
+  word: "text",
+  text: "text",
+  name: 'text COLLATE "C"',
+  // Also for JSON, because jsonb refuses what JSON allows (\u0000) and reorders the rest.
+  long: "text",
+  micros: "bigint",
+  count: "integer",
+  flag: "boolean",
+  time: "timestamptz(3)"
+}
+
+const columnOf = ([field, { nullable, says, type }]: readonly [string, Column]): string =>
+  `${says === undefined ? "" : `  -- ${says}\n`}  ${sqlName(field)} ${types[type]}${nullable === true ? "" : " NOT NULL"}`
+
+/**
+ * Long texts are compressed by lz4 where the server has it (PostgreSQL 14 and later, as most are built): in a twentieth of
+ * the time that the older way takes. Elsewhere nothing changes.
+ */
+const compress = (table: string, columns: ReadonlyArray<string>): ReadonlyArray<string> =>
+  columns.map(
+    (column) =>
+      `DO $$ BEGIN EXECUTE 'ALTER TABLE ${table} ALTER COLUMN ${column} SET COMPRESSION lz4'; EXCEPTION WHEN feature_not_supported OR syntax_error OR invalid_parameter_value THEN NULL; END $$`
+  )
+
+const createTable = ({ columns, indexes, key, name, says }: Table): ReadonlyArray<string> => {
+  const fields = Object.entries<Column>(columns)
+  const long = fields.filter(([, { type }]) => type === "long").map(([field]) => sqlName(field))
+  return [
+    `-- ${says}\nCREATE TABLE IF NOT EXISTS ${tableName(name)} (\n${fields.map(columnOf).join(",\n")},\n  PRIMARY KEY (${key.map(sqlName).join(", ")})\n)`,
+    ...compress(tableName(name), long),
+    ...indexes.map(
+      (index) =>
+        `CREATE INDEX IF NOT EXISTS ${index.name} ON ${tableName(name)} (${index.columns.map(indexed).join(", ")})${conditionOf(index)}`
+    )
+  ]
+}
+
+/**
+ * An index of some rows is only for statements that ask for its first column, which is what the further condition says. For
+ * others the server would go through all of it, if it was empty when they were planned.
+ */
+const conditionOf = ({ columns: [first = ""], where }: Index): string =>
+  where === undefined ? "" : ` WHERE ${where} AND ${sqlName(first)} IS NOT NULL`
+
+const indexed = (column: string): string => {
+  const [field = "", direction] = column.split(" ")
+  return direction === undefined ? sqlName(field) : `${sqlName(field)} ${direction.toUpperCase()}`
+}
+
+/** Some text of Polar's may hold escapes of what PostgreSQL's own JSON functions refuse, wherever in the document. */
+const json = String.raw`regexp_replace(data, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\ufffd', 'g')::json`
+
+const jsonField = (key: string): string => `(${json} ->> '${key}')`
+
+const fieldTypes = { text: "text", integer: "bigint", flag: "boolean", time: "timestamptz(3)" } as const
+
+const createView = ({ columns, fields, kind, name }: View): ReadonlyArray<string> => {
+  const selected = [
+    ...columns.map(sqlName),
+    ...fields.map((field) => `${jsonField(field.key)}::${fieldTypes[field.type]} AS ${field.name}`)
+  ]
+  return [
+    `DROP VIEW IF EXISTS ${tableName(name)}`,
+    `CREATE VIEW ${tableName(name)} AS SELECT ${selected.join(", ")} FROM ${tableName("kavach_polar_records")} WHERE kind = '${kind}'`
+  ]
+}
+
+const [deliveries, notifications, subscriptions] = [
+  tableName("kavach_polar_deliveries"),
+  tableName("kavach_polar_notifications"),
+  tableName("kavach_polar_subscriptions")
+]
+
+const toRecords: ReadonlyArray<string> = [
+  `INSERT INTO ${tableName("kavach_polar_records")} (kind, id, user_id, customer_id, organization_id, product_id, checkout_id, status, live,
+  ends_at, event_at, precedence, delivery_id, updated_at, summary, data)
+SELECT 'subscription', id, user_id, customer_id, organization_id, product_id, ${jsonField("checkoutId")}, status, live,
+  CASE WHEN cancel_at_period_end
+    THEN coalesce(${jsonField("endsAt")}, ${jsonField("currentPeriodEnd")})::timestamptz END,
+  event_at, precedence, delivery_id, updated_at,
+  json_build_object('currentPeriodEnd', ${jsonField("currentPeriodEnd")}, 'cancelAtPeriodEnd', cancel_at_period_end,
+    'endsAt', ${jsonField("endsAt")}, 'pastDueAt', ${jsonField("pastDueAt")})::text, data
+FROM ${subscriptions}`,
+  `DROP TABLE ${subscriptions}`,
+  `ALTER TABLE ${deliveries} ALTER COLUMN type TYPE text COLLATE "C"`,
+  `ALTER TABLE ${deliveries} RENAME COLUMN subscription_id TO record_id`,
+  // By a default, which writes no row. Most deliveries are about a subscription; the few others are written.
+  `ALTER TABLE ${deliveries} ADD COLUMN record_kind text DEFAULT 'subscription'`,
+  `UPDATE ${deliveries} SET record_kind = NULL WHERE record_id IS NULL`,
+  `ALTER TABLE ${deliveries} ALTER COLUMN record_kind DROP DEFAULT`,
+  `ALTER TABLE ${notifications} RENAME COLUMN subscription_id TO subject`,
+  ...[
+    "deliveries_with_body",
+    "deliveries_unlinked_customer",
+    "deliveries_unlinked_subscription",
+    "notifications_pending_subscription",
+    "notifications_pending_due"
+  ].map((index) => `DROP INDEX ${tableName(`kavach_polar_${index}`)}`),
+  // The indexes as they are now, and what a database of the first or second version has not had.
+  ...tables.flatMap(createTable)
+]
+
+export const postgresTables = (turn: bigint): Ddl => ({
+  createTable,
+  createView,
+  furtherTables: [],
+  historyTable: `CREATE TABLE ${tableName("kavach_polar_migrations")} (
+  version integer NOT NULL PRIMARY KEY,
+  name text NOT NULL,
+  checksum text NOT NULL,
+  applied_at timestamptz(3) NOT NULL,
+  requires integer NOT NULL DEFAULT 4
+)`,
+  addRequires: `ALTER TABLE ${tableName("kavach_polar_migrations")} ADD COLUMN requires integer NOT NULL DEFAULT 4`,
+  released: [
+    { version: 1, name: "0001_initial", checksum: "9e04b0e11f74a415acc76757c1a6e26d3227824b42f456faeb8e2b175f3201ae" },
+    { version: 2, name: "0002_jobs", checksum: "24ce4b5d5415062c3bb902d031520465427da5d8a0874ce30ff080f7c26c8492" },
+    {
+      version: 3,
+      name: "0003_body_compression",
+      checksum: "3c117d248ad67a1ea13145a0a74a8dd2743db4c4b510ec637c99ca3f51386a42"
+    }
+  ],
+  toRecords: toRecords.map((sql) => ({ sql })),
+  columns: {
+    text: `SELECT relname::text, attname::text FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+      WHERE relname LIKE 'kavach#_polar#_%' ESCAPE '#' AND relkind IN ('r', 'p', 'v') AND pg_table_is_visible(pg_class.oid)
+        AND attnum > 0 AND NOT attisdropped`,
+    values: []
+  },
+  // First of all, because CREATE TABLE IF NOT EXISTS fails when two do it at once. A wait for this lock or for a table ends
+  // early, and is begun again with everything, so that nobody else is kept waiting behind it for long.
+  takeTurn: {
+    text: `WITH patience AS MATERIALIZED (
+      SELECT set_config('lock_timeout', coalesce(nullif(current_setting('lock_timeout'), '0'), '2s'), true) AS set,
+        set_config('statement_timeout', '60s', true), set_config('client_min_messages', 'warning', true)
+    ) SELECT pg_advisory_xact_lock(${turn})::text FROM patience WHERE patience.set IS NOT NULL`,
+    values: []
+  },
+  isTaken: () => true,
+  endTurn: undefined,
+  now: "now()"
+})
