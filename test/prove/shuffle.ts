@@ -135,6 +135,7 @@ const play = (cluster: Cluster, history: History, arrivals: ReadonlyArray<Arriva
 
 /** Notifications are taken where a history says so. */
 const nobodyWakes: typeof NotificationDispatcher.Service = {
+  listens: true,
   wake: Effect.void,
   receiving: () => Effect.dieMessage("deliveries are applied, and not received")
 }

@@ -201,7 +201,7 @@ describe("what a step finds in memory", () => {
         delivery({ id: "e", state: "stale" })
       ]
     })
-    void write({ releases: [{ by: "recordId", id: "s", userId: "u", ownedBy: "link", updatedAt: 2 }] })
+    void write({ releases: [{ by: "recordId", id: "s", userId: "u", updatedAt: 2 }] })
     expect(await states()).toEqual({
       a: ["unlinked", null],
       b: ["applied", "u"],

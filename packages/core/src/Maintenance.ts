@@ -8,9 +8,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
-import { Billing } from "../Billing.ts"
-import { BillingStore } from "../store/BillingStore.ts"
-import type { ReconcileReport } from "./ReconcileReport.ts"
+import { Billing } from "./Billing.ts"
+import { BillingStore } from "./store/BillingStore.ts"
+import type { ReconcileReport } from "./useCases/ReconcileReport.ts"
 
 export interface MaintenanceOptions {
   /**
