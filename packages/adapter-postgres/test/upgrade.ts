@@ -14,7 +14,11 @@ export const previousChecksums = previousMigrations.map(({ name, sql, version })
   checksum: createHash("sha256").update(sql).digest("hex")
 }))
 
-export const releasedChecksums = postgresDialect.ddl.released
+export const releasedChecksums: ReadonlyArray<{
+  readonly version: number
+  readonly name: string
+  readonly checksum: string
+}> = postgresDialect.ddl.released
 
 const stored = {
   id: "s1",
