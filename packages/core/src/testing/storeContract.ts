@@ -49,7 +49,8 @@ export const storeContract = (store: StoreUnderTest): void => {
     return next.value
   }
   const underTest = store.hasDatabase ? store.layer(users) : Layer.merge(store.layer(users), noDatabase)
-  describe(`store contract: ${store.name}`, () => {
+  // A case may make hundreds of steps, and a database may share the thread.
+  describe(`store contract: ${store.name}`, { timeout: 60_000 }, () => {
     layer(underTest, { timeout: "60 seconds" })((it) => {
       const suite: ContractSuite = { it, nextUser, hasDatabase: store.hasDatabase }
       describe("lifecycle", () => lifecycle(suite))
