@@ -671,7 +671,7 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
           yield* applyOne(store, subscriptionDelivery(newScene(), "created", { id, externalId: "someone" }))
         }
         const listed = yield* store.deliveries({ ids })
-        expect(listed.map(({ id }) => id)).toEqual([...ids].sort())
+        expect(listed.map(({ id }) => id)).toEqual([...ids].sort().reverse())
         const [row] = yield* run(query, "SELECT 'a' < 'B' AS dictionary")
         expect(row).toEqual({ dictionary: true })
       })

@@ -111,6 +111,7 @@ FROM ${subscriptions}`,
   `ALTER TABLE ${deliveries} ALTER COLUMN record_kind DROP DEFAULT`,
   `ALTER TABLE ${notifications} RENAME COLUMN subscription_id TO subject`,
   ...[
+    "deliveries_received_at",
     "deliveries_with_body",
     "deliveries_unlinked_customer",
     "deliveries_unlinked_subscription",
