@@ -10,7 +10,9 @@ import { targets } from "./targets.ts"
 
 const names: Readonly<{ [Name in StoreName]: string }> = {
   sqlite: "SQLite",
+  libsql: "libSQL",
   postgres: "PostgreSQL",
+  "postgres-js": "PostgreSQL, postgres.js",
   mysql: "MySQL",
   mariadb: "MariaDB"
 }
@@ -86,46 +88,28 @@ const conditionRows = (records: ReadonlyArray<PartRecord>): Rows => [
   ])
 ]
 
-/** One line for each load, where the keys alone would make four. */
+/** One line for each load, where the keys alone would make three. */
 const ingestRows = (records: ReadonlyArray<PartRecord>): Rows => [
-  [
-    "store",
-    "users",
-    "in flight",
-    "ours",
-    "raw",
-    "usual",
-    "ours until told",
-    "ours / raw",
-    "ours / usual",
-    "p99 ours, raw (ms)",
-    "CPU ours, raw (µs)"
-  ],
+  ["store", "users", "in flight", "ours", "raw", "ours / raw", "p99 ours, raw (ms)", "CPU ours, raw (µs)"],
   ...records.flatMap(({ comparisons, store }) =>
     comparisons
       .filter(({ key }) => key.endsWith(".raw"))
       .map((raw) => {
         const base = raw.key.slice(0, -".raw".length)
         const of = (what: string) => comparisons.find(({ key }) => key === `${base}.${what}`)
-        const usual = of("usual")
         return [
           store === null ? "" : names[store],
           base.includes(".hot.") ? "one" : "each another",
           base.split(".")[1] ?? "",
           shownSpread(raw.ours),
           shownSpread(raw.theirs),
-          usual === undefined ? "" : shownSpread(usual.theirs),
-          spreadOf(of("told")),
           raw.ratio.toFixed(2),
-          usual?.ratio.toFixed(2) ?? "",
           both(of("p99")),
           both(of("cpu"))
         ]
       })
   )
 ]
-
-const spreadOf = (found: Comparison | undefined): string => (found === undefined ? "" : shownSpread(found.ours))
 
 const both = (found: Comparison | undefined): string =>
   found === undefined ? "" : `${shown(found.ours.median)}, ${shown(found.theirs.median)}`
