@@ -1,6 +1,6 @@
 /** A server with subjects on it, each with a database and a process of its own, and the one sender for all. */
 import { randomBytes } from "node:crypto"
-import type { Scale, StoreName, SubjectName } from "./Bench.ts"
+import type { Scale, SubjectName } from "./Bench.ts"
 import { type Child, startChild } from "./Child.ts"
 import type { SenderQuestion, SenderSettings, Sent } from "./children/sender.ts"
 import type { ServerQuestion, ServerSettings } from "./children/server.ts"
@@ -58,14 +58,15 @@ export const withArena = async <A>(
     for (const [label, name] of Object.entries(entrants)) {
       const database = await server.newDatabase()
       databases.push(database)
-      const folder = name === "before" ? against : undefined
       if (name === "raw") for (const statement of rawTablesOf[store]) await database.run(statement)
-      else await migrate(store, database.url, folder)
       // In its own checkout it is ours.
       const subject = name === "before" ? "ours" : name
       const settings: ServerSettings = { subject, store, url: database.url, secret }
-      const child = await startChild("server", settings, { folder, profiles })
+      const child = await startChild("server", settings, { profiles, folder: name === "before" ? against : undefined })
       children.push(child)
+      // The first call makes ours' tables.
+      const first: ServerQuestion = { what: "call", call: "getSubscription", userIds: ["nobody"], times: 1, inFlight: 1 }
+      await child.ask(first)
       const tables = await tablesOf(name, database)
       const contender: Contender = { name, label, database, tables, ask: (question) => child.ask(question) }
       contenders.push(contender)
@@ -99,12 +100,6 @@ export const withArena = async <A>(
     for (const child of children) await child.stop()
     for (const database of databases) await database.drop()
   }
-}
-
-/** By the code of the checkout whose programs lie in `folder`. */
-const migrate = async (store: StoreName, url: string, folder: string | undefined): Promise<void> => {
-  const child = await startChild("migrate", { store, url }, { folder })
-  await child.stop()
 }
 
 /** The same subjects in each round, and another one first: what the one before left to the disk is nobody's for good. */

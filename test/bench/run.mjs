@@ -20,9 +20,9 @@ const folderIn = (checkout) => {
   return folder
 }
 
-const bundle = (outdir, programs) =>
+const bundle = (outdir, entryPoints) =>
   build({
-    ...programs,
+    entryPoints,
     outdir,
     outExtension: { ".js": ".mjs" },
     bundle: true,
@@ -35,12 +35,9 @@ const bundle = (outdir, programs) =>
 
 const folder = folderIn(root)
 await bundle(folder, {
-  entryPoints: {
-    cli: join(here, "cli.ts"),
-    server: join(here, "children/server.ts"),
-    migrate: join(here, "children/migrate.ts"),
-    sender: join(here, "children/sender.ts")
-  }
+  cli: join(here, "cli.ts"),
+  server: join(here, "children/server.ts"),
+  sender: join(here, "children/sender.ts")
 })
 // The throw-away servers' keeper is started as a file beside the code that starts it.
 copyFileSync(join(root, "test/servers/supervisor.mjs"), join(folder, "supervisor.mjs"))
@@ -54,20 +51,7 @@ if (typeof against === "string") {
     process.exit(2)
   }
   const theirs = folderIn(other)
-  await bundle(theirs, { entryPoints: { server: join(children, "server.ts") } })
-  // It may have no such program of its own: this one's text, with what the other checkout has under these names.
-  await bundle(theirs, {
-    entryPoints: { migrate: join(here, "children/migrate.ts") },
-    plugins: [
-      {
-        name: "of-the-other-checkout",
-        setup: ({ onResolve }) =>
-          onResolve({ filter: /^\.\.?\// }, ({ importer, path }) =>
-            importer === join(here, "children/migrate.ts") ? { path: resolve(children, path) } : undefined
-          )
-      }
-    ]
-  })
+  await bundle(theirs, { server: join(children, "server.ts") })
   symlinkSync(theirs, join(folder, "against"))
 }
 
