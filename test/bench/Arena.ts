@@ -65,7 +65,13 @@ export const withArena = async <A>(
       const child = await startChild("server", settings, { profiles, folder: name === "before" ? against : undefined })
       children.push(child)
       // The first call makes ours' tables.
-      const first: ServerQuestion = { what: "call", call: "getSubscription", userIds: ["nobody"], times: 1, inFlight: 1 }
+      const first: ServerQuestion = {
+        what: "call",
+        call: "getSubscription",
+        userIds: ["nobody"],
+        times: 1,
+        inFlight: 1
+      }
       await child.ask(first)
       const tables = await tablesOf(name, database)
       const contender: Contender = { name, label, database, tables, ask: (question) => child.ask(question) }
