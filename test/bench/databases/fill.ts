@@ -151,6 +151,7 @@ const inserts = (dialect: Dialect, data: string, range: Range): ReadonlyArray<st
       linked_at: time
     }),
     insert(dialect, range, "kavach_polar_records", {
+      record_key: concat("'subscription '", "id"),
       kind: "'subscription'",
       id: "id",
       user_id: "id",
