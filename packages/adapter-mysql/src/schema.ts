@@ -69,7 +69,7 @@ export const records = mysqlTable(
     id: varchar("id", { length: 64 }).notNull(),
     /** NULL while it is unlinked: nobody is known yet whose it is. */
     userId: varchar("user_id", { length: 255 }),
-    /** What said whose it is: checkout, parent, link, external_id or metadata. */
+    /** What said whose it is: checkout, parent, link, external_id or metadata. NULL while it is unlinked, or when it was stored before this was kept. */
     ownedBy: varchar("owned_by", { length: 16 }),
     customerId: varchar("customer_id", { length: 64 }),
     organizationId: varchar("organization_id", { length: 255 }),

@@ -62,7 +62,7 @@ export const records = pgTable(
     id: text("id").notNull(),
     /** NULL while it is unlinked: nobody is known yet whose it is. */
     userId: text("user_id"),
-    /** What said whose it is: checkout, parent, link, external_id or metadata. */
+    /** What said whose it is: checkout, parent, link, external_id or metadata. NULL while it is unlinked, or when it was stored before this was kept. */
     ownedBy: text("owned_by"),
     customerId: text("customer_id"),
     organizationId: text("organization_id"),

@@ -105,7 +105,7 @@ export const records = {
     ownedBy: {
       type: "word",
       nullable: true,
-      says: "what said whose it is: checkout, parent, link, external_id or metadata"
+      says: "what said whose it is: checkout, parent, link, external_id or metadata. NULL while it is unlinked, or when it was stored before this was kept"
     },
     customerId: { type: "id", nullable: true },
     organizationId: { type: "name", nullable: true },
