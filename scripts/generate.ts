@@ -1,8 +1,12 @@
-/** `npm run generate`: writes what is made of the description of the tables. `--check` only says whether it is up to date. */
+/**
+ * `npm run generate`: writes what is made of something else, namely drizzle's definitions of the description of the tables,
+ * and the bodies of the store contract of Polar's webhooks. `--check` only says whether all of it is up to date.
+ */
 import { execFileSync } from "node:child_process"
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { schemaCode, schemaFiles } from "./drizzleSchema.ts"
+import { bodiesCode, bodiesFile } from "./polarBodies.ts"
 
 const checks = process.argv.includes("--check")
 
@@ -19,13 +23,18 @@ const formatted = (code: string, folder: string): string => {
   }
 }
 
+const files = [
+  ...schemaFiles.map(([file, writing]) => [file, schemaCode(writing)] as const),
+  [bodiesFile, bodiesCode()] as const
+]
+
 let stale = 0
-for (const [file, writing] of schemaFiles) {
+for (const [file, unformatted] of files) {
   if (!existsSync(dirname(file))) continue
-  const code = formatted(schemaCode(writing), dirname(file))
+  const code = formatted(unformatted, dirname(file))
   if (existsSync(file) && readFileSync(file, "utf8") === code) continue
   stale++
-  if (checks) process.stderr.write(`${file} is not what npm run generate makes of the description of the tables.\n`)
+  if (checks) process.stderr.write(`${file} is not what npm run generate makes.\n`)
   else {
     writeFileSync(file, code)
     process.stdout.write(`${file}\n`)

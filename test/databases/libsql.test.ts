@@ -3,14 +3,13 @@ import { describe, expect, it } from "@effect/vitest"
 import { LibsqlStore } from "@kavach-polar/adapter-libsql"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
 import { BillingStore } from "@kavach-polar/core/BillingStore"
+import { newScene, storeContract, subscriptionDelivery } from "@kavach-polar/core/testing"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { hasSqld } from "../servers/hasSqld.ts"
 import { newClient, newServer, onServer, queryOn } from "../store/LibsqlHarness.ts"
-import { newScene, subscriptionDelivery } from "../store/polarDeliveries.ts"
-import { storeContract } from "../store/storeContract.ts"
 
 /** A store with a client of its own, as another process has it. */
 const storeOn = (url: string, authToken: string) =>

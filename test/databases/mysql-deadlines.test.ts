@@ -5,12 +5,12 @@ import { MysqlStore } from "@kavach-polar/adapter-mysql"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
 import { BillingStore, type BillingStoreService } from "@kavach-polar/core/BillingStore"
 import { UserId } from "@kavach-polar/core/Subscription"
+import { newScene, subscriptionDelivery } from "@kavach-polar/core/testing/polarDeliveries"
 import { drizzle } from "drizzle-orm/mysql2"
 import { Context, Duration, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import mysql from "mysql2/promise"
 import { serverUrl } from "../servers/serverUrl.ts"
 import { type Query, temporaryDatabase, temporaryPool } from "../store/MysqlHarness.ts"
-import { newScene, subscriptionDelivery } from "../store/polarDeliveries.ts"
 
 const apply = (store: BillingStoreService, externalId: string) =>
   store.applyDeliveries([subscriptionDelivery(newScene(), "created", { externalId })], defaultPolicy)

@@ -9,13 +9,6 @@ import { BillingStore, type BillingStoreService } from "@kavach-polar/core/Billi
 import type { Delivery } from "@kavach-polar/core/Delivery"
 import type { StoreError } from "@kavach-polar/core/StoreError"
 import { CustomerId, UserId } from "@kavach-polar/core/Subscription"
-import { Cache } from "drizzle-orm/cache/core"
-import { drizzle } from "drizzle-orm/mysql2"
-import { Array as Arr, Context, Duration, Effect, Fiber, Layer, Option } from "effect"
-import mysql from "mysql2/promise"
-import { runChild } from "../../packages/adapter-mysql/test/runChild.ts"
-import { serverUrl } from "../servers/serverUrl.ts"
-import { type Query, temporaryDatabase, temporaryPool } from "../store/MysqlHarness.ts"
 import {
   epoch,
   newScene,
@@ -23,7 +16,14 @@ import {
   subscriptionDelivery,
   subscriptionIn,
   subscriptionSnapshot
-} from "../store/polarDeliveries.ts"
+} from "@kavach-polar/core/testing/polarDeliveries"
+import { Cache } from "drizzle-orm/cache/core"
+import { drizzle } from "drizzle-orm/mysql2"
+import { Array as Arr, Context, Duration, Effect, Fiber, Layer, Option } from "effect"
+import mysql from "mysql2/promise"
+import { runChild } from "../../packages/adapter-mysql/test/runChild.ts"
+import { serverUrl } from "../servers/serverUrl.ts"
+import { type Query, temporaryDatabase, temporaryPool } from "../store/MysqlHarness.ts"
 
 const apply = (store: BillingStoreService, delivery: Delivery) => store.applyDeliveries([delivery], defaultPolicy)
 

@@ -5,6 +5,7 @@ import { MysqlStore } from "@kavach-polar/adapter-mysql"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
 import { migrations } from "@kavach-polar/core/adapter"
 import { CheckoutId, CustomerId, ProductId, UserId } from "@kavach-polar/core/Subscription"
+import { newScene, subscriptionDelivery } from "@kavach-polar/core/testing/polarDeliveries"
 import { Column, getTableColumns, getTableName, getViewName, is } from "drizzle-orm"
 import { getViewConfig, MySqlTable, MySqlView } from "drizzle-orm/mysql-core"
 import { drizzle } from "drizzle-orm/mysql2"
@@ -14,7 +15,6 @@ import { schema } from "../../packages/adapter-mysql/src/index.ts"
 import { previousMigrations, statementsOf } from "../../packages/adapter-mysql/test/previousTables.ts"
 import { serverUrl } from "../servers/serverUrl.ts"
 import { type Query, type TestDatabase, temporaryDatabase } from "../store/MysqlHarness.ts"
-import { newScene, subscriptionDelivery } from "../store/polarDeliveries.ts"
 
 const storeOn = (url: string) => Effect.map(MysqlStore.open({ url }), (db) => MysqlStore.make(db))
 

@@ -5,12 +5,12 @@ import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
 import { sqlDriver } from "@kavach-polar/core/adapter"
 import * as BillingStore from "@kavach-polar/core/BillingStore"
 import { CheckoutId, ProductId, UserId } from "@kavach-polar/core/Subscription"
+import { newScene, subscriptionDelivery, subscriptionIn } from "@kavach-polar/core/testing/polarDeliveries"
 import { Duration, Effect, Option } from "effect"
 import { mysqlConnection } from "../../packages/adapter-mysql/src/mysqlConnection.ts"
 import { randomOf } from "../prove/seeded.ts"
 import { serverUrl } from "../servers/serverUrl.ts"
 import { temporaryDatabase, temporaryPool } from "../store/MysqlHarness.ts"
-import { newScene, subscriptionDelivery, subscriptionIn } from "../store/polarDeliveries.ts"
 
 /** Pieces that mean something to somebody: the last byte of several of these characters is a backslash in GBK, SJIS or Big5. */
 const pieces = [

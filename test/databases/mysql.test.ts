@@ -1,8 +1,8 @@
 /** The store contract on MySQL and MariaDB. */
 import { describe } from "@effect/vitest"
+import { storeContract } from "@kavach-polar/core/testing"
 import { serverUrl } from "../servers/serverUrl.ts"
 import { lentConnection, lentPool, ownPool } from "../store/MysqlHarness.ts"
-import { storeContract } from "../store/storeContract.ts"
 
 for (const [server, name] of [
   ["mysql", "MySQL"],

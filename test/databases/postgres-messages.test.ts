@@ -5,13 +5,13 @@ import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
 import { sqlDriver } from "@kavach-polar/core/adapter"
 import { type BillingStoreService, make } from "@kavach-polar/core/BillingStore"
 import { UserId } from "@kavach-polar/core/Subscription"
+import { newScene, subscriptionDelivery } from "@kavach-polar/core/testing/polarDeliveries"
 import { Duration, Effect } from "effect"
 import pg from "pg"
 import { onPool } from "../../packages/adapter-postgres/src/nodePostgres.ts"
 import { postgresConnection } from "../../packages/adapter-postgres/src/postgresConnection.ts"
 import { serverUrl } from "../servers/serverUrl.ts"
 import { insertUser, newDatabase, type Query } from "../store/PostgresHarness.ts"
-import { newScene, subscriptionDelivery } from "../store/polarDeliveries.ts"
 
 const admin = serverUrl("postgres")
 

@@ -8,6 +8,13 @@ import { BillingStore, type BillingStoreService } from "@kavach-polar/core/Billi
 import type { Delivery } from "@kavach-polar/core/Delivery"
 import type { StoreError } from "@kavach-polar/core/StoreError"
 import { CustomerId, SubscriptionId, UserId } from "@kavach-polar/core/Subscription"
+import {
+  customerDelivery,
+  newScene,
+  subscriptionDelivery,
+  subscriptionIn,
+  subscriptionSnapshot
+} from "@kavach-polar/core/testing/polarDeliveries"
 import { drizzle } from "drizzle-orm/node-postgres"
 import { drizzle as drizzlePostgresJs } from "drizzle-orm/postgres-js"
 import { Context, Duration, Effect, Fiber, Layer, Redacted } from "effect"
@@ -18,13 +25,6 @@ import { runChild } from "../../packages/adapter-postgres/test/runChild.ts"
 import { expectations, fillPrevious, structureOf } from "../../packages/adapter-postgres/test/upgrade.ts"
 import { serverUrl } from "../servers/serverUrl.ts"
 import { insertUser, newDatabase, newPool, newPostgresJs, type Query } from "../store/PostgresHarness.ts"
-import {
-  customerDelivery,
-  newScene,
-  subscriptionDelivery,
-  subscriptionIn,
-  subscriptionSnapshot
-} from "../store/polarDeliveries.ts"
 
 const admin = serverUrl("postgres")
 

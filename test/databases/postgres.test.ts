@@ -1,8 +1,8 @@
 /** The store contract on a PostgreSQL server, through the drivers that apps have. */
 import { describe } from "@effect/vitest"
+import { storeContract } from "@kavach-polar/core/testing"
 import { serverUrl } from "../servers/serverUrl.ts"
 import { onLayer, onNodePostgres, onPostgresJs } from "../store/PostgresHarness.ts"
-import { storeContract } from "../store/storeContract.ts"
 
 const admin = serverUrl("postgres")
 

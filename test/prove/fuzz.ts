@@ -1,11 +1,11 @@
 /** The proof that no request does harm: none is taken for Polar's that is not, none breaks the handler or the store. */
 import { readdirSync, readFileSync } from "node:fs"
+import { subscriptionDelivery, subscriptionIn } from "@kavach-polar/core/testing/polarDeliveries"
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
 import type { Polar } from "@kavach-polar/http"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
-import { subscriptionDelivery, subscriptionIn } from "../store/polarDeliveries.ts"
 import { absurdBody } from "./absurdities.ts"
 import { openCluster, versionOf, withServer } from "./Cluster.ts"
 import { watchHeap } from "./heap.ts"

@@ -2,16 +2,16 @@
 import type { Delivery } from "@kavach-polar/core/Delivery"
 import type { User } from "@kavach-polar/core/Subscription"
 import { UserId } from "@kavach-polar/core/Subscription"
-import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import {
   type Scene,
   subscriptionDelivery,
   subscriptionIn,
   timestamp,
   unreadableDelivery
-} from "../store/polarDeliveries.ts"
+} from "@kavach-polar/core/testing/polarDeliveries"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { type Cluster, openCluster, versionOf, withServer } from "./Cluster.ts"
 import { signedRequest, startNode } from "./node.ts"
 import { type Proof, type ProofOptions, storeNames } from "./Proof.ts"

@@ -1,7 +1,7 @@
 /** A process is killed in the middle of a call, and another one takes over what it held. */
 import * as AccessPolicy from "@kavach-polar/core/AccessPolicy"
+import { newScene, subscriptionDelivery } from "@kavach-polar/core/testing/polarDeliveries"
 import * as Effect from "effect/Effect"
-import { newScene, subscriptionDelivery } from "../store/polarDeliveries.ts"
 import { openCluster } from "./Cluster.ts"
 import { startNotified } from "./notifiedProcess.ts"
 import type { StoreName } from "./Proof.ts"

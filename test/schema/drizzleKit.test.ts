@@ -2,13 +2,13 @@
 import { SqliteStore, schema } from "@kavach-polar/adapter-sqlite"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
 import type { BillingStoreService } from "@kavach-polar/core/BillingStore"
+import { newScene, otherDelivery, subscriptionDelivery } from "@kavach-polar/core/testing/polarDeliveries"
 import Database from "better-sqlite3"
 import { pushSQLiteSchema } from "drizzle-kit/api"
 import { drizzle } from "drizzle-orm/better-sqlite3"
 import { integer, sqliteTable, text } from "drizzle-orm/sqlite-core"
 import * as Effect from "effect/Effect"
 import { expect, test } from "vitest"
-import { newScene, otherDelivery, subscriptionDelivery } from "../store/polarDeliveries.ts"
 
 /** The app's own table, which an app has in its schema. */
 const users = sqliteTable("kavach_users", {

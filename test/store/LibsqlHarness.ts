@@ -2,6 +2,7 @@
 import { LibsqlStore } from "@kavach-polar/adapter-libsql"
 import { BillingStore } from "@kavach-polar/core/BillingStore"
 import type { User } from "@kavach-polar/core/Subscription"
+import { StoreDatabase } from "@kavach-polar/core/testing/StoreDatabase"
 import { type Client, createClient } from "@libsql/client"
 import { drizzle } from "drizzle-orm/libsql"
 import * as Effect from "effect/Effect"
@@ -10,7 +11,6 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { startSqld } from "../servers/sqld.ts"
 import { temporaryFolder } from "./SqliteHarness.ts"
-import { StoreDatabase } from "./StoreDatabase.ts"
 
 export type Row = Readonly<Record<string, unknown>>
 /** Runs plain SQL, past drizzle and the store. */

@@ -3,13 +3,13 @@ import { randomUUID } from "node:crypto"
 import { MysqlStore } from "@kavach-polar/adapter-mysql"
 import { BillingStore } from "@kavach-polar/core/BillingStore"
 import type { User } from "@kavach-polar/core/Subscription"
+import { StoreDatabase } from "@kavach-polar/core/testing/StoreDatabase"
 import { drizzle } from "drizzle-orm/mysql2"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import mysql from "mysql2/promise"
-import { StoreDatabase } from "./StoreDatabase.ts"
 
 export type Row = Readonly<Record<string, unknown>>
 export type Values = ReadonlyArray<string | number | null>

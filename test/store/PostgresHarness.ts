@@ -4,6 +4,7 @@ import { PGlite } from "@electric-sql/pglite"
 import { PostgresStore } from "@kavach-polar/adapter-postgres"
 import { BillingStore } from "@kavach-polar/core/BillingStore"
 import type { User } from "@kavach-polar/core/Subscription"
+import { StoreDatabase } from "@kavach-polar/core/testing/StoreDatabase"
 import { drizzle as drizzleNodePostgres } from "drizzle-orm/node-postgres"
 import { drizzle as drizzlePGlite } from "drizzle-orm/pglite"
 import { drizzle as drizzlePostgresJs } from "drizzle-orm/postgres-js"
@@ -13,7 +14,6 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import pg from "pg"
 import postgres from "postgres"
-import { StoreDatabase } from "./StoreDatabase.ts"
 
 /** Runs plain SQL, past drizzle and the store. */
 export type Query = (sql: string, ...parameters: ReadonlyArray<unknown>) => Promise<ReadonlyArray<Row>>

@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { SqliteStore } from "@kavach-polar/adapter-sqlite"
 import { BillingStore } from "@kavach-polar/core/BillingStore"
 import type { User } from "@kavach-polar/core/Subscription"
+import { StoreDatabase } from "@kavach-polar/core/testing/StoreDatabase"
 import Database from "better-sqlite3"
 import { drizzle as drizzleBetterSqlite3 } from "drizzle-orm/better-sqlite3"
 import { drizzle as drizzleSqlJs } from "drizzle-orm/sql-js"
@@ -12,7 +13,6 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import initSqlJs from "sql.js"
-import { StoreDatabase } from "./StoreDatabase.ts"
 
 /** Runs plain SQL, past drizzle and the store. */
 export type Query = (sql: string, ...parameters: ReadonlyArray<string | number | null>) => ReadonlyArray<Row>

@@ -1,6 +1,7 @@
 /** The store contract on libSQL without a server. */
+
+import { storeContract } from "@kavach-polar/core/testing"
 import { onFile, onLentMemory } from "./LibsqlHarness.ts"
-import { storeContract } from "./storeContract.ts"
 
 storeContract({ name: "libSQL file", layer: onFile, hasDatabase: true })
 

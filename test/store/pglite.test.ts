@@ -1,7 +1,8 @@
 /** The store contract on PGlite, which needs no server. */
+
+import { storeContract } from "@kavach-polar/core/testing"
 import { vi } from "vitest"
 import { onPGlite } from "./PostgresHarness.ts"
-import { storeContract } from "./storeContract.ts"
 
 // A case makes hundreds of steps, and here the database shares the thread.
 vi.setConfig({ testTimeout: 60_000 })

@@ -1,15 +1,9 @@
 /** The store contract, against every store that needs no server. */
 import * as BillingStore from "@kavach-polar/core/BillingStore"
-import * as Layer from "effect/Layer"
+import { storeContract } from "@kavach-polar/core/testing"
 import { betterSqlite3File, betterSqlite3Memory, sqlJsMemory } from "./SqliteHarness.ts"
-import * as StoreDatabase from "./StoreDatabase.ts"
-import { storeContract } from "./storeContract.ts"
 
-storeContract({
-  name: "memory",
-  layer: (users) => Layer.merge(BillingStore.layerMemoryWith(users), StoreDatabase.layerNone),
-  hasDatabase: false
-})
+storeContract({ name: "memory", layer: BillingStore.layerMemoryWith, hasDatabase: false })
 
 storeContract({ name: "SQLite file (better-sqlite3)", layer: betterSqlite3File, hasDatabase: true })
 

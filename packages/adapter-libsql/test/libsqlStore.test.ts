@@ -6,11 +6,11 @@ import { LibsqlStore } from "@kavach-polar/adapter-libsql"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
 import { BillingStore } from "@kavach-polar/core/BillingStore"
 import { UserId } from "@kavach-polar/core/Subscription"
+import { newScene, subscriptionDelivery } from "@kavach-polar/core/testing/polarDeliveries"
 import { createClient } from "@libsql/client"
 import { drizzle } from "drizzle-orm/libsql"
 import { Config, ConfigProvider, Duration, Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { newClient, newFile } from "../../../test/store/LibsqlHarness.ts"
-import { newScene, subscriptionDelivery } from "../../../test/store/polarDeliveries.ts"
 import { runChild } from "../../adapter-sqlite/test/runChild.ts"
 
 const userId = UserId.make("user-1")

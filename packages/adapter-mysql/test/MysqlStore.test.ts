@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto"
 import { expect, it, vi } from "@effect/vitest"
 import { MysqlStore } from "@kavach-polar/adapter-mysql"
-import { part } from "@kavach-polar/core/adapter"
+import { checksumOf, migrations, part } from "@kavach-polar/core/adapter"
 import { BillingStore } from "@kavach-polar/core/BillingStore"
 import { drizzle } from "drizzle-orm/mysql2"
 import { Config, ConfigProvider, Duration, Effect, Layer, Redacted } from "effect"
@@ -25,6 +25,14 @@ it("what databases of the versions before have had is known", () => {
     checksum: createHash("sha256").update(sql).digest("hex")
   }))
   expect(mysqlTables.released).toEqual(had)
+})
+
+// A database remembers the checksum, and refuses a program that has another. So before a release a changed line here says
+// that this was meant; after it, a change belongs in a further migration.
+it("the migrations are in the form that databases remember", () => {
+  expect(migrations.map((migration) => [migration.name, checksumOf(migration, mysqlTables)])).toEqual([
+    ["0004_records", "6a5c615bb8de73c53259fc7f1aeb520f0cbcdea331697fa4bf91f24084c4fd2c"]
+  ])
 })
 
 it("every value stands in the text as digits, whatever it holds", () => {

@@ -2,12 +2,12 @@ import { join } from "node:path"
 import { expect, it } from "@effect/vitest"
 import { SqliteStore } from "@kavach-polar/adapter-sqlite"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
-import { migrations, sqliteDialect } from "@kavach-polar/core/adapter"
+import { checksumOf, migrations, sqliteDialect } from "@kavach-polar/core/adapter"
 import { CustomerId, UserId } from "@kavach-polar/core/Subscription"
+import { newScene, subscriptionDelivery } from "@kavach-polar/core/testing/polarDeliveries"
 import Database from "better-sqlite3"
 import { drizzle } from "drizzle-orm/better-sqlite3"
 import { Duration, Effect, Option, TestClock } from "effect"
-import { newScene, subscriptionDelivery } from "../../../test/store/polarDeliveries.ts"
 import { type Query, queryBetterSqlite3, temporaryFolder } from "../../../test/store/SqliteHarness.ts"
 import { kavachUsers, kavachUsersBeforePolar } from "./kavachTables.ts"
 import { migratePreviously, previousMigrations } from "./previousTables.ts"
@@ -127,6 +127,14 @@ it("the released migrations are known by the checksums that databases have of th
   const { query } = memory()
   migratePreviously(query, 2)
   expect(query("SELECT version, name, checksum FROM kavach_polar_migrations")).toEqual(sqliteDialect.ddl.released)
+})
+
+// A database remembers the checksum, and refuses a program that has another. So before a release a changed line here says
+// that this was meant; after it, a change belongs in a further migration.
+it("the migrations are in the form that databases remember", () => {
+  expect(migrations.map((migration) => [migration.name, checksumOf(migration, sqliteDialect.ddl)])).toEqual([
+    ["0004_records", "c081717f08a453fe4cac3a4c3c7e827e32f3c5d1e51556f734f384501b25d997"]
+  ])
 })
 
 it.effect("a users' table of KavachOS stays as it is", () =>

@@ -172,9 +172,9 @@ describe("Billing.receiveWebhook", () => {
       const billing = yield* Billing.Billing
       yield* deliver("evt_1", fixture("subscription.past_due"))
       const overdueSince = Date.parse("2026-11-05T14:25:01.979Z")
-      const after = (days: number) => billing.access(ada, { at: new Date(overdueSince + days * 86_400_000) })
-      assert.strictEqual((yield* after(6)).entitlement, "grace")
-      assert.strictEqual((yield* after(7)).entitlement, "denied")
+      const inDays = (days: number) => billing.access(ada, { at: new Date(overdueSince + days * 86_400_000) })
+      assert.strictEqual((yield* inDays(6)).entitlement, "grace")
+      assert.strictEqual((yield* inDays(7)).entitlement, "denied")
       // The test's clock stands at 1970.
       assert.strictEqual((yield* billing.access(ada)).entitlement, "grace")
     }).pipe(Effect.provide(layer()))

@@ -394,14 +394,14 @@ describe("headers", () => {
     Effect.gen(function* () {
       const { "webhook-signature": genuine } = signed().headers
       const other = hmac(Buffer.from("another key"))
-      const after = (count: number, entry: string): string => `${`${entry} `.repeat(count)}${genuine}`
-      assert.strictEqual((yield* verify(withHeader("webhook-signature", after(15, other)))).id, id)
-      const tooMany = yield* refusal(withHeader("webhook-signature", after(16, other)))
+      const preceded = (count: number, entry: string): string => `${`${entry} `.repeat(count)}${genuine}`
+      assert.strictEqual((yield* verify(withHeader("webhook-signature", preceded(15, other)))).id, id)
+      const tooMany = yield* refusal(withHeader("webhook-signature", preceded(16, other)))
       assert.strictEqual(tooMany._tag, "SignatureMismatch")
-      const tooManyBroken = yield* refusal(withHeader("webhook-signature", after(16, "v1,x")))
+      const tooManyBroken = yield* refusal(withHeader("webhook-signature", preceded(16, "v1,x")))
       assert.strictEqual(tooManyBroken._tag, "MalformedHeader")
-      assert.strictEqual((yield* verify(withHeader("webhook-signature", after(500, "v2,xyz")))).id, id)
-      const tooLong = yield* refusal(withHeader("webhook-signature", after(600, "v2,xyz")))
+      assert.strictEqual((yield* verify(withHeader("webhook-signature", preceded(500, "v2,xyz")))).id, id)
+      const tooLong = yield* refusal(withHeader("webhook-signature", preceded(600, "v2,xyz")))
       assert.include(tooLong.message, "is longer than 4096 characters")
     })
   )

@@ -4,7 +4,7 @@ export type { Ddl, Dialect, Locks, Value } from "./Dialect.ts"
 export { DriverError, innermostCause } from "./DriverError.ts"
 export { callMillis, deadlineIn, retryConflicts, withinDeadline } from "./deadline.ts"
 export { isoOf } from "./isoTime.ts"
-export { type Migration, migrations } from "./migrations.ts"
+export { checksumOf, type Migration, migrations } from "./migrations.ts"
 export { codeOf, driverNotInstalled } from "./missingDriver.ts"
 export {
   type Batch,

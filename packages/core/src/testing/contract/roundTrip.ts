@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto"
 import { expect } from "@effect/vitest"
-import { BillingStore } from "@kavach-polar/core/BillingStore"
-import { UserId } from "@kavach-polar/core/Subscription"
 import * as Effect from "effect/Effect"
-import { orderKind } from "../../../packages/core/src/records/Order.ts"
-import { refundKind } from "../../../packages/core/src/records/Refund.ts"
+import { orderKind } from "../../records/Order.ts"
+import { refundKind } from "../../records/Refund.ts"
+import { UserId } from "../../records/Subscription.ts"
+import { BillingStore } from "../../store/BillingStore.ts"
 import {
   applyEach,
   applyOne,

@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto"
 import { expect } from "@effect/vitest"
-import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
-import { BillingStore } from "@kavach-polar/core/BillingStore"
-import { CheckoutId, ProductId } from "@kavach-polar/core/Subscription"
-import { Effect } from "effect"
-import { subscriptionKind } from "../../../packages/core/src/records/subscriptionKind.ts"
-import type { Snapshot } from "../../../packages/core/src/rules/reconciliation.ts"
+import * as Effect from "effect/Effect"
+import { CheckoutId, ProductId } from "../../records/Subscription.ts"
+import { subscriptionKind } from "../../records/subscriptionKind.ts"
+import { defaultPolicy } from "../../rules/AccessPolicy.ts"
+import type { Snapshot } from "../../rules/reconciliation.ts"
+import { BillingStore } from "../../store/BillingStore.ts"
 import {
   allNotifications,
   applyOne,

@@ -1,7 +1,11 @@
 import { randomUUID } from "node:crypto"
 import { expect } from "@effect/vitest"
-import { BillingStore } from "@kavach-polar/core/BillingStore"
-import { Array as Arr, Duration, Effect, Option, TestClock } from "effect"
+import * as Arr from "effect/Array"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as TestClock from "effect/TestClock"
+import { BillingStore } from "../../store/BillingStore.ts"
 import type { ContractSuite } from "../ContractSuite.ts"
 
 const lease = Duration.minutes(1)

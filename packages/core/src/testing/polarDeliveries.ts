@@ -1,17 +1,17 @@
 /** Deliveries for tests: real bodies of Polar's, varied in the few things that a case is about. */
 import { randomUUID } from "node:crypto"
-import { readdirSync, readFileSync } from "node:fs"
-import type { Delivery } from "@kavach-polar/core/Delivery"
-import { parse } from "@kavach-polar/core/PolarEvent"
-import type { Subscription } from "@kavach-polar/core/Subscription"
-import { EpochMicros } from "@kavach-polar/core/Timestamp"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { Kind } from "../../packages/core/src/records/Kind.ts"
-import type { RecordReport } from "../../packages/core/src/records/RecordReport.ts"
-import { subscriptionKind } from "../../packages/core/src/records/subscriptionKind.ts"
-import type { Snapshot } from "../../packages/core/src/rules/reconciliation.ts"
+import type { Delivery } from "../records/Delivery.ts"
+import type { Kind } from "../records/Kind.ts"
+import { parse } from "../records/PolarEvent.ts"
+import type { RecordReport } from "../records/RecordReport.ts"
+import type { Subscription } from "../records/Subscription.ts"
+import { subscriptionKind } from "../records/subscriptionKind.ts"
+import type { Snapshot } from "../rules/reconciliation.ts"
+import { EpochMicros } from "../values/Timestamp.ts"
+import { polarBodies } from "./polarBodies.ts"
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -26,10 +26,11 @@ const Body = Schema.parseJson(
   )
 )
 
-const fixture = (name: string) =>
-  Schema.decodeSync(Body)(
-    readFileSync(new URL(`../fixtures/polar-webhooks/${name}.json`, import.meta.url), { encoding: "utf8" })
-  )
+const fixture = (name: string) => {
+  const body = polarBodies[name]
+  if (body === undefined) throw new Error(`there is no fixture ${name}`)
+  return Schema.decodeSync(Body)(body)
+}
 
 /** Not before the fixtures' own time; what a case counts its seconds from. */
 export const epoch = Date.parse("2026-12-01T00:00:00.000Z")
@@ -181,9 +182,7 @@ export const refundDelivery = (
 
 /** The names of fixtures whose types begin with this, without it. */
 export const fixturesOf = (prefix: string): ReadonlyArray<string> =>
-  readdirSync(new URL("../fixtures/polar-webhooks/", import.meta.url)).flatMap((file) =>
-    file.startsWith(`${prefix}.`) ? [file.slice(prefix.length + 1).replace(/\.json$/, "")] : []
-  )
+  Object.keys(polarBodies).flatMap((name) => (name.startsWith(`${prefix}.`) ? [name.slice(prefix.length + 1)] : []))
 
 /** The object in the body of a delivery, as Polar wrote it. */
 export const dataIn = ({ body }: Delivery): Json => Schema.decodeSync(Body)(body).data

@@ -25,7 +25,7 @@ export const writtenTables = [
 ] as const
 export type WrittenTable = (typeof writtenTables)[number] | "kavach_polar_checkouts"
 
-export class StoreDatabase extends Context.Tag("@kavach-polar/test/StoreDatabase")<
+export class StoreDatabase extends Context.Tag("@kavach-polar/core/testing/StoreDatabase")<
   StoreDatabase,
   {
     /** Reads the user's row with plain SQL; `undefined` without a row. */
@@ -37,8 +37,8 @@ export class StoreDatabase extends Context.Tag("@kavach-polar/test/StoreDatabase
   }
 >() {}
 
-/** For a store without one. Its suite says so, and then no case asks. */
-export const layerNone: Layer.Layer<StoreDatabase> = Layer.sync(StoreDatabase, () => {
+/** For a store without one: no case asks it. */
+export const noDatabase: Layer.Layer<StoreDatabase> = Layer.sync(StoreDatabase, () => {
   const none = () => {
     throw new Error("this store has no database")
   }

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto"
 import { expect } from "@effect/vitest"
-import { type AccessPolicy, defaultPolicy } from "@kavach-polar/core/AccessPolicy"
-import { BillingStore } from "@kavach-polar/core/BillingStore"
-import { CheckoutId, CustomerId, ProductId } from "@kavach-polar/core/Subscription"
 import * as Effect from "effect/Effect"
+import { CheckoutId, CustomerId, ProductId } from "../../records/Subscription.ts"
+import { type AccessPolicy, defaultPolicy } from "../../rules/AccessPolicy.ts"
+import { BillingStore } from "../../store/BillingStore.ts"
 import {
   applyEach,
   applyOne,

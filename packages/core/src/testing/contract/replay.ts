@@ -1,9 +1,10 @@
 import { expect } from "@effect/vitest"
-import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
-import { BillingStore } from "@kavach-polar/core/BillingStore"
-import type { Delivery } from "@kavach-polar/core/Delivery"
-import { CustomerId } from "@kavach-polar/core/Subscription"
-import { Array as Arr, Effect } from "effect"
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import type { Delivery } from "../../records/Delivery.ts"
+import { CustomerId } from "../../records/Subscription.ts"
+import { defaultPolicy } from "../../rules/AccessPolicy.ts"
+import { BillingStore } from "../../store/BillingStore.ts"
 import {
   allNotifications,
   applyEach,

@@ -6,9 +6,9 @@
  * the other, because the queue of notifications is one for all.
  */
 import { describe, layer } from "@effect/vitest"
-import type { BillingStore } from "@kavach-polar/core/BillingStore"
-import type { User } from "@kavach-polar/core/Subscription"
-import type * as Layer from "effect/Layer"
+import * as Layer from "effect/Layer"
+import type { User } from "../records/Subscription.ts"
+import type { BillingStore } from "../store/BillingStore.ts"
 import { type ContractSuite, makeUsers } from "./ContractSuite.ts"
 import { atomicity } from "./contract/atomicity.ts"
 import { duplicates } from "./contract/duplicates.ts"
@@ -24,16 +24,23 @@ import { replay } from "./contract/replay.ts"
 import { roundTrip } from "./contract/roundTrip.ts"
 import { sameAsMemory } from "./contract/sameAsMemory.ts"
 import { snapshots } from "./contract/snapshots.ts"
-import type { StoreDatabase } from "./StoreDatabase.ts"
+import { noDatabase, type StoreDatabase } from "./StoreDatabase.ts"
 
-export interface StoreUnderTest {
-  readonly name: string
-  readonly layer: (users: ReadonlyArray<User>) => Layer.Layer<BillingStore | StoreDatabase, unknown>
-  /** Whether there is a database that a case can look into and break. */
-  readonly hasDatabase: boolean
-}
+export type StoreUnderTest =
+  | {
+      readonly name: string
+      /** There is a database that a case can look into and break. */
+      readonly hasDatabase: true
+      readonly layer: (users: ReadonlyArray<User>) => Layer.Layer<BillingStore | StoreDatabase, unknown>
+    }
+  | {
+      readonly name: string
+      /** What only a database can show is left out. */
+      readonly hasDatabase: false
+      readonly layer: (users: ReadonlyArray<User>) => Layer.Layer<BillingStore, unknown>
+    }
 
-export const storeContract = ({ hasDatabase, layer: makeLayer, name }: StoreUnderTest): void => {
+export const storeContract = (store: StoreUnderTest): void => {
   const users = makeUsers()
   const unused = users.values()
   const nextUser = () => {
@@ -41,9 +48,10 @@ export const storeContract = ({ hasDatabase, layer: makeLayer, name }: StoreUnde
     if (next.done === true) throw new Error("the contract needs more users than makeUsers makes")
     return next.value
   }
-  describe(`store contract: ${name}`, () => {
-    layer(makeLayer(users), { timeout: "60 seconds" })((it) => {
-      const suite: ContractSuite = { it, nextUser, hasDatabase }
+  const underTest = store.hasDatabase ? store.layer(users) : Layer.merge(store.layer(users), noDatabase)
+  describe(`store contract: ${store.name}`, () => {
+    layer(underTest, { timeout: "60 seconds" })((it) => {
+      const suite: ContractSuite = { it, nextUser, hasDatabase: store.hasDatabase }
       describe("lifecycle", () => lifecycle(suite))
       describe("duplicates", () => duplicates(suite))
       describe("order", () => order(suite))

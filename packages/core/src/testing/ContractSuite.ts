@@ -1,15 +1,15 @@
 /** What the cases of the store contract have in common. */
 import { randomUUID } from "node:crypto"
 import { expect, type Vitest } from "@effect/vitest"
-import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
-import { BillingStore } from "@kavach-polar/core/BillingStore"
-import type { Delivery, DeliveryOutcome } from "@kavach-polar/core/Delivery"
-import type { ClaimedNotification } from "@kavach-polar/core/Notification"
-import type { StoreError } from "@kavach-polar/core/StoreError"
-import { type User, UserId } from "@kavach-polar/core/Subscription"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import type { Delivery, DeliveryOutcome } from "../records/Delivery.ts"
+import type { ClaimedNotification } from "../records/Notification.ts"
+import { type User, UserId } from "../records/Subscription.ts"
+import { defaultPolicy } from "../rules/AccessPolicy.ts"
+import { BillingStore } from "../store/BillingStore.ts"
+import type { StoreError } from "../store/StoreError.ts"
 import { type Projection, StoreDatabase } from "./StoreDatabase.ts"
 
 export interface ContractSuite {

@@ -1,6 +1,6 @@
 import { expect } from "@effect/vitest"
-import { BillingStore } from "@kavach-polar/core/BillingStore"
 import * as Effect from "effect/Effect"
+import { BillingStore } from "../../store/BillingStore.ts"
 import { applyEach, applyOne, type ContractSuite, recorded, strangerId } from "../ContractSuite.ts"
 import {
   customerDelivery,

@@ -1,7 +1,7 @@
 import { expect } from "@effect/vitest"
-import type { Delivery } from "@kavach-polar/core/Delivery"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
+import type { Delivery } from "../../records/Delivery.ts"
 import {
   allNotifications,
   apply,

@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto"
 import { expect } from "@effect/vitest"
-import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
-import type { LinkSource } from "@kavach-polar/core/adapter/rows"
-import { BillingStore } from "@kavach-polar/core/BillingStore"
-import { CheckoutId, CustomerId, ProductId, type UserId } from "@kavach-polar/core/Subscription"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
+import type { LinkSource } from "../../records/rows.ts"
+import { CheckoutId, CustomerId, ProductId, type UserId } from "../../records/Subscription.ts"
+import { defaultPolicy } from "../../rules/AccessPolicy.ts"
+import { BillingStore } from "../../store/BillingStore.ts"
 import {
   apply,
   applyEach,
