@@ -4,7 +4,7 @@
  * step that it has not had.
  */
 import { createHash } from "node:crypto"
-import type { Ddl, Dialect } from "./Dialect.ts"
+import type { Ddl, Dialect, MigrationStep, ReleasedMigration } from "./Dialect.ts"
 import { DriverError } from "./DriverError.ts"
 import { ask, askOne, commit, part, type Script } from "./Script.ts"
 import { sqlName, type Table, tables, type View, views } from "./tables.ts"
@@ -20,20 +20,6 @@ export interface Migration {
    */
   readonly requires: number
   readonly steps: (ddl: Ddl) => ReadonlyArray<MigrationStep>
-}
-
-/** A statement, and the columns that say whether it is still to be run; without any it does no harm to run it again. */
-export interface MigrationStep {
-  readonly sql: string
-  readonly onlyIf?: { readonly table: string; readonly column: string }
-  readonly unless?: { readonly table: string; readonly column: string }
-}
-
-/** A migration of the time when each adapter wrote its own SQL. */
-export interface ReleasedMigration {
-  readonly version: number
-  readonly name: string
-  readonly checksum: string
 }
 
 const step = (sql: string): MigrationStep => ({ sql })

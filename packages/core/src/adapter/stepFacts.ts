@@ -15,7 +15,7 @@ import type { CheckoutRow, DeliveryFact, LinkRow, RecordFact, UserFact } from ".
 import type { Facts, Keys, RecordId } from "../steps/Step.ts"
 import type { Dialect } from "./Dialect.ts"
 import { accessTo } from "./rowsOf.ts"
-import { ask, type Rows, type Script, type Statement, sql } from "./Script.ts"
+import { ask, type Question, type Rows, type Script, type Statement, sql } from "./Script.ts"
 import * as tables from "./tables.ts"
 import type { UsersTable } from "./usersTable.ts"
 
@@ -191,12 +191,6 @@ export const makeStepFacts = (dialect: Dialect) => {
       }
     }
   }
-}
-
-export interface Question<A> {
-  /** `undefined` asks nothing. */
-  readonly statement: Statement | undefined
-  readonly of: (rows: Rows) => A
 }
 
 const question = <Key, A>(
