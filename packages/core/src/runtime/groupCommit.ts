@@ -17,6 +17,8 @@ export interface GroupCommitOptions<In, Out, E> {
   readonly commit: (inputs: Arr.NonEmptyReadonlyArray<In>) => Effect.Effect<ReadonlyArray<Out>, E>
   /** Whether one of several may be to blame. Then they are tried in halves, so that it fails alone. */
   readonly blamesOne: (error: E) => boolean
+  /** Whether one of several may have held up the others. Then each is tried alone, so many at once as commits may run. */
+  readonly isHeldUp: (error: E) => boolean
   /** How many commits may run at once. */
   readonly concurrency: number
   /** At most so many share a commit. */
@@ -98,7 +100,13 @@ export const make = <In, Out, E>(
               }
             }),
           onFailure: (cause) => {
-            if (rest.length === 0 || !Option.exists(Cause.failureOption(cause), options.blamesOne)) {
+            const error = Cause.failureOption(cause)
+            // One after the other they would only wait longer.
+            if (rest.length > 0 && options.concurrency > 1 && Option.exists(error, options.isHeldUp)) {
+              const alone = members.map((member) => commit([member]))
+              return Effect.all(alone, { concurrency: options.concurrency, discard: true })
+            }
+            if (rest.length === 0 || !Option.exists(error, options.blamesOne)) {
               return Effect.sync(() => {
                 for (const member of members) answer(member, Effect.failCause(cause))
               })
