@@ -56,6 +56,8 @@ export const make = <In, Out, E>(
     const someOpen = yield* Effect.makeLatch()
     // What each worker has taken.
     const workers = new Map<Fiber.RuntimeFiber<void>, ReadonlyArray<Waiting>>()
+    // Beside them: those that were held up by one of their step. Each ends as soon as its commits do.
+    const aside = new Set<Fiber.RuntimeFiber<void>>()
     let hasEnded = false
 
     const answer = (member: Waiting, outcome: Effect.Effect<Out, E>) => {
@@ -101,10 +103,8 @@ export const make = <In, Out, E>(
             }),
           onFailure: (cause) => {
             const error = Cause.failureOption(cause)
-            // One after the other they would only wait longer.
             if (rest.length > 0 && options.concurrency > 1 && Option.exists(error, options.isHeldUp)) {
-              const alone = members.map((member) => commit([member]))
-              return Effect.all(alone, { concurrency: options.concurrency, discard: true })
+              return separate(members)
             }
             if (rest.length === 0 || !Option.exists(error, options.blamesOne)) {
               return Effect.sync(() => {
@@ -116,6 +116,18 @@ export const make = <In, Out, E>(
           }
         })
       })
+
+    /** One after the other they would only wait longer; and whoever is held up again is not to hold up the line. */
+    const separate = (members: ReadonlyArray<Waiting>): Effect.Effect<void> => {
+      const alone = Effect.forEach(members, (member) => commit([member]), {
+        concurrency: options.concurrency,
+        discard: true
+      })
+      return Effect.map(Effect.forkDaemon(alone), (fiber) => {
+        aside.add(fiber)
+        fiber.addObserver(() => aside.delete(fiber))
+      })
+    }
 
     const work = Effect.withFiberRuntime<void>((fiber) =>
       someWait.await.pipe(
@@ -164,7 +176,10 @@ export const make = <In, Out, E>(
         hasEnded = true
         for (const member of open) answer(member, Effect.interrupt)
         // What is under way gets its time to end, and not more.
-        return Fiber.interruptAll(workers.keys()).pipe(Effect.disconnect, Effect.timeoutOption(options.deadline))
+        return Fiber.interruptAll([...workers.keys(), ...aside]).pipe(
+          Effect.disconnect,
+          Effect.timeoutOption(options.deadline)
+        )
       })
     )
     yield* Effect.forkScoped(Effect.forever(watch))
