@@ -21,7 +21,7 @@ import { Cache } from "drizzle-orm/cache/core"
 import { drizzle } from "drizzle-orm/mysql2"
 import { Array as Arr, Context, Duration, Effect, Fiber, Layer, Option } from "effect"
 import mysql from "mysql2/promise"
-import { runChild } from "../../packages/adapter-mysql/test/runChild.ts"
+import { runChildren } from "../runChild.ts"
 import { serverUrl } from "../servers/serverUrl.ts"
 import { type Query, temporaryDatabase, temporaryPool } from "../store/MysqlHarness.ts"
 
@@ -335,9 +335,9 @@ for (const [server, name] of [
         () =>
           Effect.gen(function* () {
             const { query, url } = yield* temporaryDatabase(adminUrl)
-            const children = Array.from({ length: 10 }, () => Effect.promise(() => runChild("migrate", url)))
-            const said = yield* Effect.all(children, { concurrency: "unbounded" })
-            expect(said).toEqual(children.map(() => "migrated"))
+            const migrating = new URL("../../packages/adapter-mysql/test/children/migrate.ts", import.meta.url)
+            const said = yield* Effect.promise(() => runChildren(10, migrating, url))
+            expect(said).toEqual(Array.from({ length: 10 }, () => "migrated"))
             const rows = yield* Effect.promise(() => query("SELECT version, name FROM kavach_polar_migrations"))
             expect(rows).toEqual(migrations.map(({ name, version }) => ({ version, name })))
             const tables = yield* Effect.promise(() => query("SHOW TABLES"))

@@ -21,8 +21,8 @@ import { Context, Duration, Effect, Fiber, Layer, Redacted } from "effect"
 import pg from "pg"
 import postgres from "postgres"
 import { kavachUsers } from "../../packages/adapter-postgres/test/kavachTables.ts"
-import { runChild } from "../../packages/adapter-postgres/test/runChild.ts"
 import { expectations, fillPrevious, structureOf } from "../../packages/adapter-postgres/test/upgrade.ts"
+import { runChildren } from "../runChild.ts"
 import { serverUrl } from "../servers/serverUrl.ts"
 import { insertUser, newDatabase, newPool, newPostgresJs, type Query } from "../store/PostgresHarness.ts"
 
@@ -289,8 +289,9 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
       () =>
         Effect.gen(function* () {
           const { query, url } = yield* newDatabase(admin)
-          const children = Array.from({ length: 10 }, () => Effect.promise(() => runChild("migrate", url)))
-          expect(yield* together(children)).toEqual(children.map(() => "migrated"))
+          const migrating = new URL("../../packages/adapter-postgres/test/children/migrate.ts", import.meta.url)
+          const said = yield* Effect.promise(() => runChildren(10, migrating, url))
+          expect(said).toEqual(Array.from({ length: 10 }, () => "migrated"))
           expect(yield* run(query, "SELECT version FROM kavach_polar_migrations")).toEqual(
             migrations.map(({ version }) => ({ version }))
           )

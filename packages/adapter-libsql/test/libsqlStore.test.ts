@@ -10,8 +10,8 @@ import { newScene, subscriptionDelivery } from "@kavach-polar/core/testing/polar
 import { createClient } from "@libsql/client"
 import { drizzle } from "drizzle-orm/libsql"
 import { Config, ConfigProvider, Duration, Effect, Fiber, Layer, Option, Redacted } from "effect"
+import { runChildren } from "../../../test/runChild.ts"
 import { newClient, newFile } from "../../../test/store/LibsqlHarness.ts"
-import { runChild } from "../../adapter-sqlite/test/runChild.ts"
 
 const userId = UserId.make("user-1")
 const applied = () => subscriptionDelivery(newScene(), "created", { externalId: userId })
@@ -36,12 +36,9 @@ it.scopedLive(
   () =>
     Effect.gen(function* () {
       const { url } = yield* newFile
-      const child = Effect.promise(() => runChild("../../../adapter-libsql/test/children/migrate", url))
-      const said = yield* Effect.all(
-        Array.from({ length: 6 }, () => child),
-        { concurrency: "unbounded" }
-      )
-      expect(said).toEqual(said.map(() => "migrated"))
+      const migrating = new URL("children/migrate.ts", import.meta.url)
+      const said = yield* Effect.promise(() => runChildren(6, migrating, url))
+      expect(said).toEqual(Array.from({ length: 6 }, () => "migrated"))
     }),
   120_000
 )

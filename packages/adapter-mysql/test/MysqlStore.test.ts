@@ -8,13 +8,13 @@ import { drizzle } from "drizzle-orm/mysql2"
 import { Config, ConfigProvider, Duration, Effect, Layer, Redacted } from "effect"
 import mysql from "mysql2"
 import mysqlPromise from "mysql2/promise"
+import { runChild } from "../../../test/runChild.ts"
 import { datetimeOf, millisOf } from "../src/datetime.ts"
 import { mysqlLocks } from "../src/mysqlLocks.ts"
 import { explain, isConflict } from "../src/mysqlProblem.ts"
 import { mysqlTables } from "../src/mysqlTables.ts"
 import { statementText } from "../src/statementText.ts"
 import { previousMigrations } from "./previousTables.ts"
-import { runChild } from "./runChild.ts"
 
 const email = "ada.martin@acme-mail.dev"
 
@@ -56,7 +56,10 @@ it("names fall to the rows that versions before gave them", () => {
 })
 
 it("importing the package loads no driver, and making a pool connects to nothing", async () => {
-  expect(JSON.parse(await runChild("imports"))).toEqual({ before: false, after: true })
+  expect(JSON.parse(await runChild(new URL("children/imports.ts", import.meta.url)))).toEqual({
+    before: false,
+    after: true
+  })
 }, 60_000)
 
 it("times go there and back, in any year", () => {

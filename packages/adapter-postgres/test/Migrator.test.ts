@@ -5,11 +5,11 @@ import { UserId } from "@kavach-polar/core/Subscription"
 import { is } from "drizzle-orm"
 import { getTableConfig, getViewConfig, PgColumn, PgTable } from "drizzle-orm/pg-core"
 import { Duration, Effect, Option } from "effect"
+import { runChild } from "../../../test/runChild.ts"
 import type { Query } from "../../../test/store/PostgresHarness.ts"
 import { postgresDialect } from "../src/postgresDialect.ts"
 import { kavachUsers, kavachUsersBeforePolar } from "./kavachTables.ts"
 import { schemasOnPGlite } from "./pgliteSchema.ts"
-import { runChild } from "./runChild.ts"
 import { expectations, fillPrevious, previousChecksums, releasedChecksums, structureOf } from "./upgrade.ts"
 
 const newSchema = schemasOnPGlite()
@@ -252,7 +252,9 @@ it.live.each(["pg", "postgres"])(
   "importing the package loads no database driver; opening a pool loads %s alone",
   (driver) =>
     Effect.gen(function* () {
-      const printed: unknown = JSON.parse(yield* Effect.promise(() => runChild("imports", driver)))
+      const printed: unknown = JSON.parse(
+        yield* Effect.promise(() => runChild(new URL("children/imports.ts", import.meta.url), driver))
+      )
       expect(printed).toEqual({ before: [], after: [driver] })
     })
 )

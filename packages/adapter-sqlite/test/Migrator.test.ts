@@ -8,11 +8,13 @@ import { newScene, subscriptionDelivery } from "@kavach-polar/core/testing/polar
 import Database from "better-sqlite3"
 import { drizzle } from "drizzle-orm/better-sqlite3"
 import { Duration, Effect, Option, TestClock } from "effect"
+import { runChildren } from "../../../test/runChild.ts"
 import { type Query, queryBetterSqlite3, temporaryFolder } from "../../../test/store/SqliteHarness.ts"
 import { kavachUsers, kavachUsersBeforePolar } from "./kavachTables.ts"
 import { migratePreviously, previousMigrations } from "./previousTables.ts"
-import { runChild } from "./runChild.ts"
 import { expectations, fillPrevious, structureOf } from "./upgrade.ts"
+
+const migrating = new URL("children/migrate.ts", import.meta.url)
 
 const memory = () => {
   const client = new Database(":memory:")
@@ -246,8 +248,8 @@ it.scopedLive(
   () =>
     Effect.gen(function* () {
       const filename = join(yield* temporaryFolder, "app.db")
-      const children = Array.from({ length: 10 }, () => Effect.promise(() => runChild("migrate", filename)))
-      expect(yield* Effect.all(children, { concurrency: "unbounded" })).toEqual(children.map(() => "migrated"))
+      const said = yield* Effect.promise(() => runChildren(10, migrating, filename))
+      expect(said).toEqual(Array.from({ length: 10 }, () => "migrated"))
       const client = new Database(filename)
       expect(tables(queryBetterSqlite3(client))).toEqual(allTables)
       expect(queryBetterSqlite3(client)("SELECT count(*) AS n FROM kavach_polar_migrations")).toEqual([

@@ -9,8 +9,8 @@ import { newScene, subscriptionDelivery, subscriptionIn } from "@kavach-polar/co
 import Database from "better-sqlite3"
 import { sql } from "drizzle-orm"
 import { Config, ConfigProvider, Effect, Fiber, Layer } from "effect"
+import { runChild } from "../../../test/runChild.ts"
 import { temporaryFolder } from "../../../test/store/SqliteHarness.ts"
-import { runChild } from "./runChild.ts"
 
 const newFile = Effect.map(temporaryFolder, (folder) => join(folder, "app.db"))
 
@@ -117,7 +117,9 @@ it.scoped("a file that is no database is left alone", () =>
 
 it.live("importing the package loads no database driver; opening a file does", () =>
   Effect.gen(function* () {
-    const printed: unknown = JSON.parse(yield* Effect.promise(() => runChild("imports")))
+    const printed: unknown = JSON.parse(
+      yield* Effect.promise(() => runChild(new URL("children/imports.ts", import.meta.url)))
+    )
     expect(printed).toEqual({ before: [], after: ["better-sqlite3"] })
   })
 )
