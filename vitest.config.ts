@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
 
 const conditions = ["kavach-polar-source"]
@@ -12,6 +13,9 @@ export default defineConfig({
   test: {
     // The logs of tests that fail are enough.
     silent: "passed-only",
+    // Files share nothing but the servers, on which each makes databases of its own. Vitest would leave a core free, and so
+    // run one after the other on two; and many wait for a deadline or for a server more than they compute.
+    maxWorkers: availableParallelism(),
     projects: [
       {
         ...shared,
