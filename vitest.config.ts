@@ -15,7 +15,7 @@ export default defineConfig({
     silent: "passed-only",
     // Files share nothing but the servers, on which each makes databases of its own. Vitest would leave a core free, and so
     // run one after the other on two; and many wait for a deadline or for a server more than they compute.
-    maxWorkers: availableParallelism() + 1,
+    maxWorkers: availableParallelism(),
     projects: [
       {
         ...shared,

@@ -161,10 +161,15 @@ const typesOf: Readonly<Record<string, string>> = {
   "kavach_polar_notifications.state": '"pending" | "done" | "dead"'
 }
 
+/** As the history's table is made: the rows of an earlier version's have no number of their own. */
+const defaults: Readonly<Record<string, string>> = { "kavach_polar_migrations.requires": "4" }
+
 const columnCode = (writing: Writing, table: Table, field: string, column: Column): string => {
-  const type = typesOf[`${table.name}.${field}`]
+  const name = `${table.name}.${field}`
+  const type = typesOf[name]
+  const standard = defaults[name]
   const isKey = table.key.length === 1 && table.key[0] === field
-  return `${doc(column.says)}${field}: ${writing.column(sqlName(field), column.type)}${type === undefined ? "" : `.$type<${type}>()`}${isKey ? ".primaryKey()" : column.nullable === true ? "" : ".notNull()"}`
+  return `${doc(column.says)}${field}: ${writing.column(sqlName(field), column.type)}${type === undefined ? "" : `.$type<${type}>()`}${isKey ? ".primaryKey()" : column.nullable === true ? "" : ".notNull()"}${standard === undefined ? "" : `.default(${standard})`}`
 }
 
 const indexCode = (writing: Writing, { columns, instead, name, where }: Index): string => {
@@ -221,7 +226,7 @@ export const schemaCode = (writing: Writing): string => {
   const used = [
     ...new Set(
       body.match(
-        /\b(?:sqlite|pg|mysql)(?:Table|View)\b|\b(?:bigint|boolean|datetime|index|int|integer|longtext|mediumtext|primaryKey|text|timestamp|varchar)(?=\()/g
+        /\b(?:sqlite|pg|mysql)(?:Table|View)\b|(?<!\.)\b(?:bigint|boolean|datetime|index|int|integer|longtext|mediumtext|primaryKey|text|timestamp|varchar)(?=\()/g
       )
     )
   ].sort()

@@ -1,21 +1,20 @@
 /** A server with subjects on it, each with a database and a process of its own, and the one sender for all. */
 import { randomBytes } from "node:crypto"
-import { BillingStore } from "@kavach-polar/core/BillingStore"
-import * as Effect from "effect/Effect"
 import type { Scale, SubjectName } from "./Bench.ts"
 import { type Child, startChild } from "./Child.ts"
 import type { SenderQuestion, SenderSettings, Sent } from "./children/sender.ts"
 import type { ServerQuestion, ServerSettings } from "./children/server.ts"
 import type { BenchDatabase, BenchServer } from "./databases/BenchDatabase.ts"
 import { deliveriesIn, eventAt, type Plan, usersIn } from "./deliveries.ts"
-import { storeOf } from "./subjects/ours.ts"
-import { usualTableSql } from "./subjects/usualDrizzle.ts"
+import { rawTablesOf } from "./subjects/rawTables.ts"
+import { type Tables, tablesOf } from "./subjects/tables.ts"
 
 export interface Contender {
   readonly name: SubjectName
   /** Tells it from another of the same name. */
   readonly label: string
   readonly database: BenchDatabase
+  readonly tables: Tables
   readonly ask: <Answer>(question: ServerQuestion) => Promise<Answer>
 }
 
@@ -35,10 +34,14 @@ export interface Arena {
 /** Who takes part, by label. */
 export type Entrants = Readonly<Record<string, SubjectName>>
 
+/** These, each under its own name, and ours of another checkout when that takes part. */
+export const entrantsOf = (names: ReadonlyArray<SubjectName>, { against }: Pick<Scale, "against">): Entrants =>
+  Object.fromEntries([...names, ...(against === undefined ? [] : (["before"] as const))].map((name) => [name, name]))
+
 export const withArena = async <A>(
   server: BenchServer,
   entrants: Entrants,
-  { profiles }: Pick<Scale, "profiles">,
+  { against, profiles }: Pick<Scale, "against" | "profiles">,
   use: (arena: Arena) => Promise<A>
 ): Promise<A> => {
   const { store } = server
@@ -55,11 +58,23 @@ export const withArena = async <A>(
     for (const [label, name] of Object.entries(entrants)) {
       const database = await server.newDatabase()
       databases.push(database)
-      await migrate(name, database)
-      const settings: ServerSettings = { subject: name, store, url: database.url, secret }
-      const child = await startChild("server", settings, profiles)
+      if (name === "raw") for (const statement of rawTablesOf[store]) await database.run(statement)
+      // In its own checkout it is ours.
+      const subject = name === "before" ? "ours" : name
+      const settings: ServerSettings = { subject, store, url: database.url, secret }
+      const child = await startChild("server", settings, { profiles, folder: name === "before" ? against : undefined })
       children.push(child)
-      const contender: Contender = { name, label, database, ask: (question) => child.ask(question) }
+      // The first call makes ours' tables.
+      const first: ServerQuestion = {
+        what: "call",
+        call: "getSubscription",
+        userIds: ["nobody"],
+        times: 1,
+        inFlight: 1
+      }
+      await child.ask(first)
+      const tables = await tablesOf(name, database)
+      const contender: Contender = { name, label, database, tables, ask: (question) => child.ask(question) }
       contenders.push(contender)
       ports.set(label, await contender.ask<number>({ what: "port" }))
     }
@@ -93,62 +108,41 @@ export const withArena = async <A>(
   }
 }
 
-/** The tables are the same for all, but that the usual handler keeps subscriptions in one of its own. */
-const migrate = async (name: SubjectName, { run, store, url }: BenchDatabase): Promise<void> => {
-  const migrated = Effect.flatMap(BillingStore, (service) => service.migrate)
-  await Effect.runPromise(Effect.provide(migrated, storeOf({ store, url })))
-  if (name === "usual") await run(usualTableSql[store === "mariadb" ? "mysql" : store])
+/** The same subjects in each round, and another one first: what the one before left to the disk is nobody's for good. */
+export const inTurn = <A>(all: ReadonlyArray<A>, round: number): ReadonlyArray<A> => {
+  const first = round % all.length
+  return [...all.slice(first), ...all.slice(0, first)]
 }
 
-const tables = {
-  ours: [
-    "kavach_polar_deliveries",
-    "kavach_polar_subscriptions",
-    "kavach_polar_customers",
-    "kavach_polar_checkouts",
-    "kavach_polar_notifications",
-    "kavach_users"
-  ],
-  usual: ["subscriptions", "kavach_users"]
-} as const
-
 /** Empty tables but for the users whom the plan is about. */
-export const makeReady = async ({ database, name }: Contender, plan: Plan): Promise<void> => {
-  await database.empty(name === "usual" ? tables.usual : tables.ours)
+export const makeReady = async ({ database, tables }: Contender, plan: Plan): Promise<void> => {
+  await database.empty(tables.filled)
   await database.addUsers(usersIn(plan))
 }
 
-/** Waits until the app was told of everything. */
-export const settled = async ({ database, name }: Contender): Promise<void> => {
-  if (name !== "ours") return
+/** Waits until the app was told of everything. The hand-written handler tells nobody. */
+export const settled = async ({ database, name, tables }: Contender): Promise<void> => {
+  if (name === "raw") return
   const deadline = performance.now() + 120_000
   for (;;) {
-    const [row] = await database.run(
-      "SELECT count(*) AS pending FROM kavach_polar_notifications WHERE state = 'pending'"
-    )
+    const [row] = await database.run(`SELECT count(*) AS pending FROM ${tables.notifications} WHERE state = 'pending'`)
     if (Number(row?.["pending"]) === 0) return
-    if (performance.now() > deadline) throw new Error("ours still has notifications to deliver after two minutes")
+    if (performance.now() > deadline) throw new Error(`${name} still has notifications to deliver after two minutes`)
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }
 
 /** Counts what is stored, and throws unless it is what the plan leads to: no work, no figure. */
-export const checkEffect = async ({ database, name }: Contender, plan: Plan): Promise<void> => {
+export const checkEffect = async ({ database, name, tables }: Contender, plan: Plan): Promise<void> => {
   const deliveries = deliveriesIn(plan)
   const subjects = plan.users === "hot" ? 1 : deliveries
-  const table = name === "usual" ? "subscriptions" : "kavach_polar_subscriptions"
-  const counts = [
-    `(SELECT count(*) FROM ${table}) AS subscriptions`,
-    "(SELECT count(*) FROM kavach_users WHERE polar_subscription_id IS NOT NULL) AS users",
-    ...(name === "usual"
-      ? []
-      : [
-          "(SELECT count(*) FROM kavach_polar_deliveries) AS deliveries",
-          "(SELECT count(*) FROM kavach_polar_notifications) AS notifications",
-          "(SELECT max(event_at) FROM kavach_polar_subscriptions) AS newest"
-        ])
-  ]
-  const [row] = await database.run(`SELECT ${counts.join(", ")}`)
+  const [row] = await database.run(
+    `SELECT (SELECT count(*) FROM ${tables.subscriptions}) AS subscriptions,
+      (SELECT count(*) FROM kavach_users WHERE polar_subscription_id IS NOT NULL) AS users,
+      (SELECT count(*) FROM ${tables.deliveries}) AS deliveries,
+      (SELECT count(*) FROM ${tables.notifications}) AS notifications,
+      (SELECT max(event_at) FROM ${tables.subscriptions}) AS newest`
+  )
   const expect = (what: string, least: number, most = least) => {
     const found = Number(row?.[what])
     if (found >= least && found <= most) return
@@ -156,7 +150,6 @@ export const checkEffect = async ({ database, name }: Contender, plan: Plan): Pr
   }
   expect("subscriptions", subjects)
   expect("users", subjects)
-  if (name === "usual") return
   expect("deliveries", deliveries)
   expect("newest", eventAt(deliveries - 1))
   // Of one user's deliveries those that come after a newer one change nothing, and nobody is told of them.

@@ -2,11 +2,11 @@
 import type { BenchServer } from "./databases/BenchDatabase.ts"
 import { median, type Spread, spread } from "./statistics.ts"
 
-export const storeNames = ["sqlite", "postgres", "mysql", "mariadb"] as const
+export const storeNames = ["sqlite", "libsql", "postgres", "postgres-js", "mysql", "mariadb"] as const
 export type StoreName = (typeof storeNames)[number]
 
-/** Ours; the same effect by hand on the raw driver; what people write today. */
-export type SubjectName = "ours" | "raw" | "usual"
+/** Ours; the same effect by hand on the raw driver; ours of another checkout. */
+export type SubjectName = "ours" | "raw" | "before"
 
 /** How much is measured. */
 export interface Scale {
@@ -17,6 +17,8 @@ export interface Scale {
   readonly seconds: number
   /** Only these numbers of deliveries in flight. */
   readonly inFlight?: ReadonlyArray<number>
+  /** The bundled programs of another checkout, whose ours takes part as `before`. */
+  readonly against?: string
   /** A folder for a CPU profile of each subject. Profiling takes time of its own: such figures are not for comparing. */
   readonly profiles?: string
 }
@@ -68,6 +70,8 @@ export interface Assignment {
 export interface MachinePart {
   readonly on: "machine"
   readonly name: string
+  /** Whether another checkout can take part. */
+  readonly compares: boolean
   readonly run: (assignment: Assignment) => Promise<Findings>
 }
 
@@ -75,6 +79,8 @@ export interface MachinePart {
 export interface StorePart {
   readonly on: "store"
   readonly name: string
+  /** Whether another checkout can take part. */
+  readonly compares: boolean
   /** Whether a quick run measures it on its first store only. */
   readonly long: boolean
   readonly run: (server: BenchServer, assignment: Assignment) => Promise<Findings>

@@ -13,12 +13,20 @@ interface Reply {
   readonly error?: string
 }
 
-/**
- * Starts the bundled program `name` and waits until it says that it is ready. With `profiles` it writes its CPU profile into
- * that folder as it ends.
- */
-export const startChild = async (name: "server" | "sender", settings: object, profiles?: string): Promise<Child> => {
-  const child: ChildProcess = fork(join(import.meta.dirname, `${name}.mjs`), [JSON.stringify(settings)], {
+export interface ChildOptions {
+  /** Where its CPU profile is written as it ends; without, none is. */
+  readonly profiles?: string | undefined
+  /** Where the bundled programs lie; this checkout's unless given. */
+  readonly folder?: string | undefined
+}
+
+/** Starts the bundled program `name` and waits until it says that it is ready. */
+export const startChild = async (
+  name: "server" | "sender",
+  settings: object,
+  { folder = import.meta.dirname, profiles }: ChildOptions = {}
+): Promise<Child> => {
+  const child: ChildProcess = fork(join(folder, `${name}.mjs`), [JSON.stringify(settings)], {
     execArgv: ["--expose-gc", ...(profiles === undefined ? [] : ["--cpu-prof", "--cpu-prof-dir", profiles])],
     stdio: ["ignore", "inherit", "inherit", "ipc"],
     serialization: "advanced"

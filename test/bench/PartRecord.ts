@@ -33,6 +33,7 @@ const packages = [
   "drizzle-orm",
   "better-sqlite3",
   "pg",
+  "postgres",
   "mysql2",
   "standardwebhooks",
   "@polar-sh/sdk"

@@ -1,12 +1,16 @@
 /** `npm run bench`: measures, prints a table, and one JSON object as the last line. */
-import { resolve } from "node:path"
+import { join, resolve } from "node:path"
 import { parseArgs } from "node:util"
 import { type Findings, type Scale, type StoreName, storeNames } from "./Bench.ts"
 import { withServer } from "./databases/withServer.ts"
 import { conditionsOf, type PartRecord } from "./PartRecord.ts"
 import { writePages } from "./pages.ts"
+import { inFlightNumbers } from "./parts/ingest.ts"
 import { machineParts, partNames, storeParts } from "./parts/parts.ts"
 import { lastLine, textTable } from "./report.ts"
+
+/** Parts in which another checkout can take part. */
+const comparing = [...machineParts, ...storeParts].filter(({ compares }) => compares).map(({ name }) => name)
 
 /** The command was wrong; the sentence says how. */
 class WrongCommand extends Error {}
@@ -19,7 +23,8 @@ const help = `npm run bench -- [--only PART,...] [--store NAME] [--quick] [--wri
   --quick         fewer and shorter turns
   --rounds N      so many turns of each subject
   --seconds S     so long a turn, about
-  --in-flight N,… only these of ingest's numbers of deliveries in flight: 1, 16, 64, 256
+  --in-flight N,… only these of ingest's numbers of deliveries in flight: ${inFlightNumbers.join(", ")}
+  --against DIR   another checkout, built, whose ours takes part in the same rounds. Parts that can: ${comparing.join(", ")}
   --profile DIR   write a CPU profile of each subject's process into this folder, which slows them
   --write         also keep the figures in docs/performance.json and docs/performance.md, where each part takes the
                   place of the one before. A run that is neither quick nor shortened does so by itself
@@ -37,17 +42,31 @@ const read = (args: ReadonlyArray<string>): Command | "help" => {
   const { values } = parse(args)
   if (values.help === true) return "help"
   const quick = values.quick === true
-  const chosen = values.only?.split(",").map((name) => name.trim()) ?? partNames
+  const against = values.against
+  const chosen = values.only?.split(",").map((name) => name.trim()) ?? (against === undefined ? partNames : comparing)
   const unknown = chosen.find((name) => !partNames.includes(name))
   if (unknown !== undefined) {
     throw new WrongCommand(`There is no part "${unknown}"; there are ${partNames.join(", ")}.`)
+  }
+  const alone = chosen.find((name) => !comparing.includes(name))
+  if (against !== undefined && alone !== undefined) {
+    throw new WrongCommand(`--against has no effect on "${alone}", only on ${comparing.join(", ")}.`)
+  }
+  if (against !== undefined && values.write === true) {
+    throw new WrongCommand("--write keeps figures of this checkout alone: leave out --against.")
   }
   const store = storeNames.find((known) => known === values.store)
   if (values.store !== undefined && store === undefined) {
     throw new WrongCommand(`There is no store "${values.store}"; there are ${storeNames.join(", ")}.`)
   }
   const inFlight = values["in-flight"]?.split(",").map((text) => positive("in-flight", text))
-  const shortened = [values.rounds, values.seconds, inFlight, values.profile].some((value) => value !== undefined)
+  const unsent = inFlight?.find((number) => !inFlightNumbers.includes(number))
+  if (unsent !== undefined) {
+    throw new WrongCommand(`--in-flight takes ${inFlightNumbers.join(", ")}, and not ${unsent}.`)
+  }
+  const shortened = [values.rounds, values.seconds, inFlight, values.profile, against].some(
+    (value) => value !== undefined
+  )
   return {
     parts: chosen,
     stores: store === undefined ? storeNames : [store],
@@ -56,6 +75,8 @@ const read = (args: ReadonlyArray<string>): Command | "help" => {
       rounds: given("rounds", values.rounds) ?? (quick ? 2 : 5),
       seconds: given("seconds", values.seconds) ?? (quick ? 1 : 3),
       ...(inFlight === undefined ? {} : { inFlight }),
+      // Where the other checkout's programs were bundled to.
+      ...(against === undefined ? {} : { against: join(import.meta.dirname, "against") }),
       ...(values.profile === undefined ? {} : { profiles: resolve(values.profile) })
     },
     write: values.write === true || !(quick || shortened)
@@ -73,6 +94,7 @@ const parse = (args: ReadonlyArray<string>) => {
         rounds: { type: "string" },
         seconds: { type: "string" },
         "in-flight": { type: "string" },
+        against: { type: "string" },
         profile: { type: "string" },
         write: { type: "boolean" },
         help: { type: "boolean", short: "h" }

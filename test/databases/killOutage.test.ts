@@ -7,5 +7,6 @@ import { serverUrl } from "../servers/serverUrl.ts"
 
 describe.skipIf(serverUrl("postgres") === undefined)("proofs that end processes", () => {
   proves(kill, "postgres", 4)
-  proves(outage, "postgres", 1)
+  proves(outage, "postgres", 1, "cut")
+  for (const fault of ["freeze", "swallow", "lock"]) proves(outage, "postgres", 1, fault)
 })

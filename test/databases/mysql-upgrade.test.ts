@@ -99,10 +99,12 @@ const contentOf = async (query: Query) => {
     const rows = await query(
       `SELECT * FROM kavach_polar_${table} ORDER BY ${table === "customers" ? "customer_id" : "id"}`
     )
-    // The servers' own way to write JSON differs.
-    content[table] = rows.map((row) =>
-      "summary" in row ? { ...row, summary: JSON.parse(String(row["summary"])) } : row
-    )
+    // The servers' own way to write JSON differs, and the versions before did not keep what had said whose a record is.
+    content[table] = rows.map((row) => ({
+      ...row,
+      ...("summary" in row ? { summary: JSON.parse(String(row["summary"])) } : {}),
+      ...("owned_by" in row ? { owned_by: null } : {})
+    }))
   }
   return content
 }

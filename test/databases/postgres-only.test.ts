@@ -672,7 +672,7 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
           yield* applyOne(store, subscriptionDelivery(newScene(), "created", { id, externalId: "someone" }))
         }
         const listed = yield* store.deliveries({ ids })
-        expect(listed.map(({ id }) => id)).toEqual([...ids].sort())
+        expect(listed.map(({ id }) => id)).toEqual([...ids].sort().reverse())
         const [row] = yield* run(query, "SELECT 'a' < 'B' AS dictionary")
         expect(row).toEqual({ dictionary: true })
       })
@@ -868,9 +868,10 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
         SELECT 'customer-' || n, 'user-' || n, 'external_id', now(), NULL FROM generate_series(1, ${rows}) AS n`)
       await query(`INSERT INTO kavach_polar_checkouts
         SELECT 'checkout-' || n, 'user-' || n, 'product', now() FROM generate_series(1, ${rows}) AS n`)
-      await query(`INSERT INTO kavach_polar_records (kind, id, user_id, customer_id, product_id, status, live,
+      await query(`INSERT INTO kavach_polar_records (record_key, kind, id, user_id, customer_id, product_id, status, live,
           event_at, precedence, delivery_id, updated_at, summary, data)
-        SELECT CASE WHEN n % 5 = 0 THEN 'order' ELSE 'subscription' END, 'subscription-' || n, 'user-' || n,
+        SELECT CASE WHEN n % 5 = 0 THEN 'order' ELSE 'subscription' END || ' subscription-' || n,
+          CASE WHEN n % 5 = 0 THEN 'order' ELSE 'subscription' END, 'subscription-' || n, 'user-' || n,
           'customer-' || n, 'product', 'active', n % 3 > 0, n, 1, 'delivery-' || n, now(), '{}', repeat('{}', 500)
         FROM generate_series(1, ${rows}) AS n`)
       await query(`INSERT INTO kavach_polar_deliveries (id, type, state, event_at, received_at, updated_at,

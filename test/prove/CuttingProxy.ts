@@ -1,4 +1,7 @@
-/** A wire between the product and its database that can be cut: each connection after a number of bytes of its own. */
+/**
+ * A wire between the product and its database that can be cut, each connection after a number of bytes of its own; and that
+ * can swallow what is sent, as a network does that has lost a route: nothing arrives, and nobody is told.
+ */
 import { type AddressInfo, connect, createServer, type Socket } from "node:net"
 import type { Random } from "./seeded.ts"
 
@@ -7,17 +10,33 @@ export interface CuttingProxy {
   readonly url: string
   /** From now on connections break, old ones and new ones, each once so many bytes went through it in either direction. */
   readonly cutAfter: (least: number, most: number) => void
-  /** From now on none does. */
+  /**
+   * From now on nothing goes through the connections that there are, nor through new ones unless `others` pass: no byte, and
+   * not that the other side has closed its end.
+   */
+  readonly swallow: (others: "pass" | "are swallowed too") => void
+  /** From now on none does. A connection that was swallowed stays so, and whose one side is gone ends. */
   readonly mend: () => void
   /** How many connections were cut so far. */
   readonly cuts: () => number
   readonly close: () => Promise<void>
 }
 
+interface Wire {
+  /** How many bytes go through before it is cut. */
+  left: number
+  isSwallowed: boolean
+  /** Swallowed, and one side is gone. */
+  isHalf: boolean
+  readonly end: () => void
+  readonly cut: () => void
+}
+
 export const cuttingProxy = async (databaseUrl: string, random: Random): Promise<CuttingProxy> => {
   const target = new URL(databaseUrl)
-  const wires = new Set<{ left: number; readonly cut: () => void }>()
+  const wires = new Set<Wire>()
   let budget: (() => number) | undefined
+  let isSwallowing = false
   let cuts = 0
 
   const join = (client: Socket) => {
@@ -30,8 +49,16 @@ export const cuttingProxy = async (databaseUrl: string, random: Random): Promise
       wires.delete(wire)
       for (const socket of sockets) socket.destroy()
     }
-    const wire = {
+    /** One side is gone, and the other one hears of it if anything is heard. */
+    const half = () => {
+      if (wire.isSwallowed) wire.isHalf = true
+      else end()
+    }
+    const wire: Wire = {
       left: budget?.() ?? Infinity,
+      isSwallowed: isSwallowing,
+      isHalf: false,
+      end,
       cut: () => {
         if (isOpen) cuts += 1
         end()
@@ -40,7 +67,7 @@ export const cuttingProxy = async (databaseUrl: string, random: Random): Promise
     wires.add(wire)
     const pass = (from: Socket, to: Socket) => {
       from.on("data", (chunk: Buffer) => {
-        if (!isOpen) return
+        if (!isOpen || wire.isSwallowed) return
         if (chunk.length > wire.left) {
           // What came before the cut arrives, so that it falls in the middle of a message.
           to.write(chunk.subarray(0, wire.left), () => wire.cut())
@@ -50,7 +77,7 @@ export const cuttingProxy = async (databaseUrl: string, random: Random): Promise
         wire.left -= chunk.length
         to.write(chunk)
       })
-      from.on("error", end).on("close", end)
+      from.on("error", half).on("close", half)
     }
     pass(client, server)
     pass(server, client)
@@ -66,9 +93,17 @@ export const cuttingProxy = async (databaseUrl: string, random: Random): Promise
       budget = () => least + random.int(most - least)
       for (const wire of wires) wire.left = budget()
     },
+    swallow: (others) => {
+      isSwallowing = others === "are swallowed too"
+      for (const wire of wires) wire.isSwallowed = true
+    },
     mend: () => {
       budget = undefined
-      for (const wire of wires) wire.left = Infinity
+      isSwallowing = false
+      for (const wire of [...wires]) {
+        wire.left = Infinity
+        if (wire.isHalf) wire.end()
+      }
     },
     cuts: () => cuts,
     close: async () => {

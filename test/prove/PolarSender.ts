@@ -17,6 +17,7 @@ export interface SentDelivery {
 }
 
 export interface Answer {
+  readonly event: StoryEvent
   readonly status: number
   readonly retryAfter: string | null
   readonly body: string
@@ -35,6 +36,8 @@ export interface SenderOptions {
   readonly timeoutMillis?: number
   /** An attempt that had no answer in that time. */
   readonly onTimeout?: () => void
+  /** An attempt whose connection broke before the answer, and when it began. */
+  readonly onBroken?: (startedAt: number) => void
 }
 
 export interface PolarSender {
@@ -43,6 +46,8 @@ export interface PolarSender {
   readonly deliver: (event: StoryEvent) => Promise<void>
   /** How many deliveries are not acknowledged yet. */
   readonly backlog: () => number
+  /** Delivers at once, by workers of its own, what may have been acknowledged already. */
+  readonly again: (event: StoryEvent) => Promise<void>
   /** Resolves once nothing is under way: all acknowledged, or given up after ten attempts. */
   readonly quiet: () => Promise<void>
   /** Delivers what was given up, as a person does in Polar's dashboard. */
@@ -64,6 +69,7 @@ const longestPauseMillis = 3000
 
 export const makeSender = ({
   onAnswer,
+  onBroken,
   onTimeout,
   random,
   secret,
@@ -91,7 +97,8 @@ export const makeSender = ({
   }
 
   /** Whether it was acknowledged. */
-  const attempt = async ({ body, id }: StoryEvent): Promise<boolean> => {
+  const attempt = async (event: StoryEvent): Promise<boolean> => {
+    const { body, id } = event
     counts.attempts += 1
     const url = target()
     if (url === undefined) return false
@@ -112,6 +119,7 @@ export const makeSender = ({
       })
       const text = await response.text()
       onAnswer?.({
+        event,
         status: response.status,
         retryAfter: response.headers.get("retry-after"),
         body: text,
@@ -122,6 +130,7 @@ export const makeSender = ({
     } catch (error) {
       // No server, a connection that broke, or no answer in time: to Polar all of these are a failed attempt.
       if (error instanceof Error && error.name === "TimeoutError") onTimeout?.()
+      else onBroken?.(now.getTime())
       return false
     }
   }
@@ -162,6 +171,9 @@ export const makeSender = ({
       const first = tryOnce(delivery)
       follow(first.then((acknowledged) => (acknowledged ? undefined : persist(delivery))))
       if ((await first) && random.chance(0.03)) follow(repeat(delivery))
+    },
+    again: async (event) => {
+      await attempt(event)
     },
     backlog: () => underWay.size,
     quiet: async () => {

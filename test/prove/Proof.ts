@@ -10,6 +10,12 @@ export interface ProofOptions {
   readonly seed: number
   /** Run only the case with this number, as a violation names it. Proofs without numbered cases take no notice. */
   readonly onlyIndex?: number | undefined
+  /** Only this of the proof's faults. */
+  readonly fault?: string | undefined
+  /** Of the drivers that a store has, the other one. */
+  readonly driver?: "postgres" | undefined
+  /** Faults as short as they may be, for the short forms. */
+  readonly isBrief?: boolean
   /** One line that replaces the one before it. */
   readonly progress: (line: string) => void
 }
@@ -27,5 +33,7 @@ export interface Proof {
   readonly promise: string
   readonly stores: ReadonlyArray<StoreName>
   readonly defaultCount: number
+  /** What `--fault` may name, in all or on a store; none unless given. */
+  readonly faultsOn?: (store: StoreName) => ReadonlyArray<string>
   readonly run: (options: ProofOptions) => Promise<ProofOutcome>
 }

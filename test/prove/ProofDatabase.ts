@@ -4,6 +4,8 @@ import Database from "better-sqlite3"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
+import mysql from "mysql2/promise"
+import pg from "pg"
 import { startMariaDb, startMySql } from "../servers/mysql.ts"
 import { startPostgres } from "../servers/postgres.ts"
 import { startSqld } from "../servers/sqld.ts"
@@ -28,6 +30,8 @@ export interface ProofDatabase {
   readonly server: ThrowAwayServer | undefined
   /** Ends every connection of the product's from the server's side; no server, no connections. */
   readonly endConnections: () => Promise<void>
+  /** Locks a user's row over a connection of its own, until the answer is called. Not where a lock is the whole database's. */
+  readonly lockUser: ((id: string) => Promise<() => Promise<void>>) | undefined
 }
 
 const starters = { postgres: startPostgres, mysql: startMySql, mariadb: startMariaDb, libsql: startSqld }
@@ -80,7 +84,8 @@ const onFile = (filename: string): ProofDatabase => {
         })()
       }),
     server: undefined,
-    endConnections: async () => {}
+    endConnections: async () => {},
+    lockUser: undefined
   }
 }
 
@@ -103,7 +108,8 @@ const onLibsql = (server: ThrowAwayServer & LibsqlHarness.LibsqlAddress) =>
       },
       server,
       // Each message has its own.
-      endConnections: async () => {}
+      endConnections: async () => {},
+      lockUser: undefined
     } satisfies ProofDatabase as ProofDatabase
   })
 
@@ -128,6 +134,16 @@ const onPostgres = (server: ThrowAwayServer & { readonly url: string }) =>
         await query(
           "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'kavach-polar' AND datname = current_database()"
         )
+      },
+      lockUser: async (id) => {
+        const client = new pg.Client({ connectionString: url })
+        await client.connect()
+        await client.query("BEGIN")
+        await client.query("SELECT id FROM kavach_users WHERE id = $1 FOR UPDATE", [id])
+        return async () => {
+          await client.query("ROLLBACK")
+          await client.end()
+        }
       }
     } satisfies ProofDatabase as ProofDatabase
   })
@@ -157,6 +173,15 @@ const onMysql = (store: "mysql" | "mariadb", server: ThrowAwayServer & { readonl
         for (const { id } of connections) {
           // It may be gone by now.
           await admin(`KILL ${Number(id)}`).catch(() => {})
+        }
+      },
+      lockUser: async (id) => {
+        const connection = await mysql.createConnection({ uri: url })
+        await connection.query("START TRANSACTION")
+        await connection.query("SELECT id FROM kavach_users WHERE id = ? FOR UPDATE", [id])
+        return async () => {
+          await connection.query("ROLLBACK")
+          await connection.end()
         }
       }
     } satisfies ProofDatabase as ProofDatabase

@@ -9,6 +9,8 @@ import type { Shown } from "./Story.ts"
 /** What the child is told. */
 export interface ServerSettings {
   readonly store: Exclude<StoreName, "memory">
+  /** PostgreSQL's; node-postgres unless given. */
+  readonly driver?: "pg" | "postgres" | undefined
   /** The database's address, or SQLite's file. */
   readonly url: string
   readonly secret: string
@@ -36,7 +38,9 @@ export interface ServerUnderTest {
   readonly isRunning: () => boolean
   /** SIGKILL: no time for a last word. */
   readonly kill: () => Promise<void>
-  /** Just before the SIGKILL, if there was one. */
+  /** SIGTERM, after which the server closes everything. Resolves when it is gone, with its exit code. */
+  readonly terminate: () => Promise<number | null>
+  /** Just before the SIGKILL, or once it was gone after a SIGTERM. */
   readonly killedAt: () => number | undefined
 }
 
@@ -67,7 +71,7 @@ export interface LaunchOptions {
 }
 
 export const launch = (file: string, settings: ServerSettings, { account }: LaunchOptions = {}): ServerUnderTest => {
-  const child: ChildProcess = spawn(process.execPath, [file, JSON.stringify(settings)], {
+  const child: ChildProcess = spawn(process.execPath, ["--expose-gc", file, JSON.stringify(settings)], {
     cwd: root,
     stdio: ["pipe", "pipe", "pipe"],
     env: { PATH: process.env["PATH"] },
@@ -102,6 +106,12 @@ export const launch = (file: string, settings: ServerSettings, { account }: Laun
       killedAt ??= Date.now()
       child.kill("SIGKILL")
       await exited
+    },
+    terminate: async () => {
+      child.kill("SIGTERM")
+      await exited
+      killedAt ??= Date.now()
+      return child.exitCode
     },
     killedAt: () => killedAt
   }

@@ -9,7 +9,7 @@ class WrongCommand extends Error {}
 const help = async (): Promise<string> => {
   const known = await Promise.all(Object.values(proofs).map((load) => load()))
   return [
-    "npm run prove -- PROOF [--store NAME] [--count N] [--seed S] [--only-index I]",
+    "npm run prove -- PROOF [--store NAME] [--driver NAME] [--fault NAME] [--count N] [--seed S] [--only-index I]",
     "",
     ...known.flatMap(({ defaultCount, name, promise, stores }) => [
       `  ${name.padEnd(9)} ${promise}`,
@@ -18,6 +18,8 @@ const help = async (): Promise<string> => {
     "",
     "  --store NAME    memory, sqlite, libsql, postgres, mysql or mariadb; the proof's first one unless given. A server is",
     "                  started and thrown away, unless TEST_POSTGRES_URL, TEST_MYSQL_URL or TEST_MARIADB_URL names one",
+    "  --driver NAME   pg or postgres (postgres.js), on PostgreSQL and in the proof outage; pg unless given",
+    "  --fault NAME    outage alone: cut, freeze, swallow or lock. All that there are on the store unless given",
     "  --count N       how much to do",
     "  --seed S        a whole number; the same seed makes the same cases. Random unless given",
     "  --only-index I  run only the case with this number, as a violation names it",
@@ -32,6 +34,8 @@ interface Command {
   readonly count: number
   readonly seed: number
   readonly onlyIndex: number | undefined
+  readonly fault: string | undefined
+  readonly driver: "postgres" | undefined
 }
 
 const read = async (args: ReadonlyArray<string>): Promise<Command | "help"> => {
@@ -53,13 +57,31 @@ const read = async (args: ReadonlyArray<string>): Promise<Command | "help"> => {
   if (!proof.stores.includes(store)) {
     throw new WrongCommand(`The proof "${name}" runs on ${proof.stores.join(", ")}, not on ${store}.`)
   }
+  const faults = proof.faultsOn?.(store) ?? []
+  if (values.fault !== undefined && !faults.includes(values.fault)) {
+    const known = faults.length === 0 ? "it takes no --fault" : `on ${store} there are ${faults.join(", ")}`
+    throw new WrongCommand(`The proof "${name}" has no fault "${values.fault}": ${known}.`)
+  }
   return {
     proof,
     store,
+    fault: values.fault,
+    driver: driverOf(values.driver, proof, store),
     count: whole("count", values.count, 1) ?? proof.defaultCount,
     seed: whole("seed", values.seed, 0) ?? Math.floor(Math.random() * 2 ** 31),
     onlyIndex: whole("only-index", values["only-index"], 0)
   }
+}
+
+const driverOf = (driver: string | undefined, { faultsOn, name }: Proof, store: StoreName): "postgres" | undefined => {
+  if (driver === undefined) return undefined
+  if (store !== "postgres" || faultsOn === undefined) {
+    throw new WrongCommand(`The proof "${name}" takes no --driver on ${store}.`)
+  }
+  if (driver !== "pg" && driver !== "postgres") {
+    throw new WrongCommand(`--driver must be pg or postgres, and is "${driver}".`)
+  }
+  return driver === "postgres" ? driver : undefined
 }
 
 const parse = (args: ReadonlyArray<string>) => {
@@ -69,6 +91,8 @@ const parse = (args: ReadonlyArray<string>) => {
       allowPositionals: true,
       options: {
         store: { type: "string" },
+        driver: { type: "string" },
+        fault: { type: "string" },
         count: { type: "string" },
         seed: { type: "string" },
         "only-index": { type: "string" },
@@ -91,9 +115,15 @@ const whole = (option: string, text: string | undefined, least: number): number 
 
 const shownViolations = 5
 
-const summary = ({ count, proof, seed, store }: Command, { figures, violations }: ProofOutcome, millis: number) => ({
+const summary = (
+  { count, driver, fault, proof, seed, store }: Command,
+  { figures, violations }: ProofOutcome,
+  millis: number
+) => ({
   proof: proof.name,
   store,
+  ...(driver === undefined ? {} : { driver }),
+  ...(fault === undefined ? {} : { fault }),
   count,
   seed,
   violations: violations.length,
@@ -131,12 +161,12 @@ const main = async (args: ReadonlyArray<string>): Promise<number> => {
     process.stdout.write(`${await help()}\n`)
     return 0
   }
-  const { count, onlyIndex, proof, seed, store } = command
+  const { count, driver, fault, onlyIndex, proof, seed, store } = command
   process.stderr.write(`${proof.name} on ${store}: ${count}, seed ${seed}\n`)
   const progress = progressTo(process.stderr)
   const started = Date.now()
   try {
-    const outcome = await proof.run({ store, count, seed, onlyIndex, progress: progress.show })
+    const outcome = await proof.run({ store, driver, fault, count, seed, onlyIndex, progress: progress.show })
     progress.end()
     for (const violation of outcome.violations.slice(0, shownViolations)) process.stderr.write(`BROKEN: ${violation}\n`)
     process.stdout.write(`${JSON.stringify(summary(command, outcome, Date.now() - started))}\n`)

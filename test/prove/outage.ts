@@ -1,7 +1,9 @@
 /**
- * The proof that an outage is no more than a delay. Under load over HTTP: the database goes away and comes back, its
- * connections are cut in the middle of a step, and Polar's API fails in every way. Each round does all of it once.
+ * The proof that an outage is no more than a delay, under load over HTTP. The fault "cut": the database goes away and comes
+ * back, its connections are cut in the middle of a step, and Polar's API fails in every way; each round does all of it once.
+ * The others, in which the database says nothing: see `silence.ts`.
  */
+import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -20,21 +22,44 @@ import { bundleServer, launch } from "./ServerUnderTest.ts"
 import { storyOf } from "./Story.ts"
 import { randomOf } from "./seeded.ts"
 import { deliverAll, secret, told } from "./settle.ts"
+import { type Place, proveSilence, silentFaultsOn } from "./silence.ts"
 import { judge } from "./verdict.ts"
 
 export const outage: Proof = {
   name: "outage",
   promise:
     "While the database or Polar is away, answers say so in time, and afterwards nothing is missing. Count: rounds.",
-  stores: ["sqlite", "postgres", "mysql", "mariadb"],
+  stores: ["sqlite", "libsql", "postgres", "mysql", "mariadb"],
   defaultCount: 3,
+  faultsOn: (store) => [...(store === "libsql" ? [] : ["cut"]), ...silentFaultsOn(store)],
   run: async (options) => {
+    const { fault, store } = options
+    const silent = silentFaultsOn(store).filter((name) => fault === undefined || fault === name)
     const folder = temporaryFolder()
     const bundle = await bundleServer()
+    const within = (run: (database: ProofDatabase, place: Place) => Promise<ProofOutcome>, name: string) => {
+      const own = join(folder.path, name)
+      mkdirSync(own)
+      return withDatabase(store, own, (database) => run(database, { file: bundle.file, folder: own }))
+    }
     try {
-      return await withDatabase(options.store, folder.path, (database) =>
-        prove(options, database, { file: bundle.file, folder: folder.path })
-      )
+      const outcomes: Array<ProofOutcome> = []
+      if ((fault ?? "cut") === "cut" && store !== "libsql") {
+        outcomes.push(await within((database, place) => prove(options, database, place), "cut"))
+      }
+      if (silent.length > 0) {
+        outcomes.push(await within((database, place) => proveSilence(options, silent, database, place), "silent"))
+      }
+      const figures = outcomes.map((outcome) => Object.entries(outcome.figures))
+      return {
+        violations: outcomes.flatMap(({ violations }) => violations),
+        // Those of one kind have the same names as those of the other.
+        figures: Object.fromEntries(
+          figures.flatMap((list, index) =>
+            list.map(([name, value]) => [index === 0 ? name : `${name}InSilence`, value])
+          )
+        )
+      }
     } finally {
       bundle.remove()
       folder.remove()
@@ -46,9 +71,9 @@ export const outage: Proof = {
 const buyersPerRound = 20
 
 const prove = async (
-  { count, progress, seed }: ProofOptions,
+  { count, driver, progress, seed }: ProofOptions,
   database: ProofDatabase,
-  { file, folder }: { readonly file: string; readonly folder: string }
+  { file, folder }: Place
 ): Promise<ProofOutcome> => {
   const random = randomOf(seed, 0)
   const violations: Array<string> = []
@@ -58,6 +83,7 @@ const prove = async (
   const proxy = database.server === undefined ? undefined : await cuttingProxy(database.url, randomOf(seed, 1))
   const server = launch(file, {
     store: database.store,
+    driver,
     url: proxy?.url ?? database.url,
     secret,
     diary: join(folder, "diary.jsonl"),

@@ -6,8 +6,10 @@ const given = Number(process.env["PROVE_SEED"])
 const seed = Number.isSafeInteger(given) && given > 0 ? given : 1 + Math.floor(Math.random() * 2 ** 31)
 
 /** The seed is in the test's name, so that whoever sees it fail can have it again. */
-export const proves = (proof: Proof, store: StoreName, count: number): void =>
-  test(`${proof.name} on ${store}, ${count} (PROVE_SEED=${seed})`, { timeout: 180_000 }, async () => {
-    const { violations } = await proof.run({ store, count, seed, progress: () => {} })
+export const proves = (proof: Proof, store: StoreName, count: number, fault?: string): void =>
+  test(`${[proof.name, fault].filter(Boolean).join(" ")} on ${store}, ${count} (PROVE_SEED=${seed})`, {
+    timeout: 180_000
+  }, async () => {
+    const { violations } = await proof.run({ store, count, seed, fault, isBrief: true, progress: () => {} })
     expect(violations).toEqual([])
   })

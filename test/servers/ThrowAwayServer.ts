@@ -78,6 +78,10 @@ export interface ThrowAwayServer extends RunningServer {
   readonly halt: () => Promise<void>
   /** Starts it again after `halt`, on the same port. Resolves once it answers. */
   readonly resume: () => Promise<void>
+  /** Takes all of its processes the processor away: connections stay open, and nothing is answered. */
+  readonly freeze: () => Promise<void>
+  /** Lets it go on where it stood. */
+  readonly thaw: () => Promise<void>
 }
 
 const patienceMillis = 60_000
@@ -121,15 +125,19 @@ export const startServer = async (
   }
   await answers()
   release(keeper)
+  /** Resolves once the keeper says that it is done. */
+  const tell = async (what: "halt" | "freeze" | "thaw") => {
+    keeper.ref()
+    const done = new Promise<void>((resolve) => keeper.once("message", () => resolve()))
+    keeper.send(what)
+    await Promise.race([done, exited])
+    keeper.unref()
+  }
   return {
     stop,
-    halt: async () => {
-      keeper.ref()
-      const halted = new Promise<void>((resolve) => keeper.once("message", () => resolve()))
-      keeper.send("halt")
-      await Promise.race([halted, exited])
-      keeper.unref()
-    },
+    halt: () => tell("halt"),
+    freeze: () => tell("freeze"),
+    thaw: () => tell("thaw"),
     resume: async () => {
       keeper.send("resume")
       await answers()

@@ -2,6 +2,8 @@
 
 import {
   type Batch,
+  callMillis,
+  deadlineIn,
   type Rows,
   retryConflicts,
   runAsync,
@@ -84,7 +86,11 @@ export const libsqlConnection = (client: Client, log: LogStatement): SqlConnecti
     read: (script) =>
       retryConflicts((deadline) => withinDeadline(runAsync(script(), readBatch), deadline, () => {}), isConflict),
     transaction: (script) => inTurn((deadline) => attempt(script, deadline)),
-    migration: (script) => inTurn((deadline) => attempt(script, deadline), migrationMillis),
+    migration: async (script) => {
+      // A server that says nothing is not waited for as long as a migration may take.
+      await withinDeadline(client.execute("SELECT 1"), deadlineIn(callMillis), () => {})
+      return inTurn((deadline) => attempt(script, deadline), migrationMillis)
+    },
     explain
   }
 }

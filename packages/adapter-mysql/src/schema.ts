@@ -18,7 +18,6 @@ import {
   mediumtext,
   mysqlTable,
   mysqlView,
-  primaryKey,
   text,
   varchar
 } from "drizzle-orm/mysql-core"
@@ -63,12 +62,14 @@ export const deliveries = mysqlTable(
 export const records = mysqlTable(
   "kavach_polar_records",
   {
+    /** Kind and id, as in "order 5e6f7a8b-…". */
+    recordKey: varchar("record_key", { length: 255 }).primaryKey(),
     /** Subscription, order, ... */
     kind: varchar("kind", { length: 16 }).notNull(),
     id: varchar("id", { length: 64 }).notNull(),
     /** NULL while it is unlinked: nobody is known yet whose it is. */
     userId: varchar("user_id", { length: 255 }),
-    /** What said whose it is: checkout, parent, link, external_id or metadata. */
+    /** What said whose it is: checkout, parent, link, external_id or metadata. NULL while it is unlinked, or when it was stored before this was kept. */
     ownedBy: varchar("owned_by", { length: 16 }),
     customerId: varchar("customer_id", { length: 64 }),
     organizationId: varchar("organization_id", { length: 255 }),
@@ -94,8 +95,7 @@ export const records = mysqlTable(
     data: longtext("data").notNull()
   },
   (table) => [
-    primaryKey({ columns: [table.kind, table.id] }),
-    index("kavach_polar_records_user").on(table.userId, table.kind, table.id),
+    index("kavach_polar_records_user").on(table.userId, table.recordKey),
     index("kavach_polar_records_subscription").on(table.subscriptionId),
     index("kavach_polar_records_order").on(table.orderId),
     index("kavach_polar_records_unlinked").on(table.customerId, table.userId)
@@ -185,7 +185,7 @@ export const migrations = mysqlTable("kavach_polar_migrations", {
   checksum: varchar("checksum", { length: 64 }).notNull(),
   appliedAt: time("applied_at").notNull(),
   /** The earliest migration that a program has to know to work on the database. */
-  requires: int("requires").notNull()
+  requires: int("requires").notNull().default(4)
 })
 
 /** The subscriptions, as a view on the records. */

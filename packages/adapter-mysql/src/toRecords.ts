@@ -17,9 +17,9 @@ export const toRecords: Ddl["toRecords"] = [
     unless: { table: "kavach_polar_subscriptions", column: "checkout_id" }
   },
   {
-    sql: `INSERT INTO kavach_polar_records (kind, id, user_id, customer_id, organization_id, product_id, checkout_id, status, live,
+    sql: `INSERT INTO kavach_polar_records (record_key, kind, id, user_id, customer_id, organization_id, product_id, checkout_id, status, live,
   ends_at, event_at, precedence, delivery_id, updated_at, summary, data)
-SELECT 'subscription', id, user_id, customer_id, LEFT(organization_id, 255), product_id, ${jsonField("checkoutId", "text")}, status, live,
+SELECT CONCAT('subscription ', id), 'subscription', id, user_id, customer_id, LEFT(organization_id, 255), product_id, ${jsonField("checkoutId", "text")}, status, live,
   IF(cancel_at_period_end = 1, COALESCE(${jsonField("endsAt", "time")}, ${jsonField("currentPeriodEnd", "time")}), NULL),
   event_at, precedence, delivery_id, updated_at,
   JSON_OBJECT('currentPeriodEnd', ${json("currentPeriodEnd")},
@@ -34,6 +34,8 @@ ON DUPLICATE KEY UPDATE id = kavach_polar_records.id`,
     sql: `ALTER TABLE kavach_polar_deliveries
   CHANGE COLUMN subscription_id record_id VARCHAR(64),
   ADD COLUMN record_kind VARCHAR(16) AFTER body,
+  DROP INDEX kavach_polar_deliveries_received_at,
+  ADD INDEX kavach_polar_deliveries_received_at (received_at, id),
   RENAME INDEX kavach_polar_deliveries_customer TO kavach_polar_deliveries_unlinked_customer,
   RENAME INDEX kavach_polar_deliveries_subscription TO kavach_polar_deliveries_unlinked_record`,
     unless: { table: "kavach_polar_deliveries", column: "record_id" }

@@ -56,12 +56,7 @@ const createTable = ({ columns, indexes, key, name, says }: Table): ReadonlyArra
   ]
 }
 
-/**
- * An index of some rows is only for statements that ask for its first column, which is what the further condition says. For
- * others the server would go through all of it, if it was empty when they were planned.
- */
-const conditionOf = ({ columns: [first = ""], where }: Index): string =>
-  where === undefined ? "" : ` WHERE ${where} AND ${sqlName(first)} IS NOT NULL`
+const conditionOf = ({ where }: Index): string => (where === undefined ? "" : ` WHERE ${where}`)
 
 const indexed = (column: string): string => {
   const [field = "", direction] = column.split(" ")
@@ -93,9 +88,9 @@ const [deliveries, notifications, subscriptions] = [
 ]
 
 const toRecords: ReadonlyArray<string> = [
-  `INSERT INTO ${tableName("kavach_polar_records")} (kind, id, user_id, customer_id, organization_id, product_id, checkout_id, status, live,
+  `INSERT INTO ${tableName("kavach_polar_records")} (record_key, kind, id, user_id, customer_id, organization_id, product_id, checkout_id, status, live,
   ends_at, event_at, precedence, delivery_id, updated_at, summary, data)
-SELECT 'subscription', id, user_id, customer_id, organization_id, product_id, ${jsonField("checkoutId")}, status, live,
+SELECT 'subscription ' || id, 'subscription', id, user_id, customer_id, organization_id, product_id, ${jsonField("checkoutId")}, status, live,
   CASE WHEN cancel_at_period_end
     THEN coalesce(${jsonField("endsAt")}, ${jsonField("currentPeriodEnd")})::timestamptz END,
   event_at, precedence, delivery_id, updated_at,
@@ -111,6 +106,7 @@ FROM ${subscriptions}`,
   `ALTER TABLE ${deliveries} ALTER COLUMN record_kind DROP DEFAULT`,
   `ALTER TABLE ${notifications} RENAME COLUMN subscription_id TO subject`,
   ...[
+    "deliveries_received_at",
     "deliveries_with_body",
     "deliveries_unlinked_customer",
     "deliveries_unlinked_subscription",

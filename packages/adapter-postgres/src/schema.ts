@@ -8,7 +8,7 @@
 import type { LinkSource } from "@kavach-polar/core/adapter/rows"
 import type { DeliveryState } from "@kavach-polar/core/Delivery"
 import { sql } from "drizzle-orm"
-import { bigint, boolean, index, integer, pgTable, pgView, primaryKey, text, timestamp } from "drizzle-orm/pg-core"
+import { bigint, boolean, index, integer, pgTable, pgView, text, timestamp } from "drizzle-orm/pg-core"
 
 /** `timestamptz(3)`: what a `Date` holds, exactly. */
 const time = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: "date" })
@@ -39,9 +39,15 @@ export const deliveries = pgTable(
   },
   (table) => [
     index("kavach_polar_deliveries_received_at").on(table.receivedAt, table.id),
-    index("kavach_polar_deliveries_with_body").on(table.receivedAt, table.id).where(sql`body IS NOT NULL`),
-    index("kavach_polar_deliveries_unlinked_customer").on(table.customerId).where(sql`state = 'unlinked'`),
-    index("kavach_polar_deliveries_unlinked_record").on(table.recordId).where(sql`state = 'unlinked'`)
+    index("kavach_polar_deliveries_with_body")
+      .on(table.receivedAt, table.id)
+      .where(sql`body IS NOT NULL AND received_at IS NOT NULL`),
+    index("kavach_polar_deliveries_unlinked_customer")
+      .on(table.customerId)
+      .where(sql`state = 'unlinked' AND customer_id IS NOT NULL`),
+    index("kavach_polar_deliveries_unlinked_record")
+      .on(table.recordId)
+      .where(sql`state = 'unlinked' AND record_id IS NOT NULL`)
   ]
 )
 
@@ -49,12 +55,14 @@ export const deliveries = pgTable(
 export const records = pgTable(
   "kavach_polar_records",
   {
+    /** Kind and id, as in "order 5e6f7a8b-…". */
+    recordKey: text("record_key").primaryKey(),
     /** Subscription, order, ... */
     kind: text("kind").notNull(),
     id: text("id").notNull(),
     /** NULL while it is unlinked: nobody is known yet whose it is. */
     userId: text("user_id"),
-    /** What said whose it is: checkout, parent, link, external_id or metadata. */
+    /** What said whose it is: checkout, parent, link, external_id or metadata. NULL while it is unlinked, or when it was stored before this was kept. */
     ownedBy: text("owned_by"),
     customerId: text("customer_id"),
     organizationId: text("organization_id"),
@@ -80,11 +88,10 @@ export const records = pgTable(
     data: text("data").notNull()
   },
   (table) => [
-    primaryKey({ columns: [table.kind, table.id] }),
-    index("kavach_polar_records_user").on(table.userId, table.kind, table.id),
+    index("kavach_polar_records_user").on(table.userId, table.recordKey),
     index("kavach_polar_records_subscription").on(table.subscriptionId),
     index("kavach_polar_records_order").on(table.orderId),
-    index("kavach_polar_records_unlinked").on(table.customerId).where(sql`user_id IS NULL`)
+    index("kavach_polar_records_unlinked").on(table.customerId).where(sql`user_id IS NULL AND customer_id IS NOT NULL`)
   ]
 )
 
@@ -140,8 +147,10 @@ export const notifications = pgTable(
   (table) => [
     index("kavach_polar_notifications_pending_subject")
       .on(table.subject, table.eventAt, table.precedence)
-      .where(sql`state = 'pending'`),
-    index("kavach_polar_notifications_pending_due").on(table.availableAt, table.id).where(sql`state = 'pending'`)
+      .where(sql`state = 'pending' AND subject IS NOT NULL`),
+    index("kavach_polar_notifications_pending_due")
+      .on(table.availableAt, table.id)
+      .where(sql`state = 'pending' AND available_at IS NOT NULL`)
   ]
 )
 
@@ -168,7 +177,7 @@ export const migrations = pgTable("kavach_polar_migrations", {
   checksum: text("checksum").notNull(),
   appliedAt: time("applied_at").notNull(),
   /** The earliest migration that a program has to know to work on the database. */
-  requires: integer("requires").notNull()
+  requires: integer("requires").notNull().default(4)
 })
 
 /** The subscriptions, as a view on the records. */

@@ -8,7 +8,7 @@
 import type { LinkSource } from "@kavach-polar/core/adapter/rows"
 import type { DeliveryState } from "@kavach-polar/core/Delivery"
 import { sql } from "drizzle-orm"
-import { index, integer, primaryKey, sqliteTable, sqliteView, text } from "drizzle-orm/sqlite-core"
+import { index, integer, sqliteTable, sqliteView, text } from "drizzle-orm/sqlite-core"
 
 const flag = (name: string) => integer(name, { mode: "boolean" })
 
@@ -47,12 +47,14 @@ export const deliveries = sqliteTable(
 export const records = sqliteTable(
   "kavach_polar_records",
   {
+    /** Kind and id, as in "order 5e6f7a8b-…". */
+    recordKey: text("record_key").primaryKey(),
     /** Subscription, order, ... */
     kind: text("kind").notNull(),
     id: text("id").notNull(),
     /** NULL while it is unlinked: nobody is known yet whose it is. */
     userId: text("user_id"),
-    /** What said whose it is: checkout, parent, link, external_id or metadata. */
+    /** What said whose it is: checkout, parent, link, external_id or metadata. NULL while it is unlinked, or when it was stored before this was kept. */
     ownedBy: text("owned_by"),
     customerId: text("customer_id"),
     organizationId: text("organization_id"),
@@ -78,8 +80,7 @@ export const records = sqliteTable(
     data: text("data").notNull()
   },
   (table) => [
-    primaryKey({ columns: [table.kind, table.id] }),
-    index("kavach_polar_records_user").on(table.userId, table.kind, table.id),
+    index("kavach_polar_records_user").on(table.userId, table.recordKey),
     index("kavach_polar_records_subscription").on(table.subscriptionId),
     index("kavach_polar_records_order").on(table.orderId),
     index("kavach_polar_records_unlinked").on(table.customerId, table.userId)
@@ -164,7 +165,7 @@ export const migrations = sqliteTable("kavach_polar_migrations", {
   checksum: text("checksum").notNull(),
   appliedAt: text("applied_at").notNull(),
   /** The earliest migration that a program has to know to work on the database. */
-  requires: integer("requires").notNull()
+  requires: integer("requires").notNull().default(4)
 })
 
 /** The subscriptions, as a view on the records. */

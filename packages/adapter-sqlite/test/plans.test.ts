@@ -73,7 +73,7 @@ it.live("every statement that runs often finds its rows by an index, on tables o
     expect(pendingPlans.length).toBeGreaterThan(2)
     for (const plan of pendingPlans) {
       expect(plan.filter((line) => /oldest/.test(line))).toEqual([
-        expect.stringMatching(/^SEARCH oldest .*pending_subject \(subject=\?\)$/)
+        expect.stringMatching(/^SEARCH oldest .*pending_subject \(subject=\? AND state=\?\)$/)
       ])
     }
     expect(pendingPlans.flat().filter((line) => /USE TEMP B-TREE/.test(line))).toEqual([])
@@ -88,8 +88,10 @@ const fill = (client: Database.Database): void => {
       SELECT 'user-' || n, n || '@example.test', 'customer-' || n, n, n FROM i;
     ${numbers} INSERT INTO kavach_polar_customers SELECT 'customer-' || n, 'user-' || n, 'external_id', ${time}, NULL FROM i;
     ${numbers} INSERT INTO kavach_polar_checkouts SELECT 'checkout-' || n, 'user-' || n, 'product', ${time} FROM i;
-    ${numbers} INSERT INTO kavach_polar_records SELECT CASE n % 3 WHEN 2 THEN 'order' ELSE 'subscription' END,
-      'subscription-' || n, CASE WHEN n % 50 = 0 THEN NULL ELSE 'user-' || n END, 'customer-' || n, NULL, 'product', NULL, NULL,
+    ${numbers} INSERT INTO kavach_polar_records SELECT
+      CASE n % 3 WHEN 2 THEN 'order' ELSE 'subscription' END || ' subscription-' || n,
+      CASE n % 3 WHEN 2 THEN 'order' ELSE 'subscription' END,
+      'subscription-' || n, CASE WHEN n % 50 = 0 THEN NULL ELSE 'user-' || n END, NULL, 'customer-' || n, NULL, 'product', NULL, NULL,
       NULL, NULL, 'active', n % 3 > 0, NULL, n, 1, 'delivery-' || n, ${time},
       '{"currentPeriodEnd":null,"cancelAtPeriodEnd":false,"endsAt":null,"pastDueAt":null}', '{}' FROM i;
     ${numbers} INSERT INTO kavach_polar_deliveries SELECT 'delivery-' || n, 'subscription.updated',

@@ -27,7 +27,7 @@ test("the exported tables and views have the columns that the database has", asy
   })
   const actual = client
     .prepare<[], { name: string; columns: string }>(
-      "SELECT tables.name, json_group_array(columns.name) AS columns FROM pragma_table_list AS tables, pragma_table_info(tables.name) AS columns WHERE tables.name LIKE 'kavach_polar_%' GROUP BY 1"
+      "SELECT tables.name, json_group_array(columns.name) AS columns FROM pragma_table_list AS tables, pragma_table_xinfo(tables.name) AS columns WHERE tables.name LIKE 'kavach_polar_%' GROUP BY 1"
     )
     .all()
     .map(({ columns, name }) => [name, JSON.parse(columns).sort()])

@@ -184,6 +184,8 @@ const sharedSteps = {
   maxWaiting: 512,
   refuse: (why: "late" | "full") =>
     new StoreError({ operation: "receiveDeliveries", reason: "busy", detail: refusals[why] }),
+  // A row of one user's that the app has locked.
+  isHeldUp: ({ reason }: StoreError) => reason === "busy",
   blamesOne: ({ reason }: StoreError) => reason === "constraint" || reason === "schema" || reason === "unknown"
 }
 

@@ -6,6 +6,7 @@ import { restArrived } from "../src/runtime/restArrived.ts"
 type Commit = GroupCommit.GroupCommitOptions<string, string, string>["commit"]
 
 const defaults = {
+  isHeldUp: (error: string) => error === "busy",
   blamesOne: (error: string) => error === "poison",
   concurrency: 1,
   maxSize: 100,
@@ -91,6 +92,30 @@ describe("group commit", () => {
         Exit.succeed("d!")
       ])
       assert.deepStrictEqual(steps, [["a", "b", "bad", "c", "d"], ["a", "b"], ["bad", "c", "d"], ["bad"], ["c", "d"]])
+    })
+  )
+
+  it.scoped("one that is held up holds up the others once, and not again", () =>
+    Effect.gen(function* () {
+      const { commit, steps } = recording((inputs) =>
+        inputs.includes("locked") ? Effect.delay(Effect.fail("busy"), "2 seconds") : done(inputs)
+      )
+      const submit = yield* GroupCommit.make({ ...defaults, concurrency: 2, commit })
+      const others = yield* Effect.forEach(["locked", "a", "b", "c"], (input) => Effect.fork(submit(input)))
+      yield* turns
+      yield* TestClock.adjust("2 seconds")
+      yield* turns
+      const [locked, ...free] = yield* Effect.forEach(others, (fiber) => fiber.poll)
+      assert.strictEqual(locked?._tag, "None")
+      for (const answer of free) assert.strictEqual(answer._tag, "Some")
+      assert.deepStrictEqual(steps[0], ["locked", "a", "b", "c"])
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual(yield* Effect.forEach(others, Fiber.await), [
+        Exit.fail("busy"),
+        Exit.succeed("a!"),
+        Exit.succeed("b!"),
+        Exit.succeed("c!")
+      ])
     })
   )
 

@@ -5,12 +5,11 @@ import { percentile } from "../statistics.ts"
 import { startOurs } from "../subjects/ours.ts"
 import { startRaw } from "../subjects/raw.ts"
 import type { Subject, SubjectSettings } from "../subjects/Subject.ts"
-import { startUsual } from "../subjects/usual.ts"
 import { answerQuestions, settingsOf } from "./channel.ts"
 import { countStatements } from "./countStatements.ts"
 
 export interface ServerSettings extends SubjectSettings {
-  readonly subject: SubjectName
+  readonly subject: Exclude<SubjectName, "before">
 }
 
 export type Call = "getSubscription" | "access" | "createCheckout"
@@ -29,7 +28,7 @@ export type ServerQuestion =
       readonly times: number
       readonly inFlight: number
     }
-  /** How many statements one call sends to the database. */
+  /** How many statements one call sends to the database; `null` where that cannot be seen. */
   | { readonly what: "statements"; readonly call: Call; readonly userId: string }
   /** Forgets what was seen, and from here on takes down when deliveries are answered and the app is told. */
   | { readonly what: "watch"; readonly plan: Plan }
@@ -48,7 +47,7 @@ export interface Calls {
   readonly perSecond: number
 }
 
-const starters = { ours: startOurs, raw: startRaw, usual: startUsual }
+const starters = { ours: startOurs, raw: startRaw }
 
 const { subject: name, ...settings } = settingsOf<ServerSettings>()
 const subject: Subject = await starters[name](settings)

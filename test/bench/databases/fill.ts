@@ -26,7 +26,6 @@ interface Dialect {
   /** In the users' table. */
   readonly userTime: string
   readonly yes: string
-  readonly no: string
   /** Before and after. */
   readonly begin: ReadonlyArray<string>
   readonly finish: (tables: ReadonlyArray<string>) => ReadonlyArray<string>
@@ -34,7 +33,7 @@ interface Dialect {
 
 const analyzeEach = (tables: ReadonlyArray<string>) => [`ANALYZE TABLE ${tables.join(", ")}`]
 
-const dialects: Record<StoreName, Dialect> = {
+const dialects: Record<Exclude<StoreName, "libsql" | "postgres-js">, Dialect> = {
   sqlite: {
     concat: (...parts) => parts.join(" || "),
     hex: (number, times) => `printf('%08x', ${number} * ${times})`,
@@ -42,7 +41,6 @@ const dialects: Record<StoreName, Dialect> = {
     time: "'2026-11-01T00:00:00.000Z'",
     userTime: "1790000000",
     yes: "1",
-    no: "0",
     begin: [],
     finish: () => ["PRAGMA wal_checkpoint(TRUNCATE)"]
   },
@@ -53,7 +51,6 @@ const dialects: Record<StoreName, Dialect> = {
     time: "timestamptz '2026-11-01'",
     userTime: "timestamptz '2026-11-01'",
     yes: "true",
-    no: "false",
     begin: ["SET synchronous_commit = off"],
     finish: (tables) => [...tables.map((table) => `VACUUM ANALYZE ${table}`), "CHECKPOINT"]
   },
@@ -64,7 +61,6 @@ const dialects: Record<StoreName, Dialect> = {
     time: "'2026-11-01'",
     userTime: "'2026-11-01'",
     yes: "1",
-    no: "0",
     // What is filled in here need not outlive the server.
     begin: ["SET SESSION sql_log_bin = 0"],
     finish: analyzeEach
@@ -76,11 +72,13 @@ const dialects: Record<StoreName, Dialect> = {
     time: "'2026-11-01'",
     userTime: "'2026-11-01'",
     yes: "1",
-    no: "0",
     begin: [],
     finish: analyzeEach
   }
 }
+
+const dialectOf = (store: StoreName): Dialect =>
+  dialects[store === "libsql" ? "sqlite" : store === "postgres-js" ? "postgres" : store]
 
 /** Fills the empty tables. `data` is a subscription's as ours stores it: its ids are replaced. */
 export const fill = async (
@@ -89,10 +87,10 @@ export const fill = async (
   data: string,
   progress: (rows: number) => void
 ): Promise<void> => {
-  const dialect = dialects[database.store]
+  const dialect = dialectOf(database.store)
   const tables = [
     "kavach_polar_deliveries",
-    "kavach_polar_subscriptions",
+    "kavach_polar_records",
     "kavach_polar_customers",
     "kavach_polar_notifications",
     "kavach_users"
@@ -125,7 +123,7 @@ interface Range {
 }
 
 const inserts = (dialect: Dialect, data: string, range: Range): ReadonlyArray<string> => {
-  const { concat, no, time, userTime, yes } = dialect
+  const { concat, time, userTime, yes } = dialect
   const micros = "1790000000000000"
   const text = (value: string) => {
     // What a backslash means differs between the databases.
@@ -152,18 +150,20 @@ const inserts = (dialect: Dialect, data: string, range: Range): ReadonlyArray<st
       linked_by: "'external_id'",
       linked_at: time
     }),
-    insert(dialect, range, "kavach_polar_subscriptions", {
+    insert(dialect, range, "kavach_polar_records", {
+      record_key: concat("'subscription '", "id"),
+      kind: "'subscription'",
       id: "id",
       user_id: "id",
       customer_id: "id",
       product_id: text(product),
       status: "'active'",
       live: yes,
-      cancel_at_period_end: no,
       event_at: micros,
       precedence: "0",
       delivery_id: "id",
       updated_at: time,
+      summary: text(summary),
       data: filled
     }),
     insert(dialect, range, "kavach_polar_deliveries", {
@@ -174,13 +174,14 @@ const inserts = (dialect: Dialect, data: string, range: Range): ReadonlyArray<st
       received_at: time,
       updated_at: time,
       customer_id: "id",
-      subscription_id: "id",
+      record_kind: "'subscription'",
+      record_id: "id",
       user_id: "id",
       attempts: "1"
     }),
     insert(dialect, range, "kavach_polar_notifications", {
       id: concat("id", "':1:0'"),
-      subscription_id: "id",
+      subject: "id",
       user_id: "id",
       event_at: micros,
       precedence: "0",
@@ -208,6 +209,14 @@ const insert = (
     filler AS (SELECT ${id} AS id FROM number WHERE n < ${to} AND ${pass.condition})
     SELECT ${Object.values(columns).join(", ")} FROM filler ORDER BY id`
 }
+
+/** Of what each of them has: what the columns do not say and decisions need. */
+const summary = JSON.stringify({
+  currentPeriodEnd: "2099-12-31T00:00:00.000Z",
+  cancelAtPeriodEnd: false,
+  endsAt: null,
+  pastDueAt: null
+})
 
 /** The text between the ids that are each subscription's own. */
 const holesIn = (data: string): { readonly product: string; readonly parts: ReadonlyArray<string> } => {

@@ -3,7 +3,7 @@ import pg from "pg"
 import { obtainServer } from "../../servers/obtainServer.ts"
 import type { BenchDatabase, BenchServer, Row } from "./BenchDatabase.ts"
 
-export const startPostgres = async (): Promise<BenchServer> => {
+export const startPostgres = async (store: "postgres" | "postgres-js"): Promise<BenchServer> => {
   const server = await obtainServer("postgres")
   const admin = new pg.Client({ connectionString: server.url })
   await admin.connect()
@@ -16,7 +16,7 @@ export const startPostgres = async (): Promise<BenchServer> => {
     durability.push(`${name}=${await show(name)}`)
   }
   return {
-    store: "postgres",
+    store,
     version: `PostgreSQL ${await show("server_version")}`,
     durability: durability.join(" "),
     enlarge: async () => async () => {},
@@ -26,7 +26,7 @@ export const startPostgres = async (): Promise<BenchServer> => {
       await admin.query(`CREATE DATABASE ${name}`)
       const url = new URL(server.url)
       url.pathname = `/${name}`
-      const database = await onDatabase(url.href)
+      const database = await onDatabase(store, url.href)
       return {
         ...database,
         drop: async () => {
@@ -42,11 +42,11 @@ export const startPostgres = async (): Promise<BenchServer> => {
   }
 }
 
-const onDatabase = async (url: string): Promise<BenchDatabase> => {
+const onDatabase = async (store: "postgres" | "postgres-js", url: string): Promise<BenchDatabase> => {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   return {
-    store: "postgres",
+    store,
     url,
     run: async (sql) => (await client.query<Row>(sql)).rows,
     addUsers: async (ids) => {

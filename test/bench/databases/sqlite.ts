@@ -4,13 +4,14 @@ import { join } from "node:path"
 import Database from "better-sqlite3"
 import type { BenchDatabase, BenchServer, Row } from "./BenchDatabase.ts"
 
-export const startSqlite = async (): Promise<BenchServer> => {
+/** Of libSQL too: its local files are SQLite's. */
+export const startSqlite = async (store: "sqlite" | "libsql"): Promise<BenchServer> => {
   const folder = mkdtempSync(join(tmpdir(), "kavach-polar-bench-"))
   const remove = () => rmSync(folder, { recursive: true, force: true })
   process.once("exit", remove)
   let files = 0
   return {
-    store: "sqlite",
+    store,
     version: `SQLite ${new Database(":memory:").prepare<[], string>("SELECT sqlite_version()").pluck().get()}`,
     // Each subject sets them itself; better-sqlite3's own default is NORMAL.
     durability: "journal_mode=WAL synchronous=FULL",
@@ -18,7 +19,7 @@ export const startSqlite = async (): Promise<BenchServer> => {
     writeDown: async () => {},
     newDatabase: async () => {
       files += 1
-      return onFile(join(folder, `${files}.sqlite`))
+      return onFile(store, join(folder, `${files}.sqlite`))
     },
     stop: async () => {
       remove()
@@ -27,11 +28,11 @@ export const startSqlite = async (): Promise<BenchServer> => {
   }
 }
 
-const onFile = (filename: string): BenchDatabase => {
+const onFile = (store: "sqlite" | "libsql", filename: string): BenchDatabase => {
   const client = new Database(filename, { timeout: 20_000 })
   client.pragma("journal_mode = WAL")
   return {
-    store: "sqlite",
+    store,
     url: filename,
     run: async (sql) => {
       const statement = client.prepare<[], Row>(sql)

@@ -5,8 +5,10 @@ import { startPostgres } from "./postgres.ts"
 import { startSqlite } from "./sqlite.ts"
 
 const starters: Record<StoreName, () => Promise<BenchServer>> = {
-  sqlite: startSqlite,
-  postgres: startPostgres,
+  sqlite: () => startSqlite("sqlite"),
+  libsql: () => startSqlite("libsql"),
+  postgres: () => startPostgres("postgres"),
+  "postgres-js": () => startPostgres("postgres-js"),
   mysql: () => startMysql("mysql"),
   mariadb: () => startMysql("mariadb")
 }

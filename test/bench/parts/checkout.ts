@@ -6,6 +6,7 @@ import { type Caller, fill, latencies } from "./read.ts"
 export const checkout: StorePart = {
   on: "store",
   name: "checkout",
+  compares: false,
   long: false,
   run: (server, assignment) =>
     withArena(server, { ours: "ours", raw: "raw" }, assignment.scale, async (arena) => {
@@ -15,7 +16,7 @@ export const checkout: StorePart = {
         const userIds = await fill(arena, contender)
         callers.push({ title: titleOf(contender.name), contender, call: "createCheckout", userIds })
       }
-      const times = await latencies(callers, 1, assignment)
+      const times = await latencies(callers, assignment)
       const of = (name: string) => times.get(titleOf(name)) ?? []
       return { comparisons: [comparison(`checkout.${server.store}.raw`, "µs", of("ours"), of("raw"))], figures: [] }
     })

@@ -21,7 +21,7 @@ const sample = async (arena: Arena, contender: Contender): Promise<string> => {
   await arena.prepare(plan)
   await arena.send(contender, { inFlight: 1 })
   await settled(contender)
-  const [row] = await contender.database.run("SELECT data FROM kavach_polar_subscriptions LIMIT 1")
+  const [row] = await contender.database.run(`SELECT data FROM ${contender.tables.subscriptions} LIMIT 1`)
   return String(row?.["data"])
 }
 
@@ -43,8 +43,8 @@ const deliver = async (arena: Arena, contender: Contender, count: number): Promi
   await settled(contender)
   const made = deliveriesIn(plan)
   for (const [table, kind] of [
-    ["kavach_polar_deliveries", "delivery"],
-    ["kavach_polar_subscriptions", "subscription"]
+    [contender.tables.deliveries, "delivery"],
+    [contender.tables.subscriptions, "subscription"]
   ] as const) {
     const ids = Array.from({ length: made }, (_, n) => `'${idOf(kind, plan.turn, n)}'`)
     const [row] = await contender.database.run(`SELECT count(*) AS n FROM ${table} WHERE id IN (${ids.join(", ")})`)
@@ -117,6 +117,7 @@ const measure = async (
 export const growth: StorePart = {
   on: "store",
   name: "growth",
+  compares: false,
   long: false,
   run: async (server, assignment) => {
     const labels: ReadonlyArray<Size> = assignment.scale.quick ? ["1k", "100k"] : ["1k", "100k", "5M"]

@@ -70,6 +70,7 @@ const isThere = (module: string): Promise<boolean> =>
 export const imported: MachinePart = {
   on: "machine",
   name: "import",
+  compares: false,
   run: async ({ progress, scale }) => {
     const modules = effectModules()
     const standalone = "@kavach-polar/http/standalone"

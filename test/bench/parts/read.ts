@@ -1,6 +1,13 @@
 /** Reads of a warm process: the current subscription and the access check, against the bare prepared statement. */
-import { type Arena, type Contender, checkEffect, makeReady, settled, withArena } from "../Arena.ts"
-import { type Assignment, type Comparison, comparison, type Findings, type StorePart } from "../Bench.ts"
+import { type Arena, type Contender, checkEffect, entrantsOf, inTurn, makeReady, settled, withArena } from "../Arena.ts"
+import {
+  type Assignment,
+  type Comparison,
+  comparison,
+  type Findings,
+  type StorePart,
+  type SubjectName
+} from "../Bench.ts"
 import type { Call, Calls } from "../children/server.ts"
 import { type Plan, usersIn } from "../deliveries.ts"
 
@@ -25,14 +32,13 @@ export interface Caller {
   readonly userIds: ReadonlyArray<string>
 }
 
-/** Median latencies in microseconds of each caller, round by round in turn. */
+/** Median latencies in microseconds of each caller, one call after the other, round by round in turn. */
 export const latencies = async (
   callers: ReadonlyArray<Caller>,
-  inFlight: number,
   { progress, scale }: Assignment
 ): Promise<ReadonlyMap<string, ReadonlyArray<number>>> => {
   const ask = ({ call, contender, userIds }: Caller, times: number) =>
-    contender.ask<Calls>({ what: "call", call, userIds, times, inFlight })
+    contender.ask<Calls>({ what: "call", call, userIds, times, inFlight: 1 })
   const counts = new Map<string, number>()
   for (const caller of callers) {
     const warm = await ask(caller, subscriptions * 2)
@@ -40,11 +46,11 @@ export const latencies = async (
   }
   const found = new Map<string, Array<number>>(callers.map(({ title }) => [title, []]))
   for (let round = 0; round < scale.rounds; round++) {
-    for (const caller of callers) {
+    for (const caller of inTurn(callers, round)) {
       const { p50, perSecond } = await ask(caller, counts.get(caller.title) ?? 500)
       found.get(caller.title)?.push(p50)
       progress(
-        `${caller.title}, ${inFlight} in flight, round ${round + 1} of ${scale.rounds}: ` +
+        `${caller.title}, round ${round + 1} of ${scale.rounds}: ` +
           `median ${p50.toFixed(0)} µs, ${Math.round(perSecond)}/s`
       )
     }
@@ -54,35 +60,52 @@ export const latencies = async (
 
 const measure = async (arena: Arena, assignment: Assignment): Promise<Findings> => {
   const { store } = arena.server
-  const [ours, raw] = [arena.contender("ours"), arena.contender("raw")]
-  const oursIds = await fill(arena, ours)
-  const rawIds = await fill(arena, raw)
-  const callers: ReadonlyArray<Caller> = [
-    { title: `getSubscription ${store} ours`, contender: ours, call: "getSubscription", userIds: oursIds },
-    { title: `access ${store} ours`, contender: ours, call: "access", userIds: oursIds },
-    { title: `getSubscription ${store} raw`, contender: raw, call: "getSubscription", userIds: rawIds }
-  ]
-  const comparisons: Array<Comparison> = []
-  for (const inFlight of [1, 64]) {
-    const found = await latencies(callers, inFlight, assignment)
-    const of = (title: string) => found.get(title) ?? []
-    const bare = of(`getSubscription ${store} raw`)
-    const key = `read.${inFlight}.${store}`
-    comparisons.push(comparison(`${key}.raw`, "µs", of(`getSubscription ${store} ours`), bare))
-    comparisons.push(comparison(`${key}.access`, "µs", of(`access ${store} ours`), bare))
+  const titleOf = (call: Call, name: SubjectName) => `${call} ${store} ${name}`
+  const callers: Array<Caller> = []
+  for (const contender of arena.contenders) {
+    const userIds = await fill(arena, contender)
+    for (const call of contender.name === "raw" ? (["getSubscription"] as const) : calls) {
+      callers.push({ title: titleOf(call, contender.name), contender, call, userIds })
+    }
   }
-  const [userId = ""] = oursIds
-  const statements = await ours.ask<number>({ what: "statements", call: "getSubscription", userId })
+  const found = await latencies(callers, assignment)
+  const of = (call: Call, name: SubjectName) => found.get(titleOf(call, name)) ?? []
+  const bare = of("getSubscription", "raw")
+  const key = `read.1.${store}`
+  const comparisons: Array<Comparison> = [
+    comparison(`${key}.raw`, "µs", of("getSubscription", "ours"), bare),
+    comparison(`${key}.access`, "µs", of("access", "ours"), bare)
+  ]
+  if (assignment.scale.against !== undefined) {
+    for (const [call, suffix] of [
+      ["getSubscription", "before"],
+      ["access", "access.before"]
+    ] as const) {
+      comparisons.push(comparison(`${key}.${suffix}`, "µs", of(call, "ours"), of(call, "before")))
+    }
+  }
+  const ours = callers.find(({ contender }) => contender.name === "ours")
+  const statements = await ours?.contender.ask<number | null>({
+    what: "statements",
+    call: "getSubscription",
+    userId: ours.userIds[0] ?? ""
+  })
   return {
     comparisons,
-    figures: [{ key: `read.${store}.statements`, unit: "statements", value: statements }]
+    figures:
+      typeof statements === "number" ? [{ key: `read.${store}.statements`, unit: "statements", value: statements }] : []
   }
 }
+
+const calls = ["getSubscription", "access"] as const
 
 export const read: StorePart = {
   on: "store",
   name: "read",
+  compares: true,
   long: false,
   run: (server, assignment) =>
-    withArena(server, { ours: "ours", raw: "raw" }, assignment.scale, (arena) => measure(arena, assignment))
+    withArena(server, entrantsOf(["ours", "raw"], assignment.scale), assignment.scale, (arena) =>
+      measure(arena, assignment)
+    )
 }

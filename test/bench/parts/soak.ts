@@ -17,7 +17,7 @@ const measure = async (arena: Arena, { progress, scale }: Assignment): Promise<F
     const plan: Plan = { turn: arena.nextTurn(), count, users: "distinct", repetitions: true }
     await makeReady(ours, plan)
     await arena.prepare(plan)
-    await arena.send(ours, { inFlight: 64 })
+    await arena.send(ours, { inFlight: 16 })
     await settled(ours)
     await checkEffect(ours, plan)
     const memory = await ours.ask<Memory>({ what: "memory" })
@@ -45,6 +45,7 @@ const measure = async (arena: Arena, { progress, scale }: Assignment): Promise<F
 export const soak: StorePart = {
   on: "store",
   name: "soak",
+  compares: false,
   long: true,
   run: (server, assignment) =>
     withArena(server, { ours: "ours" }, assignment.scale, (arena) => measure(arena, assignment))

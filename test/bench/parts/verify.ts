@@ -73,6 +73,7 @@ const rateOf = async (verify: Verify, millis: number): Promise<number> => {
 export const verify: MachinePart = {
   on: "machine",
   name: "verify",
+  compares: false,
   run: async ({ progress, scale }) => {
     // Many short turns: a moment in which the machine does something else spoils few of them.
     const millis = scale.seconds * 15

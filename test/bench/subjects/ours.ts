@@ -1,8 +1,7 @@
 /** Ours: `polar()` on a store of its own, with a callback that only counts. */
-import { MysqlStore } from "@kavach-polar/adapter-mysql"
-import { PostgresStore } from "@kavach-polar/adapter-postgres"
-import { SqliteStore } from "@kavach-polar/adapter-sqlite"
+import type { BillingStore } from "@kavach-polar/core/BillingStore"
 import * as PolarClient from "@kavach-polar/core/PolarClient"
+import type { StoreError } from "@kavach-polar/core/StoreError"
 import { CheckoutId } from "@kavach-polar/core/Subscription"
 import { polar } from "@kavach-polar/http"
 import * as Effect from "effect/Effect"
@@ -12,17 +11,35 @@ import { instantCheckout } from "./instantCheckout.ts"
 import { mount } from "./mount.ts"
 import type { Subject, SubjectSettings } from "./Subject.ts"
 
-export const storeOf = ({ store, url }: Pick<SubjectSettings, "store" | "url">) => {
+/** On one store, and without the others' adapters. */
+export const storeOf = async ({
+  store,
+  url
+}: Pick<SubjectSettings, "store" | "url">): Promise<Layer.Layer<BillingStore, StoreError>> => {
   switch (store) {
-    case "sqlite":
+    case "sqlite": {
+      const { SqliteStore } = await import("@kavach-polar/adapter-sqlite")
       return SqliteStore.layer({ filename: url })
+    }
+    case "libsql": {
+      const { LibsqlStore } = await import(libsqlAdapter)
+      return LibsqlStore.layer({ url: `file:${url}` })
+    }
     case "postgres":
-      return PostgresStore.layer({ url })
+    case "postgres-js": {
+      const { PostgresStore } = await import("@kavach-polar/adapter-postgres")
+      return PostgresStore.layer(store === "postgres" ? { url } : { url, driver: "postgres" })
+    }
     case "mysql":
-    case "mariadb":
+    case "mariadb": {
+      const { MysqlStore } = await import("@kavach-polar/adapter-mysql")
       return MysqlStore.layer({ url })
+    }
   }
 }
+
+/** Not a literal, so that types do not need the package before it is there. */
+const libsqlAdapter: string = "@kavach-polar/adapter-libsql"
 
 /** Polar without the network. */
 const instantClient = Layer.effect(
@@ -42,7 +59,7 @@ export const startOurs = async (settings: SubjectSettings): Promise<Subject> => 
   let notified: (subscriptionId: string) => void = () => {}
   const billing = polar({
     webhookSecret: settings.secret,
-    store: storeOf(settings),
+    store: await storeOf(settings),
     client: instantClient,
     logLevel: "error",
     onSubscriptionChange: (_userId, { id }) => notified(id)

@@ -8,6 +8,7 @@ import { Webhook, WebhookVerificationError } from "standardwebhooks"
 import type { StoreName } from "../Bench.ts"
 import { bareServer, Forged } from "./bareServer.ts"
 import type { PolarEvent } from "./PolarEvent.ts"
+import { openLibsql } from "./rawLibsql.ts"
 import { openMysql } from "./rawMysql.ts"
 import { openPostgres } from "./rawPostgres.ts"
 import { openSqlite } from "./rawSqlite.ts"
@@ -26,7 +27,10 @@ export interface RawStore {
 
 const openers: Record<StoreName, (url: string) => Promise<RawStore> | RawStore> = {
   sqlite: openSqlite,
+  libsql: openLibsql,
   postgres: openPostgres,
+  // The same app: what is compared is what it would have written without us, on the driver that most have.
+  "postgres-js": openPostgres,
   mysql: openMysql,
   mariadb: openMysql
 }

@@ -2,12 +2,12 @@ import mysql, { type PoolConnection, type ResultSetHeader, type RowDataPacket } 
 import { microsOf, type PolarEvent, payloadOf } from "./PolarEvent.ts"
 import type { RawStore } from "./raw.ts"
 
-const insertDelivery = `INSERT IGNORE INTO kavach_polar_deliveries
+const insertDelivery = `INSERT IGNORE INTO raw_deliveries
     (id, type, state, event_at, received_at, updated_at, customer_id, subscription_id, user_id, attempts, body)
   VALUES (?, ?, 'applied', ?, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), ?, ?, ?, 1, ?)`
 
 // MySQL assigns from left to right: what the others are compared with comes last.
-const upsertSubscription = `INSERT INTO kavach_polar_subscriptions
+const upsertSubscription = `INSERT INTO raw_subscriptions
     (id, user_id, customer_id, organization_id, product_id, status, live, current_period_end, cancel_at_period_end,
      event_at, precedence, delivery_id, updated_at, data)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, UTC_TIMESTAMP(6), ?)
@@ -31,20 +31,20 @@ const updateUser = `UPDATE kavach_users SET polar_customer_id = ?, polar_subscri
     updated_at = UTC_TIMESTAMP(3)
   WHERE id = ?`
 
-const insertNotification = `INSERT INTO kavach_polar_notifications
+const insertNotification = `INSERT INTO raw_notifications
     (id, subscription_id, user_id, event_at, precedence, payload, created_at, state, attempts, available_at, updated_at)
   VALUES (?, ?, ?, ?, 0, ?, UTC_TIMESTAMP(6), 'pending', 0, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))`
 
 const selectLive = `SELECT id, status, product_id, current_period_end, cancel_at_period_end
-  FROM kavach_polar_subscriptions WHERE user_id = ? AND live = 1`
+  FROM raw_subscriptions WHERE user_id = ? AND live = 1`
 
-const selectCustomer = `SELECT customer_id FROM kavach_polar_customers WHERE user_id = ? AND deleted_at IS NULL
+const selectCustomer = `SELECT customer_id FROM raw_customers WHERE user_id = ? AND deleted_at IS NULL
   ORDER BY linked_at DESC LIMIT 1`
 
 const selectUser = "SELECT id, email, name FROM kavach_users WHERE id = ?"
 
 const insertCheckout =
-  "INSERT INTO kavach_polar_checkouts (id, user_id, product_id, created_at) VALUES (?, ?, ?, UTC_TIMESTAMP(6))"
+  "INSERT INTO raw_checkouts (id, user_id, product_id, created_at) VALUES (?, ?, ?, UTC_TIMESTAMP(6))"
 
 export const openMysql = (url: string): RawStore => {
   // Without FOUND_ROWS a row that stays as it is counts as none.

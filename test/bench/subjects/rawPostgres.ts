@@ -5,13 +5,13 @@ import type { RawStore } from "./raw.ts"
 /** Prepared once on each connection, because they have names. */
 const insertDelivery = {
   name: "insert_delivery",
-  text: `INSERT INTO kavach_polar_deliveries
+  text: `INSERT INTO raw_deliveries
       (id, type, state, event_at, received_at, updated_at, customer_id, subscription_id, user_id, attempts, body)
     VALUES ($1, $2, 'applied', $3, now(), now(), $4, $5, $6, 1, $7) ON CONFLICT (id) DO NOTHING`
 }
 const upsertSubscription = {
   name: "upsert_subscription",
-  text: `INSERT INTO kavach_polar_subscriptions
+  text: `INSERT INTO raw_subscriptions
       (id, user_id, customer_id, organization_id, product_id, status, live, current_period_end, cancel_at_period_end,
        event_at, precedence, delivery_id, updated_at, data)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, now(), $12)
@@ -20,7 +20,7 @@ const upsertSubscription = {
       current_period_end = excluded.current_period_end, cancel_at_period_end = excluded.cancel_at_period_end,
       event_at = excluded.event_at, delivery_id = excluded.delivery_id, updated_at = excluded.updated_at,
       data = excluded.data
-    WHERE excluded.event_at > kavach_polar_subscriptions.event_at`
+    WHERE excluded.event_at > raw_subscriptions.event_at`
 }
 const updateUser = {
   name: "update_user",
@@ -30,24 +30,24 @@ const updateUser = {
 }
 const insertNotification = {
   name: "insert_notification",
-  text: `INSERT INTO kavach_polar_notifications
+  text: `INSERT INTO raw_notifications
       (id, subscription_id, user_id, event_at, precedence, payload, created_at, state, attempts, available_at, updated_at)
     VALUES ($1, $2, $3, $4, 0, $5, now(), 'pending', 0, now(), now())`
 }
 const selectLive = {
   name: "select_live",
   text: `SELECT id, status, product_id, current_period_end, cancel_at_period_end
-    FROM kavach_polar_subscriptions WHERE user_id = $1 AND live`
+    FROM raw_subscriptions WHERE user_id = $1 AND live`
 }
 const selectCustomer = {
   name: "select_customer",
-  text: `SELECT customer_id FROM kavach_polar_customers WHERE user_id = $1 AND deleted_at IS NULL
+  text: `SELECT customer_id FROM raw_customers WHERE user_id = $1 AND deleted_at IS NULL
     ORDER BY linked_at DESC LIMIT 1`
 }
 const selectUser = { name: "select_user", text: "SELECT id, email, name FROM kavach_users WHERE id = $1" }
 const insertCheckout = {
   name: "insert_checkout",
-  text: "INSERT INTO kavach_polar_checkouts (id, user_id, product_id, created_at) VALUES ($1, $2, $3, now())"
+  text: "INSERT INTO raw_checkouts (id, user_id, product_id, created_at) VALUES ($1, $2, $3, now())"
 }
 
 export const openPostgres = (url: string): RawStore => {

@@ -2,18 +2,12 @@ import Database from "better-sqlite3"
 import { microsOf, payloadOf } from "./PolarEvent.ts"
 import type { RawStore } from "./raw.ts"
 
-export const openSqlite = (filename: string): RawStore => {
-  const client = new Database(filename, { timeout: 5000 })
-  client.pragma("journal_mode = WAL")
-  client.pragma("synchronous = FULL")
-
-  const insertDelivery = client.prepare(
-    `INSERT INTO kavach_polar_deliveries
+/** Of libSQL's handler too. */
+export const sql = {
+  insertDelivery: `INSERT INTO raw_deliveries
        (id, type, state, event_at, received_at, updated_at, customer_id, subscription_id, user_id, attempts, body)
-     VALUES (?, ?, 'applied', ?, ?, ?, ?, ?, ?, 1, ?) ON CONFLICT (id) DO NOTHING`
-  )
-  const upsertSubscription = client.prepare(
-    `INSERT INTO kavach_polar_subscriptions
+     VALUES (?, ?, 'applied', ?, ?, ?, ?, ?, ?, 1, ?) ON CONFLICT (id) DO NOTHING`,
+  upsertSubscription: `INSERT INTO raw_subscriptions
        (id, user_id, customer_id, organization_id, product_id, status, live, current_period_end, cancel_at_period_end,
         event_at, precedence, delivery_id, updated_at, data)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)
@@ -22,30 +16,34 @@ export const openSqlite = (filename: string): RawStore => {
        current_period_end = excluded.current_period_end, cancel_at_period_end = excluded.cancel_at_period_end,
        event_at = excluded.event_at, delivery_id = excluded.delivery_id, updated_at = excluded.updated_at,
        data = excluded.data
-     WHERE excluded.event_at > kavach_polar_subscriptions.event_at`
-  )
-  const updateUser = client.prepare(
-    `UPDATE kavach_users SET polar_customer_id = ?, polar_subscription_id = ?, polar_subscription_status = ?,
+     WHERE excluded.event_at > raw_subscriptions.event_at`,
+  updateUser: `UPDATE kavach_users SET polar_customer_id = ?, polar_subscription_id = ?, polar_subscription_status = ?,
        polar_product_id = ?, polar_current_period_end = ?, polar_cancel_at_period_end = ?, updated_at = ?
-     WHERE id = ?`
-  )
-  const insertNotification = client.prepare(
-    `INSERT INTO kavach_polar_notifications
+     WHERE id = ?`,
+  insertNotification: `INSERT INTO raw_notifications
        (id, subscription_id, user_id, event_at, precedence, payload, created_at, state, attempts, available_at, updated_at)
-     VALUES (?, ?, ?, ?, 0, ?, ?, 'pending', 0, ?, ?)`
-  )
-  const selectLive = client.prepare<[string], Row>(
-    `SELECT id, status, product_id, current_period_end, cancel_at_period_end
-     FROM kavach_polar_subscriptions WHERE user_id = ? AND live = 1`
-  )
-  const selectCustomer = client.prepare(
-    `SELECT customer_id FROM kavach_polar_customers WHERE user_id = ? AND deleted_at IS NULL
-     ORDER BY linked_at DESC LIMIT 1`
-  )
-  const selectUser = client.prepare("SELECT id, email, name FROM kavach_users WHERE id = ?")
-  const insertCheckout = client.prepare(
-    "INSERT INTO kavach_polar_checkouts (id, user_id, product_id, created_at) VALUES (?, ?, ?, ?)"
-  )
+     VALUES (?, ?, ?, ?, 0, ?, ?, 'pending', 0, ?, ?)`,
+  selectLive: `SELECT id, status, product_id, current_period_end, cancel_at_period_end
+     FROM raw_subscriptions WHERE user_id = ? AND live = 1`,
+  selectCustomer: `SELECT customer_id FROM raw_customers WHERE user_id = ? AND deleted_at IS NULL
+     ORDER BY linked_at DESC LIMIT 1`,
+  selectUser: "SELECT id, email, name FROM kavach_users WHERE id = ?",
+  insertCheckout: "INSERT INTO raw_checkouts (id, user_id, product_id, created_at) VALUES (?, ?, ?, ?)"
+} as const
+
+export const openSqlite = (filename: string): RawStore => {
+  const client = new Database(filename, { timeout: 5000 })
+  client.pragma("journal_mode = WAL")
+  client.pragma("synchronous = FULL")
+
+  const insertDelivery = client.prepare(sql.insertDelivery)
+  const upsertSubscription = client.prepare(sql.upsertSubscription)
+  const updateUser = client.prepare(sql.updateUser)
+  const insertNotification = client.prepare(sql.insertNotification)
+  const selectLive = client.prepare<[string], Row>(sql.selectLive)
+  const selectCustomer = client.prepare(sql.selectCustomer)
+  const selectUser = client.prepare(sql.selectUser)
+  const insertCheckout = client.prepare(sql.insertCheckout)
 
   const apply = client.transaction<RawStore["apply"]>((deliveryId, event, body) => {
     const { data } = event
@@ -96,14 +94,7 @@ export const openSqlite = (filename: string): RawStore => {
 
   return {
     apply: (deliveryId, event, body) => apply.immediate(deliveryId, event, body),
-    subscriptionsOf: (userId) =>
-      selectLive.all(userId).map((row) => ({
-        id: row.id,
-        status: row.status,
-        productId: row.product_id,
-        currentPeriodEnd: row.current_period_end === null ? null : new Date(row.current_period_end),
-        cancelAtPeriodEnd: row.cancel_at_period_end === 1
-      })),
+    subscriptionsOf: (userId) => selectLive.all(userId).map(subscriptionOf),
     checkout: (userId, checkoutId) => {
       selectCustomer.get(userId)
       selectUser.get(userId)
@@ -115,10 +106,18 @@ export const openSqlite = (filename: string): RawStore => {
   }
 }
 
-interface Row {
+export interface Row {
   readonly id: string
   readonly status: string
   readonly product_id: string
   readonly current_period_end: string | null
   readonly cancel_at_period_end: number
 }
+
+export const subscriptionOf = (row: Row) => ({
+  id: row.id,
+  status: row.status,
+  productId: row.product_id,
+  currentPeriodEnd: row.current_period_end === null ? null : new Date(row.current_period_end),
+  cancelAtPeriodEnd: row.cancel_at_period_end === 1
+})

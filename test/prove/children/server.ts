@@ -10,14 +10,15 @@ import { PostgresStore } from "@kavach-polar/adapter-postgres"
 import { SqliteStore } from "@kavach-polar/adapter-sqlite"
 import { BillingStore, type BillingStoreService } from "@kavach-polar/core/BillingStore"
 import * as PolarClient from "@kavach-polar/core/PolarClient"
-import { type PluginEndpoint, polar } from "@kavach-polar/http"
+import { StoreError } from "@kavach-polar/core/StoreError"
+import { Disposed, type PluginEndpoint, polar } from "@kavach-polar/http"
 import { serve } from "@kavach-polar/http/NodeServer"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { route } from "../../../packages/http/src/host/router.ts"
 import type { CallRecord, ServerSettings } from "../ServerUnderTest.ts"
 
-const { accessToken, apiBaseUrl, callMillis, diary, port, secret, store, url }: ServerSettings = JSON.parse(
+const { accessToken, apiBaseUrl, callMillis, diary, driver, port, secret, store, url }: ServerSettings = JSON.parse(
   process.argv[2] ?? "{}"
 )
 
@@ -33,7 +34,7 @@ const opened =
     : store === "libsql"
       ? LibsqlStore.layer({ url })
       : store === "postgres"
-        ? PostgresStore.layer({ url })
+        ? PostgresStore.layer(driver === "postgres" ? { url, driver } : { url })
         : MysqlStore.layer({ url })
 
 const recordSettled = (ids: ReadonlyArray<string>, completed: ReadonlyArray<string>) =>
@@ -83,13 +84,38 @@ const getUser = async (request: Request) => {
   return id === null ? null : { id, email: `${id}@acme-mail.dev`, name: "Ada Martin" }
 }
 
+/** What the app itself does with billing: it asks whether a user may. */
+const access = async (request: Request): Promise<Response> => {
+  try {
+    return Response.json(await billing.access(request.headers.get("x-user") ?? ""))
+  } catch (error) {
+    const isStorage = error instanceof StoreError || error instanceof Disposed
+    return Response.json({ error: String(error) }, { status: isStorage ? 503 : 500 })
+  }
+}
+
+/** In bytes, of what is still needed. */
+const heap = (): Response => {
+  globalThis.gc?.()
+  return Response.json(process.memoryUsage().heapUsed)
+}
+
 const server = await serve({
   host: "127.0.0.1",
   port,
-  handle: async (request) =>
-    (await route(endpoints, request, "", { getUser })) ?? Response.json({ error: "Not found" }, { status: 404 })
+  handle: async (request) => {
+    const { pathname } = new URL(request.url)
+    if (pathname === "/access") return access(request)
+    if (pathname === "/heap") return heap()
+    return (await route(endpoints, request, "", { getUser })) ?? Response.json({ error: "Not found" }, { status: 404 })
+  }
 })
 process.stdout.write(`listening ${server.url}\n`)
+
+process.once("SIGTERM", async () => {
+  await Promise.all([server.close(), billing.dispose()])
+  process.exit(0)
+})
 
 // Whoever started this holds the other end: without them it has no business here.
 process.stdin.once("close", () => process.exit(0)).resume()

@@ -1,6 +1,5 @@
 /** In what the databases' SQL differs, as far as the store's statements go. */
 
-import type { MigrationStep, ReleasedMigration } from "./migrations.ts"
 import type { Rows, SqlValue, Statement } from "./Script.ts"
 import type { ColumnType, Table, View } from "./tables.ts"
 import type { UsersDialect } from "./usersTable.ts"
@@ -69,6 +68,20 @@ export interface Locks {
   ) => { readonly statement: Statement; readonly isTaken: (rows: Rows) => boolean } | undefined
   /** Throws when not all that was waited for is there to be locked. */
   readonly check: (names: ReadonlyArray<string>, rows: Rows) => void
+}
+
+/** A statement, and the columns that say whether it is still to be run; without any it does no harm to run it again. */
+export interface MigrationStep {
+  readonly sql: string
+  readonly onlyIf?: { readonly table: string; readonly column: string }
+  readonly unless?: { readonly table: string; readonly column: string }
+}
+
+/** A migration of the time when each adapter wrote its own SQL. */
+export interface ReleasedMigration {
+  readonly version: number
+  readonly name: string
+  readonly checksum: string
 }
 
 /** How tables are made and looked at. Every statement may be run again after one that was interrupted. */

@@ -78,3 +78,10 @@ export const sql = (strings: TemplateStringsArray, ...parts: ReadonlyArray<State
   }
   return { text, values }
 }
+
+/** A statement, and what its rows say. */
+export interface Question<A> {
+  /** `undefined` asks nothing. */
+  readonly statement: Statement | undefined
+  readonly of: (rows: Rows) => A
+}

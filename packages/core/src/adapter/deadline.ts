@@ -28,7 +28,8 @@ export const withinDeadline = <A>(promise: Promise<A>, deadline: number, giveUp:
 
 /**
  * Runs it again while others are in its way, until the deadline. Nothing of an attempt stays that ended in a conflict. The
- * pause differs each time, so that rivals do not meet again.
+ * pause differs each time, so that rivals do not meet again. One that has waited for half of the time in vain is not run
+ * again: who is in its way holds on for long, and whoever shares the step can yet be served without it.
  */
 export const retryConflicts = async <A>(
   attempt: (deadline: number) => Promise<A>,
@@ -38,6 +39,7 @@ export const retryConflicts = async <A>(
   const deadline = deadlineIn(millis)
   let conflict: { readonly error: unknown } | undefined
   for (let failures = 1; ; failures++) {
+    const begunAt = performance.now()
     try {
       return await attempt(deadline)
     } catch (error) {
@@ -46,6 +48,7 @@ export const retryConflicts = async <A>(
       // What it waited for says more than that the time is over. Timers are a little early at times.
       else if (conflict !== undefined && performance.now() > deadline - 10) throw conflict.error
       if (!isConflict(error) || performance.now() + pause > deadline) throw error
+      if (performance.now() - begunAt > millis / 2 - 10) throw error
       await new Promise((resolve) => setTimeout(resolve, pause))
     }
   }

@@ -4,10 +4,10 @@
  * step that it has not had.
  */
 import { createHash } from "node:crypto"
-import type { Ddl, Dialect } from "./Dialect.ts"
+import type { Ddl, Dialect, MigrationStep, ReleasedMigration } from "./Dialect.ts"
 import { DriverError } from "./DriverError.ts"
 import { ask, askOne, commit, part, type Script } from "./Script.ts"
-import { sqlName, type Table, tables, views } from "./tables.ts"
+import { sqlName, type Table, tables, type View, views } from "./tables.ts"
 import { migrateUsers } from "./usersTable.ts"
 
 /** One step forward. One that was released never changes: every database remembers its checksum. */
@@ -22,23 +22,13 @@ export interface Migration {
   readonly steps: (ddl: Ddl) => ReadonlyArray<MigrationStep>
 }
 
-/** A statement, and the columns that say whether it is still to be run; without any it does no harm to run it again. */
-export interface MigrationStep {
-  readonly sql: string
-  readonly onlyIf?: { readonly table: string; readonly column: string }
-  readonly unless?: { readonly table: string; readonly column: string }
-}
-
-/** A migration of the time when each adapter wrote its own SQL. */
-export interface ReleasedMigration {
-  readonly version: number
-  readonly name: string
-  readonly checksum: string
-}
-
 const step = (sql: string): MigrationStep => ({ sql })
 
-const createViews = (ddl: Ddl): ReadonlyArray<MigrationStep> => views.flatMap((view) => ddl.createView(view).map(step))
+const createViews = (ddl: Ddl, of: ReadonlyArray<View>): ReadonlyArray<MigrationStep> =>
+  of.flatMap((view) => ddl.createView(view).map(step))
+
+const viewsOf = (...kinds: ReadonlyArray<string>): ReadonlyArray<View> =>
+  views.filter(({ kind }) => kinds.includes(kind))
 
 export const migrations: ReadonlyArray<Migration> = [
   {
@@ -49,7 +39,7 @@ export const migrations: ReadonlyArray<Migration> = [
     steps: (ddl) => [
       ...ddl.createTable(tableNamed("kavach_polar_records")).map(step),
       ...ddl.toRecords,
-      ...createViews(ddl)
+      ...createViews(ddl, viewsOf("subscription", "order", "refund"))
     ]
   }
 ]
@@ -58,7 +48,7 @@ export const migrations: ReadonlyArray<Migration> = [
 const createAll = (ddl: Ddl): ReadonlyArray<MigrationStep> => [
   ...tables.flatMap((table) => ddl.createTable(table).map(step)),
   ...ddl.furtherTables.map(step),
-  ...createViews(ddl)
+  ...createViews(ddl, views)
 ]
 
 /** SHA-256 of the SQL, in hexadecimal. */

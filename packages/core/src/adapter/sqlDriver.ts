@@ -1,4 +1,5 @@
 /** The store's driver on an SQL database: everything but the connection and the dialect. */
+import { recordKey } from "../records/RecordReport.ts"
 import type { LiveSubscriptionRow, RecordRow, StoredRecord } from "../records/rows.ts"
 import type { Changes, Facts, Keys } from "../steps/Step.ts"
 import type { Awaitable, RecordPageQuery, StoreDriver, UserRecordQuery } from "../store/StoreDriver.ts"
@@ -99,10 +100,13 @@ export const sqlDriver = (connection: SqlConnection, packageName: string): Store
     )
   }
 
+  /** All of a kind lie together in the order of their keys; what follows them begins with another kind. */
   const recordPage = function* ({ afterId, kind, limit, which }: RecordPageQuery): Script<ReadonlyArray<RecordRow>> {
+    const after = put(recordKey({ kind, id: afterId ?? "" }), "key")
+    const end = put(`${kind}!`, "key")
     return whole.rows(
       yield* askOne(
-        sql`${whole.select()} WHERE kind = ${put(kind, "word")} AND ${which === "live" ? dialect.isTrue("live") : "user_id IS NULL"}${afterId === undefined ? "" : sql` AND id > ${put(afterId, "id")}`} ORDER BY id LIMIT ${limitOf(limit)}`
+        sql`${whole.select()} WHERE record_key > ${after} AND record_key < ${end} AND ${which === "live" ? dialect.isTrue("live") : "user_id IS NULL"} ORDER BY record_key LIMIT ${limitOf(limit)}`
       )
     )
   }
@@ -132,7 +136,7 @@ export const sqlDriver = (connection: SqlConnection, packageName: string): Store
     record: (kind, id) =>
       read(function* () {
         return whole.rows(
-          yield* askOne(sql`${whole.select()} WHERE kind = ${put(kind, "word")} AND id = ${put(id, "id")}`)
+          yield* askOne(sql`${whole.select()} WHERE record_key = ${put(recordKey({ kind, id }), "key")}`)
         )[0]
       }),
     customerOf: (userId) =>

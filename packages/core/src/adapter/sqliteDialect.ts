@@ -2,7 +2,7 @@
 import type { Ddl, Dialect } from "./Dialect.ts"
 import { isoOf } from "./isoTime.ts"
 import { sqliteTables } from "./sqliteTables.ts"
-import { sqliteUsers } from "./sqliteUsers.ts"
+import { sqliteAmong, sqliteUsers } from "./sqliteUsers.ts"
 import { sqlName } from "./tables.ts"
 
 export const sqliteDialect: Dialect = {
@@ -30,11 +30,7 @@ export const sqliteDialect: Dialect = {
     if (type === "flag") return value === true ? 1 : 0
     return typeof value === "boolean" ? Number(value) : value
   },
-  // One parameter, so that the statement stays the same however many there are.
-  among: (column, values) => ({
-    text: `${column} IN (SELECT value FROM json_each(?))`,
-    values: [JSON.stringify(values)]
-  }),
+  among: sqliteAmong,
   isTrue: (column) => `${column} = 1`,
   hasBody: "has_body = 1",
   insert: (table, columns, ifThere) => {

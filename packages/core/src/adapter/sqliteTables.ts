@@ -74,9 +74,9 @@ export const sqliteTables: Ddl = {
     { version: 2, name: "0002_jobs", checksum: "31351e0870f6233e2707bfe684f971d4cfb9705eb17f1401ec28039075912214" }
   ],
   toRecords: [
-    `INSERT INTO kavach_polar_records (kind, id, user_id, customer_id, organization_id, product_id, checkout_id, status, live,
+    `INSERT INTO kavach_polar_records (record_key, kind, id, user_id, customer_id, organization_id, product_id, checkout_id, status, live,
   ends_at, event_at, precedence, delivery_id, updated_at, summary, data)
-SELECT 'subscription', id, user_id, customer_id, organization_id, product_id, json_extract(data, '$.checkoutId'), status, live,
+SELECT 'subscription ' || id, 'subscription', id, user_id, customer_id, organization_id, product_id, json_extract(data, '$.checkoutId'), status, live,
   CASE WHEN cancel_at_period_end = 1
     THEN coalesce(json_extract(data, '$.endsAt'), json_extract(data, '$.currentPeriodEnd')) END,
   event_at, precedence, delivery_id, updated_at,

@@ -3,6 +3,7 @@
  * stores, and into a TEXT column as ISO 8601.
  */
 import { isoOf } from "./isoTime.ts"
+import type { Statement } from "./Script.ts"
 import { refusal, type UserColumn, type UserColumns, type UsersDialect } from "./usersTable.ts"
 
 /** How SQLite itself reads a declared type (sqlite.org/datatype3.html, section 3.1), as far as it matters here. */
@@ -21,10 +22,13 @@ const projectionColumns: ReadonlyArray<readonly [name: string, declaration: stri
   ["polar_cancel_at_period_end", "INTEGER NOT NULL DEFAULT 0"]
 ]
 
-const among = (column: string, values: ReadonlyArray<string>) => ({
-  text: `${column} IN (SELECT value FROM json_each(?))`,
-  values: [JSON.stringify(values)]
-})
+/** One value, as mostly, or a list in one parameter: so there are two statements, however many values there are. */
+export const sqliteAmong = (column: string, values: ReadonlyArray<string>): Statement => {
+  const [value] = values
+  return values.length === 1 && value !== undefined
+    ? { text: `${column} = ?`, values: [value] }
+    : { text: `${column} IN (SELECT value FROM json_each(?))`, values: [JSON.stringify(values)] }
+}
 
 export const sqliteUsers: UsersDialect = {
   table: "kavach_users",
@@ -45,10 +49,10 @@ export const sqliteUsers: UsersDialect = {
     return {
       read: "kavach_users.id",
       is: (userId) => ({ text: "kavach_users.id = ?", values: [userId] }),
-      among: (userIds) => among("kavach_users.id", userIds)
+      among: (userIds) => sqliteAmong("kavach_users.id", userIds)
     }
   },
-  customerAmong: (_column, customerIds) => among("kavach_users.polar_customer_id", customerIds),
+  customerAmong: (_column, customerIds) => sqliteAmong("kavach_users.polar_customer_id", customerIds),
   readText: (column) => `kavach_users.${column}`,
   text: (column) => {
     if (affinityOf(column) !== "text") {

@@ -1,4 +1,5 @@
 /** What a step writes: a statement for each row, in an order in which each finds what it needs. */
+import { recordKey } from "../records/RecordReport.ts"
 import type { CheckoutRow, DeliveryRow, LinkRow, NotificationRow, RecordRow } from "../records/rows.ts"
 import type { Changes } from "../steps/Step.ts"
 import type { Dialect } from "./Dialect.ts"
@@ -21,12 +22,12 @@ export const makeStepChanges = (dialect: Dialect) => {
   const put = valueIn(dialect)
   const writeDelivery = writerOf<DeliveryRow>(dialect, tables.deliveries, "replace")
   const writeLink = writerOf<LinkRow>(dialect, tables.customers, "replace")
-  const writeRecord = writerOf<RecordRow>(dialect, tables.records, "replace")
+  const writeRecord = writerOf<RecordRow & { readonly recordKey: string }>(dialect, tables.records, "replace")
   const insertNotification = writerOf<OutboxRow>(dialect, tables.notifications, "leave")
   const insertCheckout = writerOf<CheckoutRow>(dialect, tables.checkouts, "leave")
 
   const adopt = ({ id, kind, ownedBy, updatedAt, userId }: Changes["adoptions"][number]): Statement =>
-    sql`UPDATE ${dialect.table(tables.records.name)} SET user_id = ${put(userId, "key")}, owned_by = ${put(ownedBy, "word")}, updated_at = ${put(updatedAt, "time")} WHERE kind = ${put(kind, "word")} AND id = ${put(id, "id")}`
+    sql`UPDATE ${dialect.table(tables.records.name)} SET user_id = ${put(userId, "key")}, owned_by = ${put(ownedBy, "word")}, updated_at = ${put(updatedAt, "time")} WHERE record_key = ${put(recordKey({ kind, id }), "key")}`
 
   /** One that several of them release gets the user of the first. */
   const release = ({ by, id, updatedAt, userId }: Changes["releases"][number]): Statement =>
@@ -35,7 +36,7 @@ export const makeStepChanges = (dialect: Dialect) => {
   return (changes: Changes, users: UsersTable | undefined): ReadonlyArray<Statement> => [
     ...changes.deliveries.map(writeDelivery),
     ...changes.links.map(writeLink),
-    ...changes.records.map(writeRecord),
+    ...changes.records.map((row) => writeRecord({ ...row, recordKey: recordKey(row) })),
     ...changes.adoptions.map(adopt),
     ...changes.releases.map(release),
     // An app that writes several of these rows in the order of their ids never waits in a circle with this.

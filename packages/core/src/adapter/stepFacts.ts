@@ -14,8 +14,8 @@ import { recordKey } from "../records/RecordReport.ts"
 import type { CheckoutRow, DeliveryFact, LinkRow, RecordFact, UserFact } from "../records/rows.ts"
 import type { Facts, Keys, RecordId } from "../steps/Step.ts"
 import type { Dialect } from "./Dialect.ts"
-import { accessTo, valueIn } from "./rowsOf.ts"
-import { ask, join, type Rows, type Script, type Statement, sql } from "./Script.ts"
+import { accessTo } from "./rowsOf.ts"
+import { ask, type Question, type Rows, type Script, type Statement, sql } from "./Script.ts"
 import * as tables from "./tables.ts"
 import type { UsersTable } from "./usersTable.ts"
 
@@ -60,19 +60,10 @@ export const makeStepFacts = (dialect: Dialect) => {
     checkouts.select(),
     records.select()
   ]
-  const put = valueIn(dialect)
   const table = (one: tables.Table) => dialect.table(one.name)
 
-  const recordsNamed = (named: ReadonlyArray<RecordId>): Statement => {
-    const idsOf = new Map<string, Array<string>>()
-    for (const { id, kind } of named) idsOf.set(kind, [...(idsOf.get(kind) ?? []), id])
-    return join(
-      [...idsOf].map(
-        ([kind, ids]) => sql`${selectRecords} WHERE kind = ${put(kind, "word")} AND ${dialect.among("id", ids, "id")}`
-      ),
-      " UNION ALL "
-    )
-  }
+  const recordsNamed = (named: ReadonlyArray<RecordId>): Statement =>
+    sql`${selectRecords} WHERE ${dialect.among("record_key", named.map(recordKey), "key")}`
 
   const unlinkedOf = (customerIds: ReadonlyArray<string>): Statement =>
     sql`${selectRecords} WHERE ${dialect.among("customer_id", customerIds, "id")} AND user_id IS NULL`
@@ -200,12 +191,6 @@ export const makeStepFacts = (dialect: Dialect) => {
       }
     }
   }
-}
-
-export interface Question<A> {
-  /** `undefined` asks nothing. */
-  readonly statement: Statement | undefined
-  readonly of: (rows: Rows) => A
 }
 
 const question = <Key, A>(

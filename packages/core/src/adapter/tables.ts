@@ -25,7 +25,10 @@ export interface Column {
 export interface Index {
   readonly name: string
   readonly columns: ReadonlyArray<string>
-  /** Only of rows for which this holds, on PostgreSQL. Elsewhere there are no such indexes, or drizzle-kit does not see them. */
+  /**
+   * Only of rows for which this holds, on PostgreSQL. Elsewhere there are no such indexes, or drizzle-kit does not see them.
+   * It asks for the first column too, so that who asks for another is never answered by going through all of the index.
+   */
   readonly where?: string
   /** The columns of the index elsewhere. */
   readonly instead?: ReadonlyArray<string>
@@ -71,19 +74,19 @@ export const deliveries = {
     {
       name: "kavach_polar_deliveries_with_body",
       columns: ["receivedAt", "id"],
-      where: "body IS NOT NULL",
+      where: "body IS NOT NULL AND received_at IS NOT NULL",
       instead: ["hasBody", "receivedAt", "id"]
     },
     {
       name: "kavach_polar_deliveries_unlinked_customer",
       columns: ["customerId"],
-      where: "state = 'unlinked'",
+      where: "state = 'unlinked' AND customer_id IS NOT NULL",
       instead: ["customerId", "state"]
     },
     {
       name: "kavach_polar_deliveries_unlinked_record",
       columns: ["recordId"],
-      where: "state = 'unlinked'",
+      where: "state = 'unlinked' AND record_id IS NOT NULL",
       instead: ["recordId", "state"]
     }
   ],
@@ -94,13 +97,15 @@ export const records = {
   name: "kavach_polar_records",
   says: "The newest known state of each of Polar's objects. event_at, then precedence, say which of two states is the newer. Read the views kavach_polar_subscriptions, kavach_polar_orders and so on.",
   columns: {
+    // One column, because drizzle-kit trips over keys of several.
+    recordKey: { type: "key", says: 'kind and id, as in "order 5e6f7a8b-…"' },
     kind: { type: "word", says: "subscription, order, ..." },
     id: { type: "id" },
     userId: { type: "key", nullable: true, says: "NULL while it is unlinked: nobody is known yet whose it is" },
     ownedBy: {
       type: "word",
       nullable: true,
-      says: "what said whose it is: checkout, parent, link, external_id or metadata"
+      says: "what said whose it is: checkout, parent, link, external_id or metadata. NULL while it is unlinked, or when it was stored before this was kept"
     },
     customerId: { type: "id", nullable: true },
     organizationId: { type: "name", nullable: true },
@@ -119,15 +124,15 @@ export const records = {
     summary: { type: "text", says: "the few fields that decisions need, as JSON" },
     data: { type: "long", says: "all that is kept of it, as JSON" }
   },
-  key: ["kind", "id"],
+  key: ["recordKey"],
   indexes: [
-    { name: "kavach_polar_records_user", columns: ["userId", "kind", "id"] },
+    { name: "kavach_polar_records_user", columns: ["userId", "recordKey"] },
     { name: "kavach_polar_records_subscription", columns: ["subscriptionId"] },
     { name: "kavach_polar_records_order", columns: ["orderId"] },
     {
       name: "kavach_polar_records_unlinked",
       columns: ["customerId"],
-      where: "user_id IS NULL",
+      where: "user_id IS NULL AND customer_id IS NOT NULL",
       instead: ["customerId", "userId"]
     }
   ]
@@ -183,13 +188,13 @@ export const notifications = {
     {
       name: "kavach_polar_notifications_pending_subject",
       columns: ["subject", "eventAt", "precedence"],
-      where: "state = 'pending'",
+      where: "state = 'pending' AND subject IS NOT NULL",
       instead: ["subject", "state", "eventAt", "precedence"]
     },
     {
       name: "kavach_polar_notifications_pending_due",
       columns: ["availableAt", "id"],
-      where: "state = 'pending'",
+      where: "state = 'pending' AND available_at IS NOT NULL",
       instead: ["state", "availableAt", "id"]
     }
   ]

@@ -5,8 +5,7 @@
  */
 import type { ProjectionRow, UserFact, UserRow } from "../records/rows.ts"
 import { DriverError } from "./DriverError.ts"
-import { askOne, join, type Rows, type Script, type SqlValue, type Statement, sql } from "./Script.ts"
-import type { Question } from "./stepFacts.ts"
+import { askOne, join, type Question, type Rows, type Script, type SqlValue, type Statement, sql } from "./Script.ts"
 
 /** A column of the table as it is. */
 export interface UserColumn {

@@ -4,7 +4,7 @@
  * Times are epoch milliseconds; `eventAt` is epoch microseconds, because order is decided on it. A driver writes and
  * reads them back unchanged, in whatever column types suit people who read the tables with SQL.
  */
-import type { DeliveryState } from "./Delivery.ts"
+import type { DeliveryState } from "./DeliveryState.ts"
 import type { RecordColumns } from "./RecordReport.ts"
 
 /** One of Polar's deliveries. Key: `id`. */

@@ -17,6 +17,8 @@ export interface GroupCommitOptions<In, Out, E> {
   readonly commit: (inputs: Arr.NonEmptyReadonlyArray<In>) => Effect.Effect<ReadonlyArray<Out>, E>
   /** Whether one of several may be to blame. Then they are tried in halves, so that it fails alone. */
   readonly blamesOne: (error: E) => boolean
+  /** Whether one of several may have held up the others. Then each is tried alone, so many at once as commits may run. */
+  readonly isHeldUp: (error: E) => boolean
   /** How many commits may run at once. */
   readonly concurrency: number
   /** At most so many share a commit. */
@@ -54,6 +56,8 @@ export const make = <In, Out, E>(
     const someOpen = yield* Effect.makeLatch()
     // What each worker has taken.
     const workers = new Map<Fiber.RuntimeFiber<void>, ReadonlyArray<Waiting>>()
+    // Beside them: those that were held up by one of their step. Each ends as soon as its commits do.
+    const aside = new Set<Fiber.RuntimeFiber<void>>()
     let hasEnded = false
 
     const answer = (member: Waiting, outcome: Effect.Effect<Out, E>) => {
@@ -98,7 +102,11 @@ export const make = <In, Out, E>(
               }
             }),
           onFailure: (cause) => {
-            if (rest.length === 0 || !Option.exists(Cause.failureOption(cause), options.blamesOne)) {
+            const error = Cause.failureOption(cause)
+            if (rest.length > 0 && options.concurrency > 1 && Option.exists(error, options.isHeldUp)) {
+              return separate(members)
+            }
+            if (rest.length === 0 || !Option.exists(error, options.blamesOne)) {
               return Effect.sync(() => {
                 for (const member of members) answer(member, Effect.failCause(cause))
               })
@@ -108,6 +116,18 @@ export const make = <In, Out, E>(
           }
         })
       })
+
+    /** One after the other they would only wait longer; and whoever is held up again is not to hold up the line. */
+    const separate = (members: ReadonlyArray<Waiting>): Effect.Effect<void> => {
+      const alone = Effect.forEach(members, (member) => commit([member]), {
+        concurrency: options.concurrency,
+        discard: true
+      })
+      return Effect.map(Effect.forkDaemon(alone), (fiber) => {
+        aside.add(fiber)
+        fiber.addObserver(() => aside.delete(fiber))
+      })
+    }
 
     const work = Effect.withFiberRuntime<void>((fiber) =>
       someWait.await.pipe(
@@ -156,7 +176,10 @@ export const make = <In, Out, E>(
         hasEnded = true
         for (const member of open) answer(member, Effect.interrupt)
         // What is under way gets its time to end, and not more.
-        return Fiber.interruptAll(workers.keys()).pipe(Effect.disconnect, Effect.timeoutOption(options.deadline))
+        return Fiber.interruptAll([...workers.keys(), ...aside]).pipe(
+          Effect.disconnect,
+          Effect.timeoutOption(options.deadline)
+        )
       })
     )
     yield* Effect.forkScoped(Effect.forever(watch))

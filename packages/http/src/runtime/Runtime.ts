@@ -36,11 +36,19 @@ export interface Runtime {
   ) => Promise<Response>
   /** Answers a delivery that came to a Node server; rejects only when the connection is gone. */
   readonly listen: (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void>
-  /** Lets calls under way finish, up to ten seconds, and closes everything. */
+  /** Lets calls under way finish, and closes everything; ends within ten seconds. */
   readonly dispose: () => Promise<void>
 }
 
-const drainMillis = 10_000
+/** What calls under way get of the time of `dispose`. The rest is for callbacks, and for a database that does not answer. */
+const drainMillis = 8000
+const disposeMillis = 9900
+
+/**
+ * How long a call waits for the tables, which may take longer: a large one is rewritten, another process is at it, or the
+ * database does not answer. It is refused then, and the start goes on.
+ */
+const startMillis = 4000
 
 export const makeRuntime = (settings: PolarSettings, store: Layer.Layer<BillingStore, unknown>): Runtime => {
   const app = appLayer(settings, store)
@@ -119,8 +127,10 @@ export const makeRuntime = (settings: PolarSettings, store: Layer.Layer<BillingS
       const exit = runExit(effect)
       return valueFrom(exit instanceof Promise ? await exit : exit)
     }
-    return track(start().then(async () => valueFrom(await runExit(effect))))
+    return track(startInTime().then(async () => valueFrom(await runExit(effect))))
   }
+
+  const startInTime = (): Promise<void> => inTime(start(), startMillis, () => new StoreError(notReady))
 
   /** Runs a route, once the tables are there. */
   const respond = (
@@ -129,7 +139,7 @@ export const makeRuntime = (settings: PolarSettings, store: Layer.Layer<BillingS
     if (disposing !== undefined) return Promise.resolve(outOfService)
     const answered = started
       ? Promise.resolve(runExit(route))
-      : start().then(
+      : startInTime().then(
           () => runExit(route),
           // The route is not reached, so the edge answers without it.
           (error: unknown) =>
@@ -150,25 +160,38 @@ export const makeRuntime = (settings: PolarSettings, store: Layer.Layer<BillingS
     await sendResponse(incoming, outgoing, await respond(route))
   }
 
+  const close = async (): Promise<void> => {
+    const finished = Promise.allSettled([...underWay])
+    await atMost(finished, drainMillis)
+    closed = true
+    await Effect.runPromise(Fiber.interruptAll(fibers))
+    await finished
+    await managed.dispose()
+  }
+
   const dispose = (): Promise<void> => {
-    disposing ??= (async () => {
-      const finished = Promise.allSettled([...underWay])
-      await Effect.runPromise(
-        Effect.timeoutOption(
-          Effect.promise(() => finished),
-          drainMillis
-        )
-      )
-      closed = true
-      await Effect.runPromise(Fiber.interruptAll(fibers))
-      await finished
-      await managed.dispose()
-    })()
+    disposing ??= atMost(close(), disposeMillis)
     return disposing
   }
 
   return { start, run, answer, listen, dispose }
 }
+
+const notReady = { operation: "migrate", reason: "unavailable", detail: "the tables were not ready in time" } as const
+
+/** What the promise becomes, or a failure when that takes longer. */
+const inTime = <A>(promise: Promise<A>, millis: number, late: () => Error): Promise<A> =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(late()), millis)
+    promise.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
+
+/** Waits for the promise, and no longer than so long. */
+const atMost = (promise: Promise<unknown>, millis: number): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, millis)
+    promise.then(() => resolve(), reject).finally(() => clearTimeout(timer))
+  })
 
 const responseToFailedStart = (error: unknown): Effect.Effect<HttpServerResponse.HttpServerResponse, Disposed> =>
   error instanceof Disposed
