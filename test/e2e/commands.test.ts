@@ -38,11 +38,13 @@ const polar = (): Promise<{ readonly server: Server; readonly url: string; subsc
       const body =
         pathname === "/v1/subscriptions/"
           ? page(state.subscriptions)
-          : pathname === "/v1/webhooks/endpoints"
-            ? page([endpoint])
-            : pathname === "/v1/webhooks/deliveries"
-              ? page([])
-              : undefined
+          : pathname === "/v1/orders/" || pathname === "/v1/refunds/"
+            ? page([])
+            : pathname === "/v1/webhooks/endpoints"
+              ? page([endpoint])
+              : pathname === "/v1/webhooks/deliveries"
+                ? page([])
+                : undefined
       response.writeHead(body === undefined ? 404 : 200, {
         "content-type": "application/json",
         "polar-version": "2026-10"
@@ -79,7 +81,7 @@ describe("beside a running server on SQLite", () => {
     fake.subscriptions = [subscription]
     const dry = await runCommand(["reconcile", "--dry-run"], env())
     expect(dry.code).toBe(0)
-    expect(dry.stdout).toContain("Compared 1 subscriptions with Polar; 1 differ.")
+    expect(dry.stdout).toContain("Compared 1 records with Polar; 1 differ.")
     expect(dry.stdout).toContain(`${subscription["id"]} (user usr_1042): it was not stored`)
     expect(dry.stdout).toContain("Polar has DISABLED it")
     expect(await readSubscription(running, "usr_1042")).toBeNull()

@@ -64,7 +64,7 @@ const make = (options: MaintenanceOptions) =>
 /** What the store had to learn is worth a look: some delivery did not arrive. */
 const tell = ({ compared, discrepancyCount, unknownToPolar, webhooks }: ReconcileReport): Effect.Effect<void> => {
   const redelivered = webhooks.endpoints.reduce((sum, endpoint) => sum + endpoint.redelivered, 0)
-  const entry = `Compared ${compared} subscriptions with Polar and set ${discrepancyCount} right.`
+  const entry = `Compared ${compared} records with Polar and set ${discrepancyCount} right.`
   return (
     discrepancyCount + redelivered + unknownToPolar.length > 0 ? Effect.logWarning(entry) : Effect.logInfo(entry)
   ).pipe(Effect.annotateLogs({ redelivered, unknownToPolar: unknownToPolar.length }))

@@ -24,7 +24,7 @@ export const reconcile = async (terminal: Terminal, options: Options): Promise<v
       since,
       dryRun,
       onProgress: ({ compared, discrepancyCount }) =>
-        Effect.sync(() => terminal.progress(`${compared} subscriptions compared, ${discrepancyCount} differ`))
+        Effect.sync(() => terminal.progress(`${compared} records compared, ${discrepancyCount} differ`))
     })
   )
   if (options.json === true) {
