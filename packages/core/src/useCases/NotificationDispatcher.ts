@@ -175,7 +175,8 @@ const make = (options: DispatcherOptions = {}) =>
             hasTime: true
           }
           running.set(orderingKeyOf(one), call)
-          return Effect.map(Effect.forkDaemon(deliver(call)), (fiber) => {
+          // Whoever begins it may not be interruptible, and the call would be as they are.
+          return Effect.map(Effect.forkDaemon(Effect.interruptible(deliver(call))), (fiber) => {
             call.fiber = fiber
           })
         },
