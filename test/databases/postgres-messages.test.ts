@@ -33,7 +33,10 @@ describe.skipIf(admin === undefined)("messages to PostgreSQL", () => {
       )
       // How often the server was waited for: something is sent after something was received.
       const waits = { count: 0 }
+      // Its database may be dropped before it has said goodbye.
+      pool.on("error", () => {})
       pool.on("connect", (client) => {
+        client.on("error", () => {})
         const stream: unknown = Reflect.get(Reflect.get(client, "connection"), "stream")
         if (!(stream instanceof Socket)) throw new Error("no socket")
         let hasReceived = false

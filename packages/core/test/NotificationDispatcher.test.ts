@@ -165,6 +165,29 @@ describe("NotificationDispatcher", () => {
     })
   )
 
+  it.effect("a callback that hangs is called again, also when the delivery itself began the call", () =>
+    Effect.gen(function* () {
+      const calls = yield* Ref.make(0)
+      const hanging = () =>
+        Effect.zipRight(
+          Ref.update(calls, (before) => before + 1),
+          Effect.never
+        )
+      yield* Effect.gen(function* () {
+        yield* receive(change("1", "sub_h", "hang", 1, "active"))
+        yield* settle
+        assert.strictEqual(yield* Ref.get(calls), 1)
+        yield* TestClock.adjust("5 minutes")
+        yield* settle
+        assert.strictEqual(yield* Ref.get(calls), 3)
+        const store = yield* BillingStore.BillingStore
+        assert.deepInclude(yield* store.claimNotifications({ owner: "other", limit: 9, lease: Duration.seconds(10) }), {
+          claimed: []
+        })
+      }).pipe(Effect.provide(stack(hanging, { maxAttempts: 3 })))
+    })
+  )
+
   it.effect("runs no more callbacks at once than it may", () =>
     Effect.gen(function* () {
       const running = yield* Ref.make(0)
