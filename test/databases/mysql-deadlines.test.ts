@@ -196,7 +196,7 @@ for (const [server, serverName] of [
           })
           // Let go of in time, it is waited for.
           const waits = yield* Effect.fork(apply(store, "held"))
-          yield* Effect.sleep("1200 millis")
+          yield* Effect.sleep("2500 millis")
           yield* Effect.promise(() => app.query("COMMIT"))
           expect(yield* Fiber.join(waits)).toMatchObject([{ state: "applied" }])
           yield* Effect.promise(() => app.end())

@@ -111,10 +111,12 @@ export const mysqlConnection = (client: unknown, options: SendOptions): SqlConne
         )
       )
     },
-    transaction: (script) =>
+    transaction: (script, options) =>
       retryConflicts(
         (deadline) => borrow(deadline, (session) => within(session, deadline, transact(session, script()))),
-        isConflict
+        isConflict,
+        callMillis,
+        options
       ),
     migration: (script) => borrow(deadlineIn(migrationMillis), (session) => migrate(session, script())),
     explain

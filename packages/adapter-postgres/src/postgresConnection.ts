@@ -1,5 +1,5 @@
 /** The store's connection to PostgreSQL: every call ends by a deadline, and is tried again until then while others are in its way. */
-import { retryConflicts, type SqlConnection } from "@kavach-polar/core/adapter"
+import { callMillis, retryConflicts, type SqlConnection } from "@kavach-polar/core/adapter"
 import type { Connections } from "./Connections.ts"
 import { explain, isConflict } from "./PostgresProblem.ts"
 import { postgresDialect } from "./postgresDialect.ts"
@@ -13,7 +13,8 @@ export const postgresConnection = ({ read, transaction }: Connections): SqlConne
   parallelSteps: 3,
   read: (script) => retryConflicts((deadline) => read(script, deadline), isConflict),
   // Its first statements say what `relaxed` means.
-  transaction: (script) => retryConflicts((deadline) => transaction(script, deadline), isConflict),
+  transaction: (script, options) =>
+    retryConflicts((deadline) => transaction(script, deadline), isConflict, callMillis, options),
   migration: (script) => retryConflicts((deadline) => transaction(script, deadline), isConflict, migrationMillis),
   explain
 })

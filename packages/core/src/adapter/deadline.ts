@@ -7,6 +7,13 @@ import { DriverError } from "./DriverError.ts"
 /** How long a call to the database may take altogether, in milliseconds, with everything that is tried again. */
 export const callMillis = 4000
 
+export interface TransactionOptions {
+  /** The commit need not wait for the disk: what it says may be said again. */
+  readonly relaxed?: boolean | undefined
+  /** Several depend on it who could be served apart. */
+  readonly isShared?: boolean | undefined
+}
+
 /** A moment until when a call may take, on this process's own clock. */
 export const deadlineIn = (millis: number): number => performance.now() + millis
 
@@ -28,13 +35,14 @@ export const withinDeadline = <A>(promise: Promise<A>, deadline: number, giveUp:
 
 /**
  * Runs it again while others are in its way, until the deadline. Nothing of an attempt stays that ended in a conflict. The
- * pause differs each time, so that rivals do not meet again. One that has waited for half of the time in vain is not run
- * again: who is in its way holds on for long, and whoever shares the step can yet be served without it.
+ * pause differs each time, so that rivals do not meet again. What several share is not run again once it has waited for
+ * half of the time in vain: whoever is in the way of one of them holds on for long, and the others can yet be served.
  */
 export const retryConflicts = async <A>(
   attempt: (deadline: number) => Promise<A>,
   isConflict: (error: unknown) => boolean,
-  millis: number = callMillis
+  millis: number = callMillis,
+  { isShared = false }: TransactionOptions = {}
 ): Promise<A> => {
   const deadline = deadlineIn(millis)
   let conflict: { readonly error: unknown } | undefined
@@ -48,7 +56,7 @@ export const retryConflicts = async <A>(
       // What it waited for says more than that the time is over. Timers are a little early at times.
       else if (conflict !== undefined && performance.now() > deadline - 10) throw conflict.error
       if (!isConflict(error) || performance.now() + pause > deadline) throw error
-      if (performance.now() - begunAt > millis / 2 - 10) throw error
+      if (isShared && performance.now() - begunAt > millis / 2 - 10) throw error
       await new Promise((resolve) => setTimeout(resolve, pause))
     }
   }

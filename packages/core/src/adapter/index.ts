@@ -2,7 +2,7 @@
 
 export type { Ddl, Dialect, Locks, Value } from "./Dialect.ts"
 export { DriverError, innermostCause } from "./DriverError.ts"
-export { callMillis, deadlineIn, retryConflicts, withinDeadline } from "./deadline.ts"
+export { callMillis, deadlineIn, retryConflicts, type TransactionOptions, withinDeadline } from "./deadline.ts"
 export { isoOf } from "./isoTime.ts"
 export { checksumOf, type Migration, migrations } from "./migrations.ts"
 export { codeOf, driverNotInstalled } from "./missingDriver.ts"
@@ -18,7 +18,7 @@ export {
   type Statement,
   sql
 } from "./Script.ts"
-export { type SqlConnection, sqlDriver, type TransactionOptions } from "./sqlDriver.ts"
+export { type SqlConnection, sqlDriver } from "./sqlDriver.ts"
 export { sqliteDialect } from "./sqliteDialect.ts"
 export { type Explanation, explainSqlite, type MeaningOfCodes } from "./sqliteErrors.ts"
 export {

@@ -6,6 +6,7 @@ import type { Awaitable, RecordPageQuery, StoreDriver, UserRecordQuery } from ".
 import type { StoreErrorReason } from "../store/StoreError.ts"
 import type { Dialect } from "./Dialect.ts"
 import { DriverError } from "./DriverError.ts"
+import type { TransactionOptions } from "./deadline.ts"
 import { makeInbox } from "./inbox.ts"
 import { makeJobRows } from "./jobRows.ts"
 import { migrate } from "./migrations.ts"
@@ -34,11 +35,6 @@ export interface SqlConnection {
   readonly migration: (script: () => Script<void>) => Awaitable<void>
   /** What an error of the database means. `detail` holds no SQL and no values. */
   readonly explain: (error: unknown) => { readonly reason: StoreErrorReason; readonly detail: string }
-}
-
-export interface TransactionOptions {
-  /** The commit need not wait for the disk: what it says may be said again. */
-  readonly relaxed?: boolean | undefined
 }
 
 const noFacts: Facts = {
@@ -123,7 +119,9 @@ export const sqlDriver = (connection: SqlConnection, packageName: string): Store
         let held: ReadonlySet<string> = namesOf(keys)
         for (;;) {
           const names = new Set(held)
-          const missing = await transaction(() => attempt(keys, new Set(names), users, decide))
+          const missing = await transaction(() => attempt(keys, new Set(names), users, decide), {
+            isShared: keys.deliveryIds.length > 1
+          })
           if (missing === undefined) return
           held = missing
         }
