@@ -21,6 +21,7 @@ export default defineConfig({
         ...shared,
         test: {
           name: "unit",
+          setupFiles: ["test/seeds.ts"],
           include: ["packages/*/test/**/*.test.ts", "examples/*/test/**/*.test.ts", "test/**/*.test.ts"],
           exclude: ["**/node_modules/**", "**/dist/**", "test/servers/**", "test/databases/**", "test/browser/**"],
           // A busy machine, not a slow test: PGlite starts a whole server in WebAssembly.
@@ -33,6 +34,7 @@ export default defineConfig({
         ...shared,
         test: {
           name: "databases",
+          setupFiles: ["test/seeds.ts"],
           include: ["test/databases/**/*.test.ts"],
           globalSetup: "test/servers/globalSetup.ts",
           testTimeout: 60_000,
@@ -44,6 +46,7 @@ export default defineConfig({
         ...shared,
         test: {
           name: "browser",
+          setupFiles: ["test/seeds.ts"],
           include: ["test/browser/**/*.test.ts"],
           globalSetup: "test/browser/globalSetup.ts",
           // A person's minute; the machine may be busy.

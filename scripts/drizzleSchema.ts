@@ -3,7 +3,7 @@
  * drizzle-kit compares: columns, keys and indexes; so that an app that pushes its schema drops nothing of the store's.
  */
 import type { Column, ColumnType, Index, Table, View } from "@kavach-polar/core/adapter"
-import { sqlName, tables, views } from "@kavach-polar/core/adapter"
+import { indexColumns, sqlName, tables, views } from "@kavach-polar/core/adapter"
 
 /** What a dialect's definitions are made with. */
 interface Writing {
@@ -172,11 +172,13 @@ const columnCode = (writing: Writing, table: Table, field: string, column: Colum
   return `${doc(column.says)}${field}: ${writing.column(sqlName(field), column.type)}${type === undefined ? "" : `.$type<${type}>()`}${isKey ? ".primaryKey()" : column.nullable === true ? "" : ".notNull()"}${standard === undefined ? "" : `.default(${standard})`}`
 }
 
-const indexCode = (writing: Writing, { columns, instead, name, where }: Index): string => {
-  const fields = (writing.hasConditions ? undefined : instead) ?? columns
-  const on = fields.map((field) => `table.${field}`)
+/** None where the dialect has no such index. */
+const indexCode = (writing: Writing, index: Index): ReadonlyArray<string> => {
+  const { name, where } = index
+  const on = indexColumns(index, writing.hasConditions).map((field) => `table.${field}`)
+  if (on.length === 0) return []
   const condition = writing.hasConditions && where !== undefined ? `.where(sql\`${where}\`)` : ""
-  return `index(${quoted(name)}).on(${on.join(", ")})${condition}`
+  return [`index(${quoted(name)}).on(${on.join(", ")})${condition}`]
 }
 
 const tableCode = (writing: Writing, table: Table): string => {
@@ -190,7 +192,7 @@ const tableCode = (writing: Writing, table: Table): string => {
     ...(table.key.length > 1
       ? [`primaryKey({ columns: [${table.key.map((field) => `table.${field}`).join(", ")}] })`]
       : []),
-    ...table.indexes.map((index) => indexCode(writing, index))
+    ...table.indexes.flatMap((index) => indexCode(writing, index))
   ]
   const name = camel(table.name)
   return `${doc(table.says)}export const ${name} = ${writing.table}(${quoted(table.name)}, {\n${columns.join(",\n")}\n}${extras.length === 0 ? "" : `, (table) => [\n${extras.join(",\n")}\n]`})`

@@ -22,7 +22,7 @@ export interface ChildOptions {
 
 /** Starts the bundled program `name` and waits until it says that it is ready. */
 export const startChild = async (
-  name: "server" | "sender",
+  name: "server" | "sender" | "attacked" | "flooder",
   settings: object,
   { folder = import.meta.dirname, profiles }: ChildOptions = {}
 ): Promise<Child> => {

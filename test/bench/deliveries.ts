@@ -56,10 +56,13 @@ const bodyWriter = (root: string): Writer => {
       ...event.data,
       id: "{subscription}",
       customer_id: "{customer}",
+      // Each from a checkout of its own.
+      checkout_id: "{subscription}",
       current_period_end: "{periodEnd}",
       user_id: "{customer}",
       user: { ...event.data.user, id: "{customer}" },
-      customer: { ...event.data.customer, id: "{customer}", external_id: "{user}" }
+      // As the users' table has it.
+      customer: { ...event.data.customer, id: "{customer}", external_id: "{user}", email: "{user}@acme-mail.dev" }
     }
   })
   const parts = text.split(/\{(timestamp|subscription|customer|user|periodEnd)\}/)

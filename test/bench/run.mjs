@@ -37,7 +37,9 @@ const folder = folderIn(root)
 await bundle(folder, {
   cli: join(here, "cli.ts"),
   server: join(here, "children/server.ts"),
-  sender: join(here, "children/sender.ts")
+  sender: join(here, "children/sender.ts"),
+  attacked: join(here, "children/attacked.ts"),
+  flooder: join(here, "children/flooder.ts")
 })
 // The throw-away servers' keeper is started as a file beside the code that starts it.
 copyFileSync(join(root, "test/servers/supervisor.mjs"), join(folder, "supervisor.mjs"))

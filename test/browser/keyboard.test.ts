@@ -7,7 +7,11 @@ const tabTo = async ({ page }: Visited, name: string): Promise<void> => {
   for (let presses = 0; presses < 30; presses++) {
     await page.keyboard.press("Tab")
     const focused = page.locator(":focus")
-    const label = (await focused.getAttribute("aria-label")) ?? (await read(focused))
+    const label =
+      (await focused.getAttribute("aria-label")) ??
+      ((await focused.getAttribute("type")) === "checkbox"
+        ? await read(page.locator("label:focus-within"))
+        : await read(focused))
     if (label !== name) continue
     const outline = await page.evaluate("getComputedStyle(document.activeElement).outline")
     assert.match(String(outline), /\b3px\b/, `the focus ring of "${name}"`)
@@ -40,5 +44,50 @@ inBrowser("with the keyboard only", (visit) => {
     await page.keyboard.press("Enter")
     await page.waitForURL(`${shop}/archive`)
     assert.include(await read(page.getByRole("main")), "On tides")
+  })
+
+  test("buys the handbook once, has its feature and its key, and loses both when the money goes back", async () => {
+    const visited = await visit()
+    const { page, shop, simulator } = visited
+    await page.goto(`${shop}/sign-in`)
+    await tabTo(visited, "Sign in as Ada Martin")
+    await page.keyboard.press("Enter")
+    await page.waitForURL(`${shop}/`)
+    await tabTo(visited, "Buy Field handbook")
+    await page.keyboard.press("Enter")
+    await page.waitForURL(`${simulator.url}/checkout/**`)
+    await tabTo(visited, "Pay $39")
+    await page.keyboard.press("Space")
+    await page.waitForURL(`${shop}/welcome**`)
+    await page.getByRole("heading", { name: /^Welcome/ }).waitFor()
+    await tabTo(visited, "Your subscription")
+    await page.keyboard.press("Enter")
+    await page.waitForURL(`${shop}/account`)
+    const key = /FIELD-[0-9A-F-]{36}/
+    const account = await read(page.getByRole("main"))
+    assert.include(account, "Offline maps")
+    assert.include(account, "regions: 12")
+    assert.match(account, key)
+
+    await page.goto(simulator.url)
+    await tabTo(visited, "Take benefits back")
+    await page.keyboard.press("Space")
+    await tabTo(visited, "Refund")
+    await page.keyboard.press("Enter")
+    await page.getByRole("status").waitFor()
+    assert.include(await read(page.getByRole("status")), "The money went back")
+    const refunds = await simulator.read(({ tables }) => Array.from(tables.refunds).map(([, refund]) => refund))
+    assert.deepStrictEqual(
+      refunds.map(({ revoke_benefits, status }) => [revoke_benefits, status]),
+      [[true, "succeeded"]]
+    )
+    await simulator.flush()
+
+    await page.goto(`${shop}/account`)
+    const after = await read(page.getByRole("main"))
+    assert.notInclude(after, "Offline maps")
+    assert.notMatch(after, key)
+    await page.goto(shop)
+    await tabTo(visited, "Buy Field handbook")
   })
 })

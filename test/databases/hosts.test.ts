@@ -132,7 +132,7 @@ describe.each(["mysql", "mariadb"] as const)("a host on %s", (server) => {
       "CREATE TABLE kavach_users (id VARCHAR(64) PRIMARY KEY, email VARCHAR(255) UNIQUE NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, polar_current_period_end DATETIME(3))"
     )
     await pool.query(
-      "INSERT INTO kavach_users (id, email, created_at, updated_at) VALUES ('usr_1042', 'a@b.dev', 1, 1)"
+      "INSERT INTO kavach_users (id, email, created_at, updated_at) VALUES ('usr_1042', 'ada.martin@acme-mail.dev', 1, 1)"
     )
     const { subscription, webhook } = await host("mysql", drizzleMysql(pool))
     assert.strictEqual((await webhook("subscription.created")).status, 200)

@@ -36,7 +36,16 @@ describe.skipIf(!hasSqld)("libSQL server", () => {
       yield* Effect.forEach(stores, (store) => store.migrate, { concurrency: "unbounded" })
       const query = queryOn(yield* newClient({ url, authToken }))
       const rows = yield* Effect.promise(() => query("SELECT name FROM kavach_polar_migrations"))
-      expect(rows).toEqual([{ name: "0004_records" }])
+      expect(rows).toEqual([
+        { name: "0004_records" },
+        { name: "0005_benefits" },
+        { name: "0006_clock" },
+        { name: "0007_checkout_index" },
+        { name: "0008_link_changes" },
+        { name: "0009_all_kinds" },
+        { name: "0010_handlers" },
+        { name: "0011_license_keys" }
+      ])
     })
   )
 

@@ -1,4 +1,5 @@
 /** Every call ends in time, whatever the server, the network or the app does: on MySQL and MariaDB. */
+import { randomUUID } from "node:crypto"
 import { type AddressInfo, connect, createServer, type Socket } from "node:net"
 import { describe, expect, it } from "@effect/vitest"
 import { MysqlStore } from "@kavach-polar/adapter-mysql"
@@ -13,7 +14,10 @@ import { serverUrl } from "../servers/serverUrl.ts"
 import { type Query, temporaryDatabase, temporaryPool } from "../store/MysqlHarness.ts"
 
 const apply = (store: BillingStoreService, externalId: string) =>
-  store.applyDeliveries([subscriptionDelivery(newScene(), "created", { externalId })], defaultPolicy)
+  store.applyDeliveries(
+    [subscriptionDelivery(newScene(), "created", { externalId, patch: { checkout_id: randomUUID() } })],
+    defaultPolicy
+  )
 
 const insertUser = (query: Query, id: string) =>
   Effect.promise(() =>

@@ -4,6 +4,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { MysqlStore } from "@kavach-polar/adapter-mysql"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
 import { migrations } from "@kavach-polar/core/adapter"
+import type { BillingStoreService } from "@kavach-polar/core/BillingStore"
 import { CheckoutId, CustomerId, ProductId, UserId } from "@kavach-polar/core/Subscription"
 import { newScene, subscriptionDelivery } from "@kavach-polar/core/testing/polarDeliveries"
 import { Column, getTableColumns, getTableName, getViewName, is } from "drizzle-orm"
@@ -27,8 +28,8 @@ const filled = (database: TestDatabase) =>
       store.applyDeliveries([subscriptionDelivery(...args)], defaultPolicy)
     const ending = {
       cancel_at_period_end: true,
-      current_period_end: "2027-01-02T03:04:05.678Z",
-      ends_at: "2027-01-01T00:00:00Z"
+      current_period_end: "2097-01-02T03:04:05.678Z",
+      ends_at: "2097-01-01T00:00:00Z"
     }
     yield* apply(newScene(), "created", { externalId: "user it's", patch: { checkout_id: "checkout-1" } })
     yield* apply(newScene(), "updated", { externalId: "user-2", patch: ending })
@@ -38,11 +39,14 @@ const filled = (database: TestDatabase) =>
     yield* apply(scene, "created", { externalId: "user-😀", at: 1 })
     yield* apply(scene, "revoked", { externalId: "user-😀", at: 2 })
     yield* apply(newScene({ subscriptionId: "waits", customerId: "customer-waits" }), "past_due")
-    yield* store.recordCheckout({
-      id: CheckoutId.make("checkout-2"),
-      userId: UserId.make("user-2"),
-      productId: ProductId.make("product")
-    })
+    yield* store.recordCheckout(
+      {
+        id: CheckoutId.make("checkout-2"),
+        userId: UserId.make("user-2"),
+        productId: ProductId.make("product")
+      },
+      defaultPolicy
+    )
     const { claimed } = yield* store.claimNotifications({ owner: "a", limit: 2, lease: Duration.minutes(1) })
     for (const { id } of claimed) yield* store.buryNotification(id, "a", "no \\ way")
     yield* store.claimJob({ name: "job", owner: "a", lease: Duration.minutes(1) })
@@ -92,7 +96,7 @@ const tables = [
   "refunds"
 ]
 
-/** Everything that the tables and views hold. */
+/** Everything that the tables and views hold, but for what the clock has to do with it. */
 const contentOf = async (query: Query) => {
   const content: Record<string, ReadonlyArray<unknown>> = {}
   for (const table of tables) {
@@ -100,14 +104,26 @@ const contentOf = async (query: Query) => {
       `SELECT * FROM kavach_polar_${table} ORDER BY ${table === "customers" ? "customer_id" : "id"}`
     )
     // The servers' own way to write JSON differs, and the versions before did not keep what had said whose a record is.
-    content[table] = rows.map((row) => ({
+    content[table] = rows.map(({ clock_at: _clock, lapsed_at: _lapsed, ...row }) => ({
       ...row,
-      ...("summary" in row ? { summary: JSON.parse(String(row["summary"])) } : {}),
-      ...("owned_by" in row ? { owned_by: null } : {})
+      // What decides nothing comes with the next event.
+      ...("summary" in row ? { summary: { ...JSON.parse(String(row["summary"])), details: null } } : {}),
+      ...("owned_by" in row ? { owned_by: null } : {}),
+      // Nor whom it was told: there was one handler.
+      ...("handler" in row ? { handler: row["handler"] ?? "onSubscriptionChange" } : {})
     }))
   }
   return content
 }
+
+/** What the clock has to do with the records, once it has looked at those that are due. */
+const clocksOf = ({ query, store }: { readonly query: Query; readonly store: BillingStoreService }) =>
+  Effect.gen(function* () {
+    yield* store.lookAtClock(yield* store.recordsDue({ limit: 100 }), defaultPolicy)
+    return yield* Effect.promise(() =>
+      query("SELECT id, clock_at, lapsed_at IS NOT NULL AS lapsed FROM kavach_polar_records ORDER BY id")
+    )
+  })
 
 /** How all of it is made, as the server describes it. */
 const structureOf = async ({ name, query }: TestDatabase) => {
@@ -174,6 +190,9 @@ for (const [server, serverName] of [
             ...migrations.map((one) => ({ version: one.version }))
           ])
         })
+        const clocks = yield* clocksOf(now)
+        expect(clocks.filter((row) => row["clock_at"] !== null).length).toBeGreaterThan(0)
+        expect(yield* clocksOf({ ...before, store })).toEqual(clocks)
         // And goes on from there.
         for (const userId of ["user it's", "user-2", "user-3", "user-😀"].map((id) => UserId.make(id))) {
           const expected = yield* now.store.subscriptionsOf(userId, "all")
@@ -198,6 +217,7 @@ for (const [server, serverName] of [
           const now = yield* Effect.flatMap(temporaryDatabase(adminUrl), filled)
           const structure = yield* Effect.promise(() => structureOf(now))
           const content = yield* Effect.promise(() => contentOf(now.query))
+          const clocks = yield* clocksOf(now)
           for (let most = 0; ; most++) {
             const before = yield* versionBefore(now, 2)
             const died = yield* Effect.promise(async () => {
@@ -217,6 +237,7 @@ for (const [server, serverName] of [
               expect(await structureOf(before), `after ${most} changes`).toEqual(structure)
               expect(await contentOf(before.query), `after ${most} changes`).toEqual(content)
             })
+            expect(yield* clocksOf({ ...before, store }), `after ${most} changes`).toEqual(clocks)
           }
         }),
       120_000

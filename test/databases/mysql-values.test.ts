@@ -8,66 +8,19 @@ import { CheckoutId, ProductId, UserId } from "@kavach-polar/core/Subscription"
 import { newScene, subscriptionDelivery, subscriptionIn } from "@kavach-polar/core/testing/polarDeliveries"
 import { Duration, Effect, Option } from "effect"
 import { mysqlConnection } from "../../packages/adapter-mysql/src/mysqlConnection.ts"
+import { hostilePieces } from "../prove/hostileText.ts"
+import { mysqlCharsets, mysqlModes } from "../prove/lateSettings.ts"
 import { randomOf } from "../prove/seeded.ts"
 import { serverUrl } from "../servers/serverUrl.ts"
 import { temporaryDatabase, temporaryPool } from "../store/MysqlHarness.ts"
 
-/** Pieces that mean something to somebody: the last byte of several of these characters is a backslash in GBK, SJIS or Big5. */
-const pieces = [
-  ..."'\"`\\;?%_-#/*|&$@:(),",
-  "''",
-  "\\'",
-  "' OR 1=1 -- ",
-  "'); DROP TABLE kavach_polar_locks; -- ",
-  "/*!50000 x */",
-  "X'41'",
-  "_utf8mb4",
-  "NULL",
-  "||",
-  "é",
-  "你'",
-  "表'",
-  "ソ\\",
-  "縗'",
-  "功\\'",
-  "許'",
-  "α",
-  "Ж",
-  "😀",
-  "👩‍👩‍👧",
-  " ",
-  "a"
-]
-
 /** What the core does not take as a part of an id. */
 const noneOfAnId = ["\0", "\u001a", "\n", "\r\n", "\t", "\ud83d", "\ude00", "\ufeff", "\u202e"]
 
-const modes = [
-  "",
-  "NO_BACKSLASH_ESCAPES",
-  "ANSI_QUOTES",
-  "PIPES_AS_CONCAT",
-  "NO_BACKSLASH_ESCAPES,ANSI_QUOTES,PIPES_AS_CONCAT,HIGH_NOT_PRECEDENCE,STRICT_ALL_TABLES",
-  "ANSI,TRADITIONAL"
-]
 const ofMariaDb = ["EMPTY_STRING_IS_NULL,NO_BACKSLASH_ESCAPES", "SIMULTANEOUS_ASSIGNMENT,IGNORE_SPACE"]
 
 /** Half of a surrogate pair becomes U+FFFD. */
 const wellFormedOf = (text: string): string => Buffer.from(text).toString()
-
-/** What goes after SET. */
-const charsets = [
-  "NAMES utf8mb4",
-  "NAMES gbk",
-  "NAMES sjis",
-  "NAMES big5",
-  "NAMES latin1",
-  "NAMES ascii",
-  "NAMES binary",
-  "NAMES cp932, character_set_results = koi8r",
-  "character_set_results = NULL, character_set_connection = utf16",
-  "CHARACTER SET gb2312"
-]
 
 for (const [server, serverName, more] of [
   ["mysql", "MySQL", []],
@@ -94,10 +47,10 @@ for (const [server, serverName, more] of [
             const random = randomOf(2026, 0)
             const some = (from: ReadonlyArray<string>) =>
               `${randomUUID()} ${Array.from({ length: 1 + random.int(12) }, () => from[random.int(from.length)]).join("")}.`
-            const text = () => some([...pieces, ...noneOfAnId])
-            const idText = () => some(pieces)
-            for (const [round, mode] of [...modes, ...modes, ...more, ...more].entries()) {
-              const charset = charsets[round % charsets.length] ?? ""
+            const text = () => some([...hostilePieces, ...noneOfAnId])
+            const idText = () => some(hostilePieces)
+            for (const [round, mode] of [...mysqlModes, ...mysqlModes, ...more, ...more].entries()) {
+              const charset = mysqlCharsets[round % mysqlCharsets.length] ?? ""
               const place = `${mode} / ${charset}`
               yield* Effect.promise(async () => {
                 await pool.query("SET NAMES utf8mb4")
@@ -157,7 +110,7 @@ for (const [server, serverName, more] of [
                 place
               ).toEqual(Option.some(wellFormedOf(position)))
               const id = CheckoutId.make(idText().slice(-50, -1).trim())
-              yield* store.recordCheckout({ id, userId, productId: ProductId.make("p") })
+              yield* store.recordCheckout({ id, userId, productId: ProductId.make("p") }, defaultPolicy)
               const [checkout] = yield* Effect.promise(() =>
                 query(
                   `SELECT user_id AS user FROM kavach_polar_checkouts WHERE id = X'${Buffer.from(id).toString("hex")}'`

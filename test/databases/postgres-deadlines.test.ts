@@ -66,7 +66,10 @@ describe.skipIf(admin === undefined).concurrent("PostgreSQL in time", () => {
 
   const receive = (store: BillingStoreService, externalId = newUser()) =>
     Effect.map(
-      store.applyDeliveries([subscriptionDelivery(newScene(), "created", { externalId })], defaultPolicy),
+      store.applyDeliveries(
+        [subscriptionDelivery(newScene(), "created", { externalId, patch: { checkout_id: randomUUID() } })],
+        defaultPolicy
+      ),
       ([outcome]) => outcome
     )
 

@@ -1,6 +1,7 @@
 /** The proofs' short forms, on servers. */
 import { describe } from "vitest"
 import { callback } from "../prove/callback.ts"
+import { fuzz } from "../prove/fuzz.ts"
 import { proves } from "../prove/shortForms.ts"
 import { shuffle } from "../prove/shuffle.ts"
 import { storm } from "../prove/storm.ts"
@@ -16,6 +17,8 @@ for (const name of serverNames) {
     process.env[serverVariables[name]] = url
     proves(shuffle, name, 10)
     proves(storm, name, 6)
+    // With settings of connections that change after the start.
+    proves(fuzz, name, 4000)
     if (name === "postgres") proves(callback, name, 12)
   })
 }

@@ -71,7 +71,8 @@ for (const server of ["mysql", "mariadb"] as const) {
         env: { DATABASE_URL: addressOf(url, database) },
         query: async (sql) => {
           const [rows] = await client.query<Array<mysql.RowDataPacket>>(sql)
-          return rows.map((row) => plain({ ...row }))
+          // Of a statement that reads nothing it is not a list.
+          return Array.isArray(rows) ? rows.map((row) => plain({ ...row })) : []
         },
         drop: async () => {
           await client.query(`DROP DATABASE ${database}`)

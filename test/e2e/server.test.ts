@@ -23,9 +23,12 @@ serverSuite({
   create: async (dataFolder) => ({
     env: {},
     query: async (sql) => {
-      const database = new Database(join(dataFolder, "billing.sqlite"), { readonly: true })
+      const database = new Database(join(dataFolder, "billing.sqlite"))
       try {
-        return database.prepare<[], Record<string, unknown>>(sql).all()
+        const statement = database.prepare<[], Record<string, unknown>>(sql)
+        if (statement.reader) return statement.all()
+        statement.run()
+        return []
       } finally {
         database.close()
       }
@@ -104,8 +107,8 @@ describe("the server for a stranger", () => {
   test("a command that is wrong is told what is right, and exits with 2", async () => {
     const help = await runCommand(["--help"])
     assert.deepInclude(help, { code: 0, stderr: "" })
-    assert.include(help.stdout, "Usage: kavach-polar")
-    for (const args of [["fly"], ["--fly"], ["send"], ["serve", "there"], ["--port", "many"]]) {
+    assert.include(help.stdout, "kavach-polar")
+    for (const args of [["fly"], ["--fly"], ["send"], ["demo", "there"], ["demo", "--port", "many"]]) {
       const wrong = await runCommand(args)
       assert.strictEqual(wrong.code, 2, args.join(" "))
       assert.match(wrong.stderr, /^kavach-polar: ./)
@@ -131,7 +134,7 @@ describe("the server for a stranger", () => {
 
     for (const variable of ["POLAR_WEBHOOK_SECRET", "POLAR_ACCESS_TOKEN"]) {
       const blank = await startAndFail({ data: folder(), env: { [variable]: "  " } })
-      assert.strictEqual(blank.code, 1)
+      assert.strictEqual(blank.code, 2)
       assert.include(blank.stderr, `${variable} is set but blank`)
     }
     const prefix = await startAndFail({ data: folder(), env: { POLAR_WEBHOOK_SECRET: "whsec_" } })

@@ -1,11 +1,15 @@
 /** The server as a user starts it: a process of its own, seen only from outside. */
 import { type ChildProcess, spawn } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { get } from "node:http"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { Webhook } from "standardwebhooks"
 
 const root = resolve(import.meta.dirname, "../..")
+
+/** The command line, as it was built. */
+export const program = join(root, "packages/http/dist/bin.js")
 
 /** A new empty folder, and its removal. */
 export const temporaryFolder = (): { readonly path: string; readonly remove: () => void } => {
@@ -24,9 +28,12 @@ export interface ServerProcess {
   readonly url: string
   /** Of the simulator that the shop sells on. */
   readonly simulatorUrl: string | null
+  /** What the server made for itself and keeps in its data folder. */
   readonly webhookSecret: string | null
   /** Notifications that the app was given so far, as `user status`. */
   readonly notifications: () => ReadonlyArray<string>
+  /** What it said so far, on either stream. */
+  readonly said: () => string
   /** Asks the process to stop and waits for its exit code. */
   readonly stop: () => Promise<number | null>
 }
@@ -38,7 +45,7 @@ export interface Exited {
 
 const commands: Readonly<Record<NonNullable<ServerOptions["by"]>, readonly [string, ...Array<string>]>> = {
   "npm run serve": ["npm", "run", "serve", "--", "--json"],
-  node: [process.execPath, "packages/http/dist/bin.js", "--json"],
+  node: [process.execPath, "packages/http/dist/bin.js", "demo", "--json"],
   "npm start": ["npm", "start", "--", "--json"],
   "node shop": [process.execPath, "examples/shop/dist/main.js", "--json"]
 }
@@ -60,13 +67,16 @@ export const startServer = (options: ServerOptions): Promise<ServerProcess> =>
     const child = launch(options)
     const notifications: Array<string> = []
     let stderr = ""
+    let said = ""
     let rest = ""
     const exited = new Promise<number | null>((resolve) => child.once("close", resolve))
     void exited.then((code) => failed(new Error(`the server exited with ${code}: ${stderr}`)))
     child.stderr?.on("data", (chunk) => {
       stderr += chunk
+      said += chunk
     })
     child.stdout?.on("data", (chunk) => {
+      said += chunk
       const lines = (rest + chunk).split("\n")
       rest = lines.pop() ?? ""
       for (const line of lines.filter((text) => text.startsWith("{"))) {
@@ -78,8 +88,9 @@ export const startServer = (options: ServerOptions): Promise<ServerProcess> =>
           started({
             url: message.url,
             simulatorUrl: message.simulatorUrl ?? null,
-            webhookSecret: message.webhookSecret,
+            webhookSecret: secretIn(message.webhookSecretFile),
             notifications: () => [...notifications],
+            said: () => said,
             stop: () => {
               if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
                 process.kill(-child.pid, "SIGTERM")
@@ -91,6 +102,8 @@ export const startServer = (options: ServerOptions): Promise<ServerProcess> =>
       }
     })
   })
+
+const secretIn = (file: unknown): string | null => (typeof file === "string" ? readFileSync(file, "utf8").trim() : null)
 
 /** Starts a server that is expected to give up. */
 export const startAndFail = (options: ServerOptions): Promise<Exited> =>
@@ -106,11 +119,12 @@ export const startAndFail = (options: ServerOptions): Promise<Exited> =>
 /** Runs a command of the command line to its end. */
 export const runCommand = (
   args: ReadonlyArray<string>,
-  env: Readonly<Record<string, string>> = {}
+  env: Readonly<Record<string, string>> = {},
+  cwd = root
 ): Promise<Exited & { readonly stdout: string }> =>
   new Promise((resolve) => {
-    const child = spawn(process.execPath, ["packages/http/dist/bin.js", ...args], {
-      cwd: root,
+    const child = spawn(process.execPath, [program, ...args], {
+      cwd,
       stdio: ["ignore", "pipe", "pipe"],
       env: { PATH: process.env["PATH"], ...env }
     })
@@ -150,6 +164,16 @@ export const readSubscription = async (server: ServerProcess, user: string): Pro
   const response = await fetch(`${server.url}/auth/polar/subscription`, { headers: { "x-demo-user": user } })
   return ((await response.json()) as { readonly subscription: unknown }).subscription
 }
+
+/** What is answered to a request that names another host, as of a page whose name was made to lead to this machine. */
+export const statusForHost = (url: string, host: string, path = "/"): Promise<number | undefined> =>
+  new Promise((resolve, reject) => {
+    const { port } = new URL(url)
+    get({ host: "127.0.0.1", port, path, headers: { host } }, (response) => {
+      response.resume()
+      resolve(response.statusCode)
+    }).on("error", reject)
+  })
 
 /** Waits until a condition holds. */
 export const eventually = async (condition: () => boolean, seconds = 10): Promise<void> => {

@@ -1,11 +1,12 @@
 /** `npm start` as a user types it: a shop on a simulator, or on Polar's sandbox, or a sentence why not. */
-import { existsSync, writeFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { serve as serveSimulator } from "@kavach-polar/simulator"
 import { afterAll, assert, describe, test } from "vitest"
-import { eventually, startAndFail, startServer, temporaryFolder } from "./serverProcess.ts"
+import { steps } from "../../examples/shop/src/steps.ts"
+import { eventually, startAndFail, startServer, statusForHost, temporaryFolder } from "./serverProcess.ts"
 
 const cleanups: Array<() => unknown> = []
 afterAll(async () => {
@@ -56,6 +57,48 @@ const subscriptionOf = async (url: string, cookie: string): Promise<unknown> => 
 }
 
 describe("npm start", () => {
+  test("keeps what it makes from other users, and answers to no other name, but for deliveries", async () => {
+    const data = join(folder(), "data")
+    const server = await start({ data, by: "node shop" })
+    for (const file of [".", ...readdirSync(data)]) {
+      assert.deepStrictEqual([file, statSync(join(data, file)).mode & 0o077], [file, 0])
+    }
+    const { port } = new URL(server.url)
+    for (const path of ["/", "/account", "/auth/polar/subscription", "/style.css"]) {
+      assert.strictEqual(await statusForHost(server.url, `evil.example:${port}`, path), 421, path)
+    }
+    assert.strictEqual(await statusForHost(server.url, `localhost:${port}`), 200)
+    const simulatorUrl = server.simulatorUrl ?? ""
+    const simulatorPort = new URL(simulatorUrl).port
+    for (const path of ["/", "/v1/products/", "/style.css"]) {
+      assert.strictEqual(await statusForHost(simulatorUrl, `evil.example:${simulatorPort}`, path), 421, path)
+    }
+    assert.strictEqual(await statusForHost(simulatorUrl, `localhost:${simulatorPort}`), 200)
+    await server.stop()
+  })
+
+  test("the README has the steps that are printed", () => {
+    const readme = readFileSync(join(import.meta.dirname, "../../README.md"), "utf8")
+    const list = /^(1\. [\s\S]*?)\n\n/m.exec(readme)?.[1] ?? ""
+    const written = list.split(/^\d+\. /m).slice(1)
+    assert.deepStrictEqual(
+      written.map((step) => step.replaceAll("_", "").replace(/\s+/g, " ").trim()),
+      [...steps]
+    )
+  })
+
+  test("Check with Polar says what it found", { timeout: 30_000 }, async () => {
+    const server = await start({ data: folder(), by: "node shop" })
+    const cookie = await subscribe(server.url)
+    const checked = await post(`${server.url}/account/check`, {}, cookie)
+    assert.strictEqual(checked.status, 303)
+    const page = await fetch(new URL(checked.headers.get("location") ?? "", server.url), { headers: { cookie } })
+    assert.include(await page.text(), "What the shop knows is what Polar says.")
+    const plain = await fetch(`${server.url}/account`, { headers: { cookie } })
+    assert.notInclude(await plain.text(), "Checked with Polar.")
+    await server.stop()
+  })
+
   test("sells on a simulator, and starts afresh with it", { timeout: 300_000 }, async () => {
     const data = folder()
     const first = await start({ data, by: "npm start" })

@@ -1,4 +1,4 @@
-import { createKavach, polar } from "@kavach-polar/http/standalone"
+import { createKavach, polar } from "kavach-polar"
 
 const kavach = await createKavach({
   database: { provider: "sqlite", url: "billing.sqlite" },
@@ -15,6 +15,7 @@ const kavach = await createKavach({
 })
 
 const { url } = await kavach.plugins.polar.createCheckout("user_1", "a91d4e7c-33b2-4f0e-b7a5-1c2d3e4f5a60", {
+  customerEmail: "ada@example.com",
   successUrl: "https://app.example.com/welcome?checkout={CHECKOUT_ID}"
 })
 

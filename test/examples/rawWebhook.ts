@@ -1,4 +1,4 @@
-import { polar } from "@kavach-polar/http/standalone"
+import { polar } from "kavach-polar"
 
 const billing = polar({
   accessToken: process.env["POLAR_ACCESS_TOKEN"],

@@ -11,5 +11,9 @@ export const repair = async (billing: PolarBilling) => {
   // Deliveries that could not be read, once an upgrade can read them.
   await billing.replay({ states: ["failed", "ignored"] })
 
+  // What the callback did not take in twelve calls, once what kept it from that is repaired.
+  const givenUp = await billing.notifications.dead()
+  if (givenUp.length > 0) await billing.notifications.retry({})
+
   return repaired.webhooks.endpoints.filter(({ enabled, isOwn }) => isOwn && !enabled)
 }

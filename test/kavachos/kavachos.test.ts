@@ -120,7 +120,18 @@ describe.each(["sqlite", "sqlite-native"] as const)("on %s", (provider) => {
     const { kavach } = await start(provider)
     expect(kavach.plugins.getEndpoints().map(({ method, path }) => `${method} ${path}`)).toEqual([
       "POST /auth/polar/checkout",
+      "GET /auth/polar/checkout/:id",
       "GET /auth/polar/subscription",
+      "POST /auth/polar/subscription/change",
+      "POST /auth/polar/subscription/preview",
+      "POST /auth/polar/subscription/cancel",
+      "POST /auth/polar/subscription/uncancel",
+      "POST /auth/polar/subscription/pause",
+      "POST /auth/polar/subscription/resume",
+      "GET /auth/polar/portal",
+      "POST /auth/polar/portal",
+      "GET /auth/polar/benefits",
+      "GET /auth/polar/orders",
       "POST /auth/polar/webhook",
       "POST /auth/sign-out",
       "GET /auth/session"
@@ -140,11 +151,11 @@ describe.each(["sqlite", "sqlite-native"] as const)("on %s", (provider) => {
 
     const bought = await ask(
       kavach,
-      checkoutRequest(token, { productId: product, successUrl: "https://app.example.com/thanks" })
+      checkoutRequest(token, { productId: product, successUrl: "http://app.test/thanks" })
     )
     const [{ input, session } = expect.fail("no checkout")] = await checkouts()
     expect(bought).toEqual({ status: 200, body: { url: session.url, id: session.id } })
-    expect(input.metadata).toEqual({ kavach_user_id: "usr_1042" })
+    expect(input.metadata).toEqual({ kavach_user_id: "usr_1042", kavach_checkout: "recorded" })
 
     expect(await ask(kavach, deliveryOf(vary("subscription.active")))).toEqual({
       status: 200,
@@ -191,7 +202,9 @@ describe.each(["sqlite", "sqlite-native"] as const)("on %s", (provider) => {
     }
     expect(rowIn(url)).toEqual(active)
 
-    await ask(kavach, deliveryOf(vary("subscription.canceled", { timestamp: "2026-10-06T00:00:00Z" })))
+    // To end on a day that has not come: of one that has passed, the columns show the end.
+    const canceled = { timestamp: "2026-10-06T00:00:00Z", data: { ends_at: "2126-11-05T14:22:08.412Z" } }
+    await ask(kavach, deliveryOf(vary("subscription.canceled", canceled)))
     expect(rowIn(url)).toEqual({ ...active, polar_cancel_at_period_end: 1 })
 
     await ask(kavach, deliveryOf(vary("subscription.revoked", { timestamp: "2026-11-05T14:22:09Z" })))
@@ -253,7 +266,12 @@ describe.each(["sqlite", "sqlite-native"] as const)("on %s", (provider) => {
         status: "active",
         productId: product,
         currentPeriodEnd: new Date(periodEnd),
-        cancelAtPeriodEnd: false
+        cancelAtPeriodEnd: false,
+        seats: null,
+        amount: 1900,
+        currency: "usd",
+        trialEndsAt: null,
+        access: { entitlement: "granted", reason: "The subscription is active.", until: null }
       }
     ])
   })
@@ -275,7 +293,7 @@ describe.each(["sqlite", "sqlite-native"] as const)("on %s", (provider) => {
     })
     expect((await ask(kavach, checkoutRequest("none", { productId: product }))).status).toBe(200)
     const [{ input } = expect.fail("no checkout")] = await checkouts()
-    expect(input.metadata).toEqual({ kavach_user_id: "ext_1" })
+    expect(input.metadata).toEqual({ kavach_user_id: "ext_1", kavach_checkout: "recorded" })
   })
 
   test("behind a base path, with and without it; other paths and methods are left to the app", async () => {
@@ -348,7 +366,7 @@ describe("what the host does to plugins", () => {
     await start("sqlite", { others: [other] })
   })
 
-  test("a database that it does not fit keeps the host from starting, with a clear error", async () => {
+  test("a provider that it does not know keeps the host from starting; tables that do not fit, only billing", async () => {
     for (const provider of ["d1", "abacus"] as const) {
       const { billing } = billingOf()
       const init = billing.init({ db: {}, config: { database: { provider } }, addEndpoint: () => {} })
@@ -360,7 +378,10 @@ describe("what the host does to plugins", () => {
     client.exec("CREATE TABLE kavach_users (id INTEGER PRIMARY KEY, email TEXT)")
     client.close()
     for (const provider of ["sqlite", "sqlite-native"] as const) {
-      await expect(start(provider, { url: broken })).rejects.toMatchObject({ _tag: "StoreError", reason: "schema" })
+      const { billing, kavach } = await start(provider, { url: broken })
+      const answer = await kavach.plugins.handleRequest(new Request("http://app.test/auth/polar/subscription"))
+      expect(answer?.status).toBe(503)
+      await expect(billing.getSubscription("usr_1042")).rejects.toMatchObject({ _tag: "StoreError", reason: "schema" })
     }
   })
 

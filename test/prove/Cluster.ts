@@ -133,21 +133,30 @@ const memory = (users: ReadonlyArray<User>): Effect.Effect<Cluster> =>
   Effect.sync(() => {
     const projections = new Map<string, ProjectionRow>()
     const driver = makeMemoryDriver(
-      users.map(({ email, id, name }) => ({ id, email: Option.getOrNull(email), name: Option.getOrNull(name) }))
+      users.map(({ email, id, name }) => ({
+        id,
+        email: Option.getOrNull(email),
+        name: Option.getOrNull(name),
+        emailVerified: false
+      }))
     )
     const watched: StoreDriver = {
       ...driver,
-      atomically: (keys, decide) =>
-        driver.atomically(keys, (facts) => {
-          const changes = decide(facts)
-          for (const row of changes.projections) {
-            projections.set(row.userId, {
-              ...row,
-              polarCustomerId: row.polarCustomerId ?? projections.get(row.userId)?.polarCustomerId
-            })
-          }
-          return changes
-        })
+      atomically: (keys, decide, time) =>
+        driver.atomically(
+          keys,
+          (facts) => {
+            const changes = decide(facts)
+            for (const row of changes.projections) {
+              projections.set(row.userId, {
+                ...row,
+                polarCustomerId: row.polarCustomerId ?? projections.get(row.userId)?.polarCustomerId
+              })
+            }
+            return changes
+          },
+          time
+        )
     }
     return {
       stores: [Store.make(watched)],

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { build } from "esbuild"
 import type { StoreName } from "./Proof.ts"
-import type { Shown } from "./Story.ts"
+import type { Entitlement, Shown } from "./Story.ts"
 
 /** What the child is told. */
 export interface ServerSettings {
@@ -22,11 +22,22 @@ export interface ServerSettings {
   readonly callMillis: number
   readonly accessToken?: string
   readonly apiBaseUrl?: string
+  /** Whether it has a handler of changes of access, and looks at the clock twice a second. */
+  readonly hearsAccess?: boolean
+}
+
+/** A change of access, as `onAccessChange` is told it. */
+export interface Flip {
+  readonly before: Entitlement
+  readonly after: Entitlement
+  /** Of its cause. */
+  readonly by: string
 }
 
 /** A line of a diary. Milliseconds since 1970. */
 export type CallRecord =
   | { readonly what: "begun"; readonly id: string; readonly userId: string; readonly shown: Shown; readonly at: number }
+  | { readonly what: "flipped"; readonly id: string; readonly userId: string; readonly flip: Flip; readonly at: number }
   | { readonly what: "ended" | "settled" | "not settled"; readonly id: string; readonly at: number }
 
 export interface ServerUnderTest {

@@ -40,11 +40,12 @@ const retryMillis = 40
 const maxAttempts = 4
 
 /** What the callback does when it is called for a subscription's notification the n-th time. */
-type Temper = "fine" | "throws" | "rejects with no error" | "hangs" | "never takes it"
+type Temper = "fine" | "takes long" | "throws" | "rejects with no error" | "hangs" | "never takes it"
 
 const tempers: readonly [Temper, ...ReadonlyArray<Temper>] = [
   "fine",
   "fine",
+  "takes long",
   "throws",
   "rejects with no error",
   "hangs",
@@ -75,17 +76,14 @@ const prove = ({ count, progress, seed, store }: ProofOptions, server: string | 
     )
     const calls: Array<Call> = []
 
-    const onChange = ({
-      id,
-      subscription
-    }: {
-      readonly id: string
-      readonly subscription: { readonly id: string }
-    }) => {
+    const onChange = (
+      { id, subscription }: { readonly id: string; readonly subscription: { readonly id: string } },
+      signal: AbortSignal
+    ) => {
       const call: Call = { id, subscriptionId: subscription.id, start: Date.now(), end: undefined }
       const times = calls.filter((earlier) => earlier.id === id).length
       calls.push(call)
-      return misbehave(temperOf.get(subscription.id) ?? "fine", times, call)
+      return misbehave(temperOf.get(subscription.id) ?? "fine", times, call, signal)
     }
     const webhook = yield* startReceiver(cluster, onChange)
 
@@ -117,6 +115,7 @@ const prove = ({ count, progress, seed, store }: ProofOptions, server: string | 
         notifications: queue.length,
         calls: calls.length,
         deadLetters: queue.filter(({ state }) => state === "dead").length,
+        superseded: queue.filter(({ state }) => state === "superseded").length,
         ...takeOver.figures,
         version: yield* versionOf(store, cluster)
       }
@@ -150,13 +149,20 @@ const startReceiver = (
   })
 }
 
-const misbehave = (temper: Temper, times: number, call: Call): Promise<void> | void => {
+const misbehave = (temper: Temper, times: number, call: Call, signal: AbortSignal): Promise<void> | void => {
   const end = () => {
     call.end = Date.now()
   }
   switch (temper) {
     case "fine":
       return end()
+    case "takes long":
+      return new Promise((resolve) =>
+        setTimeout(() => {
+          end()
+          resolve()
+        }, timeoutMillis * 3)
+      )
     case "throws":
       end()
       if (times < 2) throw new Error("the app is not in the mood")
@@ -165,8 +171,14 @@ const misbehave = (temper: Temper, times: number, call: Call): Promise<void> | v
       end()
       return times < 2 ? Promise.reject([undefined, null, "no", 42, { a: 1 }][call.id.length % 5]) : undefined
     case "hangs":
-      if (times < 1) return new Promise(() => {})
-      return end()
+      if (times >= 1) return end()
+      // As what waits for something else does, and looks at its signal.
+      return new Promise((_resolve, reject) =>
+        signal.addEventListener("abort", () => {
+          end()
+          reject(signal.reason)
+        })
+      )
     case "never takes it":
       end()
       throw new Error("the app is broken for good")
@@ -175,6 +187,7 @@ const misbehave = (temper: Temper, times: number, call: Call): Promise<void> | v
 
 const failuresOf: Readonly<Record<Temper, number>> = {
   fine: 0,
+  "takes long": 0,
   throws: 2,
   "rejects with no error": 2,
   hangs: 1,
@@ -190,14 +203,24 @@ const wrongWith = (
   for (const { attempts, id, lastError, state, subscriptionId } of queue) {
     const temper = temperOf.get(subscriptionId) ?? "fine"
     const failures = failuresOf[temper]
-    const dead = failures === maxAttempts
-    const due = dead ? maxAttempts : failures + 1
     const own = calls.filter((call) => call.id === id)
-    if (state !== (dead ? "dead" : "done")) wrong.push(`notification ${id} of one that ${temper} is ${state}`)
+    const others = queue.filter((one) => one.subscriptionId === subscriptionId)
+    const isNewest = others.every((one) => eventAtOf(one.id) <= eventAtOf(id))
+    const due = state === "superseded" ? own.length : failures === maxAttempts ? maxAttempts : failures + 1
+    if (state === "superseded") {
+      if (isNewest) wrong.push(`notification ${id} is superseded, and nothing is newer`)
+      if (failures === 0) wrong.push(`notification ${id} of one that ${temper} is superseded, although none has failed`)
+      if (own.length > failures) wrong.push(`notification ${id} is superseded, although it was taken`)
+    } else if (state !== (failures === maxAttempts ? "dead" : "done")) {
+      wrong.push(`notification ${id} of one that ${temper} is ${state}`)
+    }
+    if (state === "dead" && !isNewest) wrong.push(`notification ${id} was given up, and held up a newer one`)
     if (attempts !== due || own.length !== due) {
       wrong.push(`notification ${id} of one that ${temper}: ${own.length} calls, ${attempts} attempts, not ${due}`)
     }
-    if (dead && lastError?.includes("broken for good") !== true) wrong.push(`dead letter ${id} does not say why`)
+    if (state === "dead" && lastError?.includes("broken for good") !== true) {
+      wrong.push(`dead letter ${id} does not say why`)
+    }
     for (const [place, call] of own.entries()) {
       const before = own[place - 1]
       if (before === undefined) continue
@@ -213,6 +236,9 @@ const wrongWith = (
       const before = own[place - 1]
       if (before !== undefined && eventAtOf(call.id) < eventAtOf(before.id)) {
         wrong.push(`subscription ${subscriptionId} is told of ${call.id} after ${before.id}`)
+      }
+      if (before !== undefined && (before.end ?? Number.POSITIVE_INFINITY) > call.start) {
+        wrong.push(`subscription ${subscriptionId} is told of ${call.id} while it is told of ${before.id}`)
       }
     }
     const last = Math.max(

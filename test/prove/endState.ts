@@ -3,17 +3,24 @@ import { isDeepStrictEqual } from "node:util"
 import * as AccessPolicy from "@kavach-polar/core/AccessPolicy"
 import { Subscription } from "@kavach-polar/core/Subscription"
 import { plainOrder, plainRefund } from "@kavach-polar/core/testing/plainRecords"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { orderKind } from "../../packages/core/src/records/Order.ts"
+import { benefitKind } from "../../packages/core/src/records/Benefit.ts"
+import { benefitGrantKind } from "../../packages/core/src/records/BenefitGrant.ts"
+import { customerSeatKind } from "../../packages/core/src/records/CustomerSeat.ts"
+import { discountKind } from "../../packages/core/src/records/Discount.ts"
+import { memberKind } from "../../packages/core/src/records/Member.ts"
+import { isPurchase, orderKind } from "../../packages/core/src/records/Order.ts"
+import { productKind } from "../../packages/core/src/records/Product.ts"
 import { refundKind } from "../../packages/core/src/records/Refund.ts"
+import { benefitOf, grantedBenefits } from "../../packages/core/src/rules/grantedBenefits.ts"
 import type { Cluster } from "./Cluster.ts"
 import type { History } from "./history.ts"
+import type { Json } from "./lifecycle.ts"
 import type { Expected, Shown } from "./model.ts"
-
-/** What the app was told of each subscription, in order. */
-export type Told = Map<string, Array<Shown>>
+import { type Told, toldDifferences } from "./told.ts"
 
 const encode = Schema.encodeSync(Subscription)
 
@@ -61,8 +68,72 @@ export const differences = (
       }
     }
 
+    const grants = yield* store.recordsOf(benefitGrantKind, history.user.id)
+    compare("the grants", grants.map(({ id }) => id).sort(), [...expected.last.benefit_grant.keys()].sort())
+    for (const { customerId, grantedAt, id, isGranted, isRevoked, orderId, revokedAt, subscriptionId } of grants) {
+      const event = expected.last.benefit_grant.get(id)
+      if (event !== undefined) {
+        compare(
+          `grant ${id}`,
+          { customerId, grantedAt, isGranted, isRevoked, orderId, revokedAt, subscriptionId },
+          plainGrant(event.data)
+        )
+      }
+    }
+
+    // What belongs to the merchant is nobody's, and as the last event of it says.
+    for (const [kind, last, isTakenAway] of [
+      [benefitKind, expected.last.benefit, "is_deleted"],
+      [productKind, expected.last.product, "is_archived"]
+    ] as const) {
+      for (const [id, { data }] of last) {
+        const record = Option.getOrNull(yield* store.record<{ readonly metadata: unknown }>(kind, id))
+        compare(`the user of ${kind.name} ${id}`, record?.userId, null)
+        const takenAway = record === null ? undefined : Reflect.get(record.value, camelCase(isTakenAway))
+        compare(`${kind.name} ${id}`, [record?.value.metadata, takenAway], [data["metadata"], data[isTakenAway]])
+      }
+    }
+
+    for (const [id, event] of expected.last.discount) {
+      const { basisPoints, isDeleted } = Option.getOrNull(yield* store.record(discountKind, id))?.value ?? {}
+      compare(`discount ${id}`, [basisPoints, isDeleted], [event.data["basis_points"], event.type.endsWith(".deleted")])
+    }
+    // A team's people and their seats are the user's who has the team.
+    const owner = expected.linked ? history.user.id : null
+    for (const [id, { data, type }] of expected.last.member) {
+      const record = Option.getOrNull(yield* store.record(memberKind, id))
+      const isDeleted = type.endsWith(".deleted")
+      const { isDeleted: isGone, name, role } = record?.value ?? {}
+      compare(`member ${id}`, [name, role, isGone], [isDeleted ? null : data["name"], data["role"], isDeleted])
+      compare(`the user of member ${id}`, record?.userId, owner)
+    }
+    for (const [id, { data }] of expected.last.customer_seat) {
+      const record = Option.getOrNull(yield* store.record(customerSeatKind, id))
+      const { claimedAt, memberId, revokedAt, status } = record?.value ?? {}
+      compare(
+        `seat ${id}`,
+        { status, memberId, claimedAt, revokedAt },
+        {
+          status: data["status"],
+          memberId: data["status"] === "revoked" ? null : data["member_id"],
+          claimedAt: time(data["claimed_at"]),
+          revokedAt: time(data["revoked_at"])
+        }
+      )
+      compare(`the user of seat ${id}`, record?.userId, history.user.id)
+    }
+
+    const granted = grantedBenefits(yield* store.liveGrantsOf(history.user.id))
+    for (const [key, metadata] of expected.benefits) {
+      compare(`the answer of benefits.get of ${key}`, benefitOf(granted, key)?.metadata ?? null, metadata)
+    }
+    for (const [productId, isOwned] of expected.owned) {
+      const paid = yield* store.recordsOf(orderKind, history.user.id, { live: true, productId })
+      compare(`the answer of orders.owns of ${productId}`, paid.some(isPurchase), isOwned)
+    }
+
     const live = yield* store.subscriptionsOf(history.user.id, "live")
-    const current = AccessPolicy.current(AccessPolicy.defaultPolicy, live)
+    const current = AccessPolicy.current(AccessPolicy.defaultPolicy, live, new Date(yield* Clock.currentTimeMillis))
     compare("the current subscription", current && shownOf(current), expected.current)
 
     const customerId = yield* store.customerOf(history.user.id)
@@ -70,13 +141,7 @@ export const differences = (
 
     compare("the projection", yield* cluster.projection(history.user.id), projectionOf(history, expected))
 
-    for (const [id, shown] of expected.shown) {
-      compare(`what was told last of ${id}`, told.get(id)?.at(-1), shown)
-      const calls = expected.calls?.get(id)
-      if (way === "in order" && calls !== undefined) {
-        compare(`the number of times that ${id} was told of`, told.get(id)?.length, calls)
-      }
-    }
+    found.push(...toldDifferences(way, history, expected, told))
 
     const inbox = new Map(
       (yield* store.deliveries({ ids: history.events.map(({ delivery }) => delivery.id), limit: 1000 })).map(
@@ -98,10 +163,25 @@ export const differences = (
 
 /** What a delivery can be recorded as. A user who is known by metadata alone owns the records, not the customer; so does one by a checkout. */
 const statesOf = (type: string, { linked }: Expected): ReadonlyArray<string> => {
-  if (/^(subscription|order|refund)\./.test(type)) return ["applied", "stale"]
+  if (/^(subscription|order|refund|benefit_grant)\./.test(type)) return ["applied", "stale"]
   if (type.startsWith("customer.")) return [linked ? "applied" : "unlinked"]
-  return ["ignored"]
+  // Nobody waits for the user of a checkout.
+  return ["applied", "stale"]
 }
+
+const camelCase = (name: string): string => name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
+
+const time = (value: unknown): Date | null => (typeof value === "string" ? new Date(value) : null)
+
+const plainGrant = (data: Json) => ({
+  customerId: data["customer_id"],
+  grantedAt: time(data["granted_at"]),
+  isGranted: data["is_granted"],
+  isRevoked: data["is_revoked"],
+  orderId: data["order_id"],
+  revokedAt: time(data["revoked_at"]),
+  subscriptionId: data["subscription_id"]
+})
 
 const shownOf = (subscription: Subscription): Shown => ({
   id: subscription.id,
@@ -111,12 +191,12 @@ const shownOf = (subscription: Subscription): Shown => ({
   cancelAtPeriodEnd: subscription.cancelAtPeriodEnd
 })
 
-const projectionOf = ({ customerId, hasRow }: History, { current, linked, overStatus }: Expected) =>
+const projectionOf = ({ customerId, hasRow }: History, { current, currentStatus, linked, overStatus }: Expected) =>
   hasRow
     ? {
         customerId: linked ? customerId : null,
         subscriptionId: current?.id ?? null,
-        status: current?.status ?? overStatus,
+        status: currentStatus ?? overStatus,
         productId: current?.productId ?? null,
         currentPeriodEnd:
           current === undefined || current.currentPeriodEnd === null

@@ -1,18 +1,23 @@
 /** The proof that no request does harm: none is taken for Polar's that is not, none breaks the handler or the store. */
 import { readdirSync, readFileSync } from "node:fs"
+import type { BillingStoreService } from "@kavach-polar/core/BillingStore"
 import { subscriptionDelivery, subscriptionIn } from "@kavach-polar/core/testing/polarDeliveries"
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
 import type { Polar } from "@kavach-polar/http"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
+import { storedBody } from "../../packages/core/src/records/storedBody.ts"
 import { absurdBody } from "./absurdities.ts"
 import { openCluster, versionOf, withServer } from "./Cluster.ts"
 import { watchHeap } from "./heap.ts"
+import { hostileText } from "./hostileText.ts"
+import { type LentStore, lentStore } from "./lateSettings.ts"
 import { isAsSigned, mutations, type Sent } from "./mutations.ts"
 import { headersFor, signedRequest, startNode, webhookSecret, webhookUrl } from "./node.ts"
 import { type Proof, type ProofOptions, storeNames } from "./Proof.ts"
 import { type Random, randomOf } from "./seeded.ts"
+import { chunked, flood, slow } from "./strangers.ts"
 
 export const fuzz: Proof = {
   name: "fuzz",
@@ -42,6 +47,7 @@ interface Tally {
   refused: number
   absurd: number
   oversized: number
+  hostile: number
   mostPulled: number
 }
 
@@ -53,7 +59,15 @@ const prove = async ({ count, onlyIndex, progress, seed, store }: ProofOptions, 
     )
   const unhandled = (reason: unknown) => violations.push(`a rejection that nobody handles: ${String(reason)}`)
   process.on("unhandledRejection", unhandled)
-  const tally: Tally = { statuses: new Map(), verified: 0, refused: 0, absurd: 0, oversized: 0, mostPulled: 0 }
+  const tally: Tally = {
+    statuses: new Map(),
+    verified: 0,
+    refused: 0,
+    absurd: 0,
+    oversized: 0,
+    hostile: 0,
+    mostPulled: 0
+  }
   const heap = watchHeap()
   const verifier = await Effect.runPromise(WebhookVerifier.make({ secrets: [Redacted.make(webhookSecret)] }))
   const prototype = Object.getOwnPropertyNames(Object.prototype).sort().join()
@@ -66,13 +80,15 @@ const prove = async ({ count, onlyIndex, progress, seed, store }: ProofOptions, 
       const life = Effect.gen(function* () {
         const cluster = yield* openCluster({ store, server, users: [], nodes: 1 })
         version ||= yield* versionOf(store, cluster)
-        const node = startNode(cluster.stores[0])
+        const lent = yield* lentStore(store, cluster)
+        const node = startNode(lent.store)
+        const place = { node, lent, inbox: cluster.stores[0] }
         yield* Effect.promise(async () => {
           for (let index = from; index < to; index++) {
             const random = randomOf(seed, index)
             const wrong =
               index % handlerShare === 0
-                ? await throughHandler(node, random, tally)
+                ? await throughHandler(place, random, tally)
                 : throughVerifier(verifier, random, tally)
             if (wrong !== undefined) broken(index, wrong)
             if (index % 1000 === 0) {
@@ -81,6 +97,14 @@ const prove = async ({ count, onlyIndex, progress, seed, store }: ProofOptions, 
               await new Promise((resolve) => setImmediate(resolve))
             }
           }
+          const random = randomOf(seed, to)
+          const judge = (asked: Polar, request: Request) => answer(asked, request, tally)
+          const body = Buffer.from(bodies.find((text) => text.includes("subscription.active")) ?? "{}")
+          const drowned = await flood(node, random, body, judge)
+          if (drowned !== undefined) broken(to - 1, drowned)
+          // Once is enough: it takes as long as a body may.
+          const held = from === first ? await slow(node, random, judge) : undefined
+          if (held !== undefined) broken(to - 1, held)
           const unusable = await usable(node)
           if (unusable !== undefined) broken(to - 1, unusable)
           await node.dispose()
@@ -103,7 +127,7 @@ const prove = async ({ count, onlyIndex, progress, seed, store }: ProofOptions, 
       `the heap grew by ${growth} bytes, and may by ${heapAllowance}. Again: seed ${seed}, count ${count}`
     )
   }
-  const { absurd, mostPulled, oversized, refused, statuses, verified } = tally
+  const { absurd, hostile, mostPulled, oversized, refused, statuses, verified } = tally
   return {
     violations,
     figures: {
@@ -113,6 +137,7 @@ const prove = async ({ count, onlyIndex, progress, seed, store }: ProofOptions, 
       refused,
       absurd,
       oversized,
+      hostile,
       mostPulledOfOversized: mostPulled,
       statuses: [...statuses]
         .sort(([a], [b]) => a - b)
@@ -184,17 +209,28 @@ const throughVerifier = (
   return undefined
 }
 
-const throughHandler = async (node: Polar, random: Random, tally: Tally): Promise<string | undefined> => {
+interface Place {
+  readonly node: Polar
+  /** What the node's store is on. */
+  readonly lent: LentStore
+  /** The same database, past connections that are lent. */
+  readonly inbox: BillingStoreService
+}
+
+const throughHandler = async (place: Place, random: Random, tally: Tally): Promise<string | undefined> => {
+  const { node } = place
   const kind = random.int(20)
   if (kind === 0) return oversized(node, random, tally)
-  if (kind < 11) return absurd(node, random, tally)
+  if (kind === 1) return inPieces(node, random, tally)
+  if (kind === 2) return hostile(place, random, tally)
+  if (kind < 12) return absurd(node, random, tally)
   const { came, how, sent, signed } = mutated(random, false)
   let request: Request
   try {
     request = new Request(webhookUrl, { method: "POST", headers: { ...came.headers }, body: came.body })
   } catch {
     // Such a header cannot be sent at all.
-    return throughHandler(node, random, tally)
+    return throughHandler(place, random, tally)
   }
   const arrived: Sent = { headers: Object.fromEntries(request.headers), body: came.body }
   const asSigned = signed.some((sent) => isAsSigned(sent, arrived))
@@ -207,6 +243,11 @@ const throughHandler = async (node: Polar, random: Random, tally: Tally): Promis
   return undefined
 }
 
+const inPieces = (node: Polar, random: Random, tally: Tally): Promise<string | undefined> => {
+  const body = Buffer.from(bodies[random.int(bodies.length)] ?? "{}")
+  return chunked(node, random, body, (asked, request) => answer(asked, request, tally))
+}
+
 const absurd = async (node: Polar, random: Random, tally: Tally): Promise<string | undefined> => {
   tally.absurd++
   const body = absurdBody(bodies[random.int(bodies.length)] ?? "{}", random)
@@ -216,8 +257,35 @@ const absurd = async (node: Polar, random: Random, tally: Tally): Promise<string
   return allowed.includes(status) ? undefined : `an absurd body is answered ${status}`
 }
 
+/** What a buyer types, and a merchant names, stands in the inbox as it came: none of it was a part of a statement. */
+const hostile = async ({ inbox, lent, node }: Place, random: Random, tally: Tally): Promise<string | undefined> => {
+  tally.hostile++
+  const settings = await lent.change(random)
+  const text = () => hostileText(random)
+  const scene = { customerId: random.uuid(), subscriptionId: random.uuid(), productId: random.uuid() }
+  const says = { [text()]: text(), note: text() }
+  const { body } = subscriptionDelivery(scene, "created", {
+    // As long as an id of a user may be, in characters that take up to two units each.
+    externalId: `${random.uuid()} ${[...text()].slice(0, 100).join("")}.`,
+    patch: { customer_cancellation_comment: text(), metadata: says, custom_field_data: says }
+  })
+  const id = random.uuid()
+  const status = await answer(node, signedRequest(id, body), tally)
+  if (status !== 200) return `a hostile text is answered ${status}, with ${settings}`
+  const [recorded, ...others] = await Effect.runPromise(inbox.deliveries({ ids: [id, "injected"] }))
+  if (others.length > 0) return `a text has run as a statement, with ${settings}`
+  if (recorded === undefined) return `a delivery that was answered 200 is not in the inbox, with ${settings}`
+  const kept = storedBody(body, JSON.parse(body))
+  return recorded.state === "applied" && recorded.body === kept
+    ? undefined
+    : `a hostile text is not kept as it came (${recorded.state}), with ${settings}`
+}
+
 /** Far more than is allowed, and an end all the same: who reads it whole is told, and not hung. */
 const oversizedEnd = 32 * limit
+
+/** In how many pieces a body may come. */
+const mostPieces = 8192
 
 /** Sends much more than is allowed, and sees how much of it is taken. */
 const oversized = async (node: Polar, random: Random, tally: Tally): Promise<string | undefined> => {
@@ -231,7 +299,9 @@ const oversized = async (node: Polar, random: Random, tally: Tally): Promise<str
       if (pulled > oversizedEnd) controller.close()
     }
   })
-  const announced = random.chance(0.3) ? { "content-length": String(limit + 1 + random.int(limit)) } : {}
+  const announced: { readonly "content-length"?: string } = random.chance(0.3)
+    ? { "content-length": String(limit + 1 + random.int(limit)) }
+    : {}
   const init: RequestInit & { readonly duplex: "half" } = {
     method: "POST",
     headers: { ...headersFor(random.uuid(), chunk), ...announced },
@@ -240,7 +310,9 @@ const oversized = async (node: Polar, random: Random, tally: Tally): Promise<str
   }
   const status = await answer(node, new Request(webhookUrl, init), tally)
   tally.mostPulled = Math.max(tally.mostPulled, pulled)
-  if (status !== 413) return `a body that is too large is answered ${status}`
+  // In very small pieces there are too many before it is too large.
+  const isCut = announced["content-length"] === undefined && Math.ceil((limit + 1) / chunk.length) > mostPieces
+  if (status !== (isCut ? 400 : 413)) return `a body that is too large is answered ${status}`
   // What is read, the chunk that is one too many, and what the streams on the way hold ready.
   const allowed = limit + 4 * chunk.length
   return pulled <= allowed ? undefined : `${pulled} bytes of a body are read where ${limit} are allowed`

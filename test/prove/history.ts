@@ -9,9 +9,11 @@ import { CustomerId, ProductId, type User, UserId } from "@kavach-polar/core/Sub
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import { CheckoutId } from "../../packages/core/src/values/ids.ts"
+import { type Offered, tellBenefit, tellGrant, tellProduct } from "./benefits.ts"
 import { begin, beginning, day, iso, type Json, type State, step, type Told } from "./lifecycle.ts"
 import { type ToldOfRecord, tellSale } from "./purchases.ts"
 import { type Random, randomOf } from "./seeded.ts"
+import { tellDiscount, tellMember, tellSeat } from "./team.ts"
 
 /** How the app can know whose it is. With "a checkout" the customer stays nobody's. */
 export type Identity = "external_id" | "external_id later" | "metadata" | "the host says" | "a checkout"
@@ -31,6 +33,10 @@ export interface History {
   readonly customerId: CustomerId
   /** What the app has made for this user, where that is how it knows. */
   readonly checkouts: ReadonlyArray<{ readonly id: CheckoutId; readonly productId: ProductId }>
+  /** What the merchant gives; the same one may be given by several. */
+  readonly benefits: ReadonlyArray<Offered>
+  /** What was to be bought once. */
+  readonly products: ReadonlyArray<Offered>
   /** In the order of Polar. */
   readonly events: ReadonlyArray<HistoryEvent>
 }
@@ -46,7 +52,12 @@ const fixtures = {
   purchase: read("order.created.purchase"),
   refund: read("refund.created.partial"),
   checkout: read("checkout.updated"),
-  grant: read("benefit_grant.created")
+  grant: read("benefit_grant.created"),
+  benefit: read("benefit.created.feature_flag"),
+  product: read("product.created.one_time"),
+  discount: read("discount.created.percentage"),
+  member: read("member.created"),
+  seat: read("customer_seat.assigned")
 }
 
 const objectOf = (value: unknown): Json => (typeof value === "object" && value !== null ? { ...value } : {})
@@ -126,10 +137,27 @@ export const historyOf = (seed: number, index: number): History => {
       }),
       refund: { ...fixtures.refund.data, customer_id: customerId, subscription_id: hangsOn.subscriptionId }
     }
-    for (const event of tellSale(random, sale)) {
+    const events = tellSale(random, sale)
+    tellAll(events)
+    return { orderId: sale.orderId, isPaid: events.some(({ type }) => type === "order.paid") }
+  }
+  const tellAll = (events: ReadonlyArray<ToldOfRecord>) => {
+    for (const event of events) {
       told.push(event)
       lastAt = Math.max(lastAt, event.at)
     }
+  }
+  const benefits: Array<Offered> = []
+  const someBenefit = (): Offered => {
+    // Bought twice, a benefit has two grants.
+    const [first, ...others] = benefits
+    const known = first !== undefined && random.chance(0.4) ? random.pick<Offered>([first, ...others]) : undefined
+    const benefit = known ?? tellBenefit(random, opensAt, fixtures.benefit.data)
+    if (known === undefined) {
+      benefits.push(benefit)
+      tellAll(benefit.events)
+    }
+    return benefit
   }
 
   let lastAt = opensAt
@@ -157,7 +185,13 @@ export const historyOf = (seed: number, index: number): History => {
     for (const event of events) told.push({ ...event, record: { kind: "subscription", id } })
     const endedAt = events.at(-1)?.at ?? startsAt
     lastAt = Math.max(lastAt, endedAt)
-    for (const noise of around(random, startsAt, endedAt, customer)) told.push({ ...noise, record: null })
+    for (const noise of around(random, startsAt, endedAt, customer, events)) told.push({ ...noise, record: null })
+    if (random.chance(0.5)) {
+      const benefit = someBenefit()
+      const fixture = fixtures.grant.data
+      const on = { subscriptionId: id, orderId: null }
+      tellAll(tellGrant(random, { at: startsAt, fixture, benefit, customerId, customer, ...on }))
+    }
     tellOrder(startsAt + random.int(1_000_000), fixtures.order.data, {
       productId: first.product_id,
       subscriptionId: id,
@@ -173,18 +207,36 @@ export const historyOf = (seed: number, index: number): History => {
         reason: "subscription_cycle"
       })
     }
+    if (random.chance(0.2)) {
+      tellAll(tellSeat(random, { at: startsAt + 1, customerId, subscriptionId: id, fixture: fixtures.seat.data }))
+    }
     // The next one runs beside this one, or after it.
     startsAt = random.chance(0.5) ? startsAt + random.int(10 * day) : endedAt + random.int(20 * day)
   }
+  if (random.chance(0.2)) tellAll(tellDiscount(random, opensAt, fixtures.discount.data))
+  if (random.chance(0.2)) tellAll(tellMember(random, { at: opensAt + 1, customerId, fixture: fixtures.member.data }))
+  const products: Array<Offered> = []
   const purchases = random.pick([0, 0, 1, 2])
   for (let number = 0; number < purchases; number++) {
-    const productId = random.uuid()
-    tellOrder(opensAt + random.int(60 * day), fixtures.purchase.data, {
-      productId,
+    const again = products[0]
+    const product =
+      again !== undefined && random.chance(0.4) ? again : tellProduct(random, opensAt, fixtures.product.data)
+    if (product !== again) {
+      products.push(product)
+      tellAll(product.events)
+    }
+    const at = opensAt + random.int(60 * day)
+    const { isPaid, orderId } = tellOrder(at, fixtures.purchase.data, {
+      productId: product.id,
       subscriptionId: null,
-      checkoutId: checkoutFor(productId),
+      checkoutId: checkoutFor(product.id),
       reason: "purchase"
     })
+    if (isPaid && random.chance(0.6)) {
+      const fixture = fixtures.grant.data
+      const on = { subscriptionId: null, orderId }
+      tellAll(tellGrant(random, { at, fixture, benefit: someBenefit(), customerId, customer, ...on }))
+    }
   }
   if (identity === "external_id later") {
     // However late: in the end Polar has told.
@@ -200,6 +252,8 @@ export const historyOf = (seed: number, index: number): History => {
     identity,
     customerId,
     checkouts,
+    benefits,
+    products,
     events: told.map((event, place) => ({
       ...event,
       delivery: deliveryOf(event, `msg_${seed.toString(36)}_${index}_${place}`)
@@ -242,21 +296,40 @@ const tellSubscription = (
 }
 
 /** What else Polar sends in the course of a subscription. */
-const around = (random: Random, from: number, to: number, customer: (at: number) => Json): ReadonlyArray<Told> => {
+const around = (
+  random: Random,
+  from: number,
+  to: number,
+  customer: (at: number) => Json,
+  subscription: ReadonlyArray<Told>
+): ReadonlyArray<Told> => {
   const told: Array<Told> = []
   const now = (): number => from + random.int(Math.max(1, Math.min(to - from, 2 ** 45)))
   const add = (type: string, data: Json, at = now()) => told.push({ type, at, data })
   if (random.chance(0.3)) add("checkout.updated", fixtures.checkout.data, from)
-  if (random.chance(0.2)) add("benefit_grant.created", fixtures.grant.data)
   if (random.chance(0.2)) {
     const at = now()
     add("customer.updated", { ...fixtures.customer.data, ...customer(at) }, at)
   }
   if (random.chance(0.2)) {
     const at = now()
-    add("customer.state_changed", { ...fixtures.state.data, ...customer(at) }, at)
+    const lists = { active_subscriptions: listedAt(subscription, at), granted_benefits: [], active_meters: [] }
+    add("customer.state_changed", { ...fixtures.state.data, ...lists, ...customer(at) }, at)
   }
   return told
+}
+
+/** What a state does not say of a subscription. */
+const unlisted = ["customer", "customer_id", "product", "checkout_id", "past_due_at", "ended_at", "pending_update"]
+
+/** A customer's state lists a subscription that is active. Polar changes it before the first event that tells of the change. */
+const listedAt = (events: ReadonlyArray<Told>, at: number): ReadonlyArray<Json> => {
+  const last = events.filter((event) => event.at <= at).at(-1)
+  const changedAt = events.find(({ data }) => data === last?.data)?.at
+  if (last === undefined || changedAt === undefined) return []
+  if (last.data["status"] !== "active" && last.data["status"] !== "trialing") return []
+  const listed = Object.entries(last.data).filter(([name]) => !unlisted.includes(name))
+  return [{ ...Object.fromEntries(listed), modified_at: iso(changedAt) }]
 }
 
 const deliveryOf = ({ at, data, type }: Told, id: string): Delivery => {

@@ -2,4 +2,4 @@
 import { kill } from "./kill.ts"
 import { proves } from "./shortForms.ts"
 
-proves(kill, "sqlite", 8)
+proves(kill, "sqlite", 5)

@@ -1,19 +1,20 @@
 /**
  * The proof that a killed process loses nothing: real servers under load, SIGKILL at any moment, started again, and what
- * was not acknowledged is delivered again. One server on SQLite; three on a database server, behind a sender that goes
+ * was not acknowledged is delivered again. Of some users the clock ends trials, scheduled ends and grace meanwhile. One server on SQLite; three on a database server, behind a sender that goes
  * from one to the next.
  */
 import { join } from "node:path"
 import { temporaryFolder } from "../e2e/serverProcess.ts"
+import { askAccess, flipped, judgeFlips } from "./flips.ts"
 import { tell } from "./load.ts"
-import { makeSender, pause } from "./PolarSender.ts"
+import { makeSender, type PolarSender, pause } from "./PolarSender.ts"
 import type { Proof, ProofOptions, ProofOutcome } from "./Proof.ts"
 import { type ProofDatabase, withDatabase } from "./ProofDatabase.ts"
 import { bundleServer, launch, type ServerUnderTest } from "./ServerUnderTest.ts"
-import { storyOf } from "./Story.ts"
+import { type Story, type StoryEvent, storyOf } from "./Story.ts"
 import { type Random, randomOf } from "./seeded.ts"
 import { deliverAll, secret, told } from "./settle.ts"
-import { judge } from "./verdict.ts"
+import { accessDue, judge, lastLapse } from "./verdict.ts"
 
 export const kill: Proof = {
   name: "kill",
@@ -34,12 +35,21 @@ export const kill: Proof = {
   }
 }
 
+/** Of a third of the users the clock ends trials, scheduled ends and grace. */
+const endsByClock = (index: number): boolean => index % 3 === 0
+
 /** A place where a server runs, dies, and runs again. */
 interface Seat {
   server: ServerUnderTest
   url: string | undefined
   downSince: number | undefined
 }
+
+/** At the end processes are killed so often at the moment at which the clock ends what it can. */
+const lapseRounds = 2
+
+/** Long enough to deliver what begins, and what then ends by the clock. */
+const lapseMillis = 1500
 
 const prove = async (
   { count, progress, seed }: ProofOptions,
@@ -57,7 +67,8 @@ const prove = async (
       secret,
       diary: join(folder, `diary-${servers.length}.jsonl`),
       port: 0,
-      callMillis: 250
+      callMillis: 250,
+      hearsAccess: true
     })
     servers.push(server)
     return server
@@ -85,7 +96,14 @@ const prove = async (
     await seats[0]?.server.listening
     if (database.store !== "sqlite") seats.push(seated(), seated())
     await Promise.all(seats.map(({ server }) => server.listening))
-    const stories = Array.from({ length: 60 }, (_, index) => storyOf(`usr_${index}`, randomOf(seed, index + 1)))
+    const stories = Array.from(
+      { length: 60 },
+      (
+        _,
+        index // Of a third of the users the clock ends what it can.
+      ) => storyOf(`usr_${index}`, randomOf(seed, index + 1), { byClock: endsByClock(index) })
+    )
+    const byClock = stories.filter((_, index) => endsByClock(index))
     await database.addUsers(stories.map(({ userId }) => userId))
 
     let turn = 0
@@ -105,7 +123,21 @@ const prove = async (
     )
     await load.stop()
     await Promise.all(seats.map(({ server }) => server.listening))
-    const byHand = await deliverAll(sender, progress)
+    let byHand = await deliverAll(sender, progress)
+    for (let round = 0; round < lapseRounds; round++) {
+      progress(`killed when the clock ends what it can, ${round + 1} of ${lapseRounds}`)
+      byHand += await lapseTogether(byClock, sender, progress)
+      await pause(lastLapse(sender.sent) - Date.now() + random.int(600))
+      await killOne(seats, start, watch, random)
+      await Promise.all(seats.map(({ server }) => server.listening))
+    }
+    const url = await seats[0]?.server.listening
+    if (url === undefined) throw new Error("there is no server to ask")
+    const answers = await askAccess(
+      url,
+      stories.map(({ userId }) => userId)
+    )
+    await flipped(servers, answers, progress)
     const waited = await told(database, progress)
 
     const violations: Array<string> = []
@@ -118,9 +150,12 @@ const prove = async (
     // A notification that was told is settled a moment later, and what is told wrongly again would be told by now.
     await pause(1000)
     const verdict = await judge({ database, sent: sender.sent, stories, servers, hadOutages: false })
+    const flips = await judgeFlips({ database, servers, answers, expected: accessDue(sender.sent, Date.now()) })
     const { attempts, failed, redelivered, repeated } = sender.counts()
     return {
-      violations: [...violations, ...waited, ...verdict.violations].map((sentence) => `${sentence} (seed ${seed})`),
+      violations: [...violations, ...waited, ...verdict.violations, ...flips.violations].map(
+        (sentence) => `${sentence} (seed ${seed})`
+      ),
       figures: {
         database: database.version,
         processes: seats.length,
@@ -138,12 +173,49 @@ const prove = async (
         notifications: verdict.notifications,
         callsCutShort: verdict.cutShort,
         notificationsDoubled: verdict.doubled,
+        accessChanges: flips.flips,
+        accessChangesByClock: flips.byClock,
+        accessChangesDoubled: flips.doubled,
         longestWithoutTheProcessMillis: longestDown
       }
     }
   } finally {
     await Promise.all(servers.map((server) => server.kill()))
   }
+}
+
+/** Of these stories the clock ends something, of all at the same time. Succeeds with what was delivered by hand. */
+const lapseTogether = async (
+  stories: ReadonlyArray<Story>,
+  sender: PolarSender,
+  progress: (line: string) => void
+): Promise<number> => {
+  const deliver = (tell: (story: Story) => ReadonlyArray<StoryEvent>) =>
+    Promise.all(
+      stories.map(async (story) => {
+        for (const event of tell(story)) await sender.deliver(event)
+      })
+    )
+  await deliver((story) => story.end())
+  const byHand = await deliverAll(sender, progress)
+  const lapsesAt = Math.ceil((Date.now() + lapseMillis) / 1000) * 1000
+  await deliver((story) => story.lapse(lapsesAt))
+  return byHand + (await deliverAll(sender, progress))
+}
+
+const killOne = async (
+  seats: ReadonlyArray<Seat>,
+  start: () => ServerUnderTest,
+  watch: (seat: Seat) => void,
+  random: Random
+): Promise<void> => {
+  const seat = seats[random.int(seats.length)]
+  if (seat === undefined) return
+  seat.url = undefined
+  seat.downSince ??= Date.now()
+  await seat.server.kill()
+  seat.server = start()
+  watch(seat)
 }
 
 /** How many were killed before they listened. */
@@ -166,11 +238,7 @@ const killAll = async (
       await pause(200 + random.int(2000))
     }
     if (seat.url === undefined) early += 1
-    seat.url = undefined
-    seat.downSince ??= Date.now()
-    await seat.server.kill()
-    seat.server = start()
-    watch(seat)
+    await killOne([seat], start, watch, random)
     progress()
   }
   return early

@@ -6,7 +6,19 @@ import { day, iso, type Json, type Told } from "./lifecycle.ts"
 import type { Random } from "./seeded.ts"
 
 export interface ToldOfRecord extends Told {
-  readonly record: { readonly kind: "subscription" | "order" | "refund"; readonly id: string }
+  readonly record: {
+    readonly kind:
+      | "subscription"
+      | "order"
+      | "refund"
+      | "benefit_grant"
+      | "benefit"
+      | "product"
+      | "discount"
+      | "member"
+      | "customer_seat"
+    readonly id: string
+  }
 }
 
 export interface Sale {

@@ -1,9 +1,7 @@
-/** The proofs as tests: the same runs, shorter, with another seed each time unless PROVE_SEED names one. */
+/** The proofs as tests: the same runs, shorter. */
 import { expect, test } from "vitest"
+import { testSeed as seed } from "../seeds.ts"
 import type { Proof, StoreName } from "./Proof.ts"
-
-const given = Number(process.env["PROVE_SEED"])
-const seed = Number.isSafeInteger(given) && given > 0 ? given : 1 + Math.floor(Math.random() * 2 ** 31)
 
 /** The seed is in the test's name, so that whoever sees it fail can have it again. */
 export const proves = (proof: Proof, store: StoreName, count: number, fault?: string): void =>

@@ -2,23 +2,49 @@
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
 import type { NotificationDispatcher } from "@kavach-polar/core/NotificationDispatcher"
 import type { StoreError } from "@kavach-polar/core/StoreError"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type { AppUsers } from "../../packages/core/src/rules/identity.ts"
+import type { AskAppUsers } from "../../packages/core/src/useCases/appUsers.ts"
 import { makeLinkWaiting } from "../../packages/core/src/useCases/linkWaiting.ts"
 import { type Arrival, inOrder, outOfOrder } from "./arrival.ts"
 import { type Cluster, openCluster, versionOf, withServer } from "./Cluster.ts"
-import { differences, type Told } from "./endState.ts"
+import { differences } from "./endState.ts"
 import { type History, historyOf, userOf } from "./history.ts"
 import { expectedOf } from "./model.ts"
 import { type Proof, type ProofOptions, type StoreName, storeNames } from "./Proof.ts"
 import { randomOf } from "./seeded.ts"
+import { everyHandler, nothingTold, type Told, tell } from "./told.ts"
 
 export const shuffle: Proof = {
   name: "shuffle",
   promise: "Deliveries of one history end in the same state in any order, with repetitions, and together or alone.",
   stores: storeNames,
   defaultCount: 1000,
-  run: (options) => withServer(options.store, (server) => Effect.runPromise(Effect.scoped(prove(options, server))))
+  run: (options) =>
+    withServer(options.store, (server) =>
+      Effect.runPromise(Effect.withClock(Effect.scoped(prove(options, server)), stoppedAt(dayOf(options.seed))))
+    )
+}
+
+/**
+ * The day on which everything is delivered: the clock takes away what was to end by then. It is another one for each seed, some
+ * time in the histories, and it stands still, so that every case ends the same however long the run takes. It has passed, so
+ * what is queued on it is due: that is taken when the run does.
+ */
+const dayOf = (seed: number): number => Date.parse("2026-10-05T00:00:00Z") + randomOf(seed, -1).int(50 * 86_400_000)
+
+const stoppedAt = (millis: number): Clock.Clock => {
+  const real = Clock.make()
+  return {
+    [Clock.ClockTypeId]: Clock.ClockTypeId,
+    unsafeCurrentTimeMillis: () => millis,
+    currentTimeMillis: Effect.succeed(millis),
+    unsafeCurrentTimeNanos: () => real.unsafeCurrentTimeNanos(),
+    currentTimeNanos: real.currentTimeNanos,
+    sleep: (duration) => real.sleep(duration)
+  }
 }
 
 /** Histories that share two new databases, one for each way to arrive. A memory store looks at all it has. */
@@ -34,7 +60,7 @@ const together: Readonly<Record<StoreName, number>> = {
 const prove = ({ count, onlyIndex, progress, seed, store }: ProofOptions, server: string | undefined) =>
   Effect.gen(function* () {
     const violations: Array<string> = []
-    let [deliveries, repetitions, version] = [0, 0, ""]
+    let [deliveries, repetitions, calls, version] = [0, 0, 0, ""]
     const first = onlyIndex ?? 0
     const end = onlyIndex === undefined ? count : onlyIndex + 1
     for (let from = first; from < end; from += together[store]) {
@@ -49,8 +75,8 @@ const prove = ({ count, onlyIndex, progress, seed, store }: ProofOptions, server
           const straight = yield* openCluster({ store, server, users, nodes: 1 })
           const shaken = yield* openCluster({ store, server, users, nodes })
           version ||= yield* versionOf(store, straight)
-          const toldStraight: Told = new Map()
-          const toldShaken: Told = new Map()
+          const toldStraight = nothingTold()
+          const toldShaken = nothingTold()
           const histories = yield* Effect.forEach(
             indexes,
             (index) =>
@@ -75,7 +101,7 @@ const prove = ({ count, onlyIndex, progress, seed, store }: ProofOptions, server
             histories,
             (history) =>
               Effect.gen(function* () {
-                const expected = expectedOf(history)
+                const expected = expectedOf(history, dayOf(seed))
                 const found = [
                   ...(yield* differences("in order", straight, history, expected, toldStraight)),
                   ...(yield* differences("shuffled", shaken, history, expected, toldShaken))
@@ -88,6 +114,12 @@ const prove = ({ count, onlyIndex, progress, seed, store }: ProofOptions, server
               }),
             { concurrency: store === "memory" ? 1 : 8 }
           )
+          for (const told of [toldStraight, toldShaken]) {
+            for (const [id, times] of told.ids) {
+              calls += times
+              if (times > 1) violations.push(`notification ${id} was told ${times} times`)
+            }
+          }
         })
       )
     }
@@ -97,11 +129,21 @@ const prove = ({ count, onlyIndex, progress, seed, store }: ProofOptions, server
         histories: end - first,
         deliveries,
         repetitions,
+        calls,
         nodes: store === "memory" || store === "sqlite" ? 1 : 3,
         version
       }
     }
   })
+
+/** Order is what is proved here: whom Polar names is a user, with a row or without. */
+const everybody: AppUsers = { externalIds: "trust" }
+
+const askAppUsers: AskAppUsers = {
+  users: everybody,
+  among: () => Effect.succeed(everybody),
+  has: () => Effect.succeed(true)
+}
 
 const play = (cluster: Cluster, history: History, arrivals: ReadonlyArray<Arrival>, atOnce: number, told: Told) => {
   let turn = history.index
@@ -111,20 +153,33 @@ const play = (cluster: Cluster, history: History, arrivals: ReadonlyArray<Arriva
       const store = cluster.stores[turn++ % cluster.stores.length] ?? cluster.stores[0]
       switch (arrival._tag) {
         case "Deliver":
-          return comesAgain(store.applyDeliveries(arrival.deliveries, defaultPolicy))
+          return comesAgain(
+            store.applyDeliveries(arrival.deliveries, defaultPolicy, { users: everybody, handlers: everyHandler })
+          )
         case "Link":
           return comesAgain(
             store.linkCustomer(
               { customerId: history.customerId, userId: history.user.id, linkedBy: "host" },
-              defaultPolicy
+              defaultPolicy,
+              { handlers: everyHandler }
             )
           )
         case "Checkouts":
           return Effect.forEach(history.checkouts, (checkout) =>
-            comesAgain(store.recordCheckout({ ...checkout, userId: history.user.id }))
+            comesAgain(
+              store.recordCheckout({ ...checkout, userId: history.user.id }, defaultPolicy, { handlers: everyHandler })
+            )
           )
         case "LinkWaiting":
-          return comesAgain(makeLinkWaiting({ store, dispatcher: nobodyWakes, policy: defaultPolicy }))
+          return comesAgain(
+            makeLinkWaiting({
+              store,
+              dispatcher: nobodyWakes,
+              policy: defaultPolicy,
+              organizationId: undefined,
+              askAppUsers
+            })
+          )
         case "Notify":
           return notify(cluster, told)
       }
@@ -135,9 +190,10 @@ const play = (cluster: Cluster, history: History, arrivals: ReadonlyArray<Arriva
 
 /** Notifications are taken where a history says so. */
 const nobodyWakes: typeof NotificationDispatcher.Service = {
-  listens: true,
+  handlers: everyHandler,
   wake: Effect.void,
-  receiving: () => Effect.dieMessage("deliveries are applied, and not received")
+  receiving: () => Effect.dieMessage("deliveries are applied, and not received"),
+  told: () => Effect.void
 }
 
 /** As Polar does with an answer of 503. */
@@ -147,19 +203,24 @@ const comesAgain = <A, E>(step: Effect.Effect<A, StoreError | E>) =>
     while: (error) => typeof error === "object" && error !== null && "reason" in error && error.reason === "busy"
   })
 
-/** Takes what is queued until nothing is left, and remembers what was told of each subscription. */
+/** Takes what is queued until nothing is left, and remembers what was told. */
 const notify = ({ stores: [store] }: Cluster, told: Told) =>
   Effect.gen(function* () {
     for (;;) {
-      const { claimed } = yield* store.claimNotifications({ owner: "prove", limit: 100, lease: Duration.minutes(5) })
+      const { claimed } = yield* store.claimNotifications({
+        owner: "prove",
+        limit: 100,
+        lease: Duration.minutes(5),
+        handlers: everyHandler
+      })
       if (claimed.length === 0) return
-      for (const { id, subscription } of claimed) {
-        const shown = { ...subscription, currentPeriodEnd: subscription.currentPeriodEnd?.getTime() ?? null }
-        told.set(subscription.id, [...(told.get(subscription.id) ?? []), shown])
-        yield* store.completeNotifications([id], "prove")
-      }
+      for (const one of claimed) tell(told, one)
+      yield* store.completeNotifications(
+        claimed.map(({ id }) => id),
+        "prove"
+      )
     }
-  })
+  }).pipe(Effect.withClock(Clock.make()))
 
 const deliveriesIn = (arrivals: ReadonlyArray<Arrival>): number =>
   arrivals.reduce((sum, arrival) => sum + (arrival._tag === "Deliver" ? arrival.deliveries.length : 0), 0)

@@ -7,8 +7,8 @@ import { startNotified } from "./notifiedProcess.ts"
 import type { StoreName } from "./Proof.ts"
 import { drained, eventAtOf } from "./queue.ts"
 
-/** The children's lease: twice the limit of a call. */
-const leaseMillis = 10_000
+/** The children's lease. */
+const leaseMillis = 20_000
 
 export const provedTakeOver = (store: StoreName, server: string | undefined) =>
   Effect.gen(function* () {

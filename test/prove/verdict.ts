@@ -2,11 +2,12 @@
  * What has to be true once everything was delivered: of the database, and of what the app was told. It compares with what
  * was sent and acknowledged, and with the model in `Story`; of the product it uses nothing.
  */
-import { callsOf, dueOf, judgeCalls, judgeQueue, type Say, type Told } from "./notified.ts"
+import { isKeptAs } from "./keptBody.ts"
+import { callsOf, dueOf, judgeCalls, judgeQueue, judgeSettled, type Say, type Told } from "./notified.ts"
 import type { SentDelivery } from "./PolarSender.ts"
 import { flagOf, millisOf, type ProofDatabase, type Row, textOf } from "./ProofDatabase.ts"
 import type { ServerUnderTest } from "./ServerUnderTest.ts"
-import { projectionOf, type Shown, type Story, sameShown } from "./Story.ts"
+import { asOf, type Entitlement, entitlementOf, projectionOf, type Shown, type Story, sameShown } from "./Story.ts"
 
 export interface Evidence {
   readonly database: ProofDatabase
@@ -45,22 +46,34 @@ export const judge = async ({ database, hadOutages = false, sent, servers, stori
   const due = new Map(
     [...histories].map(([id, history]) => [id, dueOf(history.filter(({ event }) => isApplied(inbox.get(event.id))))])
   )
-  await judgeQueue(database, due, say)
-  const calls = callsOf(servers)
+  const notifications = await judgeQueue(database, due, say)
+  const calls = callsOf(servers, "begun")
   const doubled = judgeCalls(calls, due, hadOutages, say)
-  for (const { id, server, settledAt } of hadOutages ? [] : calls) {
-    if (settledAt !== undefined || server.killedAt() !== undefined) continue
-    say(`Notification ${id} was told by a process that lives on, and is not settled there.`)
-  }
+  if (!hadOutages) judgeSettled(calls, database, say)
   let stale = 0
   for (const row of inbox.values()) stale += row["state"] === "stale" ? 1 : 0
-  let notifications = 0
-  for (const list of due.values()) notifications += list.length
   const cutShort = calls.filter(({ server, settledAt }) => settledAt === undefined && server.killedAt() !== undefined)
   return { violations, notifications, doubled, cutShort: cutShort.length, stale }
 }
 
 const isApplied = (row: Row | undefined): boolean => row?.["state"] === "applied"
+
+/** What each user's access is, once everything was delivered. */
+export const accessDue = (sent: Evidence["sent"], now: number): ReadonlyMap<string, Entitlement> => {
+  const due = new Map<string, Entitlement>()
+  for (const history of historiesOf(sent).values()) {
+    const newest = history.at(-1)
+    if (newest === undefined) continue
+    const entitlement = entitlementOf(newest, now)
+    // A user has at most one that is not over.
+    if (entitlement !== "denied" || !due.has(newest.userId)) due.set(newest.userId, entitlement)
+  }
+  return due
+}
+
+/** When the clock ends the last that it may end. */
+export const lastLapse = (sent: Evidence["sent"]): number =>
+  Math.max(0, ...[...sent.values()].map(({ event }) => event.told?.lapsesAt ?? 0))
 
 /** The events of each subscription, in the order of Polar. */
 const historiesOf = (sent: Evidence["sent"]): ReadonlyMap<string, ReadonlyArray<Told>> => {
@@ -69,7 +82,8 @@ const historiesOf = (sent: Evidence["sent"]): ReadonlyMap<string, ReadonlyArray<
     const { told } = delivery.event
     if (told === null) continue
     const history = histories.get(told.life.id) ?? []
-    history.push({ ...delivery, shown: told.shown, userId: told.life.userId })
+    const { byClock, userId } = told.life
+    history.push({ ...delivery, shown: told.shown, lapsesAt: told.lapsesAt, userId, byClock })
     histories.set(told.life.id, history)
   }
   for (const history of histories.values()) history.sort((a, b) => a.event.at - b.event.at)
@@ -83,7 +97,7 @@ const judgeInbox = (inbox: ReadonlyMap<string, Row>, sent: Evidence["sent"], say
       say(`Delivery ${event.id} (${event.type}) was never acknowledged, however often it was delivered.`)
     } else if (row === undefined) {
       say(`Delivery ${event.id} (${event.type}) was acknowledged and is not in the inbox.`)
-    } else if (row["body"] !== event.body || row["type"] !== event.type) {
+    } else if (!isKeptAs(row["body"], event.body, row["state"] === "ignored") || row["type"] !== event.type) {
       say(`Delivery ${event.id} is not in the inbox as it was sent.`)
     } else if (event.told === null && !isApplied(row)) {
       say(`Delivery ${event.id} (${event.type}) is ${row["state"]} in the inbox, and should be applied.`)
@@ -163,7 +177,7 @@ const judgeProjections = async (
   for (const history of histories.values()) {
     const newest = history.at(-1)
     if (newest === undefined) continue
-    newestOf.set(newest.userId, [...(newestOf.get(newest.userId) ?? []), newest.shown])
+    newestOf.set(newest.userId, [...(newestOf.get(newest.userId) ?? []), asOf(newest, Date.now())])
   }
   const met = new Set([...sent.values()].map(({ event }) => event.userId))
   for (const { customerId, userId } of stories) {

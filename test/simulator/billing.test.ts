@@ -70,7 +70,7 @@ describe("a life without trouble", () => {
       yield* TestClock.adjust("32 days")
       yield* simulator.flush
       const renewed = Option.getOrThrow(yield* billing.getSubscription(ada))
-      assert.isAbove(renewed.periodEnd ?? 0, first.periodEnd ?? 0)
+      assert.isAbove(renewed.currentPeriodEnd?.getTime() ?? 0, first.currentPeriodEnd?.getTime() ?? 0)
 
       yield* simulator.run(Subscriptions.cancel(id, { customer_cancellation_reason: "unused" }))
       yield* simulator.flush
@@ -189,7 +189,7 @@ describe("a life with all the trouble that Polar allows for", () => {
             {
               status: subscription.status,
               productId: subscription.productId,
-              end: subscription.periodEnd,
+              end: subscription.currentPeriodEnd?.getTime() ?? null,
               cancelAtPeriodEnd: subscription.cancelAtPeriodEnd,
               ended: subscription.endedAt !== null,
               pastDue: subscription.pastDueAt !== null

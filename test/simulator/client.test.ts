@@ -1,7 +1,7 @@
 /** Core's client over HTTP against the simulator: what it asks is what Polar documents, and it reads what is answered. */
 import { FetchHttpClient } from "@effect/platform"
 import * as PolarClient from "@kavach-polar/core/PolarClient"
-import { SubscriptionId } from "@kavach-polar/core/Subscription"
+import { OrderId, SubscriptionId } from "@kavach-polar/core/Subscription"
 import { Seed } from "@kavach-polar/simulator"
 import { Cause, Chunk, Effect, Exit, HashMap, Option, Redacted, Stream } from "effect"
 import { afterAll, assert, beforeAll, test } from "vitest"
@@ -118,7 +118,7 @@ test("what reconciliation asks: pages with their times, single subscriptions, en
     assert.isAtMost(report.changedAt ?? Infinity, fetchedAt + 1_000_000)
   }
   const none = await call((client) => client.recordPage(subscriptionKind, { metadataUserId: "nobody" }, 1))
-  assert.deepStrictEqual(none, { snapshots: [], isLast: true })
+  assert.deepStrictEqual(none, { snapshots: [], unreadable: [], isLast: true })
 
   const [one] = snapshots
   const found = await call((client) => client.getSubscription(SubscriptionId.make(one?.report.id ?? "none")))
@@ -141,6 +141,53 @@ test("what reconciliation asks: pages with their times, single subscriptions, en
   const [event] = await scene.simulator.read(({ tables }) => [...HashMap.values(tables.events)])
   await call((client) => client.redeliver(event?.id ?? "none"))
   assert.strictEqual(await refusal((client) => client.redeliver(unknown)), "PolarNotFound")
+})
+
+test("orders: their invoices, receipts and refunds", async () => {
+  const session = await call((client) => client.createCheckout({ products: [Seed.products.lifetime.id] }))
+  const address = { country: "NO", line1: "Storgata 1", postal_code: "0155", city: "Oslo" }
+  const { order } = await scene.simulator.pay(session.id, {
+    customer_email: "ada@acme-mail.dev",
+    customer_name: "Ada",
+    customer_billing_address: address
+  })
+  const id = OrderId.make(order?.id ?? "")
+  assert.isTrue(Option.isNone(await call((client) => client.getInvoice(id))))
+  await call((client) => client.requestInvoice(id))
+  assert.strictEqual(Option.getOrNull(await call((client) => client.getReceipt(id))), "writing")
+  await scene.simulator.advance("2 seconds")
+  for (const read of ["getInvoice", "getReceipt"] as const) {
+    assert.isTrue(Option.isSome(await call((client) => client[read](id) as Effect.Effect<Option.Option<unknown>>)))
+  }
+  const refund = { orderId: id, reason: "other", metadata: { ticket: "T-311" } } as const
+  const made = await call((client) => client.createRefund({ ...refund, amount: 900, comment: "Broken" }))
+  assert.strictEqual(made.report.orderId, id)
+  assert.strictEqual(await refusal((client) => client.createRefund({ ...refund, amount: 5000 })), "PolarRejected")
+  const { report } = Option.getOrThrow(await call((client) => client.getOrder(id)))
+  assert.strictEqual(report.status, "partially_refunded")
+  const missing = OrderId.make("0f0e0d0c-0b0a-4908-8706-0504030201ff")
+  assert.isTrue(Option.isNone(await call((client) => client.getOrder(missing))))
+  assert.isTrue(Option.isNone(await call((client) => client.getReceipt(missing))))
+  assert.strictEqual(await refusal((client) => client.requestInvoice(missing)), "PolarNotFound")
+})
+
+test("license keys", async () => {
+  const session = await call((client) => client.createCheckout({ products: [Seed.products.lifetime.id] }))
+  const { order } = await scene.simulator.pay(session.id, { customer_email: "ada@acme-mail.dev" })
+  const { id, key: text } = await scene.simulator.grantLicenseKey(order?.id ?? "", { limitActivations: 1 })
+  const organizationId = await scene.simulator.read(({ organization }) => organization.id)
+  const key = { key: Redacted.make(text), organizationId }
+  const place = { label: "desk", conditions: { major: 2 }, meta: { os: "linux" } }
+  const { id: activationId } = await call((client) => client.activateLicenseKey({ ...key, ...place }))
+  const { activations } = Option.getOrThrow(await call((client) => client.getLicenseKey(id)))
+  assert.deepStrictEqual(activations, [{ id: activationId, label: "desk", meta: { os: "linux" } }])
+  const asked = { ...key, activationId, conditions: { major: 2 }, incrementUsage: 1 }
+  const { activation, usage } = await call((client) => client.validateLicenseKey(asked))
+  assert.deepStrictEqual([activation?.id, usage], [activationId, 1])
+  assert.strictEqual(await refusal((client) => client.activateLicenseKey({ ...key, label: "other" })), "PolarForbidden")
+  await call((client) => client.deactivateLicenseKey({ ...key, activationId }))
+  assert.strictEqual(await refusal((client) => client.deactivateLicenseKey({ ...key, activationId })), "PolarNotFound")
+  assert.strictEqual(await refusal((client) => client.validateLicenseKey(asked)), "PolarNotFound")
 })
 
 test("every request is as Polar's document has it, and every success too", () => {

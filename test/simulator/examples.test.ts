@@ -1,6 +1,7 @@
 /** The examples of docs/simulator.md, run. */
 import { Effect } from "effect"
 import { assert, test } from "vitest"
+import { whatABuyerHas } from "../examples/simulatorBenefits.ts"
 import { accessOfABuyer } from "../examples/simulatorLayers.ts"
 import { aRenewalThatFails } from "../examples/simulatorPromises.ts"
 import { withPolarsOwnSdk } from "../examples/simulatorSdk.ts"
@@ -19,4 +20,8 @@ test("layers", async () => {
 test("Polar's own SDK", async () => {
   const [subscription] = await withPolarsOwnSdk()
   assert.deepStrictEqual(subscription, { product_id: "c3d4e5f6-51a2-4b7c-9da4-ae1f2a3b4c62", status: "trialing" })
+})
+
+test("what a buyer has", async () => {
+  assert.deepStrictEqual(await whatABuyerHas(), { rows: 1000, refunded: false })
 })

@@ -1,7 +1,7 @@
 /**
  * Polar's own OpenAPI document as a judge: of what a client sends, of what the API answers, and of what webhooks carry.
- * The fixture is that document without its prose, made by `scripts/trim-openapi.mjs`; a second one holds what the first
- * lacks of refunds, made in the same way.
+ * The fixture is that document without its prose, made by `scripts/trim-openapi.mjs`; others hold what the first lacks of
+ * refunds, of invoices, receipts and license keys, and of benefits and discounts, made in the same way.
  */
 import { readFileSync } from "node:fs"
 import { Ajv2020 } from "ajv/dist/2020.js"
@@ -29,11 +29,22 @@ const fixture = <A>(path: string): A => JSON.parse(readFileSync(new URL(path, im
 
 const most = fixture<Document>("../fixtures/polar-openapi-2026-10.json")
 const refunds = fixture<Omit<Document, "webhooks">>("./fixtures/polar-openapi-2026-10-refunds.json")
+const documentsAndKeys = fixture<Omit<Document, "webhooks">>("./fixtures/polar-openapi-2026-10-documents-and-keys.json")
+const benefitsAndDiscounts = fixture<Omit<Document, "webhooks">>(
+  "./fixtures/polar-openapi-2026-10-benefits-and-discounts.json"
+)
 
 const document: Document = {
   ...most,
-  paths: { ...most.paths, ...refunds.paths },
-  components: { schemas: { ...most.components.schemas, ...refunds.components.schemas } }
+  paths: { ...most.paths, ...refunds.paths, ...documentsAndKeys.paths, ...benefitsAndDiscounts.paths },
+  components: {
+    schemas: {
+      ...most.components.schemas,
+      ...refunds.components.schemas,
+      ...documentsAndKeys.components.schemas,
+      ...benefitsAndDiscounts.components.schemas
+    }
+  }
 }
 
 const uuid4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i

@@ -44,6 +44,12 @@ const buy = async (product: string, email: string, extra: object = {}) => {
   return { checkout, id }
 }
 
+const buyOnce = async (email: string) => {
+  const checkout = await polar.checkouts.create({ products: [Seed.products.lifetime.id], customer_email: email })
+  await polar.checkouts.clientConfirm(checkout.client_secret, { confirmation_token_id: "ctoken_invented" })
+  return { checkout }
+}
+
 beforeAll(async () => {
   scene = await witness({ allowReset: true, taxRate: 0.2, discounts: [gift] })
   polar = createPolar({ accessToken: scene.simulator.accessToken, baseUrl: scene.simulator.url })
@@ -272,6 +278,124 @@ describe("a subscriber's life", () => {
   })
 })
 
+test("a license key is granted and taken back", async () => {
+  const { checkout } = await buyOnce("keys@acme-mail.dev")
+  const order = (await polar.orders.list({ checkout_id: [checkout.id] })).items[0]
+  const seen = await deliveredBy(async () => {
+    const { id } = await scene.simulator.grantLicenseKey(order?.id ?? "", { limitActivations: 1 })
+    await scene.simulator.revokeLicenseKey(id)
+  })
+  assert.deepStrictEqual(seen, [
+    "benefit.created",
+    "benefit_grant.created",
+    "customer.state_changed",
+    "benefit_grant.revoked",
+    "customer.state_changed"
+  ])
+})
+
+describe("benefits", () => {
+  test("made, attached, given by a purchase, edited, waited for, deleted", async () => {
+    const flag = await polar.benefits.create({
+      type: "feature_flag",
+      description: "Exports",
+      metadata: { key: "exports", rows: 100 },
+      properties: {}
+    })
+    const key = await polar.benefits.create({
+      type: "license_keys",
+      description: "Desktop licence",
+      properties: { prefix: "ACME", expires: { ttl: 1, timeframe: "year" }, limit_usage: 10 }
+    })
+    const role = {
+      id: "2f3a4b5c-4796-4fb4-a3d2-4a5b6c7d8e76",
+      type: "discord",
+      description: "Members Discord"
+    } as const
+    const { id: product } = await scene.simulator.createProduct({
+      id: "5d6e7f8a-9b0c-4d1e-8f2a-3b4c5d6e7f80",
+      name: "Template pack",
+      amount: 900,
+      interval: null,
+      benefits: [role]
+    })
+    const attached = await polar.products.updateBenefits(product, { benefits: [flag.id, key.id, role.id] })
+    assert.deepStrictEqual(
+      attached.benefits.map(({ id }) => id),
+      [flag.id, key.id, role.id]
+    )
+    await polar.products.update(product, { name: "Template pack, second edition" })
+
+    const checkout = await polar.checkouts.create({
+      products: [product],
+      customer_email: "mary@acme-mail.dev",
+      external_customer_id: "usr_11"
+    })
+    // Buyers see no feature flag.
+    assert.deepStrictEqual(
+      checkout.product?.benefits.map(({ type }) => type),
+      ["license_keys", "discord"]
+    )
+    const told = await deliveredBy(() =>
+      polar.checkouts.clientConfirm(checkout.client_secret, { confirmation_token_id: "ctoken_invented" })
+    )
+    assert.deepStrictEqual(told.slice(-5), [
+      "checkout.updated",
+      "benefit_grant.created",
+      "benefit_grant.created",
+      "benefit_grant.created",
+      "customer.state_changed"
+    ])
+    const granted = await polar.benefitGrants.list({ external_customer_id: "usr_11", is_granted: true })
+    assert.strictEqual(granted.pagination.total_count, 2)
+    const [waiting] = (await polar.benefits.grants(role.id, { is_granted: false })).items
+    assert.isDefined(waiting)
+    assert.strictEqual(waiting.error?.type, "BenefitActionRequiredError")
+    await scene.simulator.connectAccount(waiting.id)
+    assert.deepStrictEqual(
+      (await polar.customers.getStateExternal("usr_11")).granted_benefits.map(({ benefit_type }) => benefit_type),
+      ["feature_flag", "license_keys", "discord"]
+    )
+
+    const edit = { type: "feature_flag", metadata: { key: "exports", rows: 1000 } } as const
+    assert.deepStrictEqual(await deliveredBy(() => polar.benefits.update(flag.id, edit)), ["benefit.updated"])
+    assert.deepStrictEqual(
+      await deliveredBy(() =>
+        polar.benefits.update(key.id, { type: "license_keys", properties: { activations: null, limit_usage: 20 } })
+      ),
+      ["benefit.updated", "benefit_grant.updated", "customer.state_changed"]
+    )
+    assert.deepStrictEqual(await deliveredBy(() => polar.benefits.delete(role.id)), [
+      "benefit.updated",
+      "benefit_grant.revoked",
+      "customer.state_changed"
+    ])
+    assert.isFalse((await polar.benefits.list({ limit: 100 })).items.some(({ id }) => id === role.id))
+    assert.strictEqual((await polar.benefits.get(flag.id)).metadata["rows"], 1000)
+  })
+
+  test("of a subscription go on with each period that is paid, and end with it", async () => {
+    const { id: product } = await scene.simulator.createProduct({
+      id: "6e7f8a9b-0c1d-4e2f-9a3b-4c5d6e7f8a91",
+      name: "Weekly",
+      amount: 300,
+      interval: "week",
+      benefits: [{ id: "7f8a9b0c-1d2e-4f3a-8b4c-5d6e7f8a9b02", type: "custom", description: "Weekly letter" }]
+    })
+    const { id } = await buy(product, "edith@acme-mail.dev")
+    assert.include(await deliveredBy(() => scene.simulator.advance("8 days")), "benefit_grant.cycled")
+    assert.include(await deliveredBy(() => polar.subscriptions.revoke(id)), "benefit_grant.revoked")
+  })
+
+  test("and discounts are listed", async () => {
+    assert.deepStrictEqual(
+      (await polar.discounts.list()).items.map(({ id }) => id),
+      [gift.id]
+    )
+    assert.strictEqual((await polar.discounts.get(gift.id)).name, gift.name)
+  })
+})
+
 describe("what was seen on the wire", () => {
   const unknownToOldSdk = new Set(["subscription.cycled", "subscription.paused", "subscription.resumed"])
   const all = (check: (delivered: Delivered, type: string) => Promise<void> | void) => async () => {
@@ -281,12 +405,14 @@ describe("what was seen on the wire", () => {
 
   test("covers every type that the simulator can cause", () => {
     const seen = new Set(types())
-    const simulated = webhookTypes.filter((type) => /^(checkout|customer|order|refund|subscription)\./.test(type))
+    const simulated = webhookTypes.filter((type) =>
+      /^(benefit|benefit_grant|checkout|customer|order|product|refund|subscription)\./.test(type)
+    )
     assert.deepStrictEqual(
       simulated.filter((type) => !seen.has(type)),
       []
     )
-    assert.sameMembers<string>(simulated, [...Webhooks.eventTypes])
+    assert.sameMembers<string>([...simulated], [...Webhooks.eventTypes])
   })
 
   test(

@@ -131,6 +131,7 @@ const databaseOf = (query: Query): StoreDatabase["Type"] => ({
         cancelAtPeriodEnd: row["polar_cancel_at_period_end"] === 1
       }
     }),
+  rows: (table) => Effect.promise(() => query(`SELECT * FROM ${table}`)),
   showCustomer: (userId, customerId) =>
     Effect.promise(() => query("UPDATE kavach_users SET polar_customer_id = ? WHERE id = ?", customerId, userId)),
   breakTable: (table) =>

@@ -142,6 +142,7 @@ const databaseOf = (query: Query): StoreDatabase["Type"] => ({
         cancelAtPeriodEnd: row["polar_cancel_at_period_end"] === true
       }
     }),
+  rows: (table) => Effect.promise(() => query(`SELECT * FROM ${table}`)),
   showCustomer: (userId, customerId) =>
     Effect.promise(() => query("UPDATE kavach_users SET polar_customer_id = $1 WHERE id = $2", customerId, userId)),
   breakTable: (table) =>

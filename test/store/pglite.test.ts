@@ -2,4 +2,4 @@
 import { storeContract } from "@kavach-polar/core/testing"
 import { onPGlite } from "./PostgresHarness.ts"
 
-storeContract({ name: "PGlite", layer: onPGlite, hasDatabase: true })
+storeContract({ name: "PGlite", layer: onPGlite, hasDatabase: true, sharesClock: true })

@@ -9,4 +9,4 @@ storeContract({ name: "SQLite file (better-sqlite3)", layer: betterSqlite3File, 
 
 storeContract({ name: "SQLite in memory (better-sqlite3)", layer: betterSqlite3Memory, hasDatabase: true })
 
-storeContract({ name: "SQLite in memory (sql.js)", layer: sqlJsMemory, hasDatabase: true })
+storeContract({ name: "SQLite in memory (sql.js)", layer: sqlJsMemory, hasDatabase: true, sharesClock: true })

@@ -78,11 +78,17 @@ export const openShop = async (options: ShopOptions): Promise<Shop> => {
     webhookSecret: options.webhookSecret,
     apiBaseUrl: options.apiBaseUrl,
     trustedOrigins: options.origins,
+    // The shop shows whatever the organization has; yours names what it sells.
+    products: "any",
     onSubscriptionChange: async (userId, { cancelAtPeriodEnd, currentPeriodEnd, productId, status }) => {
       const notification = { at: await now(), userId, status, productId, currentPeriodEnd, cancelAtPeriodEnd }
       activity.add(notification)
       options.onNotification?.(notification)
-    }
+    },
+    // The pages read what is stored; they only have to look again.
+    onPurchase: activity.changed,
+    onBenefitGranted: activity.changed,
+    onBenefitRevoked: activity.changed
   })
   const kavach = await createKavach({
     database: { provider: "sqlite", url: options.database },

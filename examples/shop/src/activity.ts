@@ -11,9 +11,11 @@ export interface Notification {
 
 export interface Activity {
   readonly add: (notification: Notification) => void
+  /** Something else that pages show has changed. */
+  readonly changed: () => void
   /** The newest first; the last hundred are kept. */
   readonly recent: () => ReadonlyArray<Notification>
-  /** Grows with every notification. */
+  /** Grows with every notification and change. */
   readonly version: () => number
   /** Server-sent events: the version now, and whenever it grows. */
   readonly stream: () => Response
@@ -40,12 +42,17 @@ export const makeActivity = (): Activity => {
     listener.close()
   }
 
+  const changed = () => {
+    version += 1
+    for (const listener of listeners) listener.enqueue(event())
+  }
+
   return {
     add: (notification) => {
       notifications = [notification, ...notifications].slice(0, kept)
-      version += 1
-      for (const listener of listeners) listener.enqueue(event())
+      changed()
     },
+    changed,
     recent: () => notifications,
     version: () => version,
     stream: () => {

@@ -27,7 +27,8 @@ export interface Plan {
   /** Cents; `null` for a price that Polar works out, such as one by use. */
   readonly amount: number | null
   readonly currency: string
-  readonly interval: string
+  /** `null` for what is bought once. */
+  readonly interval: string | null
   readonly intervalCount: number
   /** Such as `14` and `day`. */
   readonly trial: { readonly interval: string; readonly count: number } | null
@@ -45,7 +46,7 @@ export interface CatalogOptions {
 
 const timeoutMillis = 10_000
 
-/** The plans on sale, the cheapest first. Rejects with `CatalogUnavailable`. */
+/** What is on sale, the cheapest first. Rejects with `CatalogUnavailable`. */
 export const readPlans = async ({ accessToken, apiBaseUrl }: CatalogOptions): Promise<ReadonlyArray<Plan>> => {
   const response = await fetch(new URL("/v1/products/?is_archived=false&limit=100", apiBaseUrl), {
     headers: { authorization: `Bearer ${accessToken}`, accept: "application/json" },
@@ -76,7 +77,7 @@ export const readPlans = async ({ accessToken, apiBaseUrl }: CatalogOptions): Pr
 
 const planOf = (product: typeof Product.Type): ReadonlyArray<Plan> => {
   const [price] = product.prices
-  if (product.recurring_interval === null || price === undefined) return []
+  if (price === undefined) return []
   return [
     {
       id: product.id,

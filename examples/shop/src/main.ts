@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util"
 import { CannotStart } from "./CannotStart.ts"
 import { type Started, start } from "./start.ts"
+import { steps } from "./steps.ts"
 
 const help = `Usage: npm start -- [options]
 
@@ -90,7 +91,7 @@ const sentences = ({ database, simulator, url }: Started): ReadonlyArray<string>
         "",
         "Polar cannot reach this machine by itself. Open a tunnel to the shop's port, and at Polar add a webhook endpoint for",
         "  https://<your tunnel>/auth/polar/webhook",
-        "with the format raw and all subscription.* and customer.* events. Its secret is your POLAR_WEBHOOK_SECRET.",
+        "with the format raw and all events. Its secret is your POLAR_WEBHOOK_SECRET.",
         `Then open ${url}, sign in, and subscribe with the test card 4242 4242 4242 4242.`
       ]
     : [
@@ -98,12 +99,8 @@ const sentences = ({ database, simulator, url }: Started): ReadonlyArray<string>
         `Simulator  ${simulator.url}`,
         `Database   ${database}, made anew: the simulator keeps nothing when it stops, so both start afresh.`,
         "",
-        "What to try:",
-        "  1. Open the shop, sign in as Ada, subscribe, and pay.",
-        "  2. Read the archive, then cancel in the customer portal.",
-        "  3. Open the simulator's console. Move on to the end of the period: Ada's access is over.",
-        "  4. Subscribe again, fail the next payment, and move on to the renewal.",
-        "  5. Deliver twice, late and out of order, and do it all once more."
+        "Open the shop, sign in as Ada, subscribe and pay. Then:",
+        ...steps.map((step, index) => `  ${index + 1}. ${step}`)
       ]
 
 try {

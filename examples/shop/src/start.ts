@@ -1,12 +1,11 @@
 /** Starts the shop, and the simulator where there is no account at Polar. */
-import { rm } from "node:fs/promises"
 import { join } from "node:path"
-import { serve as listen } from "@kavach-polar/http/NodeServer"
+import { asksForThisMachine, serve as listen, misdirected } from "@kavach-polar/http/NodeServer"
 import { Seed, type Served, serve as serveSimulator } from "@kavach-polar/simulator"
 import type { Notification } from "./activity.ts"
 import { CannotStart } from "./CannotStart.ts"
 import { readPlans } from "./catalog.ts"
-import { openDataFolder, ownWebhookSecret } from "./dataFolder.ts"
+import { makePrivate, openDataFolder, ownWebhookSecret, removeDatabase } from "./dataFolder.ts"
 import { openShop, type Shop } from "./Shop.ts"
 
 /** What the environment says, as in `process.env`. */
@@ -32,11 +31,35 @@ export interface Started {
 const sandboxUrl = "https://sandbox-api.polar.sh"
 const webhookPath = "/auth/polar/webhook"
 
+const handbook: Seed.ProductInput = {
+  id: "5d6e7f8a-9b0c-4d1e-8f2a-3b4c5d6e7f80",
+  name: "Field handbook",
+  description: "The app for the field, and its maps. Pay once, and keep it.",
+  amount: 3900,
+  interval: null,
+  benefits: [
+    {
+      id: "7a8b9c0d-f241-4a6f-9e8d-9b0c1d2e3f71",
+      type: "feature_flag",
+      description: "Offline maps",
+      metadata: { key: "offline-maps", regions: 12 }
+    },
+    {
+      id: "45609ab2-3fe0-4df5-b3e3-b3b1e942e3fd",
+      type: "license_keys",
+      description: "Handbook licence",
+      prefix: "FIELD",
+      limitActivations: 3
+    }
+  ]
+}
+
 /** What the simulator sells. */
 const products: ReadonlyArray<Seed.ProductInput> = [
   { ...Seed.products.pro, description: "Every note, every week, and the whole archive." },
   { ...Seed.products.trial, description: "The same. Cancel within the two weeks, and pay nothing." },
-  { ...Seed.products.team, description: "For everyone you work with, a year at a time." }
+  { ...Seed.products.team, description: "For everyone you work with, a year at a time." },
+  handbook
 ]
 
 /** Rejects with an error whose message says what to do. */
@@ -54,7 +77,10 @@ export const start = async (options: StartOptions): Promise<Started> => {
     const server = await listen({
       host: "127.0.0.1",
       port: options.port,
-      handle: async (request) => (shop === undefined ? startingUp() : shop.handle(request))
+      handle: async (request) => {
+        if (!asksForThisMachine(request) && !isDelivery(request)) return misdirected()
+        return shop === undefined ? startingUp() : shop.handle(request)
+      }
     })
     cleanups.push(async () => {
       shop?.endStreams()
@@ -67,6 +93,7 @@ export const start = async (options: StartOptions): Promise<Started> => {
     const database = join(folder, simulator === undefined ? "shop-sandbox.sqlite" : "shop-simulator.sqlite")
     // The simulator forgets everything when it stops. Subscriptions that the shop remembered would be nobody's.
     if (simulator !== undefined) await removeDatabase(database)
+    await makePrivate(database)
 
     shop = await openShop({
       database,
@@ -84,6 +111,9 @@ export const start = async (options: StartOptions): Promise<Started> => {
     throw error
   }
 }
+
+/** Deliveries come through a tunnel, by whose name they ask, and prove by their signature where they are from. */
+const isDelivery = ({ method, url }: Request): boolean => method === "POST" && new URL(url).pathname === webhookPath
 
 const startingUp = (): Response =>
   new Response("The shop is starting. Load the page again.", { status: 503, headers: { "retry-after": "1" } })
@@ -120,8 +150,4 @@ const secretOf = (env: Environment, name: string): string | undefined => {
   const text = env[name]
   if (text?.trim() === "") throw new CannotStart(`${name} is set but blank. Give it a value, or unset it.`)
   return text
-}
-
-const removeDatabase = async (file: string): Promise<void> => {
-  for (const suffix of ["", "-wal", "-shm", "-journal"]) await rm(`${file}${suffix}`, { force: true })
 }

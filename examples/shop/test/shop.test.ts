@@ -110,6 +110,38 @@ test("the routes of kavach-polar know the shop's sessions", async () => {
   assert.deepStrictEqual(await response.json(), { subscription: null })
 })
 
+test("what is bought once is shown to its buyer, with its feature and its license key, until it is taken back", async () => {
+  const simulator = shop.simulator ?? assert.fail("no simulator")
+  const cookie = await signIn("usr_1042")
+  const offer = await (await look("/", cookie)).text()
+  const product = /name="product" value="([^"]+)">\s*<button class="primary" aria-label="Buy Field handbook"/.exec(
+    offer
+  )?.[1]
+  const till = (await post("/subscribe", { product: product ?? "" }, { cookie })).headers.get("location") ?? ""
+  const [found] = await simulator.read(({ tables }) => [...tables.checkouts].map(([, one]) => one))
+  const checkout = found ?? assert.fail("no checkout")
+  assert.include(till, checkout.client_secret)
+  const { order } = await simulator.pay(checkout.id, { customer_email: "ada@acme-mail.dev" })
+  await simulator.flush()
+  const [granted] = await simulator.read(({ tables }) => [...tables.licenseKeys].map(([, one]) => one.key))
+  const key = granted ?? assert.fail("no license key")
+  assert.match(key, /^FIELD-/)
+  for (const path of [`/welcome?checkout=${checkout.id}`, "/account"]) {
+    const page = await (await look(path, cookie)).text()
+    assert.include(page, "Offline maps")
+    assert.include(page, "regions: 12")
+    assert.include(page, key)
+  }
+  assert.include(await (await look("/", cookie)).text(), "Yours")
+  const stranger = await (await look("/account", await signIn("usr_1043"))).text()
+  assert.notInclude(stranger, "Offline maps")
+  await simulator.refund(order?.id ?? "", { revoke_benefits: true })
+  await simulator.flush()
+  const after = await (await look("/account", cookie)).text()
+  assert.notInclude(after, "Offline maps")
+  assert.notInclude(after, key)
+})
+
 test("streams tell the version at once and whenever it grows, and end with the shop", async () => {
   const activity = makeActivity()
   const reader = activity.stream().body?.getReader()

@@ -1,14 +1,21 @@
 /** A client of this process's own. */
 import { existsSync } from "node:fs"
 import { dirname } from "node:path"
-import { DriverError, driverNotInstalled, retryConflicts } from "@kavach-polar/core/adapter"
+import { DriverError, loadedBy, retryConflicts } from "@kavach-polar/core/adapter"
+import * as Options from "@kavach-polar/core/Options"
 import { StoreError } from "@kavach-polar/core/StoreError"
 import type { Client } from "@libsql/client"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { libsqlClient } from "./drivers.ts"
 import { explain, isConflict } from "./libsqlProblem.ts"
 
+/**
+ * @example
+ * LibsqlStore.layer({ url: "libsql://app-acme.turso.io", authToken: Redacted.make("eyJ…") })
+ */
 export interface LibsqlStoreOptions {
   /** `libsql://…` or `https://…` of a server, or `file:app.db`, whose folder must exist; or `:memory:`. */
   readonly url: string
@@ -16,13 +23,20 @@ export interface LibsqlStoreOptions {
   readonly authToken?: Redacted.Redacted | string | undefined
 }
 
+const storeOptions: Schema.Schema<Options.Given<LibsqlStoreOptions>> = Schema.Struct({
+  url: Options.optional(Options.anyText),
+  authToken: Options.optional(Options.secretText)
+})
+
+export const checkOptions = Options.optionsCheck("LibsqlStore.layer()", storeOptions)
+
 /**
  * A client until the scope ends. It connects to a server at the first query. A file is in WAL mode, with every commit on
  * disk before it returns. The driver is loaded by this call and not by importing the module.
  */
 export const openClient = ({ authToken, url }: LibsqlStoreOptions): Effect.Effect<Client, StoreError, Scope.Scope> =>
   Effect.gen(function* () {
-    const { createClient } = yield* Effect.tryPromise({ try: () => import("@libsql/client"), catch: notInstalled })
+    const { createClient } = yield* loadedBy(libsqlClient)
     const client = yield* Effect.acquireRelease(
       Effect.try({
         try: () => {
@@ -34,7 +48,8 @@ export const openClient = ({ authToken, url }: LibsqlStoreOptions): Effect.Effec
           return createClient({
             url,
             ...(token === undefined ? {} : { authToken: token }),
-            intMode: "number",
+            // As numbers, one integer beyond 2^53 would make everything that is read with it fail.
+            intMode: "bigint",
             timeout: blockMillis,
             fetch: fetchInTime
           })
@@ -47,7 +62,7 @@ export const openClient = ({ authToken, url }: LibsqlStoreOptions): Effect.Effec
     // synchronous = FULL, foreign_keys = ON.
     if (client.protocol === "file") {
       yield* Effect.tryPromise({
-        try: () => retryConflicts(() => client.executeMultiple("PRAGMA journal_mode = WAL"), isConflict),
+        try: () => retryConflicts(() => client.executeMultiple("PRAGMA journal_mode = WAL"), { isConflict }),
         catch: failed
       })
     }
@@ -73,5 +88,3 @@ const folderOf = (url: string): string | undefined => {
 }
 
 const failed = (error: unknown): StoreError => new StoreError({ operation: "open", ...explain(error) })
-
-const notInstalled = driverNotInstalled("@libsql/client", "@libsql/client drizzle-orm")

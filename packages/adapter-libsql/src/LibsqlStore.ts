@@ -8,9 +8,17 @@
  * An app that lends a local file does well to give its client a short `timeout`: while SQLite waits, so does the process.
  */
 
-import { sqlDriver } from "@kavach-polar/core/adapter"
+import {
+  DriverError,
+  lentKind,
+  loadedBy,
+  onLent,
+  refuseLent,
+  sqlDriver,
+  type UsersOptions
+} from "@kavach-polar/core/adapter"
 import * as Port from "@kavach-polar/core/BillingStore"
-import { StoreError } from "@kavach-polar/core/StoreError"
+import type { StoreError } from "@kavach-polar/core/StoreError"
 import type { Client } from "@libsql/client"
 import type { LibSQLDatabase } from "drizzle-orm/libsql"
 import * as Config from "effect/Config"
@@ -18,7 +26,8 @@ import type { ConfigError } from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { type LibsqlStoreOptions, openClient } from "./LibsqlClient.ts"
+import { drizzleOnLibsql } from "./drivers.ts"
+import { checkOptions, type LibsqlStoreOptions, openClient } from "./LibsqlClient.ts"
 import { type LogStatement, libsqlConnection } from "./libsqlConnection.ts"
 
 export type { LibsqlStoreOptions } from "./LibsqlClient.ts"
@@ -28,43 +37,92 @@ export type LibsqlDrizzle<TSchema extends Record<string, unknown>> = LibSQLDatab
   readonly $client: Client
 }
 
-/** A database opened as `layer` opens it, until the scope ends: for an app that uses it with drizzle as well. */
+/**
+ * A database opened as `layer` opens it, until the scope ends: for an app that uses it with drizzle as well.
+ *
+ * @example
+ * Effect.flatMap(LibsqlStore.open({ url: "file:billing.db" }), (db) => LibsqlStore.make(db).migrate)
+ */
 export const open = (
   options: LibsqlStoreOptions
 ): Effect.Effect<LibsqlDrizzle<Record<string, never>>, StoreError, Scope.Scope> =>
   Effect.gen(function* () {
     const client = yield* openClient(options)
-    const { drizzle } = yield* Effect.tryPromise({
-      try: () => import("drizzle-orm/libsql"),
-      catch: () => new StoreError({ operation: "open", reason: "unavailable", detail: "drizzle-orm cannot be loaded" })
-    })
+    const drizzle = yield* loadedBy(drizzleOnLibsql)
     return drizzle(client)
   })
 
-const storeOn = (client: Client, log: LogStatement): Port.BillingStoreService =>
-  Port.make(sqlDriver(libsqlConnection(client, log), "@kavach-polar/adapter-libsql"))
+const storeOn = (client: Client, log: LogStatement, users?: UsersOptions): Port.BillingStoreService =>
+  Port.make(sqlDriver(libsqlConnection(client, log), "@kavach-polar/adapter-libsql", users))
 
-/** The store on a database that somebody else opens, migrates at will, and closes. */
+/**
+ * The store on what an app has: a client of @libsql/client, or drizzle on one. Anything else is refused at start.
+ *
+ * @example
+ * LibsqlStore.fromClient(client, { users: false })
+ */
+export const fromClient = (client: unknown, users?: UsersOptions): Layer.Layer<Port.BillingStore, StoreError> =>
+  onLent(() => {
+    if (isClient(client)) return storeOn(client, () => {}, users)
+    refuseLent(lentKind(client), "sqlite")
+    const inside: unknown = typeof client === "object" && client !== null ? Reflect.get(client, "$client") : undefined
+    if (!isClient(inside)) {
+      throw new DriverError("schema", "the database is neither a client of @libsql/client nor drizzle on one")
+    }
+    return storeOn(inside, logOf(client as object), users)
+  })
+
+const isClient = (value: unknown): value is Client =>
+  typeof value === "object" &&
+  value !== null &&
+  ["execute", "batch", "transaction", "executeMultiple"].every((name) => typeof Reflect.get(value, name) === "function")
+
+/**
+ * The store on a database that somebody else opens, migrates at will, and closes.
+ *
+ * @example
+ * Effect.flatMap(LibsqlStore.open({ url: "file:billing.db" }), (db) => LibsqlStore.make(db).migrate)
+ */
 export const make = <TSchema extends Record<string, unknown>>(db: LibsqlDrizzle<TSchema>): Port.BillingStoreService =>
   storeOn(db.$client, logOf(db))
 
-/** The store on an app's own drizzle database. */
+/**
+ * The store on an app's own drizzle database.
+ *
+ * @example
+ * Layer.unwrapScoped(Effect.map(LibsqlStore.open({ url: "file:billing.db" }), LibsqlStore.fromDrizzle))
+ */
 export const fromDrizzle = <TSchema extends Record<string, unknown>>(
   db: LibsqlDrizzle<TSchema>
 ): Layer.Layer<Port.BillingStore> => Layer.sync(Port.BillingStore, () => make(db))
 
-/** The store on a client that is open as long as the layer's scope. */
-export const layer = (options: LibsqlStoreOptions): Layer.Layer<Port.BillingStore, StoreError> =>
-  Layer.scoped(
+/**
+ * The store on a client that is open as long as the layer's scope. Throws an `InvalidOption` for options that there are not.
+ *
+ * @example
+ * LibsqlStore.layer({ url: "libsql://app-acme.turso.io", authToken: Redacted.make("eyJ…") })
+ */
+export const layer = (
+  options: LibsqlStoreOptions,
+  users?: UsersOptions
+): Layer.Layer<Port.BillingStore, StoreError> => {
+  checkOptions(options)
+  return Layer.scoped(
     Port.BillingStore,
-    Effect.map(openClient(options), (client) => storeOn(client, () => {}))
+    Effect.map(openClient(options), (client) => storeOn(client, () => {}, users))
   )
+}
 
-/** As `layer`, with options from the configuration. */
+/**
+ * As `layer`, with options from the configuration.
+ *
+ * @example
+ * LibsqlStore.layerConfig({ url: Config.string("TURSO_URL"), authToken: Config.redacted("TURSO_AUTH_TOKEN") })
+ */
 export const layerConfig = (
   options: Config.Config.Wrap<LibsqlStoreOptions>
 ): Layer.Layer<Port.BillingStore, StoreError | ConfigError> =>
-  Layer.unwrapEffect(Effect.map(Config.unwrap(options), layer))
+  Layer.unwrapEffect(Effect.map(Config.unwrap(options), (given) => layer(given)))
 
 /** drizzle declares its session internal. */
 const logOf = (db: object): LogStatement => {

@@ -84,7 +84,7 @@ export const libsqlConnection = (client: Client, log: LogStatement): SqlConnecti
     parallelSteps: 1,
     // Where there is one connection, as to a database in memory, a transaction of the app's may hold it.
     read: (script) =>
-      retryConflicts((deadline) => withinDeadline(runAsync(script(), readBatch), deadline, () => {}), isConflict),
+      retryConflicts((deadline) => withinDeadline(runAsync(script(), readBatch), deadline, () => {}), { isConflict }),
     transaction: (script) => inTurn((deadline) => attempt(script, deadline)),
     migration: async (script) => {
       // A server that says nothing is not waited for as long as a migration may take.

@@ -18,7 +18,7 @@ export const makeTurns = (isConflict: (error: unknown) => boolean): Turns => {
       const turn = last.then(() => {
         // The caller has its answer already, that it took too long: nothing of this may come true.
         if (isLate) throw new DriverError("busy", "others before it took too long")
-        return retryConflicts(attempt, isConflict, deadline - performance.now())
+        return retryConflicts(attempt, { isConflict }, deadline - performance.now())
       })
       last = turn.catch(() => {})
       return withinDeadline(turn, deadline, () => {

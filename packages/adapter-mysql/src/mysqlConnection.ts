@@ -3,6 +3,7 @@ import {
   type Batch,
   callMillis,
   deadlineIn,
+  type Patience,
   part,
   retryConflicts,
   runAsync,
@@ -11,22 +12,22 @@ import {
   withinDeadline
 } from "@kavach-polar/core/adapter"
 import { mysqlDialect } from "./mysqlDialect.ts"
-import { explain, isConflict, isForeignTransaction } from "./mysqlProblem.ts"
+import { explain, isConflict, isForeignTransaction, isLockWait } from "./mysqlProblem.ts"
 import { isPool, poolOf, requireAutocommit, type SendOptions, type Session, sender } from "./mysqlSession.ts"
 
-/** Who holds a row for longer, the app's transaction for one, is not waited for any more. */
-const lockWaitSeconds = 2
+/** Who holds a row for longer, the app's transaction for one, is not waited for any more. Both servers count in seconds. */
+const lockWaitSeconds: Readonly<Record<Patience, number>> = { brief: 1, full: 2 }
 
 /**
  * In READ COMMITTED every statement sees what was committed before it began, and what is looked at in vain is not locked. The
  * first of these fails where a transaction is open already. How long a lock is waited for is the session's, which may be the
  * app's: so it is put back before the end.
  */
-const beginning = [
+const beginning = (patience: Patience) => [
   part("SET TRANSACTION ISOLATION LEVEL READ COMMITTED"),
   part("START TRANSACTION"),
   part(
-    `SET @kavach_polar_lock_wait = @@SESSION.innodb_lock_wait_timeout, SESSION innodb_lock_wait_timeout = ${lockWaitSeconds}`
+    `SET @kavach_polar_lock_wait = @@SESSION.innodb_lock_wait_timeout, SESSION innodb_lock_wait_timeout = ${lockWaitSeconds[patience]}`
   )
 ]
 const putBack = part("SET SESSION innodb_lock_wait_timeout = @kavach_polar_lock_wait")
@@ -65,10 +66,10 @@ export const mysqlConnection = (client: unknown, options: SendOptions): SqlConne
     }
   }
 
-  const transact = async <A>(session: Session, script: Script<A>): Promise<A> => {
+  const transact = async <A>(session: Session, script: Script<A>, patience: Patience = "full"): Promise<A> => {
     let isOpen = false
     const run = async ({ commits, statements }: Batch) => {
-      const before = isOpen ? [] : beginning
+      const before = isOpen ? [] : beginning(patience)
       isOpen = true
       const answers = await send(session, [...before, ...statements, ...(commits ? committing : [])])
       isOpen = !commits
@@ -113,8 +114,9 @@ export const mysqlConnection = (client: unknown, options: SendOptions): SqlConne
     },
     transaction: (script, options) =>
       retryConflicts(
-        (deadline) => borrow(deadline, (session) => within(session, deadline, transact(session, script()))),
-        isConflict,
+        (deadline) =>
+          borrow(deadline, (session) => within(session, deadline, transact(session, script(), options?.patience))),
+        { isConflict, isLockWait },
         callMillis,
         options
       ),

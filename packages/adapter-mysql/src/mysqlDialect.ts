@@ -16,7 +16,8 @@ export const mysqlDialect: Dialect = {
   decode: (value, type) => {
     if (typeof value !== "string") return null
     if (isText(type)) return value
-    const number = type === "time" ? millisOf(value) : Number(value)
+    // As somebody may have written it where the mode allows that: it counts as long ago, and holds up nothing else.
+    const number = value.startsWith("0000-00-00") ? 0 : type === "time" ? millisOf(value) : Number(value)
     if (Number.isNaN(number)) throw new DriverError("schema", "the session's results are in no readable character set")
     return type === "flag" ? number === 1 : number
   },
@@ -27,9 +28,12 @@ export const mysqlDialect: Dialect = {
     return typeof value === "boolean" ? Number(value) : value
   },
   among: (column, values) => ({ text: `${column} IN (${values.map(() => "?").join(", ")})`, values }),
+  prefixed: (text, column) => `CONCAT('${text}', ${column})`,
   isTrue: (column) => `${column} = 1`,
   // There is no index of some rows only; this column stands for what the index leaves out.
   hasBody: "has_body = 1",
+  // To the millisecond, as everything that is read of it: a page that follows a row does not begin with it again.
+  later: (millis) => ({ text: "(UTC_TIMESTAMP(3) + INTERVAL ? MICROSECOND)", values: [millis * 1000] }),
   /**
    * Leaves the key as it is where the row that is there already has the same one. Where it is there because of another unique
    * index, which somebody must have added, it has another key: NULL makes the statement fail, in every mode, and no stranger's
@@ -44,7 +48,7 @@ export const mysqlDialect: Dialect = {
         ? []
         : names.filter((name) => !keys.includes(name)).map((name) => `${name} = VALUES(${name})`))
     ]
-    return `INSERT INTO ${table} (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")}) ON DUPLICATE KEY UPDATE ${assignments.join(", ")}`
+    return `INSERT INTO ${table} (${names.join(", ")}) VALUES (${columns.map(({ place }) => place).join(", ")}) ON DUPLICATE KEY UPDATE ${assignments.join(", ")}`
   },
   forUpdate: " FOR UPDATE",
   skipLocked: " FOR UPDATE SKIP LOCKED",

@@ -34,11 +34,17 @@ export const explain = (error: unknown): Explanation => {
 /** Whether the transaction lost against another one, and may go through when it runs again from its beginning. */
 export const isConflict = (error: unknown): boolean => conflicts.has(errnoOf(error) ?? 0)
 
+/** Whether it waited for a lock in vain, or would not wait for it. */
+export const isLockWait = (error: unknown): boolean => lockWaits.has(errnoOf(error) ?? 0)
+
 /** Whether a transaction could not begin because somebody else's is open on the connection. */
 export const isForeignTransaction = (error: unknown): boolean => errnoOf(error) === 1568
 
-/** A deadlock; a lock that did not come in time; MariaDB's "record has changed since last read". */
-const conflicts: ReadonlySet<number> = new Set([1213, 1205, 1020])
+/** A lock that did not come in time, or that MySQL was told not to wait for, which MariaDB gives the same number. */
+const lockWaits: ReadonlySet<number> = new Set([1205, 3572])
+
+/** A deadlock; MariaDB's "record has changed since last read". */
+const conflicts: ReadonlySet<number> = new Set([1213, 1020, ...lockWaits])
 
 const errnoOf = (error: unknown): number | undefined =>
   error instanceof Error && "errno" in error && typeof error.errno === "number" ? error.errno : undefined
@@ -77,6 +83,7 @@ const collations = "the server lacks a collation that the tables need; MySQL has
 const meanings: ReadonlyArray<readonly [StoreErrorReason, Say, ...ReadonlyArray<number>]> = [
   ["busy", "a deadlock with other writers", 1213],
   ["busy", "another writer held a lock for too long", 1205],
+  ["busy", "another writer holds a lock", 3572],
   ["busy", "the server has no room for more locks", 1206],
   ["busy", "another writer changed a row meanwhile", 1020],
   ["busy", "the app has a transaction open on this connection", 1568],

@@ -1,8 +1,12 @@
 /** How the store's tables are made on MySQL and MariaDB. Every statement that changes a table commits by itself. */
 import {
+  asOf,
   type ColumnType,
   type Ddl,
   DriverError,
+  type Index,
+  indexColumns,
+  indexName,
   sqlName,
   type Table,
   tables,
@@ -36,9 +40,14 @@ const createTable = ({ columns, generated = {}, indexes, key, name }: Table): st
       ([field, condition]) => `${sqlName(field)} BOOLEAN GENERATED ALWAYS AS (${condition}) STORED`
     ),
     `PRIMARY KEY (${key.map(sqlName).join(", ")})`,
-    ...indexes.map((index) => `KEY ${index.name} (${(index.instead ?? index.columns).map(indexed).join(", ")})`)
+    ...indexes.flatMap(keysOf)
   ]
   return `CREATE TABLE IF NOT EXISTS ${name} (\n  ${lines.join(",\n  ")}\n) ${bytewise}`
+}
+
+const keysOf = (index: Index): ReadonlyArray<string> => {
+  const columns = indexColumns(index, false)
+  return columns.length === 0 ? [] : [`KEY ${index.name} (${columns.map(indexed).join(", ")})`]
 }
 
 const indexed = (column: string): string =>
@@ -70,6 +79,16 @@ const patienceSeconds = 50
 export const mysqlTables: Ddl = {
   createTable: (table) => [createTable(table)],
   createView: (view) => [createView(view)],
+  addColumns: (table, columns) =>
+    columns.map(([field, { type }]) => ({
+      sql: `ALTER TABLE ${table} ADD COLUMN ${sqlName(field)} ${types[type]}`,
+      unless: { table, column: sqlName(field) }
+    })),
+  addIndex: (table, index) =>
+    keysOf(index).map((key) => ({
+      sql: `ALTER TABLE ${table} ADD ${key}`,
+      unless: { table, column: indexName(index.name) }
+    })),
   furtherTables: lockTable,
   historyTable: `CREATE TABLE IF NOT EXISTS kavach_polar_migrations (
   version INT NOT NULL, name VARCHAR(255) NOT NULL,
@@ -84,11 +103,12 @@ export const mysqlTables: Ddl = {
   ],
   // The first version of all had no jobs.
   toRecords: [
-    ...tables.filter(({ name }) => name === "kavach_polar_jobs").map((jobs) => ({ sql: createTable(jobs) })),
+    ...tables.filter(({ name }) => name === "kavach_polar_jobs").map((jobs) => ({ sql: createTable(asOf(jobs, 4)) })),
     ...toRecords
   ],
   columns: {
-    text: "SELECT CAST(table_name AS BINARY), CAST(column_name AS BINARY) FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name LIKE 'kavach_polar_%'",
+    // Of an index its name stands for a column.
+    text: "SELECT CAST(table_name AS BINARY), CAST(column_name AS BINARY) FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name LIKE 'kavach_polar_%' UNION ALL SELECT CAST(table_name AS BINARY), CAST(CONCAT('index ', index_name) AS BINARY) FROM information_schema.statistics WHERE table_schema = DATABASE() AND table_name LIKE 'kavach_polar_%' AND seq_in_index = 1",
     values: []
   },
   // The lock belongs to the connection: it goes when the process dies. Without a database there is no name, and a lock without

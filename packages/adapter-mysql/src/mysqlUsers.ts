@@ -46,6 +46,10 @@ const among = (column: MysqlUserColumn, values: ReadonlyArray<string>) => ({
   values
 })
 
+/** As the server prints it; a text that is no number would be compared as 0. */
+const wholeOf = (userId: string): number | null =>
+  /^(0|-?[1-9]\d{0,15})$/.test(userId) && Number.isSafeInteger(Number(userId)) ? Number(userId) : null
+
 const isUnsigned = ({ declared }: MysqlUserColumn): boolean => /\bUNSIGNED\b/.test(declared)
 
 /** The last second of integers, of which some are too short for what comes after the year 2038 or 2106. */
@@ -143,6 +147,17 @@ FROM information_schema.columns AS described WHERE table_schema = DATABASE() AND
       among: (userIds) => among(column, userIds)
     }
   },
+  wholeIds: ({ type }) =>
+    /^(tiny|small|medium|big)?int$/.test(type)
+      ? {
+          read: bytesOf("id"),
+          is: (userId) => ({ text: "kavach_users.id = ?", values: [wholeOf(userId)] }),
+          among: (userIds) => ({
+            text: `kavach_users.id IN (${userIds.map(() => "?").join(", ")})`,
+            values: userIds.map(wholeOf)
+          })
+        }
+      : undefined,
   customerAmong: among,
   readText: bytesOf,
   text: textOf,
@@ -175,6 +190,7 @@ FROM information_schema.columns AS described WHERE table_schema = DATABASE() AND
       values: [...assignments.values, ...condition.values]
     }
   },
+  lockAtOnce: ({ text, values }) => ({ text: `SELECT 1 FROM kavach_users WHERE ${text} FOR UPDATE NOWAIT`, values }),
   // As close to KavachOS's as MySQL allows: its keys are TEXT, which cannot be a key here. Times are in UTC.
   create: [
     `CREATE TABLE IF NOT EXISTS kavach_users (

@@ -54,7 +54,8 @@ export const deliveries = mysqlTable(
     index("kavach_polar_deliveries_received_at").on(table.receivedAt, table.id),
     index("kavach_polar_deliveries_with_body").on(table.hasBody, table.receivedAt, table.id),
     index("kavach_polar_deliveries_unlinked_customer").on(table.customerId, table.state),
-    index("kavach_polar_deliveries_unlinked_record").on(table.recordId, table.state)
+    index("kavach_polar_deliveries_unlinked_record").on(table.recordId, table.state),
+    index("kavach_polar_deliveries_state").on(table.state, table.receivedAt, table.id)
   ]
 )
 
@@ -92,13 +93,19 @@ export const records = mysqlTable(
     /** The few fields that decisions need, as JSON. */
     summary: mediumtext("summary").notNull(),
     /** All that is kept of it, as JSON. */
-    data: longtext("data").notNull()
+    data: longtext("data").notNull(),
+    /** When the clock will change what it gives, if nothing arrives before: a scheduled end, the end of a trial or of grace. */
+    clockAt: time("clock_at"),
+    /** When that was done, and the app was told; NULL of a record that gives what its status says. */
+    lapsedAt: time("lapsed_at")
   },
   (table) => [
     index("kavach_polar_records_user").on(table.userId, table.recordKey),
     index("kavach_polar_records_subscription").on(table.subscriptionId),
     index("kavach_polar_records_order").on(table.orderId),
-    index("kavach_polar_records_unlinked").on(table.customerId, table.userId)
+    index("kavach_polar_records_unlinked").on(table.customerId, table.userId),
+    index("kavach_polar_records_clock").on(table.clockAt, table.recordKey),
+    index("kavach_polar_records_checkout").on(table.checkoutId)
   ]
 )
 
@@ -149,7 +156,9 @@ export const notifications = mysqlTable(
     availableAt: time("available_at").notNull(),
     leaseOwner: varchar("lease_owner", { length: 255 }),
     lastError: mediumtext("last_error"),
-    updatedAt: time("updated_at").notNull()
+    updatedAt: time("updated_at").notNull(),
+    /** Whom it is told: onSubscriptionChange (also where it is NULL), onAccessChange, ..., or a type of events, or *. */
+    handler: varchar("handler", { length: 255 })
   },
   (table) => [
     index("kavach_polar_notifications_pending_subject").on(table.subject, table.state, table.eventAt, table.precedence),
@@ -171,6 +180,29 @@ export const jobs = mysqlTable("kavach_polar_jobs", {
   finishedAt: time("finished_at"),
   report: longtext("report")
 })
+
+/** What operators put right by hand: whose a customer or a record is, who said so, and when. */
+export const linkChanges = mysqlTable(
+  "kavach_polar_link_changes",
+  {
+    id: varchar("id", { length: 255 }).primaryKey(),
+    /** Link, move or unlink. */
+    action: varchar("action", { length: 16 }).notNull(),
+    /** NULL where one record was moved. */
+    customerId: varchar("customer_id", { length: 64 }),
+    /** The record that was moved by itself. */
+    recordKey: varchar("record_key", { length: 255 }),
+    fromUserId: varchar("from_user_id", { length: 255 }),
+    toUserId: varchar("to_user_id", { length: 255 }),
+    /** Who did it, as they said. */
+    changedBy: mediumtext("changed_by"),
+    changedAt: time("changed_at").notNull()
+  },
+  (table) => [
+    index("kavach_polar_link_changes_from_user").on(table.fromUserId),
+    index("kavach_polar_link_changes_to_user").on(table.toUserId)
+  ]
+)
 
 /** What a step locks before it reads: its rows hold nothing, and must all be there. */
 export const locks = mysqlTable("kavach_polar_locks", {
@@ -263,4 +295,315 @@ export const refunds = mysqlView("kavach_polar_refunds", {
   currency: text("currency"),
   revokeBenefits: boolean("revoke_benefits"),
   createdAt: time("created_at")
+}).existing()
+
+/** The benefits, as a view on the records. */
+export const benefits = mysqlView("kavach_polar_benefits", {
+  id: varchar("id", { length: 64 }).notNull(),
+  userId: varchar("user_id", { length: 255 }),
+  ownedBy: varchar("owned_by", { length: 16 }),
+  customerId: varchar("customer_id", { length: 64 }),
+  organizationId: varchar("organization_id", { length: 255 }),
+  productId: varchar("product_id", { length: 64 }),
+  subscriptionId: varchar("subscription_id", { length: 64 }),
+  orderId: varchar("order_id", { length: 64 }),
+  checkoutId: varchar("checkout_id", { length: 64 }),
+  status: varchar("status", { length: 64 }).notNull(),
+  live: boolean("live").notNull(),
+  eventAt: safeInteger("event_at").notNull(),
+  precedence: safeInteger("precedence").notNull(),
+  deliveryId: varchar("delivery_id", { length: 255 }).notNull(),
+  updatedAt: time("updated_at").notNull(),
+  data: longtext("data").notNull(),
+  type: text("type"),
+  description: text("description"),
+  visibility: text("visibility"),
+  createdAt: time("created_at")
+}).existing()
+
+/** The benefit_grants, as a view on the records. */
+export const benefitGrants = mysqlView("kavach_polar_benefit_grants", {
+  id: varchar("id", { length: 64 }).notNull(),
+  userId: varchar("user_id", { length: 255 }),
+  ownedBy: varchar("owned_by", { length: 16 }),
+  customerId: varchar("customer_id", { length: 64 }),
+  organizationId: varchar("organization_id", { length: 255 }),
+  productId: varchar("product_id", { length: 64 }),
+  subscriptionId: varchar("subscription_id", { length: 64 }),
+  orderId: varchar("order_id", { length: 64 }),
+  checkoutId: varchar("checkout_id", { length: 64 }),
+  status: varchar("status", { length: 64 }).notNull(),
+  live: boolean("live").notNull(),
+  eventAt: safeInteger("event_at").notNull(),
+  precedence: safeInteger("precedence").notNull(),
+  deliveryId: varchar("delivery_id", { length: 255 }).notNull(),
+  updatedAt: time("updated_at").notNull(),
+  data: longtext("data").notNull(),
+  memberId: text("member_id"),
+  isGranted: boolean("is_granted"),
+  grantedAt: time("granted_at"),
+  revokedAt: time("revoked_at"),
+  createdAt: time("created_at")
+}).existing()
+
+/** The products, as a view on the records. */
+export const products = mysqlView("kavach_polar_products", {
+  id: varchar("id", { length: 64 }).notNull(),
+  userId: varchar("user_id", { length: 255 }),
+  ownedBy: varchar("owned_by", { length: 16 }),
+  customerId: varchar("customer_id", { length: 64 }),
+  organizationId: varchar("organization_id", { length: 255 }),
+  productId: varchar("product_id", { length: 64 }),
+  subscriptionId: varchar("subscription_id", { length: 64 }),
+  orderId: varchar("order_id", { length: 64 }),
+  checkoutId: varchar("checkout_id", { length: 64 }),
+  status: varchar("status", { length: 64 }).notNull(),
+  live: boolean("live").notNull(),
+  eventAt: safeInteger("event_at").notNull(),
+  precedence: safeInteger("precedence").notNull(),
+  deliveryId: varchar("delivery_id", { length: 255 }).notNull(),
+  updatedAt: time("updated_at").notNull(),
+  data: longtext("data").notNull(),
+  name: text("name"),
+  visibility: text("visibility"),
+  isRecurring: boolean("is_recurring"),
+  recurringInterval: text("recurring_interval"),
+  createdAt: time("created_at")
+}).existing()
+
+/** The discounts, as a view on the records. */
+export const discounts = mysqlView("kavach_polar_discounts", {
+  id: varchar("id", { length: 64 }).notNull(),
+  userId: varchar("user_id", { length: 255 }),
+  ownedBy: varchar("owned_by", { length: 16 }),
+  customerId: varchar("customer_id", { length: 64 }),
+  organizationId: varchar("organization_id", { length: 255 }),
+  productId: varchar("product_id", { length: 64 }),
+  subscriptionId: varchar("subscription_id", { length: 64 }),
+  orderId: varchar("order_id", { length: 64 }),
+  checkoutId: varchar("checkout_id", { length: 64 }),
+  status: varchar("status", { length: 64 }).notNull(),
+  live: boolean("live").notNull(),
+  eventAt: safeInteger("event_at").notNull(),
+  precedence: safeInteger("precedence").notNull(),
+  deliveryId: varchar("delivery_id", { length: 255 }).notNull(),
+  updatedAt: time("updated_at").notNull(),
+  data: longtext("data").notNull(),
+  name: text("name"),
+  code: text("code"),
+  type: text("type"),
+  basisPoints: safeInteger("basis_points"),
+  duration: text("duration"),
+  durationInMonths: safeInteger("duration_in_months"),
+  startsAt: time("starts_at"),
+  endsAt: time("ends_at"),
+  maxRedemptions: safeInteger("max_redemptions"),
+  createdAt: time("created_at")
+}).existing()
+
+/** The checkouts, as a view on the records. */
+export const checkoutRecords = mysqlView("kavach_polar_checkout_records", {
+  id: varchar("id", { length: 64 }).notNull(),
+  userId: varchar("user_id", { length: 255 }),
+  ownedBy: varchar("owned_by", { length: 16 }),
+  customerId: varchar("customer_id", { length: 64 }),
+  organizationId: varchar("organization_id", { length: 255 }),
+  productId: varchar("product_id", { length: 64 }),
+  subscriptionId: varchar("subscription_id", { length: 64 }),
+  orderId: varchar("order_id", { length: 64 }),
+  checkoutId: varchar("checkout_id", { length: 64 }),
+  status: varchar("status", { length: 64 }).notNull(),
+  live: boolean("live").notNull(),
+  eventAt: safeInteger("event_at").notNull(),
+  precedence: safeInteger("precedence").notNull(),
+  deliveryId: varchar("delivery_id", { length: 255 }).notNull(),
+  updatedAt: time("updated_at").notNull(),
+  data: longtext("data").notNull(),
+  discountId: text("discount_id"),
+  externalCustomerId: text("external_customer_id"),
+  customerEmail: text("customer_email"),
+  currency: text("currency"),
+  amount: safeInteger("amount"),
+  discountAmount: safeInteger("discount_amount"),
+  taxAmount: safeInteger("tax_amount"),
+  totalAmount: safeInteger("total_amount"),
+  seats: safeInteger("seats"),
+  expiresAt: time("expires_at"),
+  createdAt: time("created_at")
+}).existing()
+
+/** The customers, as a view on the records. */
+export const customerRecords = mysqlView("kavach_polar_customer_records", {
+  id: varchar("id", { length: 64 }).notNull(),
+  userId: varchar("user_id", { length: 255 }),
+  ownedBy: varchar("owned_by", { length: 16 }),
+  customerId: varchar("customer_id", { length: 64 }),
+  organizationId: varchar("organization_id", { length: 255 }),
+  productId: varchar("product_id", { length: 64 }),
+  subscriptionId: varchar("subscription_id", { length: 64 }),
+  orderId: varchar("order_id", { length: 64 }),
+  checkoutId: varchar("checkout_id", { length: 64 }),
+  status: varchar("status", { length: 64 }).notNull(),
+  live: boolean("live").notNull(),
+  eventAt: safeInteger("event_at").notNull(),
+  precedence: safeInteger("precedence").notNull(),
+  deliveryId: varchar("delivery_id", { length: 255 }).notNull(),
+  updatedAt: time("updated_at").notNull(),
+  data: longtext("data").notNull(),
+  externalId: text("external_id"),
+  email: text("email"),
+  name: text("name"),
+  type: text("type"),
+  emailVerified: boolean("email_verified"),
+  deletedAt: time("deleted_at"),
+  createdAt: time("created_at")
+}).existing()
+
+/** The customer_states, as a view on the records. */
+export const customerStates = mysqlView("kavach_polar_customer_states", {
+  id: varchar("id", { length: 64 }).notNull(),
+  userId: varchar("user_id", { length: 255 }),
+  ownedBy: varchar("owned_by", { length: 16 }),
+  customerId: varchar("customer_id", { length: 64 }),
+  organizationId: varchar("organization_id", { length: 255 }),
+  productId: varchar("product_id", { length: 64 }),
+  subscriptionId: varchar("subscription_id", { length: 64 }),
+  orderId: varchar("order_id", { length: 64 }),
+  checkoutId: varchar("checkout_id", { length: 64 }),
+  status: varchar("status", { length: 64 }).notNull(),
+  live: boolean("live").notNull(),
+  eventAt: safeInteger("event_at").notNull(),
+  precedence: safeInteger("precedence").notNull(),
+  deliveryId: varchar("delivery_id", { length: 255 }).notNull(),
+  updatedAt: time("updated_at").notNull(),
+  data: longtext("data").notNull()
+}).existing()
+
+/** The customer_seats, as a view on the records. */
+export const customerSeats = mysqlView("kavach_polar_customer_seats", {
+  id: varchar("id", { length: 64 }).notNull(),
+  userId: varchar("user_id", { length: 255 }),
+  ownedBy: varchar("owned_by", { length: 16 }),
+  customerId: varchar("customer_id", { length: 64 }),
+  organizationId: varchar("organization_id", { length: 255 }),
+  productId: varchar("product_id", { length: 64 }),
+  subscriptionId: varchar("subscription_id", { length: 64 }),
+  orderId: varchar("order_id", { length: 64 }),
+  checkoutId: varchar("checkout_id", { length: 64 }),
+  status: varchar("status", { length: 64 }).notNull(),
+  live: boolean("live").notNull(),
+  eventAt: safeInteger("event_at").notNull(),
+  precedence: safeInteger("precedence").notNull(),
+  deliveryId: varchar("delivery_id", { length: 255 }).notNull(),
+  updatedAt: time("updated_at").notNull(),
+  data: longtext("data").notNull(),
+  memberId: text("member_id"),
+  email: text("email"),
+  invitationExpiresAt: time("invitation_expires_at"),
+  claimedAt: time("claimed_at"),
+  revokedAt: time("revoked_at"),
+  createdAt: time("created_at")
+}).existing()
+
+/** The members, as a view on the records. */
+export const members = mysqlView("kavach_polar_members", {
+  id: varchar("id", { length: 64 }).notNull(),
+  userId: varchar("user_id", { length: 255 }),
+  ownedBy: varchar("owned_by", { length: 16 }),
+  customerId: varchar("customer_id", { length: 64 }),
+  organizationId: varchar("organization_id", { length: 255 }),
+  productId: varchar("product_id", { length: 64 }),
+  subscriptionId: varchar("subscription_id", { length: 64 }),
+  orderId: varchar("order_id", { length: 64 }),
+  checkoutId: varchar("checkout_id", { length: 64 }),
+  status: varchar("status", { length: 64 }).notNull(),
+  live: boolean("live").notNull(),
+  eventAt: safeInteger("event_at").notNull(),
+  precedence: safeInteger("precedence").notNull(),
+  deliveryId: varchar("delivery_id", { length: 255 }).notNull(),
+  updatedAt: time("updated_at").notNull(),
+  data: longtext("data").notNull(),
+  externalId: text("external_id"),
+  email: text("email"),
+  name: text("name"),
+  role: text("role"),
+  createdAt: time("created_at")
+}).existing()
+
+/** The organizations, as a view on the records. */
+export const organizations = mysqlView("kavach_polar_organizations", {
+  id: varchar("id", { length: 64 }).notNull(),
+  userId: varchar("user_id", { length: 255 }),
+  ownedBy: varchar("owned_by", { length: 16 }),
+  customerId: varchar("customer_id", { length: 64 }),
+  organizationId: varchar("organization_id", { length: 255 }),
+  productId: varchar("product_id", { length: 64 }),
+  subscriptionId: varchar("subscription_id", { length: 64 }),
+  orderId: varchar("order_id", { length: 64 }),
+  checkoutId: varchar("checkout_id", { length: 64 }),
+  status: varchar("status", { length: 64 }).notNull(),
+  live: boolean("live").notNull(),
+  eventAt: safeInteger("event_at").notNull(),
+  precedence: safeInteger("precedence").notNull(),
+  deliveryId: varchar("delivery_id", { length: 255 }).notNull(),
+  updatedAt: time("updated_at").notNull(),
+  data: longtext("data").notNull(),
+  name: text("name"),
+  slug: text("slug"),
+  defaultCurrency: text("default_currency"),
+  createdAt: time("created_at")
+}).existing()
+
+/** The license_keys, as a view on the records. */
+export const licenseKeys = mysqlView("kavach_polar_license_keys", {
+  id: varchar("id", { length: 64 }).notNull(),
+  userId: varchar("user_id", { length: 255 }),
+  ownedBy: varchar("owned_by", { length: 16 }),
+  customerId: varchar("customer_id", { length: 64 }),
+  organizationId: varchar("organization_id", { length: 255 }),
+  productId: varchar("product_id", { length: 64 }),
+  subscriptionId: varchar("subscription_id", { length: 64 }),
+  orderId: varchar("order_id", { length: 64 }),
+  checkoutId: varchar("checkout_id", { length: 64 }),
+  status: varchar("status", { length: 64 }).notNull(),
+  live: boolean("live").notNull(),
+  eventAt: safeInteger("event_at").notNull(),
+  precedence: safeInteger("precedence").notNull(),
+  deliveryId: varchar("delivery_id", { length: 255 }).notNull(),
+  updatedAt: time("updated_at").notNull(),
+  data: longtext("data").notNull(),
+  benefitId: text("benefit_id"),
+  displayKey: text("display_key"),
+  usageCount: safeInteger("usage_count"),
+  limitUsage: safeInteger("limit_usage"),
+  limitActivations: safeInteger("limit_activations"),
+  expiresAt: time("expires_at"),
+  readAt: time("read_at")
+}).existing()
+
+/** The license_answers, as a view on the records. */
+export const licenseAnswers = mysqlView("kavach_polar_license_answers", {
+  id: varchar("id", { length: 64 }).notNull(),
+  userId: varchar("user_id", { length: 255 }),
+  ownedBy: varchar("owned_by", { length: 16 }),
+  customerId: varchar("customer_id", { length: 64 }),
+  organizationId: varchar("organization_id", { length: 255 }),
+  productId: varchar("product_id", { length: 64 }),
+  subscriptionId: varchar("subscription_id", { length: 64 }),
+  orderId: varchar("order_id", { length: 64 }),
+  checkoutId: varchar("checkout_id", { length: 64 }),
+  status: varchar("status", { length: 64 }).notNull(),
+  live: boolean("live").notNull(),
+  eventAt: safeInteger("event_at").notNull(),
+  precedence: safeInteger("precedence").notNull(),
+  deliveryId: varchar("delivery_id", { length: 255 }).notNull(),
+  updatedAt: time("updated_at").notNull(),
+  data: longtext("data").notNull(),
+  licenseKeyId: text("license_key_id"),
+  benefitId: text("benefit_id"),
+  displayKey: text("display_key"),
+  usageCount: safeInteger("usage_count"),
+  limitUsage: safeInteger("limit_usage"),
+  expiresAt: time("expires_at"),
+  checkedAt: time("checked_at")
 }).existing()

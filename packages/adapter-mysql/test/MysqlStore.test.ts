@@ -31,7 +31,14 @@ it("what databases of the versions before have had is known", () => {
 // that this was meant; after it, a change belongs in a further migration.
 it("the migrations are in the form that databases remember", () => {
   expect(migrations.map((migration) => [migration.name, checksumOf(migration, mysqlTables)])).toEqual([
-    ["0004_records", "c60392227f3fcf16cb0e0b99dbb8cfd08667d8edd7da5e8f46bd828c71c25b6e"]
+    ["0004_records", "c60392227f3fcf16cb0e0b99dbb8cfd08667d8edd7da5e8f46bd828c71c25b6e"],
+    ["0005_benefits", "76bd140c1a524db9280a3527f3fd7693f8f05c86c0199ace411791f17ed6de37"],
+    ["0006_clock", "de57202c08609e7c9958ee4dc4dc34eb3b08017860e2b692ac9bf0383504d5dd"],
+    ["0007_checkout_index", "829f3847d1f17b094dc7f75dd97be8b41975056f5e49b53c6db153d80fd785cf"],
+    ["0008_link_changes", "945c817578d29127ab052409641256c72ddfedaf2791625abf4e12fc3719a6d3"],
+    ["0009_all_kinds", "3bbf5c89ec61feec4f673356cbe274384e0e7ad1471c920b5fc235e28f004755"],
+    ["0010_handlers", "77244c2fe974273ee3227c744cf28869f23d934d76dd59e7ffeda45bf9ece42d"],
+    ["0011_license_keys", "fa286b5aee79315bc14e76154ebc9d590e4aee1b3c5a53944320074a7fa6903e"]
   ])
 })
 
@@ -160,7 +167,7 @@ it.effect("a driver that is not installed: the error says what to install", () =
     expect(error).toMatchObject({
       reason: "unavailable",
       operation: "open",
-      detail: expect.stringContaining("run npm install mysql2 drizzle-orm")
+      detail: expect.stringContaining("run npm install mysql2")
     })
   }).pipe(Effect.ensuring(Effect.sync(() => vi.doUnmock("mysql2"))))
 )

@@ -1,12 +1,15 @@
 /** Pools of this process's own, until a scope ends. Their drivers are loaded by the call and not by importing the module. */
-import { callMillis, deadlineIn, driverNotInstalled, withinDeadline } from "@kavach-polar/core/adapter"
+import { callMillis, deadlineIn, loadedBy, withinDeadline } from "@kavach-polar/core/adapter"
+import * as Options from "@kavach-polar/core/Options"
 import type { StoreError } from "@kavach-polar/core/StoreError"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { Pool, PoolConfig } from "pg"
 import type { Options as PostgresJsClientOptions, PostgresType } from "postgres"
 import { type Connections, onHeld } from "./Connections.ts"
+import { nodePostgres, postgresJs } from "./drivers.ts"
 import { destroySocket, onPool } from "./nodePostgres.ts"
 import { postgresJsPool } from "./postgresJs.ts"
 
@@ -16,19 +19,27 @@ export interface PoolOptions {
   /** At most so many connections at once; 10 unless given. */
   readonly maxConnections?: number | undefined
   /**
-   * Whether statements are prepared once for each connection, which takes half of the server's work away. Default true;
-   * say false behind a pooler that hands connections out for one transaction at a time and keeps no prepared statements,
-   * such as PgBouncer before 1.21.
+   * Whether statements are prepared once for each connection, which takes half of the server's work away. Default true.
+   * Behind a pooler that hands connections out for one transaction at a time and keeps no prepared statements, such as
+   * PgBouncer before 1.21, that is found out, and done without; `false` saves the first try.
    */
   readonly prepare?: boolean | undefined
 }
 
+/**
+ * @example
+ * PostgresStore.layer({ url, driver: "pg", maxConnections: 4, prepare: false, client: { statement_timeout: 10_000 } })
+ */
 export interface NodePostgresOptions extends PoolOptions {
   readonly driver?: "pg" | undefined
   /** What else node-postgres takes, such as `ssl` (its documentation, "Pool" and "Client"). */
   readonly client?: Omit<PoolConfig, "connectionString" | "max"> | undefined
 }
 
+/**
+ * @example
+ * PostgresStore.layer({ url, driver: "postgres", maxConnections: 4, prepare: false, client: { idle_timeout: 60 } })
+ */
 export interface PostgresJsOptions extends PoolOptions {
   readonly driver: "postgres"
   /** What else postgres.js takes, such as `ssl` (its documentation, "Connection"). */
@@ -36,6 +47,19 @@ export interface PostgresJsOptions extends PoolOptions {
 }
 
 export type PostgresStoreOptions = NodePostgresOptions | PostgresJsOptions
+
+const storeOptions: Schema.Schema<
+  Options.Given<PoolOptions> & { readonly driver?: "pg" | "postgres" | undefined; readonly client?: object | undefined }
+> = Schema.Struct({
+  url: Options.optional(Options.secretText),
+  maxConnections: Options.optional(Options.positiveWhole("a number of connections, 1 or more")),
+  prepare: Options.optional(Options.boolean),
+  driver: Options.optional(Options.oneOf("pg", "postgres")),
+  client: Options.optional(Options.foreign<object>("it must be an object with the driver's options"))
+})
+
+/** Throws an `InvalidOption` for options that there are not. Those of the driver are the driver's to refuse. */
+export const checkOptions = Options.optionsCheck("PostgresStore.layer()", storeOptions)
 
 export const openConnections = (options: PostgresStoreOptions): Effect.Effect<Connections, StoreError, Scope.Scope> => {
   const { prepare = true } = options
@@ -50,10 +74,7 @@ export const openNodePostgres = (
   pipeline: boolean
 ): Effect.Effect<Pool, StoreError, Scope.Scope> =>
   Effect.gen(function* () {
-    const { default: pg } = yield* Effect.tryPromise({
-      try: () => import("pg"),
-      catch: driverNotInstalled("pg", "pg drizzle-orm")
-    })
+    const pg = yield* loadedBy(nodePostgres)
     const clients = new Set<object>()
     return yield* untilClosed(
       () => {
@@ -84,10 +105,7 @@ export const openNodePostgres = (
 
 const openPostgresJs = ({ client, maxConnections = 10, url }: PostgresJsOptions, prepare: boolean) =>
   Effect.gen(function* () {
-    const { default: postgres } = yield* Effect.tryPromise({
-      try: () => import("postgres"),
-      catch: driverNotInstalled("postgres", "postgres drizzle-orm")
-    })
+    const postgres = yield* loadedBy(postgresJs)
     const address = Redacted.isRedacted(url) ? Redacted.value(url) : url
     const settings = {
       connection: { application_name: "kavach-polar" },

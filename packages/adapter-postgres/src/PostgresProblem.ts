@@ -2,6 +2,7 @@
 
 import { codeOf, DriverError, innermostCause } from "@kavach-polar/core/adapter"
 import type { StoreErrorReason } from "@kavach-polar/core/StoreError"
+import { lostStatementsAdvice, StatementsLost } from "./lostStatements.ts"
 
 export interface Explanation {
   readonly reason: StoreErrorReason
@@ -36,9 +37,13 @@ export const explain = (error: unknown): Explanation => {
 /** Whether the same transaction, run again from its beginning, may well succeed. */
 export const isConflict = (error: unknown): boolean => {
   const cause = innermostCause(error)
+  if (cause instanceof StatementsLost) return true
   const code = codeOf(cause)
   return code === "40001" || code === "40P01" || code === "55P03"
 }
+
+/** Whether it waited for a lock in vain. */
+export const isLockWait = (error: unknown): boolean => codeOf(innermostCause(error)) === "55P03"
 
 /** Whether nothing more is to be asked of the connection on which it came: not so after an error of one statement. */
 export const breaksConnection = (error: Error): boolean =>
@@ -59,6 +64,7 @@ const classes: ReadonlyArray<readonly [prefix: string, reason: StoreErrorReason,
   ["25006", "readOnly"],
   ["25P03", "unavailable"],
   ["25P04", "busy"],
+  ["26000", "unavailable", lostStatementsAdvice],
   ["28", "denied"],
   // Something of the app's own hangs on a table that a migration replaces.
   ["2BP01", "schema"],
@@ -67,6 +73,7 @@ const classes: ReadonlyArray<readonly [prefix: string, reason: StoreErrorReason,
   ["40003", "unavailable"],
   ["40", "busy"],
   ["42501", "denied"],
+  ["42P05", "unavailable", lostStatementsAdvice],
   ["42", "schema"],
   ["53100", "full"],
   ["53", "unavailable"],

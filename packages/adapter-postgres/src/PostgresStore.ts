@@ -12,7 +12,7 @@
  * postgres.js's is only closed once the network gives it up.
  */
 
-import { driverNotInstalled, sqlDriver } from "@kavach-polar/core/adapter"
+import { loadedBy, onLent, sqlDriver, type UsersOptions } from "@kavach-polar/core/adapter"
 import * as Port from "@kavach-polar/core/BillingStore"
 import type { StoreError } from "@kavach-polar/core/StoreError"
 import type { NodePgDatabase } from "drizzle-orm/node-postgres"
@@ -24,8 +24,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { Connections } from "./Connections.ts"
-import { connectionsOf, type PgDrizzle } from "./drizzleConnections.ts"
+import { drizzleOnNodePostgres } from "./drivers.ts"
+import { connectionsOf, lentConnections, type PgDrizzle } from "./drizzleConnections.ts"
 import {
+  checkOptions,
   type NodePostgresOptions,
   openConnections,
   openNodePostgres,
@@ -36,21 +38,37 @@ import { postgresConnection } from "./postgresConnection.ts"
 
 export type { NodePostgresOptions, PostgresJsOptions, PostgresStoreOptions } from "./PostgresPool.ts"
 
-const storeOn = (connections: Connections): Port.BillingStoreService =>
-  Port.make(sqlDriver(postgresConnection(connections), "@kavach-polar/adapter-postgres"))
+const storeOn = (connections: Connections, users?: UsersOptions): Port.BillingStoreService =>
+  Port.make(sqlDriver(postgresConnection(connections), "@kavach-polar/adapter-postgres", users))
 
-/** A pool of node-postgres as `layer` opens it, until the scope ends: for an app that uses it with drizzle as well. */
+/**
+ * The store on what an app has: a pool or client of node-postgres, postgres.js, or a drizzle database. Anything else, and
+ * drizzle without transactions, is refused at start with a sentence.
+ *
+ * @example
+ * PostgresStore.fromClient(pool, { users: { table: "users", id: "id", email: "email" } })
+ */
+export const fromClient = (client: unknown, users?: UsersOptions): Layer.Layer<Port.BillingStore, StoreError> =>
+  onLent(() => storeOn(lentConnections(client), users))
+
+/**
+ * A pool of node-postgres as `layer` opens it, until the scope ends: for an app that uses it with drizzle as well.
+ *
+ * @example
+ * Effect.flatMap(PostgresStore.open({ url }), (db) => PostgresStore.make(db).migrate)
+ */
 export const open = (options: NodePostgresOptions): Effect.Effect<NodePgDatabase, StoreError, Scope.Scope> =>
-  Effect.flatMap(
-    Effect.tryPromise({
-      try: () => import("drizzle-orm/node-postgres"),
-      catch: driverNotInstalled("pg", "pg drizzle-orm")
-    }),
-    // Without pipelining, in which cursors and the like of the app's would not work.
-    ({ drizzle }) => Effect.map(openNodePostgres(options, false), (pool) => drizzle(pool))
+  // Without pipelining, in which cursors and the like of the app's would not work.
+  Effect.flatMap(openNodePostgres(options, false), (pool) =>
+    Effect.map(loadedBy(drizzleOnNodePostgres), (drizzle) => drizzle(pool))
   )
 
-/** The store on a database that somebody else opens, migrates at will, and closes. */
+/**
+ * The store on a database that somebody else opens, migrates at will, and closes.
+ *
+ * @example
+ * Effect.flatMap(PostgresStore.open({ url }), (db) => PostgresStore.make(db).migrate)
+ */
 export const make = <
   TQueryResult extends PgQueryResultHKT,
   TFullSchema extends Record<string, unknown>,
@@ -59,7 +77,12 @@ export const make = <
   db: PgDrizzle<TQueryResult, TFullSchema, TSchema>
 ): Port.BillingStoreService => storeOn(connectionsOf(db))
 
-/** The store on an app's own drizzle database, with or without a schema. */
+/**
+ * The store on an app's own drizzle database, with or without a schema.
+ *
+ * @example
+ * Layer.unwrapScoped(Effect.map(PostgresStore.open({ url }), PostgresStore.fromDrizzle))
+ */
 export const fromDrizzle = <
   TQueryResult extends PgQueryResultHKT,
   TFullSchema extends Record<string, unknown>,
@@ -68,12 +91,30 @@ export const fromDrizzle = <
   db: PgDrizzle<TQueryResult, TFullSchema, TSchema>
 ): Layer.Layer<Port.BillingStore> => Layer.sync(Port.BillingStore, () => make(db))
 
-/** The store on a pool that is open as long as the layer's scope. */
-export const layer = (options: PostgresStoreOptions): Layer.Layer<Port.BillingStore, StoreError> =>
-  Layer.scoped(Port.BillingStore, Effect.map(openConnections(options), storeOn))
+/**
+ * The store on a pool that is open as long as the layer's scope. Throws an `InvalidOption` for options that there are not.
+ *
+ * @example
+ * PostgresStore.layer({ url, maxConnections: 4 })
+ */
+export const layer = (
+  options: PostgresStoreOptions,
+  users?: UsersOptions
+): Layer.Layer<Port.BillingStore, StoreError> => {
+  checkOptions(options)
+  return Layer.scoped(
+    Port.BillingStore,
+    Effect.map(openConnections(options), (connections) => storeOn(connections, users))
+  )
+}
 
-/** As `layer`, with options from the configuration. */
+/**
+ * As `layer`, with options from the configuration.
+ *
+ * @example
+ * PostgresStore.layerConfig({ url: Config.redacted("DATABASE_URL") })
+ */
 export const layerConfig = (
   options: Config.Config.Wrap<PoolOptions & Pick<PostgresStoreOptions, "driver">>
 ): Layer.Layer<Port.BillingStore, StoreError | ConfigError> =>
-  Layer.unwrapEffect(Effect.map(Config.unwrap(options), layer))
+  Layer.unwrapEffect(Effect.map(Config.unwrap(options), (given) => layer(given)))

@@ -1,7 +1,9 @@
 /** Any drizzle database on PostgreSQL: postgres.js's, PGlite's and the like. */
 import {
   DriverError,
+  lentKind,
   type Rows,
+  refuseLent,
   runAsync,
   type Script,
   type Statement,
@@ -11,6 +13,7 @@ import { type SQL, sql } from "drizzle-orm"
 import type { PgDatabase, PgQueryResultHKT, PgTransactionConfig } from "drizzle-orm/pg-core"
 import type { TablesRelationalConfig } from "drizzle-orm/relations"
 import { type Connections, isolationLevel } from "./Connections.ts"
+import { isPostgresJs, onPostgresJs } from "./lentPostgresJs.ts"
 import { isClient, isPool, onClient, onPool } from "./nodePostgres.ts"
 
 /** A drizzle database on PostgreSQL, made with or without a schema. */
@@ -32,6 +35,19 @@ export const connectionsOf = <
   if (isPool(client)) return onPool(client, false)
   if (isClient(client)) return onClient(client)
   return onDrizzle(db)
+}
+
+/** On what an app has, of a type that nobody vouches for. */
+export const lentConnections = (client: unknown): Connections => {
+  if (isPool(client)) return onPool(client, false)
+  if (isClient(client)) return onClient(client)
+  if (isPostgresJs(client)) return onPostgresJs(client)
+  const kind = lentKind(client)
+  refuseLent(kind, "postgres")
+  if (kind.drizzle === undefined) {
+    throw new DriverError("schema", "the database is none of node-postgres, postgres.js or drizzle on PostgreSQL")
+  }
+  return connectionsOf(client as Parameters<typeof connectionsOf>[0])
 }
 
 interface Executes {

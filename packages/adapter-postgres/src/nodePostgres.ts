@@ -4,6 +4,7 @@
  */
 import type { Rows, SqlValue } from "@kavach-polar/core/adapter"
 import { type Connections, type HeldConnection, onHeld } from "./Connections.ts"
+import { type Preparing, preparing } from "./lostStatements.ts"
 import { preparedText } from "./preparedText.ts"
 
 /** The part of its Client that is used. */
@@ -29,11 +30,13 @@ export interface NodePostgresPool {
 }
 
 /** `prepare`: not where a pooler hands a connection to another client after each transaction. */
-export const onPool = (pool: NodePostgresPool, prepare: boolean): Connections =>
-  onHeld(async () => {
+export const onPool = (pool: NodePostgresPool, prepare: boolean): Connections => {
+  const statements = preparing(prepare)
+  return onHeld(async () => {
     const client = await pool.connect()
-    return heldClient(client, prepare, (error) => client.release(error))
+    return heldClient(client, statements, (error) => client.release(error))
   })
+}
 
 /** Two transactions on one connection would become one, so they take turns. */
 export const onClient = (client: NodePostgresClient): Connections => {
@@ -45,7 +48,7 @@ export const onClient = (client: NodePostgresClient): Connections => {
       pass = resolve
     })
     await before
-    return heldClient(client, false, (error) => {
+    return heldClient(client, preparing(false), (error) => {
       if (error !== undefined) client.end().catch(() => {})
       pass()
     })
@@ -58,7 +61,7 @@ export const onClient = (client: NodePostgresClient): Connections => {
  */
 const heldClient = (
   client: NodePostgresClient,
-  prepare: boolean,
+  statements: Preparing,
   giveBack: (error: Error | undefined) => void
 ): HeldConnection => {
   let broken: Error | undefined
@@ -71,8 +74,12 @@ const heldClient = (
     run: async ({ text, values }) => {
       const prepared = preparedText(text, values.length > 0)
       const query = { text: prepared.text, values, rowMode: "array" } as const
-      const { rows } = await client.query(prepare && prepared.recurs ? { ...query, name: prepared.name } : query)
-      return rows
+      if (!statements.isOn() || !prepared.recurs) return (await client.query(query)).rows
+      try {
+        return (await client.query({ ...query, name: prepared.name })).rows
+      } catch (error) {
+        throw statements.failed(error)
+      }
     },
     release: (error = broken) => {
       giveBack(error)

@@ -3,8 +3,9 @@
  * all make a string. So parameters and answers are texts, and what type they are to have is the statement's to say.
  */
 import { createHash } from "node:crypto"
-import { type Dialect, sqlName } from "@kavach-polar/core/adapter"
-import { postgresTables, tableName } from "./postgresTables.ts"
+import { type Dialect, type Patience, readableTime, sqlName } from "@kavach-polar/core/adapter"
+import { qualified } from "./ownSchema.ts"
+import { postgresTables } from "./postgresTables.ts"
 import { postgresUsers } from "./postgresUsers.ts"
 import { arrayOf, isoOf, storable } from "./postgresValues.ts"
 
@@ -25,18 +26,20 @@ const byIndexes: ReadonlyArray<readonly [name: string, value: string]> = [
 const limit = (name: string, value: string): string =>
   `set_config('${name}', coalesce(nullif(current_setting('${name}'), '0'), '${value}'), true)`
 
-const settings = (further: ReadonlyArray<readonly [name: string, value: string]>) => ({
+const lockTimeouts: Readonly<Record<Patience, string>> = { brief: "250ms", full: "2s" }
+
+const settings = (further: ReadonlyArray<readonly [name: string, value: string]>, patience: Patience = "full") => ({
   text: `SELECT ${[
-    limit("lock_timeout", "2s"),
+    limit("lock_timeout", lockTimeouts[patience]),
     limit("statement_timeout", "4s"),
     ...[...byIndexes, ...further].map(([name, value]) => `set_config('${name}', '${value}', true)`)
   ].join(", ")}`,
   values: []
 })
 
-const careful = [settings([])]
+const careful = { brief: [settings([], "brief")], full: [settings([])] }
 // A server that fails may have forgotten the last of them.
-const relaxed = [settings([["synchronous_commit", "off"]])]
+const passing = [settings([["synchronous_commit", "off"]])]
 
 /** The name's place in the one space of numbers that all advisory locks of a database share. */
 export const lockKey = (name: string): bigint =>
@@ -52,12 +55,13 @@ const wantedKeys = "unnest(?::text::bigint[]) AS wanted (key)"
 
 export const postgresDialect: Dialect = {
   name: "postgresql",
-  table: tableName,
+  table: qualified,
   read: (column, type) => {
     switch (type) {
       case "time":
         // With a name of its own, because some drivers answer with objects. It is not the column's, by which rows are ordered.
-        return `(extract(epoch FROM ${column}) * 1000)::bigint::text AS ${column.replace(/^.*\./, "")}_millis`
+        // As a text of whatever it is: `infinity` is no count, and would make the whole statement fail.
+        return `round(extract(epoch FROM ${column}) * 1000)::text AS ${/^[\w.]+$/.test(column) ? column.replace(/^.*\./, "") : "moment"}_millis`
       case "flag":
         return `${column}::int::text`
       case "micros":
@@ -73,6 +77,7 @@ export const postgresDialect: Dialect = {
       case "flag":
         return value === "1"
       case "time":
+        return readableTime(Number(value))
       case "micros":
       case "count":
         return Number(value)
@@ -99,19 +104,25 @@ export const postgresDialect: Dialect = {
     return type === "time" ? isoOf(Number(value)) : storable(String(value))
   },
   among: (column, values) => ({ text: `${column} = ANY (?::text::text[])`, values: [arrayOf(values)] }),
+  prefixed: (text, column) => `'${text}' || ${column}`,
   isTrue: (column) => column,
   hasBody: "body IS NOT NULL",
+  // Cut to what a column holds, which would round it, perhaps up: what is due now would not be for a moment.
+  later: (millis) => ({
+    text: "(date_trunc('milliseconds', statement_timestamp()) + ?::text::double precision * interval '1 millisecond')",
+    values: [String(millis)]
+  }),
   insert: (table, columns, ifThere) => {
     const key = table.key.map(sqlName)
     const names = columns.map(({ name }) => name)
     const others = names.filter((name) => !key.includes(name)).map((name) => `${name} = excluded.${name}`)
-    return `INSERT INTO ${tableName(table.name)} (${names.join(", ")}) VALUES (${columns.map(({ type }) => postgresDialect.place(type)).join(", ")}) ON CONFLICT (${key.join(", ")}) DO ${ifThere === "replace" ? `UPDATE SET ${others.join(", ")}` : "NOTHING"}`
+    return `INSERT INTO ${qualified(table.name)} (${names.join(", ")}) VALUES (${columns.map(({ place }) => place).join(", ")}) ON CONFLICT (${key.join(", ")}) DO ${ifThere === "replace" ? `UPDATE SET ${others.join(", ")}` : "NOTHING"}`
   },
   // No key is ever written, so rows that refer to it need not wait.
   forUpdate: " FOR NO KEY UPDATE",
   skipLocked: " FOR NO KEY UPDATE SKIP LOCKED",
   byIndex: () => "",
-  settings: (isRelaxed) => (isRelaxed ? relaxed : careful),
+  settings: ({ patience = "full", relaxed = false }) => (relaxed ? passing : careful[patience]),
   locks: {
     // Apart from what is read under them: a statement sees what was committed before it began, and this one may have waited.
     wait: (names) => ({

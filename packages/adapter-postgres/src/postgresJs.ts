@@ -6,6 +6,7 @@
 import { callMillis } from "@kavach-polar/core/adapter"
 import type { Sql } from "postgres"
 import type { HeldConnection } from "./Connections.ts"
+import { preparing } from "./lostStatements.ts"
 import { preparedText } from "./preparedText.ts"
 
 /** What each client is made with. */
@@ -21,7 +22,14 @@ interface Client {
   isClosed: boolean
 }
 
+/** Whether the server itself is at the other end: a pooler greets with a process number of its own. */
+const isDirect = async (sql: Sql): Promise<boolean> => {
+  const rows = await sql.unsafe<[{ readonly pid: number }]>("SELECT pg_backend_pid() AS pid", [], { prepare: false })
+  return rows[0].pid === rows.state.pid
+}
+
 export const postgresJsPool = (connect: (options: ClientOptions) => Sql, most: number, prepare: boolean) => {
+  const statements = preparing(prepare)
   const all = new Set<Client>()
   const idle: Array<Client> = []
   const waiting: Array<(client: Client) => void> = []
@@ -68,7 +76,12 @@ export const postgresJsPool = (connect: (options: ClientOptions) => Sql, most: n
     run: async ({ text, values }) => {
       if (client.isClosed) throw Object.assign(new Error("the connection was closed"), { code: "CONNECTION_CLOSED" })
       const prepared = preparedText(text, values.length > 0)
-      return client.sql.unsafe(prepared.text, [...values], { prepare: prepare && prepared.recurs }).values()
+      const isPrepared = statements.isOn() && prepared.recurs
+      try {
+        return await client.sql.unsafe(prepared.text, [...values], { prepare: isPrepared }).values()
+      } catch (error) {
+        throw isPrepared ? statements.failed(error) : error
+      }
     },
     release: (error) => {
       if (error !== undefined) drop(client)
@@ -77,10 +90,23 @@ export const postgresJsPool = (connect: (options: ClientOptions) => Sql, most: n
     }
   })
 
+  /** Looked at once: postgres.js repeats by itself what lost its statement, and then answers no more. */
+  let looking: Promise<void> | undefined
+  const look = async ({ sql }: Client) => {
+    if (statements.isOn() && !(await isDirect(sql))) statements.off()
+  }
+  const looked = (client: Client): Promise<void> => {
+    looking ??= look(client).catch(() => {
+      // Whatever it was, the statement that follows meets it too, and says so.
+      looking = undefined
+    })
+    return looking
+  }
+
   return {
     acquire: (): Promise<HeldConnection> =>
       new Promise((resolve) => {
-        waiting.push((client) => resolve(held(client)))
+        waiting.push((client) => void looked(client).then(() => resolve(held(client))))
         giveOut()
       }),
     /** Waits for what is under way, as long as a call may take. */

@@ -1,20 +1,19 @@
 /**
- * How the store's tables are made on PostgreSQL. Times that people read are timestamptz with milliseconds. Ids are compared
+ * How the store's tables are made on PostgreSQL, in the schema that comes first in the search path meanwhile: see `ownSchema`. Times that people read are timestamptz with milliseconds. Ids are compared
  * byte by byte, whatever the collation of the database: COLLATE "C".
  */
 import {
+  asOf,
   type Column,
   type ColumnType,
   type Ddl,
   type Index,
+  indexColumns,
   sqlName,
   type Table,
   tables,
   type View
 } from "@kavach-polar/core/adapter"
-
-/** In the schema that the search path leads to. */
-export const tableName = (name: string): string => name
 
 const types: Readonly<Record<ColumnType, string>> = {
   id: 'text COLLATE "C"',
@@ -47,14 +46,14 @@ const createTable = ({ columns, indexes, key, name, says }: Table): ReadonlyArra
   const fields = Object.entries<Column>(columns)
   const long = fields.filter(([, { type }]) => type === "long").map(([field]) => sqlName(field))
   return [
-    `-- ${says}\nCREATE TABLE IF NOT EXISTS ${tableName(name)} (\n${fields.map(columnOf).join(",\n")},\n  PRIMARY KEY (${key.map(sqlName).join(", ")})\n)`,
-    ...compress(tableName(name), long),
-    ...indexes.map(
-      (index) =>
-        `CREATE INDEX IF NOT EXISTS ${index.name} ON ${tableName(name)} (${index.columns.map(indexed).join(", ")})${conditionOf(index)}`
-    )
+    `-- ${says}\nCREATE TABLE IF NOT EXISTS ${name} (\n${fields.map(columnOf).join(",\n")},\n  PRIMARY KEY (${key.map(sqlName).join(", ")})\n)`,
+    ...compress(name, long),
+    ...indexes.map((index) => createIndex(name, index))
   ]
 }
+
+const createIndex = (table: string, index: Index): string =>
+  `CREATE INDEX IF NOT EXISTS ${index.name} ON ${table} (${indexColumns(index, true).map(indexed).join(", ")})${conditionOf(index)}`
 
 const conditionOf = ({ where }: Index): string => (where === undefined ? "" : ` WHERE ${where}`)
 
@@ -76,19 +75,19 @@ const createView = ({ columns, fields, kind, name }: View): ReadonlyArray<string
     ...fields.map((field) => `${jsonField(field.key)}::${fieldTypes[field.type]} AS ${field.name}`)
   ]
   return [
-    `DROP VIEW IF EXISTS ${tableName(name)}`,
-    `CREATE VIEW ${tableName(name)} AS SELECT ${selected.join(", ")} FROM ${tableName("kavach_polar_records")} WHERE kind = '${kind}'`
+    `DROP VIEW IF EXISTS ${name}`,
+    `CREATE VIEW ${name} AS SELECT ${selected.join(", ")} FROM kavach_polar_records WHERE kind = '${kind}'`
   ]
 }
 
 const [deliveries, notifications, subscriptions] = [
-  tableName("kavach_polar_deliveries"),
-  tableName("kavach_polar_notifications"),
-  tableName("kavach_polar_subscriptions")
+  "kavach_polar_deliveries",
+  "kavach_polar_notifications",
+  "kavach_polar_subscriptions"
 ]
 
 const toRecords: ReadonlyArray<string> = [
-  `INSERT INTO ${tableName("kavach_polar_records")} (record_key, kind, id, user_id, customer_id, organization_id, product_id, checkout_id, status, live,
+  `INSERT INTO kavach_polar_records (record_key, kind, id, user_id, customer_id, organization_id, product_id, checkout_id, status, live,
   ends_at, event_at, precedence, delivery_id, updated_at, summary, data)
 SELECT 'subscription ' || id, 'subscription', id, user_id, customer_id, organization_id, product_id, ${jsonField("checkoutId")}, status, live,
   CASE WHEN cancel_at_period_end
@@ -112,23 +111,28 @@ FROM ${subscriptions}`,
     "deliveries_unlinked_subscription",
     "notifications_pending_subscription",
     "notifications_pending_due"
-  ].map((index) => `DROP INDEX ${tableName(`kavach_polar_${index}`)}`),
+  ].map((index) => `DROP INDEX ${`kavach_polar_${index}`}`),
   // The indexes as they are now, and what a database of the first or second version has not had.
-  ...tables.flatMap(createTable)
+  ...tables.filter(({ since = 0 }) => since <= 4).flatMap((table) => createTable(asOf(table, 4)))
 ]
 
 export const postgresTables = (turn: bigint): Ddl => ({
   createTable,
   createView,
+  addColumns: (table, columns) =>
+    columns.map(([field, { type }]) => ({
+      sql: `ALTER TABLE ${table} ADD COLUMN IF NOT EXISTS ${sqlName(field)} ${types[type]}`
+    })),
+  addIndex: (table, index) => [{ sql: createIndex(table, index) }],
   furtherTables: [],
-  historyTable: `CREATE TABLE ${tableName("kavach_polar_migrations")} (
+  historyTable: `CREATE TABLE kavach_polar_migrations (
   version integer NOT NULL PRIMARY KEY,
   name text NOT NULL,
   checksum text NOT NULL,
   applied_at timestamptz(3) NOT NULL,
   requires integer NOT NULL DEFAULT 4
 )`,
-  addRequires: `ALTER TABLE ${tableName("kavach_polar_migrations")} ADD COLUMN requires integer NOT NULL DEFAULT 4`,
+  addRequires: `ALTER TABLE kavach_polar_migrations ADD COLUMN requires integer NOT NULL DEFAULT 4`,
   released: [
     { version: 1, name: "0001_initial", checksum: "9e04b0e11f74a415acc76757c1a6e26d3227824b42f456faeb8e2b175f3201ae" },
     { version: 2, name: "0002_jobs", checksum: "24ce4b5d5415062c3bb902d031520465427da5d8a0874ce30ff080f7c26c8492" },
@@ -150,7 +154,8 @@ export const postgresTables = (turn: bigint): Ddl => ({
   takeTurn: {
     text: `WITH patience AS MATERIALIZED (
       SELECT set_config('lock_timeout', coalesce(nullif(current_setting('lock_timeout'), '0'), '2s'), true) AS set,
-        set_config('statement_timeout', '60s', true), set_config('client_min_messages', 'warning', true)
+        set_config('statement_timeout', '60s', true), set_config('client_min_messages', 'warning', true),
+        set_config('standard_conforming_strings', 'on', true)
     ) SELECT pg_advisory_xact_lock(${turn})::text FROM patience WHERE patience.set IS NOT NULL`,
     values: []
   },

@@ -11,6 +11,7 @@ import {
   type UsersDialect,
   type Writes
 } from "@kavach-polar/core/adapter"
+import { ownSchemaText } from "./ownSchema.ts"
 import { arrayOf, isoOf, storable } from "./postgresValues.ts"
 
 const isText = ({ declared }: UserColumn): boolean => declared === "text" || declared === "character varying"
@@ -41,6 +42,9 @@ const idsOf = (column: UserColumn): UserIds => {
 
 /** As PostgreSQL prints it, and so as the app knows it. Other spellings are other ids. */
 const isUuid = (userId: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(userId)
+
+/** As PostgreSQL prints it, and within what a bigint holds. */
+const isWhole = (userId: string): boolean => /^(0|-?[1-9]\d{0,17})$/.test(userId)
 
 const timeOf = ({ declared, name }: UserColumn): Writes<number | null> => {
   const iso = (millis: number | null) => (millis === null ? null : isoOf(millis))
@@ -84,42 +88,73 @@ const projectionColumns: ReadonlyArray<readonly [name: string, declaration: stri
   ["polar_cancel_at_period_end", "boolean NOT NULL DEFAULT false"]
 ]
 
-export const postgresUsers: UsersDialect = {
-  table: "kavach_users",
-  // Of the table that the search path leads to. A type is spelt in full, without length or precision; of a domain it is the
-  // type below it.
-  columns: {
-    text: `SELECT attname::text, format_type(coalesce(nullif(typbasetype, 0), atttypid), NULL) AS declared,
+/** Text in SQL that says the same whatever `standard_conforming_strings` is, and whatever marks are in it. */
+const literal = (text: string): string => `$kavach_polar$${text}$kavach_polar$`
+
+/** The schema of the table that has this name for SQL, once it is looked up. */
+const schemaOf = (table: string) => ({
+  text: `SELECT quote_ident(nspname) FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE pg_class.oid = ${table}`,
+  values: []
+})
+
+/** KavachOS's is next to the store's own tables, or else where the search path leads to. */
+const kavachUsers = `coalesce(to_regclass(${ownSchemaText} || '.kavach_users'), to_regclass('kavach_users'))`
+
+/** The table in a schema, which is given as it stands in SQL; `undefined` while there is none. */
+const usersIn = (schema: string | undefined): UsersDialect => {
+  const table = schema === undefined ? "kavach_users" : `${schema}.kavach_users`
+  return {
+    table,
+    schemas: {
+      find: (own) => schemaOf(own === undefined ? kavachUsers : `to_regclass(${literal(own)})`),
+      within: usersIn
+    },
+    // A type is spelt in full, without length or precision; of a domain it is the
+    // type below it.
+    columns: {
+      text: `SELECT attname::text, format_type(coalesce(nullif(typbasetype, 0), atttypid), NULL) AS declared,
       EXISTS (SELECT FROM pg_index WHERE indrelid = attrelid AND indkey[0] = attnum AND indisvalid
         AND indpred IS NULL)::int::text AS is_indexed
     FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid
-    WHERE attrelid = to_regclass('kavach_users') AND attnum > 0 AND NOT attisdropped`,
-    values: []
-  },
-  columnOf: ([name, declared, isIndexed]) => ({
-    name: String(name),
-    declared: String(declared),
-    isIndexed: isIndexed === "1"
-  }),
-  ids: idsOf,
-  customerAmong: (_column, customerIds) => ({
-    text: "kavach_users.polar_customer_id = ANY (?::text::text[])",
-    values: [arrayOf(customerIds)]
-  }),
-  readText: (column) => `kavach_users.${column}::text`,
-  text: (column) => {
-    if (!isText(column)) throw refusal(`keeps ${column.name} as ${column.declared}, and it takes text`)
-    return { place: "?::text", of: (value) => (value === null ? null : storable(value)) }
-  },
-  time: timeOf,
-  flag: flagOf,
-  update: (assignments, condition) => ({
-    text: `UPDATE kavach_users SET ${assignments.text} WHERE ${condition.text}`,
-    values: [...assignments.values, ...condition.values]
-  }),
-  // So that a KavachOS host that starts later on the same database finds what it expects.
-  create: [
-    `CREATE TABLE kavach_users (
+    WHERE attrelid = to_regclass(${literal(table)}) AND attnum > 0 AND NOT attisdropped`,
+      values: []
+    },
+    columnOf: ([name, declared, isIndexed]) => ({
+      name: String(name),
+      declared: String(declared),
+      isIndexed: isIndexed === "1"
+    }),
+    ids: idsOf,
+    wholeIds: ({ declared }) =>
+      /^(smallint|integer|bigint)$/.test(declared)
+        ? {
+            read: "kavach_users.id::text",
+            is: (userId) => ({ text: "kavach_users.id = ?::text::bigint", values: [isWhole(userId) ? userId : null] }),
+            among: (userIds) => ({
+              text: "kavach_users.id = ANY (?::text::bigint[])",
+              values: [arrayOf(userIds.filter(isWhole))]
+            })
+          }
+        : undefined,
+    customerAmong: (_column, customerIds) => ({
+      text: "kavach_users.polar_customer_id = ANY (?::text::text[])",
+      values: [arrayOf(customerIds)]
+    }),
+    readText: (column) => `kavach_users.${column}::text`,
+    text: (column) => {
+      if (!isText(column)) throw refusal(`keeps ${column.name} as ${column.declared}, and it takes text`)
+      return { place: "?::text", of: (value) => (value === null ? null : storable(value)) }
+    },
+    time: timeOf,
+    flag: flagOf,
+    update: (assignments, condition) => ({
+      text: `UPDATE ${table} SET ${assignments.text} WHERE ${condition.text}`,
+      values: [...assignments.values, ...condition.values]
+    }),
+    // So that a KavachOS host that starts later on the same database finds what it expects.
+    create: [
+      `CREATE TABLE kavach_users (
   id text NOT NULL PRIMARY KEY,
   email text NOT NULL UNIQUE,
   username text UNIQUE,
@@ -147,19 +182,22 @@ export const postgresUsers: UsersDialect = {
   created_at timestamptz NOT NULL,
   updated_at timestamptz NOT NULL
 )`
-  ],
-  additions: (columns: UserColumns) => {
-    const customer = columns.get("polar_customer_id")
-    return [
-      ...projectionColumns
-        .filter(([name]) => !columns.has(name))
-        .map(([name, type]) => `ALTER TABLE kavach_users ADD COLUMN ${name} ${type}`),
-      ...(customer === undefined
-        ? // As KavachOS declares it.
-          ["CREATE UNIQUE INDEX kavach_users_polar_customer_id ON kavach_users (polar_customer_id)"]
-        : customer.isIndexed
-          ? []
-          : ["CREATE INDEX kavach_users_polar_customer_id ON kavach_users (polar_customer_id)"])
-    ]
+    ],
+    additions: (columns: UserColumns) => {
+      const customer = columns.get("polar_customer_id")
+      return [
+        ...projectionColumns
+          .filter(([name]) => !columns.has(name))
+          .map(([name, type]) => `ALTER TABLE ${table} ADD COLUMN ${name} ${type}`),
+        ...(customer === undefined
+          ? // As KavachOS declares it.
+            [`CREATE UNIQUE INDEX kavach_users_polar_customer_id ON ${table} (polar_customer_id)`]
+          : customer.isIndexed
+            ? []
+            : [`CREATE INDEX kavach_users_polar_customer_id ON ${table} (polar_customer_id)`])
+      ]
+    }
   }
 }
+
+export const postgresUsers: UsersDialect = usersIn(undefined)

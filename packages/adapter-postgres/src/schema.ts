@@ -47,7 +47,8 @@ export const deliveries = pgTable(
       .where(sql`state = 'unlinked' AND customer_id IS NOT NULL`),
     index("kavach_polar_deliveries_unlinked_record")
       .on(table.recordId)
-      .where(sql`state = 'unlinked' AND record_id IS NOT NULL`)
+      .where(sql`state = 'unlinked' AND record_id IS NOT NULL`),
+    index("kavach_polar_deliveries_state").on(table.state, table.receivedAt, table.id)
   ]
 )
 
@@ -85,13 +86,20 @@ export const records = pgTable(
     /** The few fields that decisions need, as JSON. */
     summary: text("summary").notNull(),
     /** All that is kept of it, as JSON. */
-    data: text("data").notNull()
+    data: text("data").notNull(),
+    /** When the clock will change what it gives, if nothing arrives before: a scheduled end, the end of a trial or of grace. */
+    clockAt: time("clock_at"),
+    /** When that was done, and the app was told; NULL of a record that gives what its status says. */
+    lapsedAt: time("lapsed_at")
   },
   (table) => [
     index("kavach_polar_records_user").on(table.userId, table.recordKey),
     index("kavach_polar_records_subscription").on(table.subscriptionId),
     index("kavach_polar_records_order").on(table.orderId),
-    index("kavach_polar_records_unlinked").on(table.customerId).where(sql`user_id IS NULL AND customer_id IS NOT NULL`)
+    index("kavach_polar_records_unlinked").on(table.customerId).where(sql`user_id IS NULL AND customer_id IS NOT NULL`),
+    index("kavach_polar_records_clock").on(table.clockAt, table.recordKey).where(sql`clock_at IS NOT NULL`),
+    index("kavach_polar_records_checkout").on(table.checkoutId).where(sql`checkout_id IS NOT NULL`),
+    index("kavach_polar_records_customer").on(table.customerId)
   ]
 )
 
@@ -142,7 +150,9 @@ export const notifications = pgTable(
     availableAt: time("available_at").notNull(),
     leaseOwner: text("lease_owner"),
     lastError: text("last_error"),
-    updatedAt: time("updated_at").notNull()
+    updatedAt: time("updated_at").notNull(),
+    /** Whom it is told: onSubscriptionChange (also where it is NULL), onAccessChange, ..., or a type of events, or *. */
+    handler: text("handler")
   },
   (table) => [
     index("kavach_polar_notifications_pending_subject")
@@ -150,7 +160,10 @@ export const notifications = pgTable(
       .where(sql`state = 'pending' AND subject IS NOT NULL`),
     index("kavach_polar_notifications_pending_due")
       .on(table.availableAt, table.id)
-      .where(sql`state = 'pending' AND available_at IS NOT NULL`)
+      .where(sql`state = 'pending' AND available_at IS NOT NULL`),
+    index("kavach_polar_notifications_done")
+      .on(table.availableAt)
+      .where(sql`state = 'done' AND available_at IS NOT NULL`)
   ]
 )
 
@@ -168,6 +181,29 @@ export const jobs = pgTable("kavach_polar_jobs", {
   finishedAt: time("finished_at"),
   report: text("report")
 })
+
+/** What operators put right by hand: whose a customer or a record is, who said so, and when. */
+export const linkChanges = pgTable(
+  "kavach_polar_link_changes",
+  {
+    id: text("id").primaryKey(),
+    /** Link, move or unlink. */
+    action: text("action").notNull(),
+    /** NULL where one record was moved. */
+    customerId: text("customer_id"),
+    /** The record that was moved by itself. */
+    recordKey: text("record_key"),
+    fromUserId: text("from_user_id"),
+    toUserId: text("to_user_id"),
+    /** Who did it, as they said. */
+    changedBy: text("changed_by"),
+    changedAt: time("changed_at").notNull()
+  },
+  (table) => [
+    index("kavach_polar_link_changes_from_user").on(table.fromUserId),
+    index("kavach_polar_link_changes_to_user").on(table.toUserId)
+  ]
+)
 
 /** Which migrations this database has had. */
 export const migrations = pgTable("kavach_polar_migrations", {
@@ -255,4 +291,315 @@ export const refunds = pgView("kavach_polar_refunds", {
   currency: text("currency"),
   revokeBenefits: boolean("revoke_benefits"),
   createdAt: time("created_at")
+}).existing()
+
+/** The benefits, as a view on the records. */
+export const benefits = pgView("kavach_polar_benefits", {
+  id: text("id").notNull(),
+  userId: text("user_id"),
+  ownedBy: text("owned_by"),
+  customerId: text("customer_id"),
+  organizationId: text("organization_id"),
+  productId: text("product_id"),
+  subscriptionId: text("subscription_id"),
+  orderId: text("order_id"),
+  checkoutId: text("checkout_id"),
+  status: text("status").notNull(),
+  live: boolean("live").notNull(),
+  eventAt: safeInteger("event_at").notNull(),
+  precedence: safeInteger("precedence").notNull(),
+  deliveryId: text("delivery_id").notNull(),
+  updatedAt: time("updated_at").notNull(),
+  data: text("data").notNull(),
+  type: text("type"),
+  description: text("description"),
+  visibility: text("visibility"),
+  createdAt: time("created_at")
+}).existing()
+
+/** The benefit_grants, as a view on the records. */
+export const benefitGrants = pgView("kavach_polar_benefit_grants", {
+  id: text("id").notNull(),
+  userId: text("user_id"),
+  ownedBy: text("owned_by"),
+  customerId: text("customer_id"),
+  organizationId: text("organization_id"),
+  productId: text("product_id"),
+  subscriptionId: text("subscription_id"),
+  orderId: text("order_id"),
+  checkoutId: text("checkout_id"),
+  status: text("status").notNull(),
+  live: boolean("live").notNull(),
+  eventAt: safeInteger("event_at").notNull(),
+  precedence: safeInteger("precedence").notNull(),
+  deliveryId: text("delivery_id").notNull(),
+  updatedAt: time("updated_at").notNull(),
+  data: text("data").notNull(),
+  memberId: text("member_id"),
+  isGranted: boolean("is_granted"),
+  grantedAt: time("granted_at"),
+  revokedAt: time("revoked_at"),
+  createdAt: time("created_at")
+}).existing()
+
+/** The products, as a view on the records. */
+export const products = pgView("kavach_polar_products", {
+  id: text("id").notNull(),
+  userId: text("user_id"),
+  ownedBy: text("owned_by"),
+  customerId: text("customer_id"),
+  organizationId: text("organization_id"),
+  productId: text("product_id"),
+  subscriptionId: text("subscription_id"),
+  orderId: text("order_id"),
+  checkoutId: text("checkout_id"),
+  status: text("status").notNull(),
+  live: boolean("live").notNull(),
+  eventAt: safeInteger("event_at").notNull(),
+  precedence: safeInteger("precedence").notNull(),
+  deliveryId: text("delivery_id").notNull(),
+  updatedAt: time("updated_at").notNull(),
+  data: text("data").notNull(),
+  name: text("name"),
+  visibility: text("visibility"),
+  isRecurring: boolean("is_recurring"),
+  recurringInterval: text("recurring_interval"),
+  createdAt: time("created_at")
+}).existing()
+
+/** The discounts, as a view on the records. */
+export const discounts = pgView("kavach_polar_discounts", {
+  id: text("id").notNull(),
+  userId: text("user_id"),
+  ownedBy: text("owned_by"),
+  customerId: text("customer_id"),
+  organizationId: text("organization_id"),
+  productId: text("product_id"),
+  subscriptionId: text("subscription_id"),
+  orderId: text("order_id"),
+  checkoutId: text("checkout_id"),
+  status: text("status").notNull(),
+  live: boolean("live").notNull(),
+  eventAt: safeInteger("event_at").notNull(),
+  precedence: safeInteger("precedence").notNull(),
+  deliveryId: text("delivery_id").notNull(),
+  updatedAt: time("updated_at").notNull(),
+  data: text("data").notNull(),
+  name: text("name"),
+  code: text("code"),
+  type: text("type"),
+  basisPoints: safeInteger("basis_points"),
+  duration: text("duration"),
+  durationInMonths: safeInteger("duration_in_months"),
+  startsAt: time("starts_at"),
+  endsAt: time("ends_at"),
+  maxRedemptions: safeInteger("max_redemptions"),
+  createdAt: time("created_at")
+}).existing()
+
+/** The checkouts, as a view on the records. */
+export const checkoutRecords = pgView("kavach_polar_checkout_records", {
+  id: text("id").notNull(),
+  userId: text("user_id"),
+  ownedBy: text("owned_by"),
+  customerId: text("customer_id"),
+  organizationId: text("organization_id"),
+  productId: text("product_id"),
+  subscriptionId: text("subscription_id"),
+  orderId: text("order_id"),
+  checkoutId: text("checkout_id"),
+  status: text("status").notNull(),
+  live: boolean("live").notNull(),
+  eventAt: safeInteger("event_at").notNull(),
+  precedence: safeInteger("precedence").notNull(),
+  deliveryId: text("delivery_id").notNull(),
+  updatedAt: time("updated_at").notNull(),
+  data: text("data").notNull(),
+  discountId: text("discount_id"),
+  externalCustomerId: text("external_customer_id"),
+  customerEmail: text("customer_email"),
+  currency: text("currency"),
+  amount: safeInteger("amount"),
+  discountAmount: safeInteger("discount_amount"),
+  taxAmount: safeInteger("tax_amount"),
+  totalAmount: safeInteger("total_amount"),
+  seats: safeInteger("seats"),
+  expiresAt: time("expires_at"),
+  createdAt: time("created_at")
+}).existing()
+
+/** The customers, as a view on the records. */
+export const customerRecords = pgView("kavach_polar_customer_records", {
+  id: text("id").notNull(),
+  userId: text("user_id"),
+  ownedBy: text("owned_by"),
+  customerId: text("customer_id"),
+  organizationId: text("organization_id"),
+  productId: text("product_id"),
+  subscriptionId: text("subscription_id"),
+  orderId: text("order_id"),
+  checkoutId: text("checkout_id"),
+  status: text("status").notNull(),
+  live: boolean("live").notNull(),
+  eventAt: safeInteger("event_at").notNull(),
+  precedence: safeInteger("precedence").notNull(),
+  deliveryId: text("delivery_id").notNull(),
+  updatedAt: time("updated_at").notNull(),
+  data: text("data").notNull(),
+  externalId: text("external_id"),
+  email: text("email"),
+  name: text("name"),
+  type: text("type"),
+  emailVerified: boolean("email_verified"),
+  deletedAt: time("deleted_at"),
+  createdAt: time("created_at")
+}).existing()
+
+/** The customer_states, as a view on the records. */
+export const customerStates = pgView("kavach_polar_customer_states", {
+  id: text("id").notNull(),
+  userId: text("user_id"),
+  ownedBy: text("owned_by"),
+  customerId: text("customer_id"),
+  organizationId: text("organization_id"),
+  productId: text("product_id"),
+  subscriptionId: text("subscription_id"),
+  orderId: text("order_id"),
+  checkoutId: text("checkout_id"),
+  status: text("status").notNull(),
+  live: boolean("live").notNull(),
+  eventAt: safeInteger("event_at").notNull(),
+  precedence: safeInteger("precedence").notNull(),
+  deliveryId: text("delivery_id").notNull(),
+  updatedAt: time("updated_at").notNull(),
+  data: text("data").notNull()
+}).existing()
+
+/** The customer_seats, as a view on the records. */
+export const customerSeats = pgView("kavach_polar_customer_seats", {
+  id: text("id").notNull(),
+  userId: text("user_id"),
+  ownedBy: text("owned_by"),
+  customerId: text("customer_id"),
+  organizationId: text("organization_id"),
+  productId: text("product_id"),
+  subscriptionId: text("subscription_id"),
+  orderId: text("order_id"),
+  checkoutId: text("checkout_id"),
+  status: text("status").notNull(),
+  live: boolean("live").notNull(),
+  eventAt: safeInteger("event_at").notNull(),
+  precedence: safeInteger("precedence").notNull(),
+  deliveryId: text("delivery_id").notNull(),
+  updatedAt: time("updated_at").notNull(),
+  data: text("data").notNull(),
+  memberId: text("member_id"),
+  email: text("email"),
+  invitationExpiresAt: time("invitation_expires_at"),
+  claimedAt: time("claimed_at"),
+  revokedAt: time("revoked_at"),
+  createdAt: time("created_at")
+}).existing()
+
+/** The members, as a view on the records. */
+export const members = pgView("kavach_polar_members", {
+  id: text("id").notNull(),
+  userId: text("user_id"),
+  ownedBy: text("owned_by"),
+  customerId: text("customer_id"),
+  organizationId: text("organization_id"),
+  productId: text("product_id"),
+  subscriptionId: text("subscription_id"),
+  orderId: text("order_id"),
+  checkoutId: text("checkout_id"),
+  status: text("status").notNull(),
+  live: boolean("live").notNull(),
+  eventAt: safeInteger("event_at").notNull(),
+  precedence: safeInteger("precedence").notNull(),
+  deliveryId: text("delivery_id").notNull(),
+  updatedAt: time("updated_at").notNull(),
+  data: text("data").notNull(),
+  externalId: text("external_id"),
+  email: text("email"),
+  name: text("name"),
+  role: text("role"),
+  createdAt: time("created_at")
+}).existing()
+
+/** The organizations, as a view on the records. */
+export const organizations = pgView("kavach_polar_organizations", {
+  id: text("id").notNull(),
+  userId: text("user_id"),
+  ownedBy: text("owned_by"),
+  customerId: text("customer_id"),
+  organizationId: text("organization_id"),
+  productId: text("product_id"),
+  subscriptionId: text("subscription_id"),
+  orderId: text("order_id"),
+  checkoutId: text("checkout_id"),
+  status: text("status").notNull(),
+  live: boolean("live").notNull(),
+  eventAt: safeInteger("event_at").notNull(),
+  precedence: safeInteger("precedence").notNull(),
+  deliveryId: text("delivery_id").notNull(),
+  updatedAt: time("updated_at").notNull(),
+  data: text("data").notNull(),
+  name: text("name"),
+  slug: text("slug"),
+  defaultCurrency: text("default_currency"),
+  createdAt: time("created_at")
+}).existing()
+
+/** The license_keys, as a view on the records. */
+export const licenseKeys = pgView("kavach_polar_license_keys", {
+  id: text("id").notNull(),
+  userId: text("user_id"),
+  ownedBy: text("owned_by"),
+  customerId: text("customer_id"),
+  organizationId: text("organization_id"),
+  productId: text("product_id"),
+  subscriptionId: text("subscription_id"),
+  orderId: text("order_id"),
+  checkoutId: text("checkout_id"),
+  status: text("status").notNull(),
+  live: boolean("live").notNull(),
+  eventAt: safeInteger("event_at").notNull(),
+  precedence: safeInteger("precedence").notNull(),
+  deliveryId: text("delivery_id").notNull(),
+  updatedAt: time("updated_at").notNull(),
+  data: text("data").notNull(),
+  benefitId: text("benefit_id"),
+  displayKey: text("display_key"),
+  usageCount: safeInteger("usage_count"),
+  limitUsage: safeInteger("limit_usage"),
+  limitActivations: safeInteger("limit_activations"),
+  expiresAt: time("expires_at"),
+  readAt: time("read_at")
+}).existing()
+
+/** The license_answers, as a view on the records. */
+export const licenseAnswers = pgView("kavach_polar_license_answers", {
+  id: text("id").notNull(),
+  userId: text("user_id"),
+  ownedBy: text("owned_by"),
+  customerId: text("customer_id"),
+  organizationId: text("organization_id"),
+  productId: text("product_id"),
+  subscriptionId: text("subscription_id"),
+  orderId: text("order_id"),
+  checkoutId: text("checkout_id"),
+  status: text("status").notNull(),
+  live: boolean("live").notNull(),
+  eventAt: safeInteger("event_at").notNull(),
+  precedence: safeInteger("precedence").notNull(),
+  deliveryId: text("delivery_id").notNull(),
+  updatedAt: time("updated_at").notNull(),
+  data: text("data").notNull(),
+  licenseKeyId: text("license_key_id"),
+  benefitId: text("benefit_id"),
+  displayKey: text("display_key"),
+  usageCount: safeInteger("usage_count"),
+  limitUsage: safeInteger("limit_usage"),
+  expiresAt: time("expires_at"),
+  checkedAt: time("checked_at")
 }).existing()

@@ -41,10 +41,15 @@ export const make = <TRunResult, TFullSchema extends Record<string, unknown>, TS
   const drizzle: Drizzle = db
   const client = clientOf(db)
   if (isSqlJs(client)) return onSqlJs(drizzle, client)
-  if (isBetterSqlite3(client)) return onLentBetterSqlite3(drizzle, client, isLogged(db))
+  if (isBetterSqlite3(client)) {
+    return lentBetterSqlite3(client, isLogged(db) ? runByDrizzle(drizzle) : runOn(client))
+  }
   const transaction = immediately(drizzle)
   return { run: runByDrizzle(drizzle), transaction, transactionInPassing: transaction }
 }
+
+/** On better-sqlite3 of the app's, without drizzle. */
+export const makeLent = (client: BetterSqlite3Client): SqliteDatabase => lentBetterSqlite3(client, runOn(client))
 
 /** On a connection as `SqliteFile` opens it, which nobody else uses: its settings are known and need not be looked at. */
 export const makeOwn = (client: BetterSqlite3Client): SqliteDatabase => {
@@ -160,7 +165,7 @@ export interface BetterSqlite3Statement {
   raw(toggle: true): { all(...parameters: ReadonlyArray<unknown>): ReadonlyArray<unknown> }
 }
 
-const onLentBetterSqlite3 = (drizzle: Drizzle, client: BetterSqlite3Client, logged: boolean): SqliteDatabase => {
+const lentBetterSqlite3 = (client: BetterSqlite3Client, runStatement: SqliteDatabase["run"]): SqliteDatabase => {
   const run = immediatelyOn(client)
   const synchronousOf = settingOf(client, "synchronous")
   const busyTimeoutOf = settingOf(client, "busy_timeout")
@@ -192,7 +197,7 @@ const onLentBetterSqlite3 = (drizzle: Drizzle, client: BetterSqlite3Client, logg
   // Without a write-ahead log, an interrupted write that did not wait could damage the file.
   const isInWalMode = () => journalModeOf() === "wal"
   return {
-    run: logged ? runByDrizzle(drizzle) : runOn(client),
+    run: runStatement,
     // In WAL mode better-sqlite3 defaults to NORMAL, with which a commit can be lost when the power fails.
     transaction: (body) => runWith((synchronous) => Math.max(synchronous, full), body),
     transactionInPassing: (body) =>
@@ -270,7 +275,7 @@ const ofSession = (db: object, name: string): unknown => {
 const isSqlJs = (client: unknown): client is SqlJsClient =>
   hasFunction(client, "getRowsModified") && hasFunction(client, "export") && hasFunction(client, "run")
 
-const isBetterSqlite3 = (client: unknown): client is BetterSqlite3Client =>
+export const isBetterSqlite3 = (client: unknown): client is BetterSqlite3Client =>
   hasFunction(client, "pragma") &&
   hasFunction(client, "exec") &&
   hasFunction(client, "prepare") &&

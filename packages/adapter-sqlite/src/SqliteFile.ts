@@ -1,39 +1,33 @@
 /** A SQLite file of this process's own. */
 import { existsSync } from "node:fs"
 import { dirname } from "node:path"
-import { codeOf, DriverError, driverNotInstalled } from "@kavach-polar/core/adapter"
+import { codeOf, DriverError, loadedBy } from "@kavach-polar/core/adapter"
 import { StoreError } from "@kavach-polar/core/StoreError"
-import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3"
+import type { Database } from "better-sqlite3"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import type { BetterSqlite3Client } from "./SqliteDatabase.ts"
+import { betterSqlite3, betterSqlite3NotInstalled } from "./drivers.ts"
 import { blockMillis } from "./SqlitePatience.ts"
 import { explain } from "./SqliteProblem.ts"
-
-export interface SqliteFile {
-  readonly drizzle: BetterSQLite3Database
-  readonly client: BetterSqlite3Client
-}
 
 /**
  * Opens a file with better-sqlite3 until the scope ends: in WAL mode, with every commit on disk before it returns, and
  * hardly waiting for other writers by itself: that is the store's to do. The driver is loaded by this call and not by importing the module.
  */
-export const open = (filename: string): Effect.Effect<SqliteFile, StoreError, Scope.Scope> =>
+export const open = (
+  filename: string,
+  { keepsJournalMode = false }: { readonly keepsJournalMode?: boolean | undefined } = {}
+): Effect.Effect<Database, StoreError, Scope.Scope> =>
   Effect.gen(function* () {
-    const { drizzle } = yield* Effect.tryPromise({
-      try: () => import("drizzle-orm/better-sqlite3"),
-      catch: notInstalled
-    })
-    const { default: Database } = yield* Effect.tryPromise({ try: () => import("better-sqlite3"), catch: notInstalled })
+    const BetterSqlite3 = yield* loadedBy(betterSqlite3)
     const client = yield* Effect.acquireRelease(
       Effect.try({
         try: () => {
           if (!isInMemory(filename) && !existsSync(dirname(filename))) {
             throw new DriverError("unavailable", `the folder ${dirname(filename)} does not exist`)
           }
-          return new Database(filename, { timeout: blockMillis })
+          return new BetterSqlite3(filename, { timeout: blockMillis })
         },
         catch: failed
       }),
@@ -43,7 +37,10 @@ export const open = (filename: string): Effect.Effect<SqliteFile, StoreError, Sc
     yield* Effect.retry(
       Effect.try({
         try: () => {
-          if (client.pragma("journal_mode", { simple: true }) !== "wal") client.pragma("journal_mode = WAL")
+          // The mode is written into the file, and stays when it is closed.
+          if (!keepsJournalMode && client.pragma("journal_mode", { simple: true }) !== "wal") {
+            client.pragma("journal_mode = WAL")
+          }
           client.pragma("synchronous = FULL")
           client.pragma("foreign_keys = ON")
           client.pragma(`wal_autocheckpoint = ${checkpointPages}`)
@@ -54,7 +51,7 @@ export const open = (filename: string): Effect.Effect<SqliteFile, StoreError, Sc
       }),
       { while: (error) => error.reason === "busy", schedule: Schedule.upTo(Schedule.spaced("50 millis"), "5 seconds") }
     )
-    return { drizzle: drizzle(client), client }
+    return client
   })
 
 /**
@@ -67,11 +64,9 @@ const checkpointPages = 4000
 const isInMemory = (filename: string): boolean => filename === ":memory:" || filename === ""
 
 const failed = (error: unknown) =>
-  isNotBuilt(error) ? notInstalled(error) : new StoreError({ operation: "open", ...explain(error) })
+  isNotBuilt(error) ? betterSqlite3NotInstalled(error) : new StoreError({ operation: "open", ...explain(error) })
 
 /** The driver's compiled part is missing, or was compiled for another version of Node; it is loaded with the first file. */
 const isNotBuilt = (error: unknown): boolean =>
   codeOf(error) === "ERR_DLOPEN_FAILED" ||
   (error instanceof Error && error.message.startsWith("Could not locate the bindings file"))
-
-const notInstalled = driverNotInstalled("better-sqlite3", "better-sqlite3 drizzle-orm, or npm rebuild better-sqlite3")

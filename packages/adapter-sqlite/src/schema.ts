@@ -39,7 +39,8 @@ export const deliveries = sqliteTable(
     index("kavach_polar_deliveries_received_at").on(table.receivedAt, table.id),
     index("kavach_polar_deliveries_with_body").on(table.hasBody, table.receivedAt, table.id),
     index("kavach_polar_deliveries_unlinked_customer").on(table.customerId, table.state),
-    index("kavach_polar_deliveries_unlinked_record").on(table.recordId, table.state)
+    index("kavach_polar_deliveries_unlinked_record").on(table.recordId, table.state),
+    index("kavach_polar_deliveries_state").on(table.state, table.receivedAt, table.id)
   ]
 )
 
@@ -77,13 +78,19 @@ export const records = sqliteTable(
     /** The few fields that decisions need, as JSON. */
     summary: text("summary").notNull(),
     /** All that is kept of it, as JSON. */
-    data: text("data").notNull()
+    data: text("data").notNull(),
+    /** When the clock will change what it gives, if nothing arrives before: a scheduled end, the end of a trial or of grace. */
+    clockAt: text("clock_at"),
+    /** When that was done, and the app was told; NULL of a record that gives what its status says. */
+    lapsedAt: text("lapsed_at")
   },
   (table) => [
     index("kavach_polar_records_user").on(table.userId, table.recordKey),
     index("kavach_polar_records_subscription").on(table.subscriptionId),
     index("kavach_polar_records_order").on(table.orderId),
-    index("kavach_polar_records_unlinked").on(table.customerId, table.userId)
+    index("kavach_polar_records_unlinked").on(table.customerId, table.userId),
+    index("kavach_polar_records_clock").on(table.clockAt, table.recordKey),
+    index("kavach_polar_records_checkout").on(table.checkoutId)
   ]
 )
 
@@ -134,7 +141,9 @@ export const notifications = sqliteTable(
     availableAt: text("available_at").notNull(),
     leaseOwner: text("lease_owner"),
     lastError: text("last_error"),
-    updatedAt: text("updated_at").notNull()
+    updatedAt: text("updated_at").notNull(),
+    /** Whom it is told: onSubscriptionChange (also where it is NULL), onAccessChange, ..., or a type of events, or *. */
+    handler: text("handler")
   },
   (table) => [
     index("kavach_polar_notifications_pending_subject").on(table.subject, table.state, table.eventAt, table.precedence),
@@ -156,6 +165,29 @@ export const jobs = sqliteTable("kavach_polar_jobs", {
   finishedAt: text("finished_at"),
   report: text("report")
 })
+
+/** What operators put right by hand: whose a customer or a record is, who said so, and when. */
+export const linkChanges = sqliteTable(
+  "kavach_polar_link_changes",
+  {
+    id: text("id").primaryKey(),
+    /** Link, move or unlink. */
+    action: text("action").notNull(),
+    /** NULL where one record was moved. */
+    customerId: text("customer_id"),
+    /** The record that was moved by itself. */
+    recordKey: text("record_key"),
+    fromUserId: text("from_user_id"),
+    toUserId: text("to_user_id"),
+    /** Who did it, as they said. */
+    changedBy: text("changed_by"),
+    changedAt: text("changed_at").notNull()
+  },
+  (table) => [
+    index("kavach_polar_link_changes_from_user").on(table.fromUserId),
+    index("kavach_polar_link_changes_to_user").on(table.toUserId)
+  ]
+)
 
 /** Which migrations this database has had. */
 export const migrations = sqliteTable("kavach_polar_migrations", {
@@ -243,4 +275,315 @@ export const refunds = sqliteView("kavach_polar_refunds", {
   currency: text("currency"),
   revokeBenefits: flag("revoke_benefits"),
   createdAt: text("created_at")
+}).existing()
+
+/** The benefits, as a view on the records. */
+export const benefits = sqliteView("kavach_polar_benefits", {
+  id: text("id").notNull(),
+  userId: text("user_id"),
+  ownedBy: text("owned_by"),
+  customerId: text("customer_id"),
+  organizationId: text("organization_id"),
+  productId: text("product_id"),
+  subscriptionId: text("subscription_id"),
+  orderId: text("order_id"),
+  checkoutId: text("checkout_id"),
+  status: text("status").notNull(),
+  live: flag("live").notNull(),
+  eventAt: integer("event_at").notNull(),
+  precedence: integer("precedence").notNull(),
+  deliveryId: text("delivery_id").notNull(),
+  updatedAt: text("updated_at").notNull(),
+  data: text("data").notNull(),
+  type: text("type"),
+  description: text("description"),
+  visibility: text("visibility"),
+  createdAt: text("created_at")
+}).existing()
+
+/** The benefit_grants, as a view on the records. */
+export const benefitGrants = sqliteView("kavach_polar_benefit_grants", {
+  id: text("id").notNull(),
+  userId: text("user_id"),
+  ownedBy: text("owned_by"),
+  customerId: text("customer_id"),
+  organizationId: text("organization_id"),
+  productId: text("product_id"),
+  subscriptionId: text("subscription_id"),
+  orderId: text("order_id"),
+  checkoutId: text("checkout_id"),
+  status: text("status").notNull(),
+  live: flag("live").notNull(),
+  eventAt: integer("event_at").notNull(),
+  precedence: integer("precedence").notNull(),
+  deliveryId: text("delivery_id").notNull(),
+  updatedAt: text("updated_at").notNull(),
+  data: text("data").notNull(),
+  memberId: text("member_id"),
+  isGranted: flag("is_granted"),
+  grantedAt: text("granted_at"),
+  revokedAt: text("revoked_at"),
+  createdAt: text("created_at")
+}).existing()
+
+/** The products, as a view on the records. */
+export const products = sqliteView("kavach_polar_products", {
+  id: text("id").notNull(),
+  userId: text("user_id"),
+  ownedBy: text("owned_by"),
+  customerId: text("customer_id"),
+  organizationId: text("organization_id"),
+  productId: text("product_id"),
+  subscriptionId: text("subscription_id"),
+  orderId: text("order_id"),
+  checkoutId: text("checkout_id"),
+  status: text("status").notNull(),
+  live: flag("live").notNull(),
+  eventAt: integer("event_at").notNull(),
+  precedence: integer("precedence").notNull(),
+  deliveryId: text("delivery_id").notNull(),
+  updatedAt: text("updated_at").notNull(),
+  data: text("data").notNull(),
+  name: text("name"),
+  visibility: text("visibility"),
+  isRecurring: flag("is_recurring"),
+  recurringInterval: text("recurring_interval"),
+  createdAt: text("created_at")
+}).existing()
+
+/** The discounts, as a view on the records. */
+export const discounts = sqliteView("kavach_polar_discounts", {
+  id: text("id").notNull(),
+  userId: text("user_id"),
+  ownedBy: text("owned_by"),
+  customerId: text("customer_id"),
+  organizationId: text("organization_id"),
+  productId: text("product_id"),
+  subscriptionId: text("subscription_id"),
+  orderId: text("order_id"),
+  checkoutId: text("checkout_id"),
+  status: text("status").notNull(),
+  live: flag("live").notNull(),
+  eventAt: integer("event_at").notNull(),
+  precedence: integer("precedence").notNull(),
+  deliveryId: text("delivery_id").notNull(),
+  updatedAt: text("updated_at").notNull(),
+  data: text("data").notNull(),
+  name: text("name"),
+  code: text("code"),
+  type: text("type"),
+  basisPoints: integer("basis_points"),
+  duration: text("duration"),
+  durationInMonths: integer("duration_in_months"),
+  startsAt: text("starts_at"),
+  endsAt: text("ends_at"),
+  maxRedemptions: integer("max_redemptions"),
+  createdAt: text("created_at")
+}).existing()
+
+/** The checkouts, as a view on the records. */
+export const checkoutRecords = sqliteView("kavach_polar_checkout_records", {
+  id: text("id").notNull(),
+  userId: text("user_id"),
+  ownedBy: text("owned_by"),
+  customerId: text("customer_id"),
+  organizationId: text("organization_id"),
+  productId: text("product_id"),
+  subscriptionId: text("subscription_id"),
+  orderId: text("order_id"),
+  checkoutId: text("checkout_id"),
+  status: text("status").notNull(),
+  live: flag("live").notNull(),
+  eventAt: integer("event_at").notNull(),
+  precedence: integer("precedence").notNull(),
+  deliveryId: text("delivery_id").notNull(),
+  updatedAt: text("updated_at").notNull(),
+  data: text("data").notNull(),
+  discountId: text("discount_id"),
+  externalCustomerId: text("external_customer_id"),
+  customerEmail: text("customer_email"),
+  currency: text("currency"),
+  amount: integer("amount"),
+  discountAmount: integer("discount_amount"),
+  taxAmount: integer("tax_amount"),
+  totalAmount: integer("total_amount"),
+  seats: integer("seats"),
+  expiresAt: text("expires_at"),
+  createdAt: text("created_at")
+}).existing()
+
+/** The customers, as a view on the records. */
+export const customerRecords = sqliteView("kavach_polar_customer_records", {
+  id: text("id").notNull(),
+  userId: text("user_id"),
+  ownedBy: text("owned_by"),
+  customerId: text("customer_id"),
+  organizationId: text("organization_id"),
+  productId: text("product_id"),
+  subscriptionId: text("subscription_id"),
+  orderId: text("order_id"),
+  checkoutId: text("checkout_id"),
+  status: text("status").notNull(),
+  live: flag("live").notNull(),
+  eventAt: integer("event_at").notNull(),
+  precedence: integer("precedence").notNull(),
+  deliveryId: text("delivery_id").notNull(),
+  updatedAt: text("updated_at").notNull(),
+  data: text("data").notNull(),
+  externalId: text("external_id"),
+  email: text("email"),
+  name: text("name"),
+  type: text("type"),
+  emailVerified: flag("email_verified"),
+  deletedAt: text("deleted_at"),
+  createdAt: text("created_at")
+}).existing()
+
+/** The customer_states, as a view on the records. */
+export const customerStates = sqliteView("kavach_polar_customer_states", {
+  id: text("id").notNull(),
+  userId: text("user_id"),
+  ownedBy: text("owned_by"),
+  customerId: text("customer_id"),
+  organizationId: text("organization_id"),
+  productId: text("product_id"),
+  subscriptionId: text("subscription_id"),
+  orderId: text("order_id"),
+  checkoutId: text("checkout_id"),
+  status: text("status").notNull(),
+  live: flag("live").notNull(),
+  eventAt: integer("event_at").notNull(),
+  precedence: integer("precedence").notNull(),
+  deliveryId: text("delivery_id").notNull(),
+  updatedAt: text("updated_at").notNull(),
+  data: text("data").notNull()
+}).existing()
+
+/** The customer_seats, as a view on the records. */
+export const customerSeats = sqliteView("kavach_polar_customer_seats", {
+  id: text("id").notNull(),
+  userId: text("user_id"),
+  ownedBy: text("owned_by"),
+  customerId: text("customer_id"),
+  organizationId: text("organization_id"),
+  productId: text("product_id"),
+  subscriptionId: text("subscription_id"),
+  orderId: text("order_id"),
+  checkoutId: text("checkout_id"),
+  status: text("status").notNull(),
+  live: flag("live").notNull(),
+  eventAt: integer("event_at").notNull(),
+  precedence: integer("precedence").notNull(),
+  deliveryId: text("delivery_id").notNull(),
+  updatedAt: text("updated_at").notNull(),
+  data: text("data").notNull(),
+  memberId: text("member_id"),
+  email: text("email"),
+  invitationExpiresAt: text("invitation_expires_at"),
+  claimedAt: text("claimed_at"),
+  revokedAt: text("revoked_at"),
+  createdAt: text("created_at")
+}).existing()
+
+/** The members, as a view on the records. */
+export const members = sqliteView("kavach_polar_members", {
+  id: text("id").notNull(),
+  userId: text("user_id"),
+  ownedBy: text("owned_by"),
+  customerId: text("customer_id"),
+  organizationId: text("organization_id"),
+  productId: text("product_id"),
+  subscriptionId: text("subscription_id"),
+  orderId: text("order_id"),
+  checkoutId: text("checkout_id"),
+  status: text("status").notNull(),
+  live: flag("live").notNull(),
+  eventAt: integer("event_at").notNull(),
+  precedence: integer("precedence").notNull(),
+  deliveryId: text("delivery_id").notNull(),
+  updatedAt: text("updated_at").notNull(),
+  data: text("data").notNull(),
+  externalId: text("external_id"),
+  email: text("email"),
+  name: text("name"),
+  role: text("role"),
+  createdAt: text("created_at")
+}).existing()
+
+/** The organizations, as a view on the records. */
+export const organizations = sqliteView("kavach_polar_organizations", {
+  id: text("id").notNull(),
+  userId: text("user_id"),
+  ownedBy: text("owned_by"),
+  customerId: text("customer_id"),
+  organizationId: text("organization_id"),
+  productId: text("product_id"),
+  subscriptionId: text("subscription_id"),
+  orderId: text("order_id"),
+  checkoutId: text("checkout_id"),
+  status: text("status").notNull(),
+  live: flag("live").notNull(),
+  eventAt: integer("event_at").notNull(),
+  precedence: integer("precedence").notNull(),
+  deliveryId: text("delivery_id").notNull(),
+  updatedAt: text("updated_at").notNull(),
+  data: text("data").notNull(),
+  name: text("name"),
+  slug: text("slug"),
+  defaultCurrency: text("default_currency"),
+  createdAt: text("created_at")
+}).existing()
+
+/** The license_keys, as a view on the records. */
+export const licenseKeys = sqliteView("kavach_polar_license_keys", {
+  id: text("id").notNull(),
+  userId: text("user_id"),
+  ownedBy: text("owned_by"),
+  customerId: text("customer_id"),
+  organizationId: text("organization_id"),
+  productId: text("product_id"),
+  subscriptionId: text("subscription_id"),
+  orderId: text("order_id"),
+  checkoutId: text("checkout_id"),
+  status: text("status").notNull(),
+  live: flag("live").notNull(),
+  eventAt: integer("event_at").notNull(),
+  precedence: integer("precedence").notNull(),
+  deliveryId: text("delivery_id").notNull(),
+  updatedAt: text("updated_at").notNull(),
+  data: text("data").notNull(),
+  benefitId: text("benefit_id"),
+  displayKey: text("display_key"),
+  usageCount: integer("usage_count"),
+  limitUsage: integer("limit_usage"),
+  limitActivations: integer("limit_activations"),
+  expiresAt: text("expires_at"),
+  readAt: text("read_at")
+}).existing()
+
+/** The license_answers, as a view on the records. */
+export const licenseAnswers = sqliteView("kavach_polar_license_answers", {
+  id: text("id").notNull(),
+  userId: text("user_id"),
+  ownedBy: text("owned_by"),
+  customerId: text("customer_id"),
+  organizationId: text("organization_id"),
+  productId: text("product_id"),
+  subscriptionId: text("subscription_id"),
+  orderId: text("order_id"),
+  checkoutId: text("checkout_id"),
+  status: text("status").notNull(),
+  live: flag("live").notNull(),
+  eventAt: integer("event_at").notNull(),
+  precedence: integer("precedence").notNull(),
+  deliveryId: text("delivery_id").notNull(),
+  updatedAt: text("updated_at").notNull(),
+  data: text("data").notNull(),
+  licenseKeyId: text("license_key_id"),
+  benefitId: text("benefit_id"),
+  displayKey: text("display_key"),
+  usageCount: integer("usage_count"),
+  limitUsage: integer("limit_usage"),
+  expiresAt: text("expires_at"),
+  checkedAt: text("checked_at")
 }).existing()

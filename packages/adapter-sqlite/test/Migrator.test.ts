@@ -33,6 +33,7 @@ const allTables = [
   "kavach_polar_customers",
   "kavach_polar_deliveries",
   "kavach_polar_jobs",
+  "kavach_polar_link_changes",
   "kavach_polar_migrations",
   "kavach_polar_notifications",
   "kavach_polar_records",
@@ -135,7 +136,14 @@ it("the released migrations are known by the checksums that databases have of th
 // that this was meant; after it, a change belongs in a further migration.
 it("the migrations are in the form that databases remember", () => {
   expect(migrations.map((migration) => [migration.name, checksumOf(migration, sqliteDialect.ddl)])).toEqual([
-    ["0004_records", "6790e39dd4c15cd99e782f4f5f82da9a850bcf5d61b07f27e5a948ca6445249b"]
+    ["0004_records", "6790e39dd4c15cd99e782f4f5f82da9a850bcf5d61b07f27e5a948ca6445249b"],
+    ["0005_benefits", "ec95aee3ad894ee504404a7647158e72c36820d7ada315cf9de3d4ce4e90b891"],
+    ["0006_clock", "cf04f773365a552905fb5efe3b9cce3205c3c6ff6d3800cedeca5eb36f07017b"],
+    ["0007_checkout_index", "935054cfe164f4f3aab305bd09c0950f72a13cd8503f19404ffe58388f26b32e"],
+    ["0008_link_changes", "8dad623d0c971a599378254c39a0ed9d5258e6085deacafd31ea8ae6e4d9cab9"],
+    ["0009_all_kinds", "0aade27a3d9b081a24ccab7e78212be1e5697f88e545e6fe5616925770e0963b"],
+    ["0010_handlers", "101b9004b4574a6f5cc5f815c09be04000a4305e46f9a34f0d22ac8b938ccd09"],
+    ["0011_license_keys", "2cc0fdad501a958efe291fb635f2f8516b5ebd998f6df38509546f83b257a19d"]
   ])
 })
 

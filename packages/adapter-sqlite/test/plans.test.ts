@@ -2,7 +2,7 @@
 import { expect, it } from "@effect/vitest"
 import { SqliteStore } from "@kavach-polar/adapter-sqlite"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
-import { CustomerId, UserId } from "@kavach-polar/core/Subscription"
+import { CheckoutId, CustomerId, ProductId, UserId } from "@kavach-polar/core/Subscription"
 import { newScene, subscriptionDelivery, subscriptionSnapshot } from "@kavach-polar/core/testing/polarDeliveries"
 import Database from "better-sqlite3"
 import { drizzle } from "drizzle-orm/better-sqlite3"
@@ -37,6 +37,11 @@ it.live("every statement that runs often finds its rows by an index, on tables o
       { customerId: CustomerId.make("customer-unlinked"), userId, linkedBy: "host" },
       defaultPolicy
     )
+    yield* store.usersOfCustomer(CustomerId.make("customer-7"))
+    yield* store.recordCheckout(
+      { id: CheckoutId.make("checkout-new"), userId: UserId.make("user-7"), productId: ProductId.make("product") },
+      defaultPolicy
+    )
     yield* store.applySnapshots(
       [subscriptionSnapshot(scene, "active", { changedAt: 2, externalId: userId })],
       defaultPolicy,
@@ -52,6 +57,17 @@ it.live("every statement that runs often finds its rows by an index, on tables o
     yield* store.deliveries({ limit: 20 })
     yield* store.deliveries({ order: "oldest", after: { receivedAt: new Date("2026-01-05"), id: "a" }, limit: 20 })
     yield* store.pruneDeliveryBodies(new Date("2026-01-02"), 20)
+    yield* store.deliveries({ states: ["unlinked", "failed"], order: "oldest", limit: 20 })
+    yield* store.deliveries({
+      states: ["unlinked"],
+      order: "oldest",
+      after: { receivedAt: new Date("2026-01-05"), id: "a" },
+      limit: 20
+    })
+    yield* store.deleteSettledDeliveries(new Date("2026-01-02"), 20)
+    yield* store.deleteDoneNotifications(new Date("2026-01-02"), 20)
+    const [due] = yield* store.recordsDue({ limit: 1 })
+    yield* store.recordsDue({ after: due, limit: 20 })
     // Their data is none that could be read.
     const page = { after: "subscription-7", limit: 50 }
     yield* Effect.either(store.recordPage({ kind: "subscription", which: "live", ...page }))
@@ -93,7 +109,8 @@ const fill = (client: Database.Database): void => {
       CASE n % 3 WHEN 2 THEN 'order' ELSE 'subscription' END,
       'subscription-' || n, CASE WHEN n % 50 = 0 THEN NULL ELSE 'user-' || n END, NULL, 'customer-' || n, NULL, 'product', NULL, NULL,
       NULL, NULL, 'active', n % 3 > 0, NULL, n, 1, 'delivery-' || n, ${time},
-      '{"currentPeriodEnd":null,"cancelAtPeriodEnd":false,"endsAt":null,"pastDueAt":null}', '{}' FROM i;
+      '{"currentPeriodEnd":null,"cancelAtPeriodEnd":false,"endsAt":null,"pastDueAt":null}', '{}',
+      CASE WHEN n % 20 = 0 THEN ${time} END, NULL FROM i;
     ${numbers} INSERT INTO kavach_polar_deliveries SELECT 'delivery-' || n, 'subscription.updated',
       CASE WHEN n % 100 = 0 THEN 'unlinked' ELSE 'applied' END, n, ${time}, ${time}, 'customer-' || n,
       'subscription-' || n, 'user-' || n, 1, NULL, '{}', 'subscription' FROM i;
@@ -101,6 +118,6 @@ const fill = (client: Database.Database): void => {
       'user-' || n, n, 1,
       '{"id":"s","status":"active","productId":"p","currentPeriodEnd":null,"cancelAtPeriodEnd":false}',
       '2026-01-01T00:00:00.000Z', CASE WHEN n % 10 = 0 THEN 'pending' ELSE 'done' END, 0, '2026-01-01T00:00:00.000Z', NULL,
-      NULL, '2026-01-01T00:00:00.000Z' FROM i;
+      NULL, '2026-01-01T00:00:00.000Z', 'onSubscriptionChange' FROM i;
     ANALYZE;`)
 }

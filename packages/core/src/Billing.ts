@@ -9,31 +9,155 @@ import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as AccessPolicy from "./rules/AccessPolicy.ts"
-import { type Checkout, type CheckoutOptions, makeCheckout } from "./useCases/createCheckout.ts"
+import { type AnyProduct, type Catalogue, catalogueIn, type Products, productsSchema } from "./rules/catalogue.ts"
+import { benefitOf, type GrantedBenefit, grantedBenefits } from "./rules/grantedBenefits.ts"
+import type { EmailVerified } from "./rules/verifiedAddress.ts"
+import { type Checkout, type CheckoutError, type CheckoutOptions, makeCheckout } from "./useCases/createCheckout.ts"
+import { makePortal, type PortalError } from "./useCases/openPortal.ts"
 
-export type { Checkout, CheckoutOptions } from "./useCases/createCheckout.ts"
+export type { AnyProduct, Catalogue, Products } from "./rules/catalogue.ts"
+export type { GrantedBenefit } from "./rules/grantedBenefits.ts"
+export { cancellationReasons, prorationBehaviors } from "./rules/subscriptionUpdate.ts"
+export {
+  AlreadySubscribed,
+  CustomerShared,
+  MemberNeeded,
+  NoCustomer,
+  ProductNotForSale,
+  TooManySessions
+} from "./useCases/BuyerError.ts"
+export type { AccessOptions, OrderQuery, PortalOptions } from "./useCases/callOptions.ts"
+export {
+  CheckoutNotFound,
+  type Checkouts,
+  type CompletedCheckout,
+  type CompleteError,
+  type CompleteOptions,
+  type GetCheckoutOptions,
+  type UsersCheckout
+} from "./useCases/checkouts.ts"
+export type { Checkout, CheckoutError, CheckoutOptions } from "./useCases/createCheckout.ts"
+export {
+  type Customers,
+  type LinkChange,
+  type LinkChangeOptions,
+  type MoveOptions,
+  NothingKnown,
+  type UsersCustomers,
+  type WaitingOptions,
+  type WaitingRecord
+} from "./useCases/customers.ts"
+export type {
+  ActivateOptions,
+  InvalidLicenseKey,
+  LicenseKeyActivated,
+  LicenseKeyCheck,
+  LicenseKeyOptions,
+  LicenseKeys,
+  UsersLicenseKey,
+  ValidateOptions,
+  ValidLicenseKey
+} from "./useCases/licenseKeys.ts"
+export { DocumentUnavailable, OrderNotFound } from "./useCases/OrderError.ts"
+export type { PortalError } from "./useCases/openPortal.ts"
+export type { DocumentError, DocumentOptions, OrderDocument } from "./useCases/orderDocuments.ts"
+export type { SoldProduct } from "./useCases/products.ts"
+export { ReconcileRunning, ReconcileTakenOver } from "./useCases/ReconcileJob.ts"
+export { IdempotencyKeyReused, RefundRefused, RefundUnderWay } from "./useCases/RefundError.ts"
+export { ReconcileTookTooLong } from "./useCases/reconcile.ts"
+export type { RefundError, RefundOptions } from "./useCases/refundOrder.ts"
+export {
+  NoSubscription,
+  SeveralSubscriptions,
+  SubscriptionChangeRefused,
+  SubscriptionLocked,
+  SubscriptionNotFound,
+  SubscriptionPaymentFailed
+} from "./useCases/SubscriptionError.ts"
+export type {
+  CancelOptions,
+  ChangeOptions,
+  PauseOptions,
+  RevokeOptions,
+  WhichSubscription
+} from "./useCases/subscriptionOptions.ts"
+export type { SubscriptionError, SubscriptionPreview, Subscriptions } from "./useCases/subscriptions.ts"
 
+import { asBuyersCall } from "./polar/buyerCall.ts"
 import { type CustomerSession, PolarClient } from "./polar/PolarClient.ts"
 import type { PolarError } from "./polar/PolarError.ts"
 import type { Delivery, DeliveryOutcome, DeliveryState } from "./records/Delivery.ts"
 import * as DeliveryContent from "./records/deliveryContent.ts"
-import { type Order, type OrderStatus, orderKind } from "./records/Order.ts"
-import { type Subscription, type VisibleSubscription, visible } from "./records/Subscription.ts"
+import { isPurchase, type Order, orderKind } from "./records/Order.ts"
+import type { Refund } from "./records/Refund.ts"
+import { Subscription, type VisibleSubscription, visible } from "./records/Subscription.ts"
 import * as GroupCommit from "./runtime/groupCommit.ts"
 import { logDebug } from "./runtime/logDebug.ts"
 import { annotate, traced } from "./runtime/traced.ts"
-import { BillingStore, type LiveSubscription } from "./store/BillingStore.ts"
-import { type CustomerLinkedToAnotherUser, StoreError } from "./store/StoreError.ts"
+import { BillingStore, type LiveSubscription, type NotificationCounts } from "./store/BillingStore.ts"
+import { type CustomerLinkedToAnotherUser, isOfOneRow, StoreError } from "./store/StoreError.ts"
+import {
+  type AppUsersOptions,
+  asksNobody,
+  makeAppUsers,
+  type UserLookupFailed,
+  usersNamedIn
+} from "./useCases/appUsers.ts"
+import { defaultBuyersTime, withinBuyersTime } from "./useCases/buyersTime.ts"
+import { type AccessOptions, checkOptionsOf, type OrderQuery, type PortalOptions } from "./useCases/callOptions.ts"
+import { type Checkouts, makeCheckouts } from "./useCases/checkouts.ts"
+import { type Customers, makeCustomers } from "./useCases/customers.ts"
+import { rememberHandlers } from "./useCases/knownHandlers.ts"
+import { type LicenseKeyOptions, type LicenseKeys, makeLicenseKeys } from "./useCases/licenseKeys.ts"
 import { makeLinkWaiting } from "./useCases/linkWaiting.ts"
+import { makeLookAtClock } from "./useCases/lookAtClock.ts"
 import { NotificationDispatcher } from "./useCases/NotificationDispatcher.ts"
+import { customerNamed, makeProductNames } from "./useCases/namedIds.ts"
+import { makeNotifications, type Notifications, untilSettled } from "./useCases/notifications.ts"
+import {
+  type DocumentError,
+  type DocumentOptions,
+  makeOrderDocuments,
+  type OrderDocument
+} from "./useCases/orderDocuments.ts"
+import { makeOrganizationWatch } from "./useCases/organizationWatch.ts"
+import { prepareTables } from "./useCases/prepareTables.ts"
+import { makeProducts, type Products as SoldProducts } from "./useCases/products.ts"
 import type { ReconcileCounts, ReconcileReport } from "./useCases/ReconcileReport.ts"
-import { makeReplay, type ReplayQuery, type ReplayReport } from "./useCases/Replay.ts"
-import { makeReconcile, type ReconcileError, type ReconcileOptions } from "./useCases/reconcile.ts"
+import { makeReplay, type ReplayOptions, type ReplayQuery, type ReplayReport } from "./useCases/Replay.ts"
+import {
+  makeReconcile,
+  type ReconcileError,
+  type ReconcileOptions,
+  type ReconcileTookTooLong,
+  type ReconcileUserOptions
+} from "./useCases/reconcile.ts"
+import { makeRefund, type RefundError, type RefundOptions } from "./useCases/refundOrder.ts"
+import { makeSessionLimit } from "./useCases/sessionLimit.ts"
+import { makeSubscriptions, type Subscriptions } from "./useCases/subscriptions.ts"
 import { makeWebhookCheck } from "./useCases/webhookEndpoints.ts"
-import type { CustomerId, OrderId, ProductId, UserId } from "./values/ids.ts"
+import type { CustomerId, OrderId, UserId } from "./values/ids.ts"
+import * as Options from "./values/options.ts"
 import { type VerifiedDelivery, type WebhookVerificationError, WebhookVerifier } from "./WebhookVerifier.ts"
 
-export interface BillingOptions {
+/**
+ * @example
+ * Billing.layer({
+ *   policy: AccessPolicy.defaultPolicy,
+ *   organizationId,
+ *   migrate: false,
+ *   webhookUrl: "https://app.example.com/webhooks/polar",
+ *   emailVerified: ({ emailVerified }) => emailVerified === true,
+ *   answer: "beforeAnswer",
+ *   buyerTimeout: "5 seconds",
+ *   sessionsPerMinute: 30,
+ *   licenseKeys: { maxAge: "1 minute" },
+ *   products: { pro: productId },
+ *   externalIds: "known",
+ *   userExists: (userId) => Effect.succeed(userId.startsWith("user_"))
+ * })
+ */
+export interface BillingOptions extends AppUsersOptions {
   /** Default: `AccessPolicy.defaultPolicy`. */
   readonly policy?: AccessPolicy.AccessPolicy | undefined
   /** Polar's id of the organization that this app serves; deliveries of any other are recorded and ignored. */
@@ -45,6 +169,45 @@ export interface BillingOptions {
    * path ends with `/auth/polar/webhook`.
    */
   readonly webhookUrl?: string | undefined
+  /**
+   * Whether a user's address is known to be their own: only then is a customer made of it. Default: what the users' table and
+   * the caller say.
+   */
+  readonly emailVerified?: EmailVerified | undefined
+  /**
+   * When a delivery is answered. `background`: when it is stored; the calls of the app's code that it leads to have begun by
+   * then and go on. `beforeAnswer`: when these have ended, or eight seconds after the delivery came, for hosts that stop the
+   * process once it has answered. Default: `background`.
+   */
+  readonly answer?: "background" | "beforeAnswer" | undefined
+  /** How long a buyer's click may wait for Polar, all retries included. Default: 8 seconds. */
+  readonly buyerTimeout?: Duration.DurationInput | undefined
+  /** How many checkouts, and how many portal sessions, one user may open in a minute. Default: 10. */
+  readonly sessionsPerMinute?: number | undefined
+  /**
+   * For how long answers about license keys are good.
+   */
+  readonly licenseKeys?: LicenseKeyOptions | undefined
+  /**
+   * What the app sells: a list of products' ids, or names of the app's own with the id of each. The checkout route sells
+   * nothing else, and only subscriptions to these give access or are shown. `"any"`, as the default, is every product of the
+   * organization, and says that this is meant: who mounts the routes is not warned of it.
+   */
+  readonly products?: Products | AnyProduct | undefined
+}
+
+/**
+ * @example
+ * Effect.flatMap(Billing.Billing, (billing) =>
+ *   billing.receiveWebhook(headers, body, { afterAnswer: (call) => Effect.asVoid(Effect.forkDaemon(call)) })
+ * )
+ */
+export interface ReceiveOptions {
+  /**
+   * Gets what ends when the app was told of the delivery, once that is stored: to keep the process until then, on hosts that
+   * stop it after the answer. The answer does not wait for it, also not with `beforeAnswer`.
+   */
+  readonly afterAnswer?: ((told: Effect.Effect<void>) => Effect.Effect<void>) | undefined
 }
 
 /** An authentic delivery whose body is no event: Polar is set to another format, or it is not Polar. */
@@ -54,31 +217,25 @@ export class NotAnEvent extends Schema.TaggedError<NotAnEvent>()("NotAnEvent", {
   }
 }
 
-/** Which of a user's orders; every condition given must hold. */
-export interface OrderQuery {
-  readonly status?: OrderStatus | undefined
-  readonly productId?: string | undefined
-}
-
 export interface BillingService {
+  /** What the app sells: every product of the organization where that is `"any"`, or was not said. */
+  readonly catalogue: Catalogue | AnyProduct | undefined
+
   /** Creates or upgrades the store's tables, and takes up notifications that an earlier run left. Call it at start. */
   readonly start: Effect.Effect<void, StoreError>
 
   /**
    * A checkout session for the user. `customerEmail` and `customerName` must come from the app's own records, never
-   * from the browser: Polar knows customers by their e-mail.
+   * from the browser: Polar knows customers by their e-mail. `product` is a name in `products`, or an id of Polar's.
    */
   readonly createCheckout: (
     userId: UserId,
-    productId: ProductId,
+    product: string,
     options?: CheckoutOptions
-  ) => Effect.Effect<Checkout, PolarError | StoreError>
+  ) => Effect.Effect<Checkout, CheckoutError>
 
   /** A short-lived address at which the user manages what they bought. */
-  readonly createPortalSession: (
-    userId: UserId,
-    options?: { readonly returnUrl?: string | undefined }
-  ) => Effect.Effect<CustomerSession, PolarError | StoreError>
+  readonly createPortalSession: (userId: UserId, options?: PortalOptions) => Effect.Effect<CustomerSession, PortalError>
 
   /** The user's current subscription as the app is shown it, if one is live: cheaper than all of its fields. */
   readonly currentSubscription: (userId: UserId) => Effect.Effect<Option.Option<VisibleSubscription>, StoreError>
@@ -89,19 +246,71 @@ export interface BillingService {
   /** All subscriptions the user ever had, the newest first. */
   readonly listSubscriptions: (userId: UserId) => Effect.Effect<ReadonlyArray<Subscription>, StoreError>
 
+  /** Checkouts that this app made, and a buyer who is back before the webhook. */
+  readonly checkouts: Checkouts
+
+  /** Changes of what a user has: to another product, its end, a pause. */
+  readonly subscriptions: Subscriptions
+
+  /** Polar's portal, where a user manages what they bought. */
+  readonly portal: {
+    /** An address that opens it for an hour, without a sign-in: send the user there at once, and keep it nowhere. */
+    readonly url: (userId: UserId, options?: PortalOptions) => Effect.Effect<string, PortalError>
+  }
+
+  /** What the app sells, as its own records have it. */
+  readonly products: SoldProducts
+
   /** Orders: what users paid for, or are to pay. */
   readonly orders: {
     /** The user's orders, the newest first. */
     readonly list: (userId: UserId, query?: OrderQuery) => Effect.Effect<ReadonlyArray<Order>, StoreError>
+    /**
+     * Whether the user bought this product once, and it is paid and not wholly refunded. A subscription's orders do not count.
+     * `product` is a name in `products`, or an id of Polar's.
+     */
+    readonly owns: (userId: UserId, product: string) => Effect.Effect<boolean, StoreError>
     /** One order, whosever it is. */
     readonly get: (orderId: OrderId) => Effect.Effect<Option.Option<Order>, StoreError>
+    /** Where the order's invoice is. It is asked for when there is none yet, and then is `pending` for a moment. */
+    readonly invoice: (orderId: OrderId, options?: DocumentOptions) => Effect.Effect<OrderDocument, DocumentError>
+    /** Where the receipt of what was paid is. */
+    readonly receipt: (orderId: OrderId, options?: DocumentOptions) => Effect.Effect<OrderDocument, DocumentError>
+    /**
+     * Gives money back, once for each `idempotencyKey`: asked again, or by several at once, it succeeds with the same refund.
+     * What that changes is stored when it succeeds.
+     */
+    readonly refund: (orderId: OrderId, options: RefundOptions) => Effect.Effect<Refund, RefundError>
   }
 
-  /** Whether the user's current subscription gives access, and why: now, or `at` another time. */
-  readonly access: (
-    userId: UserId,
-    options?: { readonly at?: Date | undefined }
-  ) => Effect.Effect<AccessPolicy.Access, StoreError>
+  /**
+   * Benefits that the user has been granted, asked of the own store. `key` is the benefit's `metadata.key`, or its id (Polar
+   * docs: features/benefits).
+   */
+  readonly benefits: {
+    readonly has: (userId: UserId, key: string) => Effect.Effect<boolean, StoreError>
+    /** Of several grants of it, the one that was granted first. */
+    readonly get: (userId: UserId, key: string) => Effect.Effect<Option.Option<GrantedBenefit>, StoreError>
+    /** One for each grant, the oldest first: a benefit that was bought twice is there twice. */
+    readonly list: (userId: UserId) => Effect.Effect<ReadonlyArray<GrantedBenefit>, StoreError>
+  }
+
+  /** License keys that users were granted, and whether one that a program shows is good. */
+  readonly licenseKeys: LicenseKeys
+
+  /**
+   * Whether the user's current subscription gives access, and why: now, or `at` another time. With `product` or `products`,
+   * of the subscriptions to those.
+   */
+  readonly access: (userId: UserId, options?: AccessOptions) => Effect.Effect<AccessPolicy.Access, StoreError>
+
+  /**
+   * Whether a request with these headers may be a delivery at all: for before its body is read, so that nothing is spent
+   * on one that cannot.
+   */
+  readonly checkWebhookHeaders: (
+    headers: Readonly<Record<string, string | undefined>>
+  ) => Effect.Effect<void, WebhookVerificationError>
 
   /**
    * Verifies and applies one delivery. `rawBody` is the body as it came, byte for byte. Succeeds for duplicates too:
@@ -109,8 +318,12 @@ export interface BillingService {
    */
   readonly receiveWebhook: (
     headers: Readonly<Record<string, string | undefined>>,
-    rawBody: Uint8Array
-  ) => Effect.Effect<DeliveryOutcome, WebhookVerificationError | NotAnEvent | StoreError>
+    rawBody: Uint8Array,
+    options?: ReceiveOptions
+  ) => Effect.Effect<DeliveryOutcome, WebhookVerificationError | NotAnEvent | StoreError | UserLookupFailed>
+
+  /** Whose customers and records are: to look at, and to put right. */
+  readonly customers: Customers
 
   /** Says whose customer it is, for customers that were not made by a checkout of this app. */
   readonly linkCustomer: (
@@ -119,16 +332,31 @@ export interface BillingService {
   ) => Effect.Effect<void, CustomerLinkedToAnotherUser | StoreError>
 
   /**
-   * Gives subscriptions that waited for a user who exists by now to that user; succeeds with how many. Call it when the app
+   * Gives what waited for a user who exists by now to that user; succeeds with how many records that were. Call it when the app
    * has made users; `Maintenance` does it every few minutes.
    */
-  readonly linkWaiting: Effect.Effect<number, StoreError>
+  readonly linkWaiting: Effect.Effect<number, StoreError | UserLookupFailed>
 
-  /** Applies recorded deliveries again; the oldest received first. `onProgress` is called every few deliveries. */
+  /**
+   * Sets right what has ended by the clock alone, such as a trial or grace, and tells the app; succeeds with how many did.
+   * `Maintenance` does it twice a minute.
+   */
+  readonly lookAtClock: Effect.Effect<number, StoreError>
+
+  /** What the app was to be told and did not take. */
+  readonly notifications: Notifications
+
+  /**
+   * Waits until everything that was received has been told, and says what was not: what waits for a further call because one
+   * has failed, and what was given up. For tests.
+   */
+  readonly settled: Effect.Effect<NotificationCounts, StoreError>
+
+  /** Applies recorded deliveries again; the oldest received first. */
   readonly replay: (
     query: ReplayQuery,
-    onProgress?: (report: ReplayReport) => Effect.Effect<void>
-  ) => Effect.Effect<ReplayReport, StoreError>
+    options?: ReplayOptions
+  ) => Effect.Effect<ReplayReport, StoreError | UserLookupFailed>
 
   /**
    * Makes what is stored of this user equal to what Polar's API says now. Also for when a buyer comes back from a checkout
@@ -136,8 +364,8 @@ export interface BillingService {
    */
   readonly reconcile: (
     userId: UserId,
-    options?: { readonly dryRun?: boolean | undefined }
-  ) => Effect.Effect<ReconcileCounts, PolarError | StoreError>
+    options?: ReconcileUserOptions
+  ) => Effect.Effect<ReconcileCounts, PolarError | StoreError | UserLookupFailed | ReconcileTookTooLong>
 
   /**
    * The same for all users; looks after the webhook endpoint, and asks Polar again for what it could not deliver. One
@@ -172,12 +400,15 @@ const refusals = {
   full: "too many deliveries wait to be stored"
 } as const
 
+/** Polar waits for ten seconds (Polar docs: webhooks/delivery), and the answer has to get there. */
+const answerMillis = 8000
+
 /** How deliveries that are in flight at once share steps, and so commits. */
 const sharedSteps = {
   maxSize: 100,
   // In characters of bodies: less than what any server takes in one statement, with everything that comes along.
   maxWeight: 2 * 1024 * 1024,
-  weigh: ({ body }: Delivery) => body.length,
+  weigh: ({ body }: Delivery) => body?.length ?? 0,
   // Polar waits for ten seconds (Polar docs: webhooks/delivery), and what is told to be late is delivered again.
   deadline: Duration.seconds(5),
   // Many times what Polar has under way at once; each of them holds a body.
@@ -186,7 +417,7 @@ const sharedSteps = {
     new StoreError({ operation: "receiveDeliveries", reason: "busy", detail: refusals[why] }),
   // A row of one user's that the app has locked.
   isHeldUp: ({ reason }: StoreError) => reason === "busy",
-  blamesOne: ({ reason }: StoreError) => reason === "constraint" || reason === "schema" || reason === "unknown"
+  blamesOne: isOfOneRow
 }
 
 const make = (options: BillingOptions = {}) =>
@@ -195,40 +426,82 @@ const make = (options: BillingOptions = {}) =>
     const client = yield* PolarClient
     const verifier = yield* WebhookVerifier
     const dispatcher = yield* NotificationDispatcher
-    const policy = options.policy ?? AccessPolicy.defaultPolicy
+    const catalogue = catalogueIn(options.products)
+    const chosen = options.policy ?? AccessPolicy.defaultPolicy
+    const policy = catalogue === undefined ? chosen : { ...chosen, products: catalogue.ids }
+    const named = makeProductNames(catalogue)
     const { organizationId, webhookUrl } = options
-    const createCheckout = makeCheckout({ client, store, policy, notify: dispatcher.listens })
-    const replay = makeReplay({ store, dispatcher, policy, organizationId })
+    const openCheckout = makeCheckout({
+      client,
+      store,
+      policy,
+      handlers: dispatcher.handlers,
+      emailVerified: options.emailVerified
+    })
+    const { buyerTimeout: buyersTime = defaultBuyersTime, sessionsPerMinute } = options
+    const openPortal = makePortal({ client, store })
+    const documents = makeOrderDocuments({ client, store })
+    const checkoutClick = makeSessionLimit<Checkout, CheckoutError>("checkouts", sessionsPerMinute)
+    const portalClick = makeSessionLimit<CustomerSession, PortalError>("portal sessions", sessionsPerMinute)
+    const askAppUsers = makeAppUsers(store, options)
+    const replay = makeReplay({ store, dispatcher, policy, organizationId, askAppUsers })
     const checkWebhooks = makeWebhookCheck({ client, store, webhookUrl })
-    const reconciliation = makeReconcile({ client, store, dispatcher, checkWebhooks, policy, organizationId })
-    const linkWaiting = makeLinkWaiting({ store, dispatcher, policy })
+    const reconciliation = makeReconcile({
+      client,
+      store,
+      dispatcher,
+      checkWebhooks,
+      policy,
+      organizationId,
+      askAppUsers
+    })
+    const customers = makeCustomers({ store, dispatcher, policy })
+    const licenseKeys = makeLicenseKeys({ client, store, policy, organizationId, buyersTime, ...options.licenseKeys })
+    const products = makeProducts({ store, catalogue })
+    const refund = makeRefund({ client, store, learn: reconciliation.learn })
+    const within = (operation: string) => withinBuyersTime(operation, buyersTime)
+    const notifications = makeNotifications({ dispatcher, store })
+    const organization = makeOrganizationWatch({ client, organizationId })
+    const scope = yield* Effect.scope
+    const subscriptions = makeSubscriptions({ client, store, learn: reconciliation.learn, named, within, scope })
+    const linkWaiting = makeLinkWaiting({ store, dispatcher, policy, organizationId, askAppUsers })
+    const lookAtClock = makeLookAtClock({ store, dispatcher, policy, refresh: reconciliation.refresh })
 
-    const current = (userId: UserId) =>
-      Effect.map(store.subscriptionsOf(userId, "live"), (subscriptions) => AccessPolicy.current(policy, subscriptions))
+    const now = Effect.map(Clock.currentTimeMillis, (millis) => new Date(millis))
 
-    const currentOfLive = (userId: UserId) =>
-      Effect.map(
-        store.liveSubscriptionsOf(userId),
-        (live) => AccessPolicy.current(policy, live.map(candidateOf))?.subscription
+    const benefitsOf = (userId: UserId) => Effect.map(store.liveGrantsOf(userId), grantedBenefits)
+
+    const liveOf = (userId: UserId) => Effect.map(store.liveSubscriptionsOf(userId), (live) => live.map(candidateOf))
+
+    /** Whether something is known to have come of the checkout. */
+    const wasPaid = (userId: UserId, { id }: Checkout) =>
+      Effect.zipWith(
+        store.subscriptionsOf(userId, "all"),
+        store.recordsOf(orderKind, userId),
+        (subscriptions, orders) => [...subscriptions, ...orders].some(({ checkoutId }) => checkoutId === id)
       )
 
     const apply = yield* GroupCommit.make({
-      commit: (deliveries: Arr.NonEmptyReadonlyArray<Delivery>) =>
+      commit: (deliveries: Arr.NonEmptyReadonlyArray<Delivery>, patience) =>
         dispatcher.receiving(deliveries.length, (claim) =>
-          store.receiveDeliveries(deliveries, policy, claim, { notify: dispatcher.listens })
+          store.receiveDeliveries(deliveries, policy, claim, {
+            handlers: dispatcher.handlers,
+            users: askAppUsers.users,
+            patience
+          })
         ),
       concurrency: store.parallelSteps,
       ...sharedSteps
     })
 
-    const receive = Effect.fnUntraced(function* ({ body, id }: VerifiedDelivery) {
-      const delivery: Delivery = {
-        id,
-        receivedAt: yield* Clock.currentTimeMillis,
-        ...DeliveryContent.readBytes(body, organizationId)
-      }
+    const receive = Effect.fnUntraced(function* ({ body, id }: VerifiedDelivery, options: ReceiveOptions) {
+      const receivedAt = yield* Clock.currentTimeMillis
+      const read = DeliveryContent.readBytes(body, organizationId)
+      const { existing } = yield* askAppUsers.among(new Set(usersNamedIn(read)))
+      const delivery: Delivery = { id, receivedAt, ...read, existingUsers: existing }
       const { content } = delivery
       const outcome = yield* apply(delivery)
+      yield* organization.received(content)
       yield* Metric.increment(received[outcome.duplicate ? "duplicate" : outcome.state])
       const type = content._tag === "UnreadableEvent" ? (content.type ?? "unreadable") : content.type
       yield* annotate({ "delivery.type": type, "delivery.state": outcome.state })
@@ -245,73 +518,239 @@ const make = (options: BillingOptions = {}) =>
           duplicate: outcome.duplicate
         }))
       }
+      if (outcome.notified) yield* tell(outcome, receivedAt, options)
       return outcome
     })
 
+    const tell = (outcome: DeliveryOutcome, receivedAt: number, { afterAnswer }: ReceiveOptions) => {
+      const told = dispatcher.told(outcome)
+      if (afterAnswer !== undefined) return afterAnswer(told)
+      if (options.answer !== "beforeAnswer") return Effect.void
+      return Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        // What was not told by then goes on, and Polar need not know.
+        Effect.timeoutOption(told, Math.max(receivedAt + answerMillis - now, 0))
+      )
+    }
+
+    const createPortalSession = (userId: UserId, options: PortalOptions | undefined) =>
+      portalClick({
+        userId,
+        same: JSON.stringify([options]),
+        open: within("open portal")(openPortal(userId, options)),
+        isOpen: () => Effect.succeed(true)
+      })
+
+    const accessOf = (
+      userId: UserId,
+      asked?: { readonly at?: Date | undefined; readonly products?: ReadonlySet<string> }
+    ) =>
+      Effect.zipWith(liveOf(userId), now, (live, present) =>
+        AccessPolicy.accessOf(policy, live, asked?.at ?? present, asked?.products)
+      )
+    const checkouts = yield* makeCheckouts({ client, store, learn: reconciliation.learn, accessOf, within })
+
     const service: BillingService = {
-      start: Effect.zipRight(options.migrate === false ? Effect.void : store.migrate, dispatcher.wake).pipe(
+      start: prepareTables(store, options.migrate).pipe(
+        Effect.zipRight(rememberHandlers(store, dispatcher.handlers)),
+        Effect.zipRight(dispatcher.wake),
+        // Beside it: whatever Polar answers, and when, is no reason not to start.
+        Effect.zipLeft(Effect.forkIn(organization.ask, scope)),
         Effect.withSpan("Billing.start")
       ),
 
-      createCheckout: Effect.fn("Billing.createCheckout")(createCheckout),
+      catalogue: catalogue ?? (options.products === "any" ? "any" : undefined),
 
-      createPortalSession: Effect.fn("Billing.createPortalSession")(function* (userId, { returnUrl } = {}) {
-        const customerId = yield* store.customerOf(userId)
-        return yield* client.createCustomerSession(
-          Option.isSome(customerId) ? { customerId: customerId.value } : { externalCustomerId: userId },
-          returnUrl
-        )
+      createCheckout: Effect.fn("Billing.createCheckout")(function* (userId, product, options) {
+        yield* checkOptionsOf.createCheckout(options)
+        const productId = yield* named.toBuy("createCheckout()", "productId", product)
+        return yield* checkoutClick({
+          userId,
+          same: JSON.stringify([productId, options]),
+          open: within("create checkout")(openCheckout(userId, productId, options)),
+          isOpen: (checkout) => Effect.map(wasPaid(userId, checkout), (paid) => !paid)
+        })
       }),
 
+      createPortalSession: Effect.fn("Billing.createPortalSession")((userId, options) =>
+        Effect.zipRight(checkOptionsOf.createPortalSession(options), createPortalSession(userId, options))
+      ),
+
+      portal: {
+        url: Effect.fn("Billing.portal.url")((userId, options) =>
+          Effect.zipRight(
+            checkOptionsOf.portalUrl(options),
+            Effect.map(createPortalSession(userId, options), ({ customerPortalUrl }) => customerPortalUrl)
+          )
+        )
+      },
+
+      subscriptions,
+
+      checkouts: {
+        get: (checkoutId, options) =>
+          Effect.zipRight(checkOptionsOf.checkoutsGet(options), checkouts.get(checkoutId, options)),
+        complete: (userId, checkoutId, options) =>
+          Effect.zipRight(
+            checkOptionsOf.checkoutsComplete(options),
+            asBuyersCall(checkouts.complete(userId, checkoutId, options))
+          )
+      },
+
       currentSubscription: (userId) =>
-        Effect.map(currentOfLive(userId), (subscription) =>
-          subscription === undefined ? Option.none() : Option.some(visible(subscription))
-        ).pipe(traced("Billing.currentSubscription")),
+        Effect.zipWith(liveOf(userId), now, (live, at) => {
+          const subscription = AccessPolicy.current(policy, live, at)
+          return subscription === undefined
+            ? Option.none()
+            : Option.some(visible({ ...subscription, status: AccessPolicy.statusAt(policy, subscription, at) }))
+        }).pipe(traced("Billing.currentSubscription")),
+
+      products: {
+        get: Effect.fn("Billing.products.get")((idOrKey) => products.get(idOrKey)),
+        list: Effect.withSpan(products.list, "Billing.products.list")
+      },
 
       orders: {
         list: Effect.fn("Billing.orders.list")(function* (userId, query) {
+          yield* checkOptionsOf.ordersList(query)
           return [...(yield* store.recordsOf(orderKind, userId, query))].sort(newestFirst)
+        }),
+        owns: Effect.fn("Billing.orders.owns")(function* (userId, product) {
+          const productId = yield* named.product("orders.owns()", "productId", product)
+          const orders = yield* store.recordsOf(orderKind, userId, { live: true, productId })
+          return orders.some(isPurchase)
         }),
         get: Effect.fn("Billing.orders.get")((orderId) =>
           Effect.map(
             store.record(orderKind, orderId),
             Option.map(({ value }) => value)
           )
+        ),
+        invoice: Effect.fn("Billing.orders.invoice")((orderId, options) =>
+          Effect.zipRight(
+            checkOptionsOf.ordersInvoice(options),
+            within("get invoice")(documents.invoice(orderId, options))
+          )
+        ),
+        receipt: Effect.fn("Billing.orders.receipt")((orderId, options) =>
+          Effect.zipRight(
+            checkOptionsOf.ordersReceipt(options),
+            within("get receipt")(documents.receipt(orderId, options))
+          )
+        ),
+        refund: Effect.fn("Billing.orders.refund")((orderId, options) =>
+          Effect.zipRight(checkOptionsOf.ordersRefund(options ?? {}), refund(orderId, options))
+        )
+      },
+
+      benefits: {
+        has: (userId, key) =>
+          Effect.map(benefitsOf(userId), (all) => benefitOf(all, key) !== undefined).pipe(
+            traced("Billing.benefits.has")
+          ),
+        get: (userId, key) =>
+          Effect.map(benefitsOf(userId), (all) => Option.fromNullable(benefitOf(all, key))).pipe(
+            traced("Billing.benefits.get")
+          ),
+        list: (userId) => benefitsOf(userId).pipe(traced("Billing.benefits.list"))
+      },
+
+      licenseKeys: {
+        list: Effect.fn("Billing.licenseKeys.list")((userId) => asBuyersCall(licenseKeys.list(userId))),
+        validate: Effect.fn("Billing.licenseKeys.validate")((key, options) =>
+          Effect.zipRight(checkOptionsOf.licenseKeysValidate(options), asBuyersCall(licenseKeys.validate(key, options)))
+        ),
+        activate: Effect.fn("Billing.licenseKeys.activate")((key, options) =>
+          Effect.zipRight(
+            checkOptionsOf.licenseKeysActivate(options ?? {}),
+            within("activate license key")(licenseKeys.activate(key, options))
+          )
+        ),
+        deactivate: Effect.fn("Billing.licenseKeys.deactivate")((key, activationId) =>
+          within("deactivate license key")(licenseKeys.deactivate(key, activationId))
         )
       },
 
       getSubscription: (userId) =>
-        Effect.map(current(userId), Option.fromNullable).pipe(traced("Billing.getSubscription")),
+        Effect.zipWith(store.subscriptionsOf(userId, "live"), now, (live, at) =>
+          Option.map(Option.fromNullable(AccessPolicy.current(policy, live, at)), (subscription) =>
+            Subscription.ofDecoded({ ...subscription, status: AccessPolicy.statusAt(policy, subscription, at) })
+          )
+        ).pipe(traced("Billing.getSubscription")),
 
       listSubscriptions: Effect.fn("Billing.listSubscriptions")(function* (userId) {
         const subscriptions = yield* store.subscriptionsOf(userId, "all")
         return [...subscriptions].sort(newestFirst)
       }),
 
-      access: (userId, { at } = {}) =>
-        Effect.zipWith(currentOfLive(userId), Clock.currentTimeMillis, (subscription, now) =>
-          subscription === undefined
-            ? AccessPolicy.noSubscription
-            : AccessPolicy.decide(policy, subscription, at ?? new Date(now))
+      access: (userId, options) =>
+        Effect.zipRight(
+          checkOptionsOf.access(options),
+          Effect.flatMap(
+            Effect.suspend(() => named.asked("access()", options)),
+            (products) => accessOf(userId, { at: options?.at, ...(products === undefined ? {} : { products }) })
+          )
         ).pipe(traced("Billing.access")),
 
-      receiveWebhook: (headers, rawBody) =>
-        traced("Billing.receiveWebhook")(Effect.flatMap(verifier.verify({ headers, body: rawBody }), receive)),
+      checkWebhookHeaders: verifier.checkHeaders,
 
-      linkCustomer: Effect.fn("Billing.linkCustomer")(function* (userId, customerId) {
+      receiveWebhook: (headers, rawBody, options = {}) =>
+        traced("Billing.receiveWebhook")(
+          Effect.flatMap(verifier.verify({ headers, body: rawBody }), (delivery) => receive(delivery, options))
+        ),
+
+      notifications: {
+        dead: Effect.fn("Billing.notifications.dead")((query) =>
+          Effect.zipRight(checkOptionsOf.notificationsDead(query), notifications.dead(query))
+        ),
+        retry: Effect.fn("Billing.notifications.retry")((query) =>
+          Effect.zipRight(checkOptionsOf.notificationsRetry(query), notifications.retry(query))
+        ),
+        count: Effect.withSpan(notifications.count, "Billing.notifications.count")
+      },
+
+      settled: Effect.withSpan(untilSettled({ dispatcher, store }), "Billing.settled"),
+
+      customers: {
+        waiting: Effect.fn("Billing.customers.waiting")((options) =>
+          Effect.zipRight(checkOptionsOf.customersWaiting(options), customers.waiting(options))
+        ),
+        of: Effect.fn("Billing.customers.of")((userId) => customers.of(userId)),
+        link: Effect.fn("Billing.customers.link")((userId, customerId, options) =>
+          Effect.zipRight(checkOptionsOf.customersLink(options), customers.link(userId, customerId, options))
+        ),
+        move: Effect.fn("Billing.customers.move")((id, options) =>
+          Effect.zipRight(checkOptionsOf.customersMove(options), customers.move(id, options))
+        ),
+        unlink: Effect.fn("Billing.customers.unlink")((customerId, options) =>
+          Effect.zipRight(checkOptionsOf.customersUnlink(options), customers.unlink(customerId, options))
+        )
+      },
+
+      linkCustomer: Effect.fn("Billing.linkCustomer")(function* (userId, given) {
+        const customerId = yield* customerNamed("linkCustomer()", given)
         const notified = yield* store.linkCustomer({ customerId, userId, linkedBy: "host" }, policy, {
-          notify: dispatcher.listens
+          handlers: dispatcher.handlers
         })
         if (notified > 0) yield* dispatcher.wake
       }),
 
       linkWaiting: Effect.withSpan(linkWaiting, "Billing.linkWaiting"),
 
-      replay: Effect.fn("Billing.replay")(replay),
+      lookAtClock: Effect.withSpan(lookAtClock, "Billing.lookAtClock"),
 
-      reconcile: Effect.fn("Billing.reconcile")(reconciliation.reconcile),
+      replay: Effect.fn("Billing.replay")((query, options) =>
+        Effect.zipRight(
+          Effect.zipRight(checkOptionsOf.replay(query), checkOptionsOf.replayOptions(options)),
+          replay(query, options)
+        )
+      ),
+
+      reconcile: Effect.fn("Billing.reconcile")((userId, options) =>
+        Effect.zipRight(checkOptionsOf.reconcile(options), reconciliation.reconcile(userId, options))
+      ),
 
       reconcileAll: Effect.fn("Billing.reconcileAll")(function* (options) {
+        yield* checkOptionsOf.reconcileAll(options)
         return yield* Effect.flatMap(reconciliation.reconcileAll(options), (report) =>
           Option.match(report, {
             onNone: () => Effect.dieMessage("A comparison that is due whenever it is asked for was not."),
@@ -327,18 +766,44 @@ const make = (options: BillingOptions = {}) =>
     return service
   })
 
+const billingOptions: Schema.Schema<BillingOptions> = Schema.Struct({
+  policy: Options.optional(Options.foreign<AccessPolicy.AccessPolicy>("it must be an AccessPolicy")),
+  organizationId: Options.optional(Options.text("Polar's id of your organization")),
+  migrate: Options.optional(Options.boolean),
+  webhookUrl: Options.optional(Options.anyText),
+  answer: Options.optional(Options.oneOf("background", "beforeAnswer")),
+  buyerTimeout: Options.optional(Options.duration),
+  sessionsPerMinute: Options.optional(Options.positive("a number of sessions, or Infinity for no limit")),
+  emailVerified: Options.optional(Options.callback<EmailVerified>()),
+  externalIds: Options.optional(Options.oneOf("known", "trust")),
+  userExists: Options.optional(Options.callback<NonNullable<AppUsersOptions["userExists"]>>()),
+  licenseKeys: Options.optional(
+    Options.group(
+      Schema.Struct({ maxAge: Options.optional(Options.duration), staleIfError: Options.optional(Options.duration) })
+    )
+  ),
+  products: Options.optional(productsSchema({ missing: "refused" }))
+})
+
+const checkOptions = Options.optionsCheck("Billing.layer()", billingOptions)
+
+/**
+ * Throws an `InvalidOption` for options that there are not, or that are without effect.
+ *
+ * @example
+ * Billing.layer({ products: { pro: productId } }).pipe(Layer.provide(NotificationDispatcher.layer()))
+ */
 export const layer = (
   options?: BillingOptions
-): Layer.Layer<Billing, never, BillingStore | PolarClient | WebhookVerifier | NotificationDispatcher> =>
-  Layer.scoped(Billing, make(options))
+): Layer.Layer<Billing, never, BillingStore | PolarClient | WebhookVerifier | NotificationDispatcher> => {
+  checkOptions(options)
+  if (options?.externalIds === "trust" && options.userExists !== undefined) {
+    throw new Options.InvalidOption({ call: "Billing.layer()", option: "externalIds", problem: asksNobody })
+  }
+  return Layer.scoped(Billing, make(options))
+}
 
 const newestFirst = <A extends { readonly id: string; readonly createdAt: Date | null }>(a: A, b: A): number =>
   (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0) || (a.id < b.id ? -1 : 1)
 
-const candidateOf = (subscription: LiveSubscription) => ({
-  id: subscription.id,
-  status: subscription.status,
-  isLive: true,
-  periodEnd: subscription.currentPeriodEnd?.getTime() ?? null,
-  subscription
-})
+const candidateOf = (subscription: LiveSubscription) => ({ ...subscription, isLive: true })

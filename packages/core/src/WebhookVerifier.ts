@@ -9,6 +9,7 @@ import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
@@ -18,13 +19,15 @@ import { looksReencoded } from "./polar/reencodedBody.ts"
 import {
   type InvalidWebhookSecret,
   type KeyScheme,
+  memorySecret,
   type SigningKey,
   signingKey,
   signingKeys
 } from "./polar/webhookSecret.ts"
 import { annotate, traced } from "./runtime/traced.ts"
+import * as OptionTypes from "./values/options.ts"
 
-export { InvalidWebhookSecret, type KeyScheme } from "./polar/webhookSecret.ts"
+export { InvalidWebhookSecret, type KeyScheme, memorySecret } from "./polar/webhookSecret.ts"
 
 /** A delivery as it came in. Header names may have any case; lower case is looked up fastest. */
 export interface SignedDelivery {
@@ -121,58 +124,104 @@ export type WebhookVerificationError =
  */
 export class WebhookVerifier extends Context.Tag("@kavach-polar/core/WebhookVerifier")<
   WebhookVerifier,
-  { readonly verify: (delivery: SignedDelivery) => Effect.Effect<VerifiedDelivery, WebhookVerificationError> }
+  {
+    readonly verify: (delivery: SignedDelivery) => Effect.Effect<VerifiedDelivery, WebhookVerificationError>
+    /**
+     * Fails as `verify` would, whatever the body: for before it is read, so that nothing is spent on a request that
+     * cannot be a delivery. Whoever passes is still a stranger.
+     */
+    readonly checkHeaders: (headers: SignedDelivery["headers"]) => Effect.Effect<void, WebhookVerificationError>
+  }
 >() {}
 
+/**
+ * @example
+ * WebhookVerifier.layer({ secrets: [Redacted.make(webhookSecret)], tolerance: "10 minutes" })
+ */
 export interface Options {
   /**
    * Secrets of the webhook endpoint, as Polar's dashboard shows them. During a rotation give the new one and the old
    * one. Space around a secret is ignored.
    */
   readonly secrets: ReadonlyArray<Redacted.Redacted>
-  /** How far `webhook-timestamp` may be from the clock, either way, in seconds; 300 unless given. */
-  readonly toleranceSeconds?: number | undefined
+  /** How far `webhook-timestamp` may be from the clock, either way; five minutes unless given. */
+  readonly tolerance?: Duration.DurationInput | undefined
 }
 
 /**
  * A verifier with these secrets; fails with `InvalidWebhookSecret` when the list is empty or one of them protects
- * nothing. A tolerance that is not a finite number of 0 or more seconds is a defect.
+ * nothing. A tolerance without an end, or of less than nothing, is a defect.
+ *
+ * @example
+ * WebhookVerifier.make({ secrets: [Redacted.make(webhookSecret)] })
  */
-export const make = Effect.fnUntraced(function* (
+export const make = (
   options: Options
+): Effect.Effect<Context.Tag.Service<typeof WebhookVerifier>, InvalidWebhookSecret> => makeWith(options, {})
+
+const makeWith = Effect.fnUntraced(function* (
+  options: Options,
+  which: { readonly isPublic?: boolean }
 ): Effect.fn.Return<Context.Tag.Service<typeof WebhookVerifier>, InvalidWebhookSecret> {
-  const keys = yield* signingKeys(options.secrets)
-  const toleranceSeconds = options.toleranceSeconds ?? 300
-  if (!Number.isFinite(toleranceSeconds) || toleranceSeconds < 0) {
-    return yield* Effect.dieMessage("toleranceSeconds of the webhook verifier must be a number of 0 or more seconds.")
+  const keys = yield* signingKeys(options.secrets, which)
+  const { tolerance = Duration.minutes(5) } = options
+  // A duration of less than nothing is nothing to `Duration`: it is a mistake here, and so is what is no number.
+  const isMistaken = typeof tolerance === "number" && !(tolerance >= 0)
+  if (isMistaken || !Duration.isFinite(Duration.decode(tolerance))) {
+    return yield* Effect.dieMessage("tolerance of the webhook verifier must be a duration of 0 or more, and end.")
+  }
+  const toleranceSeconds = Duration.toSeconds(tolerance)
+
+  let hintedAt = Number.NEGATIVE_INFINITY
+  // For whoever sets the endpoint up, who looks at one answer. Strangers could have it worked out for ever.
+  const hint = (body: Uint8Array, now: number): boolean => {
+    if (now - hintedAt < hintEveryMillis) return false
+    hintedAt = now
+    return looksReencoded(body)
   }
 
-  const verify = (delivery: SignedDelivery) =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) => check(delivery, { keys, toleranceSeconds, now })).pipe(
-      Effect.tap(({ key, secretIndex }) => annotate({ "webhook.key": key, "webhook.secret_index": secretIndex })),
-      traced("WebhookVerifier.verify", () => ({ attributes: idOf(delivery) }))
+  const checked = (headers: SignedDelivery["headers"]) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      Either.map(read(headers, now, toleranceSeconds), (read) => ({ read, now }))
     )
 
-  return { verify }
+  const verify = (delivery: SignedDelivery) =>
+    checked(delivery.headers).pipe(
+      Effect.flatMap(({ now, read }) =>
+        Either.mapLeft(
+          check(read, delivery.body, keys),
+          () => new SignatureMismatch({ bodyReencoded: hint(delivery.body, now) })
+        )
+      ),
+      Effect.tap(({ key, secretIndex }) => annotate({ "webhook.key": key, "webhook.secret_index": secretIndex })),
+      traced("WebhookVerifier.verify", () => ({ attributes: idOf(delivery.headers) }))
+    )
+
+  return { verify, checkHeaders: (headers) => Effect.asVoid(checked(headers)) }
 })
 
-interface CheckOptions {
-  readonly keys: ReadonlyArray<SigningKey>
-  readonly toleranceSeconds: number
-  /** Epoch milliseconds. */
-  readonly now: number
+const hintEveryMillis = 60_000
+
+/** What the headers say, of a request that may be a delivery. */
+interface SignedHeaders {
+  readonly id: string
+  readonly attemptedAt: number
+  /** As it was sent, and signed. */
+  readonly timestamp: string
+  readonly candidates: ReadonlyArray<string>
 }
 
 /** Without effects, because whoever finds the endpoint can make us do this, as often as they like. */
-const check = (
-  delivery: SignedDelivery,
-  { keys, now, toleranceSeconds }: CheckOptions
-): Either.Either<VerifiedDelivery, WebhookVerificationError> => {
-  const id = header(delivery, "webhook-id")
+const read = (
+  headers: SignedDelivery["headers"],
+  now: number,
+  toleranceSeconds: number
+): Either.Either<SignedHeaders, WebhookVerificationError> => {
+  const id = header(headers, "webhook-id")
   if (id === undefined) return missing("webhook-id")
-  const timestamp = header(delivery, "webhook-timestamp")
+  const timestamp = header(headers, "webhook-timestamp")
   if (timestamp === undefined) return missing("webhook-timestamp")
-  const signature = header(delivery, "webhook-signature")
+  const signature = header(headers, "webhook-signature")
   if (signature === undefined) return missing("webhook-signature")
 
   if (!wellFormedId.test(id)) return malformed("webhook-id", 'is not 1 to 255 visible ASCII characters without "."')
@@ -194,32 +243,64 @@ const check = (
   if (candidates.length === 0) {
     return malformed("webhook-signature", 'holds no "v1," followed by the base64 of a 32-byte signature')
   }
-  for (const { key, scheme, secretIndex } of keys) {
-    const expected = Buffer.from(digest(key, id, timestamp, delivery.body), "latin1")
-    if (candidates.some((candidate) => timingSafeEqual(Buffer.from(candidate, "latin1"), expected))) {
-      return Either.right({ id, attemptedAt, secretIndex, key: scheme, body: delivery.body })
-    }
-  }
-  return Either.left(new SignatureMismatch({ bodyReencoded: looksReencoded(delivery.body) }))
+  return Either.right({ id, attemptedAt, timestamp, candidates })
 }
 
-/** The verifier that `make` gives. */
-export const layer = (options: Options): Layer.Layer<WebhookVerifier, InvalidWebhookSecret> =>
-  Layer.effect(WebhookVerifier, make(options))
+const check = (
+  { attemptedAt, candidates, id, timestamp }: SignedHeaders,
+  body: Uint8Array,
+  keys: ReadonlyArray<SigningKey>
+): Either.Either<VerifiedDelivery, "mismatch"> => {
+  for (const { key, scheme, secretIndex } of keys) {
+    const expected = Buffer.from(digest(key, id, timestamp, body), "latin1")
+    if (candidates.some((candidate) => timingSafeEqual(Buffer.from(candidate, "latin1"), expected))) {
+      return Either.right({ id, attemptedAt, secretIndex, key: scheme, body })
+    }
+  }
+  return Either.left("mismatch")
+}
 
-/** The same from configuration, such as `{ secrets: Config.array(Config.redacted(), "POLAR_WEBHOOK_SECRETS") }`. */
+const verifierOptions: Schema.Schema<Options> = Schema.Struct({
+  secrets: OptionTypes.said(Schema.Array(OptionTypes.redacted), "it must be a list of Redacted secrets"),
+  tolerance: OptionTypes.optional(OptionTypes.duration)
+})
+
+const checkOptions = OptionTypes.optionsCheck("WebhookVerifier.layer()", verifierOptions)
+
+/**
+ * The verifier that `make` gives. Throws an `InvalidOption` for options that there are not; secrets that protect nothing
+ * fail when the layer is built.
+ *
+ * @example
+ * WebhookVerifier.layer({ secrets: [Redacted.make(webhookSecret)] })
+ */
+export const layer = (options: Options): Layer.Layer<WebhookVerifier, InvalidWebhookSecret> => {
+  checkOptions(options)
+  return Layer.effect(WebhookVerifier, make(options))
+}
+
+/**
+ * The same from configuration, such as `{ secrets: Config.array(Config.redacted(), "POLAR_WEBHOOK_SECRETS") }`.
+ *
+ * @example
+ * WebhookVerifier.layerConfig({ secrets: Config.array(Config.redacted(), "POLAR_WEBHOOK_SECRETS") })
+ */
 export const layerConfig = (
   config: Config.Config.Wrap<Options>
 ): Layer.Layer<WebhookVerifier, InvalidWebhookSecret | ConfigError.ConfigError> =>
   Layer.effect(WebhookVerifier, Effect.flatMap(Config.unwrap(config), make))
 
-/** The secret of `layerMemory`. It is public: anyone can sign with it. */
-export const memorySecret = "whsec_a2F2YWNoLXBvbGFyOiBpbi1tZW1vcnkgd2ViaG9va3M="
+/** Real verification with `memorySecret`, for tests only: it is public, and no other verifier takes it. */
+export const layerMemory: Layer.Layer<WebhookVerifier> = Layer.orDie(
+  Layer.effect(WebhookVerifier, makeWith({ secrets: [Redacted.make(memorySecret)] }, { isPublic: true }))
+)
 
-/** Real verification with `memorySecret`, for tests and demos only. */
-export const layerMemory: Layer.Layer<WebhookVerifier> = Layer.orDie(layer({ secrets: [Redacted.make(memorySecret)] }))
-
-/** What to sign. `timestampSeconds` is in epoch seconds; a body given as text is signed as UTF-8. */
+/**
+ * What to sign. `timestampSeconds` is in epoch seconds; a body given as text is signed as UTF-8.
+ *
+ * @example
+ * WebhookVerifier.sign({ secret: webhookSecret, id: "evt_1", timestampSeconds: 1_790_000_000, body: "{}", key: "standard" })
+ */
 export interface SignOptions {
   readonly secret: Redacted.Redacted | string
   readonly id: string
@@ -232,13 +313,22 @@ export interface SignOptions {
 /**
  * The `webhook-signature` value (`v1,<base64>`) that Polar would send, for tests and simulators. Signs whatever it is
  * given, also what `verify` would refuse; throws `InvalidWebhookSecret` when the secret has no such key.
+ *
+ * @example
+ * WebhookVerifier.sign({ secret: webhookSecret, id: "evt_1", timestampSeconds: 1_790_000_000, body: "{}" })
  */
 export const sign = (options: SignOptions): string => {
   const key = Either.getOrThrowWith(signingKey(options.secret, options.key ?? "utf8"), (error) => error)
   return `v1,${digest(key, options.id, `${options.timestampSeconds}`, options.body)}`
 }
 
-/** The three headers of a delivery, signed as `sign` does. */
+/**
+ * The three headers of a delivery, signed as `sign` does.
+ *
+ * @example
+ * const timestampSeconds = Math.floor(Date.now() / 1000)
+ * WebhookVerifier.signedHeaders({ secret: webhookSecret, id: "evt_1", timestampSeconds, body: "{}" })
+ */
 export const signedHeaders = (options: SignOptions): Readonly<Record<HeaderName, string>> => ({
   "webhook-id": options.id,
   "webhook-timestamp": `${options.timestampSeconds}`,
@@ -261,15 +351,15 @@ const signatureLimit = 16
 // Exactly the base64 of 32 bytes: the 43rd digit carries four bits, so only each fourth digit is canonical there.
 const wellFormedSignature = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/
 
-const header = (delivery: SignedDelivery, name: HeaderName): string | undefined => {
-  const value = delivery.headers[name] ?? findHeader(delivery.headers, name)
+const header = (headers: SignedDelivery["headers"], name: HeaderName): string | undefined => {
+  const value = headers[name] ?? findHeader(headers, name)
   // A host without type checks may hand over a list for a repeated header; there is no right one to choose.
   return typeof value === "string" && value !== "" ? value : undefined
 }
 
 /** For the span: nothing of a header that no delivery has. */
-const idOf = (delivery: SignedDelivery): Readonly<Record<string, unknown>> => {
-  const id = header(delivery, "webhook-id")
+const idOf = (headers: SignedDelivery["headers"]): Readonly<Record<string, unknown>> => {
+  const id = header(headers, "webhook-id")
   return id !== undefined && wellFormedId.test(id) ? { "webhook.id": id } : {}
 }
 

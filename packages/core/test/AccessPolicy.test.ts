@@ -47,18 +47,78 @@ describe("AccessPolicy", () => {
     assert.strictEqual(decide({ status: "past_due", past_due_at: null }).entitlement, "denied")
   })
 
+  const at = (data: Variation["data"], time: string, policy = AccessPolicy.defaultPolicy) =>
+    AccessPolicy.decide(policy, subscription(data), new Date(time))
+
+  it("ends with a scheduled end, though nothing has come from Polar: after an hour for webhooks on their way", () => {
+    const ends = { status: "active", cancel_at_period_end: true, ends_at: "2026-11-05T14:00:00Z" }
+    assert.deepInclude(at(ends, "2026-11-05T13:59:59.999Z"), {
+      entitlement: "granted",
+      until: new Date("2026-11-05T14:00:00Z")
+    })
+    assert.deepInclude(at(ends, "2026-11-05T14:00:00Z"), {
+      entitlement: "granted",
+      until: new Date("2026-11-05T15:00:00Z")
+    })
+    assert.strictEqual(at(ends, "2026-11-05T15:00:00Z").entitlement, "denied")
+    const strict = { ...AccessPolicy.defaultPolicy, endTolerance: Duration.zero }
+    assert.strictEqual(at(ends, "2026-11-05T14:00:00Z", strict).entitlement, "denied")
+  })
+
+  it("ends with a trial of which nothing more was heard, and with a pause that was announced", () => {
+    const over = "2026-11-05T15:00:00Z"
+    const period = { current_period_end: "2026-11-05T14:00:00Z", cancel_at_period_end: false, ends_at: null }
+    assert.strictEqual(at({ status: "trialing", ...period }, "2026-11-05T14:59:59Z").entitlement, "granted")
+    assert.strictEqual(at({ status: "trialing", ...period }, over).entitlement, "denied")
+    const pausing = { status: "active", pause_at_period_end: true, ...period }
+    assert.strictEqual(at(pausing, "2026-11-05T14:59:59Z").entitlement, "granted")
+    assert.strictEqual(at(pausing, over).entitlement, "denied")
+    const lenient = {
+      ...AccessPolicy.defaultPolicy,
+      statuses: { ...AccessPolicy.defaultPolicy.statuses, paused: "granted" as const }
+    }
+    assert.deepInclude(at(pausing, over, lenient), { entitlement: "granted", until: null })
+  })
+
+  it("whoever pays is not locked out because renewals were not heard of", () => {
+    const active = { status: "active", current_period_end: "2026-11-05T14:00:00Z", cancel_at_period_end: false }
+    assert.deepInclude(at({ ...active, ends_at: null }, "2027-11-05T14:00:00Z"), {
+      entitlement: "granted",
+      until: null
+    })
+  })
+
+  it("of several the current one is one that still gives something", () => {
+    const over = { ...candidate("a", "active", 900), cancelAtPeriodEnd: true }
+    const later = new Date(Duration.toMillis("1 hour") + 900)
+    const strict = (when: Date) =>
+      AccessPolicy.current(AccessPolicy.defaultPolicy, [over, candidate("b", "active", 100)], when)?.id
+    assert.strictEqual(strict(new Date(899)), "a")
+    assert.strictEqual(strict(later), "b")
+    assert.include(
+      AccessPolicy.accessOf(AccessPolicy.defaultPolicy, [over], later).reason,
+      "The subscription was to end with its period on 1970-01-01T00:00:00.900Z"
+    )
+  })
+
   it("grants nothing to what has ended, whatever its status says", () => {
     assert.strictEqual(decide({ status: "active", ended_at: "2026-10-10T00:00:00Z" }).entitlement, "denied")
   })
 
   const candidate = (id: string, status: string, periodEnd: number | null, isLive = true) => ({
     id,
+    productId: null,
     status,
-    periodEnd,
-    isLive
+    currentPeriodEnd: periodEnd === null ? null : new Date(periodEnd),
+    isLive,
+    endedAt: null,
+    cancelAtPeriodEnd: false,
+    endsAt: null,
+    pauseAtPeriodEnd: false,
+    pastDueAt: new Date(0)
   })
   const currentId = (...candidates: ReadonlyArray<AccessPolicy.CurrentCandidate>) =>
-    AccessPolicy.current(AccessPolicy.defaultPolicy, candidates)?.id
+    AccessPolicy.current(AccessPolicy.defaultPolicy, candidates, new Date(0))?.id
 
   it("shows the subscription that gives most, then the one that lasts longest", () => {
     assert.strictEqual(currentId(candidate("a", "past_due", 900), candidate("b", "active", 100)), "b")
@@ -80,7 +140,8 @@ describe("AccessPolicy", () => {
       { selector: ({ id }) => id }
     )
     FastCheck.assert(
-      FastCheck.property(arbitrary, FastCheck.nat(), (candidates, turn) => {
+      FastCheck.property(arbitrary, FastCheck.nat(), (given, turn) => {
+        const candidates = given.map((one) => candidate(one.id, one.status, one.periodEnd, one.isLive))
         const cut = candidates.length === 0 ? 0 : turn % candidates.length
         const turned = [...candidates.slice(cut), ...candidates.slice(0, cut)].reverse()
         assert.strictEqual(currentId(...turned), currentId(...candidates))

@@ -7,15 +7,16 @@ import { PolarForbidden, PolarRejected, PolarUnavailable } from "@kavach-polar/c
 import { CustomerId, ProductId, type User, UserId } from "@kavach-polar/core/Subscription"
 import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
-import { Deferred, Effect, Fiber, Layer, Option, Ref, TestClock } from "effect"
+import { Cause, Deferred, Effect, Fiber, Layer, Option, Ref, TestClock } from "effect"
 import { anonymousCustomer, at, fixture, type Variation, vary } from "./deliveries.ts"
 
 const ada = UserId.make("usr_1042")
 const lin = UserId.make("usr_1043")
+const strangerId = "c0c0c0c0-0000-4000-8000-00000000000c"
 const product = ProductId.make("a91d4e7c-33b2-4f0e-b7a5-1c2d3e4f5a60")
 
 const users: ReadonlyArray<User> = [
-  { id: ada, email: Option.some("ada.martin@acme-mail.dev"), name: Option.some("Ada Martin") },
+  { id: ada, email: Option.some("ada.martin@acme-mail.dev"), name: Option.some("Ada Martin"), emailVerified: true },
   { id: lin, email: Option.some("lin.osei@acme-mail.dev"), name: Option.none() }
 ]
 
@@ -167,6 +168,53 @@ describe("Billing.receiveWebhook", () => {
     }).pipe(Effect.provide(layer()))
   )
 
+  it.effect("names and ids of products are taken by every call; what is neither is a mistake", () =>
+    Effect.gen(function* () {
+      const billing = yield* Billing.Billing
+      const polar = yield* PolarClient.MemoryPolar
+      yield* billing.createCheckout(ada, "pro")
+      const [opened] = yield* polar.checkouts
+      assert.deepStrictEqual(opened?.input.products, [product])
+      yield* deliver("evt_1", fixture("subscription.active"))
+      const entitlement = (options: Billing.AccessOptions) =>
+        Effect.map(billing.access(ada, options), (access) => access.entitlement)
+      const when = new Date(at(0))
+      assert.strictEqual(yield* entitlement({ at: when, product: "pro" }), "granted")
+      assert.strictEqual(yield* entitlement({ at: when, product }), "granted")
+      assert.strictEqual(yield* entitlement({ at: when, product: "team" }), "denied")
+      assert.isFalse(yield* billing.orders.owns(ada, "team"))
+      const mistakes: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
+        billing.createCheckout(ada, "taem"),
+        billing.access(ada, { product: "taem" }),
+        billing.orders.owns(ada, "taem")
+      ]
+      for (const call of mistakes) {
+        const defect = yield* Effect.flip(Effect.sandbox(call))
+        assert.include(Cause.pretty(defect), "Did you mean team?")
+      }
+    }).pipe(Effect.provide(layer({ products: { pro: product, team: { id: "0c0ffee0-0000-4000-8000-00000000000a" } } })))
+  )
+
+  it.effect("linkCustomer refuses what is no id of Polar's, and takes one in capitals", () =>
+    Effect.gen(function* () {
+      const billing = yield* Billing.Billing
+      for (const id of ["cus_x", "ada.martin@acme-mail.dev", "usr_1042"]) {
+        const defect = yield* Effect.flip(Effect.sandbox(billing.linkCustomer(lin, CustomerId.make(id))))
+        assert.include(Cause.pretty(defect), "linkCustomer(): customerId: it must be an id of Polar's, a UUID")
+      }
+      const store = yield* BillingStore.BillingStore
+      assert.isTrue(Option.isNone(yield* store.customerOf(lin)))
+      yield* billing.linkCustomer(lin, CustomerId.make(strangerId.toUpperCase()))
+      assert.strictEqual(Option.getOrThrow(yield* store.customerOf(lin)), strangerId)
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it("a catalogue that is wrong or not whole is refused by the layer", () => {
+    for (const products of [{ pro: "prod_1" }, { pro: undefined }, [], {}]) {
+      assert.throws(() => Billing.layer({ products }), /^Billing\.layer\(\): products/)
+    }
+  })
+
   it.effect("access can be asked for another time than now", () =>
     Effect.gen(function* () {
       const billing = yield* Billing.Billing
@@ -210,7 +258,9 @@ describe("Billing.receiveWebhook", () => {
 })
 
 describe("Billing identity", () => {
-  const stranger = (data: Variation["data"] = {}): Variation => ({ data: { ...anonymousCustomer("cus_x"), ...data } })
+  const stranger = (data: Variation["data"] = {}): Variation => ({
+    data: { ...anonymousCustomer(strangerId), ...data }
+  })
 
   it.effect("what nobody owns is kept, and given to the user when the app links the customer", () =>
     Effect.gen(function* () {
@@ -221,11 +271,11 @@ describe("Billing identity", () => {
         notified: false
       })
       assert.deepStrictEqual(yield* told, [])
-      yield* billing.linkCustomer(lin, CustomerId.make("cus_x"))
+      yield* billing.linkCustomer(lin, CustomerId.make(strangerId))
       assert.strictEqual(Option.getOrThrow(yield* billing.getSubscription(lin)).status, "active")
       assert.deepStrictEqual(yield* told, ["usr_1043 active"])
       assert.deepInclude((yield* store.deliveries({ ids: ["evt_1"] }))[0], { state: "applied", userId: lin })
-      const taken = yield* Effect.flip(billing.linkCustomer(ada, CustomerId.make("cus_x")))
+      const taken = yield* Effect.flip(billing.linkCustomer(ada, CustomerId.make(strangerId)))
       assert.strictEqual(taken._tag, "CustomerLinkedToAnotherUser")
     }).pipe(Effect.provide(layer()))
   )
@@ -241,7 +291,7 @@ describe("Billing identity", () => {
       const known = yield* deliver("evt_2", vary("subscription.active", stranger({ id: "sub_2", ...claim(lin) })))
       assert.deepInclude(known, { state: "applied", userId: lin })
       const billing = yield* Billing.Billing
-      yield* billing.linkCustomer(ada, CustomerId.make("cus_x"))
+      yield* billing.linkCustomer(ada, CustomerId.make(strangerId))
       const linked = yield* deliver("evt_3", vary("subscription.active", stranger({ id: "sub_3", ...claim(lin) })))
       assert.deepInclude(linked, { state: "applied", userId: ada })
     }).pipe(Effect.provide(layer()))
@@ -251,7 +301,10 @@ describe("Billing identity", () => {
     Effect.gen(function* () {
       const billing = yield* Billing.Billing
       yield* deliver("evt_1", vary("subscription.active", stranger()))
-      const linked = yield* deliver("evt_2", vary("customer.updated", { data: { id: "cus_x", external_id: lin } }))
+      const linked = yield* deliver(
+        "evt_2",
+        vary("customer.updated", { data: { id: strangerId, external_id: lin, email: "Lin.Osei@acme-mail.dev" } })
+      )
       assert.deepInclude(linked, { state: "applied", userId: lin, notified: true })
       assert.isTrue(Option.isSome(yield* billing.getSubscription(lin)))
     }).pipe(Effect.provide(layer()))
@@ -286,7 +339,7 @@ describe("Billing.createCheckout", () => {
       assert.strictEqual(customer?.external_id, ada)
       assert.strictEqual(opened?.session.id, checkout.id)
       assert.strictEqual(opened?.input.customerId, customer?.id)
-      assert.deepStrictEqual(opened?.input.metadata, { kavach_user_id: ada, plan: "pro" })
+      assert.deepStrictEqual(opened?.input.metadata, { kavach_user_id: ada, kavach_checkout: "recorded", plan: "pro" })
       yield* billing.createCheckout(ada, product)
       assert.lengthOf(yield* polar.customers, 1)
     }).pipe(Effect.provide(layer()))
@@ -302,7 +355,7 @@ describe("Billing.createCheckout", () => {
       const [opened] = yield* polar.checkouts
       assert.isUndefined(opened?.input.customerId)
       assert.strictEqual(opened?.input.externalCustomerId, ada)
-      assert.deepStrictEqual(opened?.input.metadata, { kavach_user_id: ada })
+      assert.deepStrictEqual(opened?.input.metadata, { kavach_user_id: ada, kavach_checkout: "recorded" })
       assert.deepStrictEqual(yield* polar.customers, [other])
       // Polar attaches the purchase to the other customer; the metadata brings this subscription home, and no more.
       yield* deliver(
@@ -329,7 +382,10 @@ describe("Billing.createCheckout", () => {
           requiredScopes: ["customers:write"]
         })
       )
-      yield* billing.createCheckout(guest, product, { customerEmail: "guest@acme-mail.dev" })
+      yield* billing.createCheckout(guest, product, {
+        customerEmail: "guest@acme-mail.dev",
+        customerEmailVerified: true
+      })
       const [opened] = yield* polar.checkouts
       assert.deepInclude(opened?.input, { externalCustomerId: guest, customerEmail: "guest@acme-mail.dev" })
       yield* deliver(

@@ -9,19 +9,23 @@ import { PolarUnavailable } from "@kavach-polar/core/PolarError"
 import { CheckoutId, ProductId, UserId } from "@kavach-polar/core/Subscription"
 import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
-import { Array as Arr, Effect, Layer, Option, TestClock } from "effect"
+import { Array as Arr, Duration, Effect, Layer, Option, TestClock } from "effect"
+import { subscriptionChanges } from "../src/testing/subscriptionChanges.ts"
 import { anonymousCustomer, deliveryOf, fixture, subscriptionIn, vary } from "./deliveries.ts"
 
 const start = Date.parse("2026-10-05T15:00:00Z")
 
-const layer = (options?: Maintenance.MaintenanceOptions) => {
+const layer = (options?: Maintenance.MaintenanceOptions, billingOptions?: Billing.BillingOptions) => {
   const ports = Layer.mergeAll(
     BillingStore.layerMemory,
     PolarClient.layerMemory,
     WebhookVerifier.layerMemory,
     SubscriptionListener.layerMemory
   )
-  const billing = Layer.provideMerge(Billing.layer(), Layer.provideMerge(NotificationDispatcher.layerElsewhere, ports))
+  const billing = Layer.provideMerge(
+    Billing.layer(billingOptions),
+    Layer.provideMerge(NotificationDispatcher.layerElsewhere, ports)
+  )
   return Layer.unwrapEffect(
     Effect.as(TestClock.setTime(start), Layer.provideMerge(Maintenance.layer(options), billing))
   )
@@ -46,13 +50,13 @@ const receive = (count: number, receivedAt: number) =>
   })
 
 // A clock that is moved by hand goes from sleep to sleep, so few of them.
-const quiet = { linkEvery: "1 day" } as const
+const quiet = { linkEvery: "1 day", clockEvery: "1 day" } as const
 
 describe("bodies", () => {
-  it.effect("are forgotten after 90 days, all of them; the deliveries stay known", () =>
+  it.effect("are forgotten after their time, all of them; the deliveries stay known for 90 days", () =>
     Effect.gen(function* () {
-      yield* receive(1000, start - 90 * day + 2 * hour)
-      yield* receive(10, start - 90 * day + 6 * hour)
+      yield* receive(1000, start - 30 * day + 2 * hour)
+      yield* receive(10, start - 30 * day + 6 * hour)
       yield* TestClock.adjust("119 minutes")
       assert.deepStrictEqual(yield* bodiesLeft, { known: 1010, withBody: 1010 })
       yield* TestClock.adjust("62 minutes")
@@ -61,15 +65,30 @@ describe("bodies", () => {
       const [known] = yield* store.deliveries({ order: "oldest", limit: 1 })
       const again = deliveryOf(known?.id ?? "none", fixture("order.paid"), start)
       assert.isTrue((yield* store.applyDeliveries([again], defaultPolicy))[0].duplicate)
-    }).pipe(Effect.provide(layer(quiet)))
+    }).pipe(Effect.provide(layer({ ...quiet, retention: "30 days" })))
   )
 
-  it.effect("as long as is asked for", () =>
+  it.effect("and then the deliveries are forgotten too, and those that failed are not", () =>
+    Effect.gen(function* () {
+      const store = yield* BillingStore.BillingStore
+      yield* receive(500, start - 89 * day)
+      yield* store.applyDeliveries(
+        [deliveryOf("failed", new TextEncoder().encode("{}"), start - 200 * day)],
+        defaultPolicy
+      )
+      yield* TestClock.adjust("20 hours")
+      assert.strictEqual((yield* bodiesLeft).known, 501)
+      yield* TestClock.adjust("6 hours")
+      assert.deepStrictEqual(yield* bodiesLeft, { known: 1, withBody: 0 })
+    }).pipe(Effect.provide(layer({ ...quiet, retention: "1 day" })))
+  )
+
+  it.effect("as long as is asked for, and a day at the least", () =>
     Effect.gen(function* () {
       yield* receive(3, start)
-      yield* TestClock.adjust("5 hours")
+      yield* TestClock.adjust("23 hours")
       assert.strictEqual((yield* bodiesLeft).withBody, 3)
-      yield* TestClock.adjust("2 hours")
+      yield* TestClock.adjust("3 hours")
       assert.strictEqual((yield* bodiesLeft).withBody, 0)
     }).pipe(Effect.provide(layer({ ...quiet, retention: "5 hours" })))
   )
@@ -92,15 +111,89 @@ describe("what waits for its user", () => {
       const body = vary("subscription.active", {
         data: { ...anonymousCustomer("cus-1"), metadata: { kavach_user_id: late } }
       })
-      const [outcome] = yield* store.applyDeliveries([deliveryOf("evt_1", body, start)], defaultPolicy)
+      const [outcome] = yield* store.applyDeliveries([deliveryOf("evt_1", body, start)], defaultPolicy, {
+        users: { externalIds: "known" }
+      })
       assert.strictEqual(outcome.state, "unlinked")
       yield* TestClock.adjust("1 hour")
       assert.isTrue(Option.isNone(yield* billing.getSubscription(late)))
-      yield* store.recordCheckout({ id: CheckoutId.make("c"), userId: late, productId: ProductId.make("p") })
+      yield* store.recordCheckout(
+        { id: CheckoutId.make("c"), userId: late, productId: ProductId.make("p") },
+        defaultPolicy
+      )
       yield* TestClock.adjust("5 minutes")
       assert.isTrue(Option.isSome(yield* billing.getSubscription(late)))
       assert.strictEqual(yield* billing.linkWaiting, 0)
-    }).pipe(Effect.provide(layer()))
+    }).pipe(Effect.provide(layer({}, { externalIds: "known" })))
+  )
+})
+
+describe("what ends by the clock", () => {
+  const ending = (status: string, end: string) =>
+    deliveryOf(
+      "evt_1",
+      vary("subscription.active", {
+        data: { status, current_period_end: end, cancel_at_period_end: false, trial_end: end }
+      }),
+      start
+    )
+  const user = UserId.make("usr_1042")
+
+  it.effect("is told within a minute, and Polar is asked first", () =>
+    Effect.gen(function* () {
+      const store = yield* BillingStore.BillingStore
+      const billing = yield* Billing.Billing
+      const { putSubscription } = yield* PolarClient.MemoryPolar
+      yield* store.applyDeliveries([ending("trialing", "2026-10-05T16:00:00Z")], defaultPolicy)
+      yield* TestClock.adjust("119 minutes")
+      assert.strictEqual((yield* billing.access(user)).entitlement, "granted")
+      yield* putSubscription(
+        subscriptionIn(
+          deliveryOf(
+            "any",
+            vary("subscription.active", {
+              data: {
+                status: "active",
+                current_period_end: "2026-11-05T16:00:00Z",
+                cancel_at_period_end: false,
+                modified_at: "2026-10-05T16:00:10Z"
+              }
+            })
+          )
+        )
+      )
+      yield* TestClock.adjust("2 minutes")
+      const renewed = yield* billing.access(user)
+      assert.strictEqual(renewed.entitlement, "granted")
+      assert.strictEqual(Option.getOrThrow(yield* billing.getSubscription(user)).status, "active")
+    }).pipe(Effect.provide(layer({ linkEvery: "1 day" })))
+  )
+
+  it.effect("and where Polar does not know better, it is over", () =>
+    Effect.gen(function* () {
+      const store = yield* BillingStore.BillingStore
+      const billing = yield* Billing.Billing
+      yield* store.applyDeliveries([ending("trialing", "2026-10-05T16:00:00Z")], defaultPolicy)
+      yield* TestClock.adjust("2 hours")
+      const access = yield* billing.access(user)
+      assert.strictEqual(access.entitlement, "denied")
+      assert.include(access.reason, "The trial ended on 2026-10-05T16:00:00.000Z")
+      assert.isTrue(Option.isNone(yield* billing.getSubscription(user)))
+      assert.isTrue(Option.isNone(yield* billing.currentSubscription(user)))
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(yield* store.recordsDue({ limit: 9 }), [])
+      assert.strictEqual((yield* billing.access(user, { at: new Date("2026-10-05T15:30:00Z") })).entitlement, "granted")
+      const told: Array<string> = []
+      for (;;) {
+        const { claimed } = yield* store.claimNotifications({ owner: "a", limit: 9, lease: Duration.minutes(1) })
+        if (claimed.length === 0) break
+        for (const { id, subscription } of subscriptionChanges(claimed)) {
+          told.push(subscription.status)
+          yield* store.completeNotifications([id], "a")
+        }
+      }
+      assert.deepStrictEqual(told, ["trialing", "canceled"])
+    }).pipe(Effect.provide(layer({ linkEvery: "1 day" })))
   )
 })
 

@@ -6,17 +6,23 @@ import type { DeliveryRowQuery } from "@kavach-polar/core/adapter/StoreDriver"
 import { describe, expect, it } from "vitest"
 import { makeMemoryDriver } from "../src/store/memoryDriver.ts"
 
+const time = { now: 0, shift: 0 }
+
 const driverWith = (...userIds: ReadonlyArray<string>) => {
-  const driver = makeMemoryDriver(userIds.map((id) => ({ id, email: null, name: null })))
+  const driver = makeMemoryDriver(userIds.map((id) => ({ id, email: null, name: null, emailVerified: false })))
   return {
     driver,
-    write: (changes: Partial<Changes>) => driver.atomically(noKeys, () => ({ ...noChanges, ...changes })),
+    write: (changes: Partial<Changes>) => driver.atomically(noKeys, () => ({ ...noChanges, ...changes }), time),
     facts: (keys: Partial<Keys>): Facts => {
       let found: Facts | undefined
-      void driver.atomically({ ...noKeys, ...keys }, (facts) => {
-        found = facts
-        return noChanges
-      })
+      void driver.atomically(
+        { ...noKeys, ...keys },
+        (facts) => {
+          found = facts
+          return noChanges
+        },
+        time
+      )
       if (found === undefined) throw new Error("the driver did not load at once")
       return found
     }
@@ -37,6 +43,8 @@ const subscription = (row: Partial<RecordRow>): RecordRow => ({
   checkoutId: null,
   status: "active",
   live: true,
+  clockAt: null,
+  lapsedAt: null,
   endsAt: null,
   eventAt: 1,
   precedence: 1,
@@ -169,11 +177,11 @@ describe("what a step finds in memory", () => {
   it("is a user by the customer that the user's row shows now", () => {
     const { facts, write } = driverWith("u")
     void write({ projections: [projection("u", "before"), projection("has no row", "before")] })
-    expect(facts({ customerIds: ["before"] }).users).toEqual([{ id: "u", polarCustomerId: "before" }])
+    expect(facts({ customerIds: ["before"] }).users).toEqual([{ id: "u", email: null, polarCustomerId: "before" }])
     void write({ projections: [projection("u", "after")] })
     expect(facts({ customerIds: ["before"] }).users).toEqual([])
     void write({ projections: [projection("u", undefined)] })
-    expect(facts({ customerIds: ["after"] }).users).toEqual([{ id: "u", polarCustomerId: "after" }])
+    expect(facts({ customerIds: ["after"] }).users).toEqual([{ id: "u", email: null, polarCustomerId: "after" }])
   })
 
   it("is who is known by a link or a checkout now", () => {

@@ -2,11 +2,15 @@ import { assert, describe, it } from "@effect/vitest"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
 import * as BillingStore from "@kavach-polar/core/BillingStore"
 import type { Delivery } from "@kavach-polar/core/Delivery"
+import * as Handlers from "@kavach-polar/core/Handlers"
 import type { Notification } from "@kavach-polar/core/Notification"
 import * as NotificationDispatcher from "@kavach-polar/core/NotificationDispatcher"
+import * as StoreError from "@kavach-polar/core/StoreError"
 import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
-import { Deferred, Duration, Effect, Exit, Fiber, Layer, Ref, Scope, TestClock } from "effect"
+import { Deferred, Duration, Effect, Exit, Fiber, Layer, Metric, Ref, Scope, TestClock } from "effect"
 import { restArrived } from "../src/runtime/restArrived.ts"
+import { subscriptionChanges } from "../src/testing/subscriptionChanges.ts"
+import * as Metrics from "../src/useCases/notificationMetrics.ts"
 import { anonymousCustomer, at, deliveryOf, vary } from "./deliveries.ts"
 
 /** One visible change of the given subscription of the given user. */
@@ -140,8 +144,7 @@ describe("NotificationDispatcher", () => {
           change("1", "sub_f", "fail", 1, "active"),
           change("2", "sub_d", "die", 1, "active"),
           change("3", "sub_h", "hang", 1, "active"),
-          change("4", "sub_f", "fail", 2, "past_due"),
-          change("5", "sub_ok", "ok", 1, "active")
+          change("4", "sub_ok", "ok", 1, "active")
         )
         yield* wake
         yield* settle
@@ -155,9 +158,8 @@ describe("NotificationDispatcher", () => {
         yield* TestClock.adjust("3 seconds")
         yield* settle
         assert.strictEqual(yield* count("fail/sub_f:active"), 2)
-        assert.strictEqual(yield* count("fail/sub_f:past_due"), 0, "a later change waits for an earlier one")
         yield* TestClock.adjust("5 minutes")
-        for (const line of ["fail/sub_f:active", "fail/sub_f:past_due", "die/sub_d:active", "hang/sub_h:active"]) {
+        for (const line of ["fail/sub_f:active", "die/sub_d:active", "hang/sub_h:active"]) {
           assert.strictEqual(yield* count(line), 3, line)
         }
         assert.strictEqual(yield* count("ok/sub_ok:active"), 1)
@@ -242,7 +244,7 @@ describe("NotificationDispatcher", () => {
       assert.strictEqual(yield* Ref.get(finished), 1)
       const store = yield* Effect.provide(BillingStore.BillingStore, context)
       const { claimed } = yield* store.claimNotifications({ owner: "next", limit: 9, lease: Duration.seconds(1) })
-      assert.deepStrictEqual(claimed.map(label), ["ann/sub_a:past_due"])
+      assert.deepStrictEqual(subscriptionChanges(claimed).map(label), ["ann/sub_a:past_due"])
     })
   )
 
@@ -471,7 +473,10 @@ describe("NotificationDispatcher", () => {
         assert.deepStrictEqual(seen, ["ann/sub_a:active"])
         const store = yield* BillingStore.BillingStore
         const left = yield* store.claimNotifications({ owner: "next", limit: 9, lease: Duration.seconds(1) })
-        assert.deepStrictEqual(left.claimed.map(label).sort(), ["ann/sub_a:past_due", "bob/sub_b:active"])
+        assert.deepStrictEqual(subscriptionChanges(left.claimed).map(label).sort(), [
+          "ann/sub_a:past_due",
+          "bob/sub_b:active"
+        ])
       }).pipe(Effect.provide(context))
     })
   )
@@ -536,10 +541,7 @@ describe("NotificationDispatcher", () => {
           if (first !== undefined) yield* receive(first, ...rest)
           yield* goOn
           assert.lengthOf(seen, 101)
-          assert.deepStrictEqual(
-            steps.map((ids) => ids.length),
-            [100]
-          )
+          assert.strictEqual(steps[0]?.length, 100)
         }).pipe(Effect.provide(stackOn(store, noting(seen), { concurrency: 200 })))
       })
     )
@@ -595,14 +597,18 @@ describe("NotificationDispatcher", () => {
       })
     )
 
-    it.effect("a store that does not take outcomes: others are told, and what it did not take is told again", () =>
+    it.effect("a store that does not take outcomes: others are told, and it is asked until it takes them", () =>
       Effect.gen(function* () {
         const seen: Array<string> = []
         let asked = 0
         const store = storeWith((inner) => ({
           completeAndClaimNext: (ids, claim) =>
             Effect.suspend(() =>
-              asked++ === 0 ? Effect.uninterruptible(Effect.never) : inner.completeAndClaimNext(ids, claim)
+              ++asked === 1
+                ? Effect.uninterruptible(Effect.never)
+                : asked < 10
+                  ? new StoreError.StoreError({ operation: "complete", reason: "unavailable", detail: "gone" })
+                  : inner.completeAndClaimNext(ids, claim)
             )
         }))
         yield* Effect.gen(function* () {
@@ -611,10 +617,43 @@ describe("NotificationDispatcher", () => {
           yield* receive(change("2", "sub_b", "bob", 1, "active"))
           yield* settle
           assert.deepStrictEqual(seen, ["ann/sub_a:active", "bob/sub_b:active"])
-          yield* TestClock.adjust("1 minute")
-          yield* settle
-          assert.deepStrictEqual(seen, ["ann/sub_a:active", "bob/sub_b:active", "ann/sub_a:active"])
+          for (let seconds = 0; seconds < 120; seconds++) {
+            yield* TestClock.adjust("1 second")
+            yield* goOn
+          }
+          assert.deepStrictEqual(seen, ["ann/sub_a:active", "bob/sub_b:active"])
+          assert.strictEqual(asked, 10)
+          const { countNotifications } = yield* BillingStore.BillingStore
+          assert.deepStrictEqual(yield* countNotifications(), { unsettled: 0, waiting: 0, dead: 0 })
         }).pipe(Effect.provide(stackOn(store, noting(seen))))
+      })
+    )
+
+    it.effect("a store that does not take a failure is asked until it does, and nobody calls meanwhile", () =>
+      Effect.gen(function* () {
+        const seen: Array<string> = []
+        let asked = 0
+        const store = storeWith((inner) => ({
+          retryNotification: (...given) =>
+            Effect.suspend(() => {
+              asked++
+              if (asked === 1) return Effect.die(new Error("bug"))
+              if (asked === 2) return Effect.uninterruptible(Effect.never)
+              return inner.retryNotification(...given)
+            })
+        }))
+        yield* Effect.gen(function* () {
+          yield* receive(change("1", "sub_a", "ann", 1, "active"))
+          for (let seconds = 0; seconds < 7; seconds++) {
+            yield* settle
+            assert.strictEqual(seen.length, 1)
+            yield* TestClock.adjust("1 second")
+          }
+          assert.strictEqual(asked, 3)
+          yield* TestClock.adjust("4 seconds")
+          yield* settle
+          assert.strictEqual(seen.length, 2)
+        }).pipe(Effect.provide(stackOn(store, noting(seen, Effect.die(new Error("no"))))))
       })
     )
 
@@ -667,14 +706,15 @@ describe("NotificationDispatcher", () => {
       })
     )
 
-    const closingTakes = (store: Layer.Layer<BillingStore.BillingStore>, then: Effect.Effect<void>) =>
+    const closingTakes = (
+      store: Layer.Layer<BillingStore.BillingStore>,
+      then: Effect.Effect<void>,
+      timeout: Duration.DurationInput
+    ) =>
       Effect.gen(function* () {
         const seen: Array<string> = []
         const scope = yield* Scope.make()
-        const context = yield* Layer.buildWithScope(
-          stackOn(store, noting(seen, then), { timeout: "20 seconds" }),
-          scope
-        )
+        const context = yield* Layer.buildWithScope(stackOn(store, noting(seen, then), { timeout }), scope)
         yield* Effect.provide(receive(change("1", "sub_a", "ann", 1, "active")), context)
         yield* goOn
         assert.lengthOf(seen, 1)
@@ -688,15 +728,17 @@ describe("NotificationDispatcher", () => {
 
     it.effect("at the end, a callback has its time and no more", () =>
       Effect.gen(function* () {
-        assert.strictEqual(yield* closingTakes(BillingStore.layerMemory, Effect.never), 20)
-        assert.strictEqual(yield* closingTakes(BillingStore.layerMemory, Effect.uninterruptible(Effect.never)), 20)
+        assert.strictEqual(yield* closingTakes(BillingStore.layerMemory, Effect.never, "3 seconds"), 3)
+        assert.strictEqual(yield* closingTakes(BillingStore.layerMemory, Effect.never, "20 seconds"), 8)
+        const stubborn = Effect.uninterruptible(Effect.never)
+        assert.strictEqual(yield* closingTakes(BillingStore.layerMemory, stubborn, "20 seconds"), 9)
       })
     )
 
     it.effect("at the end, a store has a few seconds to take the outcomes", () =>
       Effect.gen(function* () {
         const silent = storeWith(() => ({ completeNotifications: () => Effect.uninterruptible(Effect.never) }))
-        assert.strictEqual(yield* closingTakes(silent, Effect.void), 5)
+        assert.strictEqual(yield* closingTakes(silent, Effect.void, "20 seconds"), 9)
       })
     )
 
@@ -740,6 +782,276 @@ describe("NotificationDispatcher", () => {
     )
   })
 
+  it.effect("a call in which its process dies each time is given up as well", () =>
+    Effect.gen(function* () {
+      const seen: Array<string> = []
+      yield* Effect.gen(function* () {
+        const store = yield* BillingStore.BillingStore
+        yield* queue(change("1", "sub_a", "ann", 1, "active"))
+        for (const owner of ["first", "second"]) {
+          const claim = { owner, limit: 9, lease: Duration.seconds(1) }
+          assert.lengthOf((yield* store.claimNotifications(claim)).claimed, 1)
+          yield* TestClock.adjust("1 second")
+        }
+        yield* wake
+        yield* settle
+        assert.deepStrictEqual(seen, [])
+        assert.deepStrictEqual(
+          (yield* store.deadNotifications()).map(({ error }) => error),
+          ["The handler failed: the process ended during its last call"]
+        )
+      }).pipe(
+        Effect.provide(stackOn(BillingStore.layerMemory, noting(seen), { maxAttempts: 2, pollInterval: "1 day" }))
+      )
+    })
+  )
+
+  describe("a newer state", () => {
+    it.effect("takes the place of one that the callback does not take", () =>
+      Effect.gen(function* () {
+        const seen: Array<string> = []
+        const refusing = (notification: Notification) =>
+          noting(seen, notification.subscription.status === "canceled" ? Effect.void : Effect.die("no"))(notification)
+        yield* Effect.gen(function* () {
+          yield* receive(change("1", "sub_a", "ann", 1, "active"))
+          yield* settle
+          assert.deepStrictEqual(seen, ["ann/sub_a:active"])
+          yield* receive(change("2", "sub_a", "ann", 2, "past_due"))
+          yield* TestClock.adjust("1 second")
+          yield* receive(change("3", "sub_a", "ann", 3, "canceled"))
+          yield* TestClock.adjust("1 second")
+          yield* settle
+          assert.deepStrictEqual(seen, ["ann/sub_a:active", "ann/sub_a:past_due", "ann/sub_a:canceled"])
+          yield* TestClock.adjust("2 hours")
+          yield* settle
+          assert.lengthOf(seen, 3)
+          const { countNotifications } = yield* BillingStore.BillingStore
+          assert.deepStrictEqual(yield* countNotifications(), { unsettled: 0, waiting: 0, dead: 0 })
+        }).pipe(Effect.provide(stackOn(BillingStore.layerMemory, refusing)))
+      })
+    )
+  })
+
+  describe("a call in promises that takes longer than its limit", () => {
+    interface Started {
+      readonly signal: AbortSignal
+      readonly end: () => void
+      readonly fail: (error: unknown) => void
+    }
+
+    /** Calls that end when the test says so. */
+    const slowly = (options?: NotificationDispatcher.DispatcherOptions) => {
+      const started: Array<Started> = []
+      const listener = SubscriptionListener.layerCallback(
+        (_notification, signal) =>
+          new Promise((resolve, reject) => started.push({ signal, end: resolve, fail: reject }))
+      )
+      const layer = Layer.provideMerge(
+        NotificationDispatcher.layer(options),
+        Layer.merge(BillingStore.layerMemory, listener)
+      )
+      return { started, layer }
+    }
+
+    const claimedByAnother = Effect.flatMap(BillingStore.BillingStore, (store) =>
+      store.claimNotifications({ owner: "another", limit: 9, lease: Duration.seconds(1) })
+    ).pipe(Effect.map(({ claimed }) => claimed.length))
+
+    /** Steps no longer than a lease lasts. */
+    const minutes = (count: number) =>
+      Effect.repeatN(Effect.zipRight(TestClock.adjust("4 seconds"), goOn), count * 15 - 1)
+
+    it.effect("is told so, is not begun again by anybody, and has succeeded when it ends well", () =>
+      Effect.gen(function* () {
+        const { layer, started } = slowly()
+        yield* Effect.gen(function* () {
+          yield* receive(change("1", "sub_a", "ann", 1, "active"))
+          yield* settle
+          yield* TestClock.adjust("9 seconds")
+          yield* goOn
+          assert.deepStrictEqual(
+            started.map(({ signal }) => signal.aborted),
+            [false]
+          )
+          yield* TestClock.adjust("1 second")
+          yield* goOn
+          assert.deepStrictEqual(
+            started.map(({ signal }) => signal.aborted),
+            [true]
+          )
+          yield* minutes(5)
+          assert.strictEqual(yield* claimedByAnother, 0)
+          assert.lengthOf(started, 1)
+          started[0]?.end()
+          yield* settle
+          yield* minutes(5)
+          assert.lengthOf(started, 1)
+          const { countNotifications } = yield* BillingStore.BillingStore
+          assert.deepStrictEqual(yield* countNotifications(), { unsettled: 0, waiting: 0, dead: 0 })
+        }).pipe(Effect.provide(layer))
+      })
+    )
+
+    it.effect("has failed when it ends badly, and is called again then", () =>
+      Effect.gen(function* () {
+        const { layer, started } = slowly({ maxAttempts: 2 })
+        yield* Effect.gen(function* () {
+          yield* receive(change("1", "sub_a", "ann", 1, "active"))
+          yield* settle
+          yield* minutes(1)
+          started[0]?.fail(started[0].signal.reason)
+          yield* settle
+          yield* TestClock.adjust("5 seconds")
+          yield* settle
+          assert.lengthOf(started, 2)
+          yield* minutes(1)
+          started[1]?.fail(started[1].signal.reason)
+          yield* settle
+          const { deadNotifications } = yield* BillingStore.BillingStore
+          assert.deepStrictEqual(
+            (yield* deadNotifications()).map(({ attempts, error }) => [attempts, error]),
+            [[2, "The handler failed: it took longer than 10s"]]
+          )
+        }).pipe(Effect.provide(layer))
+      })
+    )
+
+    it.effect("gives its place to others, as long as there are not too many of them", () =>
+      Effect.gen(function* () {
+        const { layer, started } = slowly({ concurrency: 1 })
+        yield* Effect.gen(function* () {
+          const [first, ...rest] = Array.from({ length: 20 }, (_, n) =>
+            change(`${n}`, `sub_${n}`, `user_${n}`, 1, "active")
+          )
+          if (first !== undefined) yield* receive(first, ...rest)
+          yield* settle
+          assert.lengthOf(started, 1)
+          yield* TestClock.adjust("10 seconds")
+          yield* settle
+          assert.lengthOf(started, 2)
+          yield* minutes(10)
+          // Ten hang, and one that hangs too has the only place.
+          assert.lengthOf(started, 11)
+          started[3]?.end()
+          yield* settle
+          yield* minutes(1)
+          assert.lengthOf(started, 12)
+          for (const { end } of started) end()
+        }).pipe(Effect.provide(layer))
+      })
+    )
+
+    it.effect("whose lease could not be renewed is left to whoever took it, and its outcome counts no more", () =>
+      Effect.gen(function* () {
+        const started: Array<Started> = []
+        const store = storeWith(() => ({ renewNotifications: () => Effect.die("gone") }))
+        const listener = SubscriptionListener.layerCallback(
+          (_notification, signal) =>
+            new Promise((resolve, reject) => started.push({ signal, end: resolve, fail: reject }))
+        )
+        yield* Effect.gen(function* () {
+          yield* receive(change("1", "sub_a", "ann", 1, "active"))
+          yield* settle
+          yield* TestClock.adjust("21 seconds")
+          const { claimNotifications, completeNotifications } = yield* BillingStore.BillingStore
+          const { claimed } = yield* claimNotifications({ owner: "another", limit: 9, lease: Duration.hours(1) })
+          assert.lengthOf(claimed, 1)
+          started[0]?.fail(new Error("no"))
+          yield* settle
+          assert.deepStrictEqual(
+            yield* completeNotifications(
+              claimed.map(({ id }) => id),
+              "another"
+            ),
+            claimed.map(({ id }) => id)
+          )
+        }).pipe(
+          Effect.provide(
+            Layer.provideMerge(NotificationDispatcher.layer({ pollInterval: "1 day" }), Layer.merge(store, listener))
+          )
+        )
+      })
+    )
+  })
+
+  describe("who waits for an outcome", () => {
+    const toldOf = (first: Delivery, ...rest: ReadonlyArray<Delivery>) =>
+      Effect.gen(function* () {
+        const { told } = yield* NotificationDispatcher.NotificationDispatcher
+        const [outcome] = yield* receive(first, ...rest)
+        return yield* Effect.fork(told(outcome))
+      })
+    const isDone = (fiber: Fiber.RuntimeFiber<void>) => Effect.map(fiber.poll, ({ _tag }) => _tag === "Some")
+
+    it.effect("waits until it is written that the app was told, and no longer", () =>
+      Effect.gen(function* () {
+        const release = yield* Deferred.make<void>()
+        yield* Effect.gen(function* () {
+          const waiting = yield* toldOf(change("1", "sub_a", "ann", 1, "active"))
+          yield* settle
+          assert.isFalse(yield* isDone(waiting))
+          yield* Deferred.succeed(release, undefined)
+          yield* goOn
+          assert.isTrue(yield* isDone(waiting))
+          const { countNotifications } = yield* BillingStore.BillingStore
+          assert.deepStrictEqual(yield* countNotifications(), { unsettled: 0, waiting: 0, dead: 0 })
+          const again = yield* toldOf(change("1", "sub_a", "ann", 1, "active"))
+          yield* goOn
+          assert.isTrue(yield* isDone(again))
+        }).pipe(Effect.provide(stackOn(BillingStore.layerMemory, noting([], Deferred.await(release)))))
+      })
+    )
+
+    it.effect("does not wait for the next call of one that has failed, nor without end for one that hangs", () =>
+      Effect.gen(function* () {
+        const release = yield* Deferred.make<void>()
+        yield* Effect.gen(function* () {
+          const failing = yield* toldOf(change("1", "sub_a", "ann", 1, "active"))
+          const hanging = yield* toldOf(change("2", "sub_b", "bob", 1, "active"))
+          yield* settle
+          assert.isTrue(yield* isDone(failing))
+          assert.isFalse(yield* isDone(hanging))
+          yield* TestClock.adjust("15 seconds")
+          yield* settle
+          assert.isTrue(yield* isDone(hanging))
+          yield* Deferred.succeed(release, undefined)
+        }).pipe(
+          Effect.provide(
+            stackOn(BillingStore.layerMemory, ({ userId }) =>
+              userId === "ann" ? Effect.die("no") : Effect.uninterruptible(Deferred.await(release))
+            )
+          )
+        )
+      })
+    )
+
+    it.effect("waits for what another process tells", () =>
+      Effect.gen(function* () {
+        yield* Effect.gen(function* () {
+          const store = yield* BillingStore.BillingStore
+          const other = { owner: "another", limit: 1, lease: Duration.minutes(1) }
+          const { claimed } = yield* store.receiveDeliveries(
+            [change("1", "sub_a", "ann", 1, "active")],
+            defaultPolicy,
+            other
+          )
+          const waiting = yield* toldOf(change("2", "sub_a", "ann", 2, "past_due"))
+          yield* settle
+          assert.isFalse(yield* isDone(waiting))
+          yield* store.completeNotifications(
+            claimed.map(({ id }) => id),
+            "another"
+          )
+          yield* TestClock.adjust("2 seconds")
+          yield* settle
+          yield* TestClock.adjust("1 second")
+          yield* settle
+          assert.isTrue(yield* isDone(waiting))
+        }).pipe(Effect.provide(stackOn(BillingStore.layerMemory, noting([]))))
+      })
+    )
+  })
+
   it.effect("what comes next of a subscription takes the place of what it follows", () =>
     Effect.gen(function* () {
       let running = 0
@@ -771,21 +1083,49 @@ describe("NotificationDispatcher", () => {
     })
   )
 
+  it.effect("counts calls by handler, and how long the first of each waited", () =>
+    Effect.gen(function* () {
+      const { failed, lag, told } = Metrics.of("onSubscriptionChange")
+      const counted = Effect.all({
+        failed: Effect.map(Metric.value(failed), ({ count }) => count),
+        told: Effect.map(Metric.value(told), ({ count }) => count),
+        lags: Effect.map(Metric.value(lag), ({ count }) => count)
+      })
+      const before = yield* counted
+      const refused: Array<string> = []
+      const once = (notification: Notification) =>
+        noting(refused, refused.length === 0 ? Effect.die("no") : Effect.void)(notification)
+      yield* Effect.gen(function* () {
+        yield* receive(change("1", "sub_a", "ann", 1, "active"))
+        yield* settle
+        yield* TestClock.adjust("1 minute")
+        yield* settle
+      }).pipe(Effect.provide(stackOn(BillingStore.layerMemory, once)))
+      assert.deepStrictEqual(yield* counted, {
+        failed: before.failed + 1,
+        told: before.told + 1,
+        lags: before.lags + 1
+      })
+    })
+  )
+
   it.effect("says whether anybody is told", () =>
     Effect.gen(function* () {
       const listens = (listener: Layer.Layer<SubscriptionListener.SubscriptionListener>) =>
         Effect.provide(
-          Effect.map(NotificationDispatcher.NotificationDispatcher, (dispatcher) => dispatcher.listens),
+          Effect.map(NotificationDispatcher.NotificationDispatcher, (dispatcher) => [...dispatcher.handlers]),
           Layer.provide(NotificationDispatcher.layer(), Layer.merge(BillingStore.layerMemory, listener))
         )
-      assert.isTrue(yield* listens(SubscriptionListener.layer(() => Effect.void)))
-      assert.isTrue(yield* listens(SubscriptionListener.layerCallback(() => {})))
-      assert.isFalse(yield* listens(SubscriptionListener.layerNoop))
+      assert.deepStrictEqual(yield* listens(SubscriptionListener.layer(() => Effect.void)), ["onSubscriptionChange"])
+      assert.deepStrictEqual(yield* listens(SubscriptionListener.layerCallback(() => {})), ["onSubscriptionChange"])
+      assert.deepStrictEqual(yield* listens(SubscriptionListener.layerNoop), [])
+      const more = Layer.provideMerge(SubscriptionListener.layerNoop, Handlers.layer({ onRefund: () => Effect.void }))
+      assert.deepStrictEqual(yield* listens(more), ["onRefund"])
       const elsewhere = yield* Effect.provide(
         NotificationDispatcher.NotificationDispatcher,
-        NotificationDispatcher.layerElsewhere
+        Layer.provide(NotificationDispatcher.layerElsewhere, BillingStore.layerMemory)
       )
-      assert.isTrue(elsewhere.listens)
+      assert.deepStrictEqual([...elsewhere.handlers], ["onSubscriptionChange"])
     })
   )
 })

@@ -24,8 +24,9 @@ describe("an order", () => {
     assert.deepStrictEqual(read(minimal), {
       kind: "order",
       id: "ord",
-      customer: { id: read(minimal).customer.id, externalId: null },
+      customer: { id: read(minimal).customer.id, externalId: null, email: null },
       metadataUserId: null,
+      isRecorded: false,
       organizationId: null,
       productId: null,
       subscriptionId: null,

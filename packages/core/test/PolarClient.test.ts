@@ -510,6 +510,31 @@ describe("what reconciliation asks", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.scoped("a record that cannot be read is set aside with its error, and takes none of its page with it", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* setup()
+      const { customer_id: _, ...rest }: Readonly<Record<string, unknown>> = { ...subscription, ...changed }
+      const poisoned = [{ ...rest, id: "sub-poison", metadata: { secret: "of a user" } }, "no object", null]
+      yield* server.script(page([changed, ...poisoned, { ...changed, id: "sub-after" }], 1))
+      const { isLast, snapshots, unreadable } = yield* client.recordPage(subscriptionKind, {}, 1)
+      assert.isTrue(isLast)
+      assert.deepStrictEqual<unknown>(
+        snapshots.map(({ report }) => report.id),
+        [subscription["id"], "sub-after"]
+      )
+      assert.deepStrictEqual(
+        unreadable.map(({ error, id }) => [id, error._tag]),
+        [
+          ["sub-poison", "PolarUnexpectedAnswer"],
+          [null, "PolarUnexpectedAnswer"],
+          [null, "PolarUnexpectedAnswer"]
+        ]
+      )
+      assert.include(unreadable[0]?.error.message, '"customer_id" is missing')
+      assert.notInclude(unreadable[0]?.error.message, "of a user")
+    })
+  )
+
   it.scoped("one subscription, or that there is none", () =>
     Effect.gen(function* () {
       const { client, server } = yield* setup()

@@ -105,3 +105,25 @@ describe("a subscription is read", () => {
     }
   })
 })
+
+it("a change that waits for the next period dates what is read from Polar, as its own row does", () => {
+  const changedAt = (modified_at: string | null, pending: object | null) =>
+    PolarObjects.changedAt(
+      Either.getOrThrow(
+        PolarObjects.readSubscription({
+          ...dataOf("subscription.active"),
+          created_at: "2026-10-01T00:00:00Z",
+          modified_at,
+          pending_update:
+            pending === null ? null : { applies_at: "2026-11-05T00:00:00Z", product_id: null, seats: 3, ...pending }
+        })
+      )
+    )
+  const micros = (text: string) => Date.parse(text) * 1000
+  const [early, late] = ["2026-10-02T00:00:00Z", "2026-10-03T00:00:00Z"]
+  assert.strictEqual(changedAt(early, { created_at: late, modified_at: null }), micros(late))
+  assert.strictEqual(changedAt(late, { created_at: early, modified_at: null }), micros(late))
+  assert.strictEqual(changedAt(early, { created_at: early, modified_at: late }), micros(late))
+  assert.strictEqual(changedAt(early, {}), micros(early))
+  assert.strictEqual(changedAt(early, null), micros(early))
+})

@@ -4,7 +4,13 @@ import * as Billing from "@kavach-polar/core/Billing"
 import * as BillingStore from "@kavach-polar/core/BillingStore"
 import * as NotificationDispatcher from "@kavach-polar/core/NotificationDispatcher"
 import * as PolarClient from "@kavach-polar/core/PolarClient"
-import { PolarForbidden, PolarRateLimited, PolarUnavailable } from "@kavach-polar/core/PolarError"
+import {
+  PolarForbidden,
+  PolarNotFound,
+  PolarRateLimited,
+  PolarUnavailable,
+  PolarUnexpectedAnswer
+} from "@kavach-polar/core/PolarError"
 import {
   CheckoutId,
   CustomerId,
@@ -17,7 +23,15 @@ import {
 import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
 import { Array as Arr, Context, Effect, Fiber, Layer, Option, Ref, type Scope, TestClock } from "effect"
+import { benefitKind } from "../src/records/Benefit.ts"
+import { benefitGrantKind } from "../src/records/BenefitGrant.ts"
+import { checkoutKind } from "../src/records/Checkout.ts"
+import { customerKind } from "../src/records/Customer.ts"
+import { discountKind } from "../src/records/Discount.ts"
+import { listedKinds } from "../src/records/kinds.ts"
+import { memberKind } from "../src/records/Member.ts"
 import { orderKind } from "../src/records/Order.ts"
+import { productKind } from "../src/records/Product.ts"
 import { refundKind } from "../src/records/Refund.ts"
 import { lease } from "../src/useCases/ReconcileJob.ts"
 import { deliveryOf, fixture, subscriptionIn, vary } from "./deliveries.ts"
@@ -34,8 +48,9 @@ const shared = Layer.mergeAll(
 )
 
 const process = (options?: Billing.BillingOptions) =>
-  Effect.map(Layer.build(Layer.provide(Billing.layer(options), NotificationDispatcher.layer())), (context) =>
-    Context.get(context, Billing.Billing)
+  Effect.map(
+    Layer.build(Layer.provide(Billing.layer({ externalIds: "trust", ...options }), NotificationDispatcher.layer())),
+    (context) => Context.get(context, Billing.Billing)
   )
 
 const start = Date.parse("2026-10-05T15:00:00Z")
@@ -94,6 +109,8 @@ const orderAtPolar = (id: number, change?: Readonly<Record<string, unknown>>) =>
 const refundAtPolar = (id: number, change?: Readonly<Record<string, unknown>>) =>
   Effect.flatMap(PolarClient.MemoryPolar, ({ putRecord }) => putRecord(refundKind, refundData(id, change)))
 
+const before = new Date(start - 1_000_000).toISOString()
+
 const ordersOf = (user: string) =>
   Effect.flatMap(BillingStore.BillingStore, (store) => store.recordsOf(orderKind, UserId.make(user)))
 
@@ -105,7 +122,8 @@ const delivered = (type: string, at: number, data: Readonly<Record<string, unkno
   Effect.flatMap(BillingStore.BillingStore, (store) =>
     store.applyDeliveries(
       [deliveryOf(`${type} ${at}`, vary(type, { timestamp: new Date(start + at).toISOString(), data }))],
-      defaultPolicy
+      defaultPolicy,
+      { users: { externalIds: "trust" } }
     )
   )
 
@@ -245,6 +263,37 @@ describe("reconcileAll", () => {
     )
   )
 
+  it.effect("what was left for longer than an hour begins anew, and misses nothing", () =>
+    scenario(
+      Effect.gen(function* () {
+        const billing = yield* process()
+        for (const id of Arr.range(1, 150)) yield* atPolar(id)
+        const slow = yield* Effect.fork(billing.reconcileAll({ onProgress: () => Effect.sleep("1 minute") }))
+        yield* TestClock.adjust("30 seconds")
+        yield* Fiber.interrupt(slow)
+        yield* TestClock.adjust("61 minutes")
+        assert.deepInclude(yield* billing.reconcileAll(), { resumed: false, compared: 150 })
+      })
+    )
+  )
+
+  it.effect("of one user it is over after a while, and says what to do", () =>
+    scenario(
+      Effect.gen(function* () {
+        const client = yield* PolarClient.PolarClient
+        const silent = Layer.succeed(PolarClient.PolarClient, { ...client, getCustomerState: () => Effect.never })
+        const billing = yield* Effect.provide(process(), silent)
+        const stuck = yield* Effect.fork(Effect.flip(billing.reconcile(UserId.make("user-1"))))
+        yield* TestClock.adjust("14 seconds")
+        assert.isNull(stuck.unsafePoll())
+        yield* TestClock.adjust("1 second")
+        const error = yield* Fiber.join(stuck)
+        assert.strictEqual(error._tag, "ReconcileTookTooLong")
+        assert.include(error.message, "longer than 15 seconds")
+      })
+    )
+  )
+
   it.effect("goes on from its last page after a failure, and after an interruption", () =>
     scenario(
       Effect.gen(function* () {
@@ -336,7 +385,7 @@ describe("reconcileAll, of orders and refunds", () => {
           onProgress: ({ compared }) => Effect.sync(() => void counts.push(compared))
         })
         assert.deepInclude(report, { compared: 132, discrepancyCount: 132, notified: 1, notCompared: [] })
-        assert.deepStrictEqual(counts, [1, 101, 131, 132, 132])
+        assert.deepStrictEqual(counts, [1, 101, 131, ...listedKinds.slice(2).map(() => 132), 132])
         assert.deepStrictEqual(
           report.discrepancies.filter(({ id }) => /-0007$/.test(id)),
           [
@@ -461,7 +510,7 @@ describe("reconcileAll, of orders and refunds", () => {
             })
         })
         // The rest of the orders, no refunds, and the stored subscriptions that this process has not seen at Polar.
-        assert.deepStrictEqual(counts, [251, 251, 252])
+        assert.deepStrictEqual(counts, [...listedKinds.slice(1).map(() => 251), 252])
         assert.deepInclude(report, { resumed: true, discrepancyCount: 251, notified: 1 })
         assert.deepStrictEqual(
           report.notCompared.map(({ kind }) => kind),
@@ -470,6 +519,81 @@ describe("reconcileAll, of orders and refunds", () => {
         assert.lengthOf(yield* ordersOf("user-250"), 1)
         assert.lengthOf(yield* refundsOf("user-3"), 0)
         assert.deepInclude(yield* one.reconcileAll(), { resumed: false, compared: 252, discrepancyCount: 1 })
+      })
+    )
+  )
+
+  it.effect(
+    "benefits, grants, products, discounts, customers and members are compared, and checkouts as far as it goes",
+    () =>
+      scenario(
+        Effect.gen(function* () {
+          const billing = yield* process()
+          const { putRecord } = yield* polar
+          const customer = { id: "cus-1", external_id: "user-1", created_at: before }
+          const grant = { id: "gra-1", customer_id: "cus-1", customer, benefit_id: "ben-1", created_at: before }
+          yield* putRecord(customerKind, customer)
+          yield* putRecord(benefitKind, {
+            id: "ben-1",
+            type: "feature_flag",
+            metadata: { key: "pro" },
+            created_at: before
+          })
+          yield* putRecord(benefitGrantKind, { ...grant, is_granted: true, granted_at: before })
+          yield* putRecord(productKind, { id: "pro-1", name: "Pro", created_at: before })
+          yield* putRecord(discountKind, { id: "dis-1", code: "TEN", created_at: before })
+          yield* putRecord(memberKind, { id: "mem-1", customer_id: "cus-1", role: "owner", created_at: before })
+          for (const id of Arr.range(1, 1005)) {
+            yield* putRecord(checkoutKind, { id: `che-${id}`, status: "expired", created_at: before })
+          }
+          const report = yield* billing.reconcileAll()
+          // A thousand checkouts are read, and no more.
+          assert.deepInclude(report, { compared: 1006, discrepancyCount: 1006, notCompared: [] })
+          const user = UserId.make("user-1")
+          assert.isTrue(yield* billing.benefits.has(user, "pro"))
+          assert.deepInclude(yield* billing.reconcileAll(), { compared: 1006, discrepancyCount: 0 })
+
+          // What Polar took back since, and no delivery said.
+          const later = new Date(start + 5000).toISOString()
+          yield* putRecord(benefitGrantKind, {
+            ...grant,
+            is_granted: false,
+            is_revoked: true,
+            revoked_at: later,
+            modified_at: later
+          })
+          const { discrepancies } = yield* billing.reconcileAll()
+          assert.deepStrictEqual(discrepancies, [
+            { kind: "benefit_grant", id: "gra-1", userId: "user-1", finding: "outdated", fields: ["status", "live"] }
+          ])
+          assert.isFalse(yield* billing.benefits.has(user, "pro"))
+        })
+      )
+  )
+
+  it.effect("a kind that the token may not list, or that Polar has no list of, stops none of the others", () =>
+    scenario(
+      Effect.gen(function* () {
+        const billing = yield* process()
+        const { failNext, putRecord } = yield* polar
+        yield* putRecord(productKind, { id: "pro-1", name: "Pro", created_at: before })
+        const refused = [
+          forbiddenList("list benefits"),
+          new PolarNotFound({ operation: "list benefit_grants", code: "ResourceNotFound" })
+        ]
+        let pages = 0
+        const report = yield* billing.reconcileAll({
+          // Subscriptions, orders and refunds come before them.
+          onProgress: () => {
+            const error = ++pages < 3 ? undefined : refused.shift()
+            return error === undefined ? Effect.void : failNext(error)
+          }
+        })
+        assert.deepStrictEqual(
+          report.notCompared.map(({ kind }) => kind),
+          ["benefit", "benefit_grant"]
+        )
+        assert.deepInclude(report, { compared: 1, discrepancyCount: 1 })
       })
     )
   )
@@ -499,7 +623,10 @@ describe("reconcileAll, of orders and refunds", () => {
           { customerId: CustomerId.make("cus-1"), userId: UserId.make("user-1"), linkedBy: "host" },
           defaultPolicy
         )
-        yield* store.recordCheckout({ id: CheckoutId.make("chk"), userId: ada, productId: ProductId.make("p") })
+        yield* store.recordCheckout(
+          { id: CheckoutId.make("chk"), userId: ada, productId: ProductId.make("p") },
+          defaultPolicy
+        )
         yield* orderAtPolar(1, { checkout_id: "chk" })
         yield* refundAtPolar(1)
         yield* billing.reconcileAll()
@@ -758,10 +885,106 @@ describe("reconcile", () => {
         assert.deepInclude(counts, { compared: 1, discrepancyCount: 1, notified: 1 })
         assert.deepStrictEqual(
           counts.notCompared.map(({ kind }) => kind),
-          ["order", "refund"]
+          ["order", "refund", "benefit_grant"]
         )
         assert.isTrue(Option.isSome(yield* billing.getSubscription(user)))
         assert.deepInclude(yield* billing.reconcile(user), { compared: 2, discrepancyCount: 1, notCompared: [] })
+      })
+    )
+  )
+})
+
+describe("a record at Polar that cannot be read", () => {
+  const poison = "sub-0002"
+  const error = new PolarUnexpectedAnswer({
+    operation: "list subscriptions",
+    status: 200,
+    detail: '"status" is missing'
+  })
+
+  /** A Polar that says of one subscription what nobody knows, in lists and by itself. */
+  const poisoned = (client: typeof PolarClient.PolarClient.Service): typeof PolarClient.PolarClient.Service => ({
+    ...client,
+    recordPage: (kind, filter, page) =>
+      Effect.map(client.recordPage(kind, filter, page), (found) => ({
+        ...found,
+        snapshots: found.snapshots.filter(({ report }) => report.id !== poison),
+        unreadable: found.snapshots.some(({ report }) => report.id === poison) ? [{ id: poison, error }] : []
+      })),
+    getSubscription: (id) => (id === poison ? Effect.fail(error) : client.getSubscription(id))
+  })
+
+  const onPoisoned = Effect.flatMap(PolarClient.PolarClient, (client) =>
+    Effect.map(
+      Layer.build(
+        Layer.provide(Billing.layer({ externalIds: "trust" }), NotificationDispatcher.layer()).pipe(
+          Layer.provide(Layer.succeed(PolarClient.PolarClient, poisoned(client)))
+        )
+      ),
+      (context) => Context.get(context, Billing.Billing)
+    )
+  )
+
+  const threeOf = (user: string) =>
+    Effect.forEach([1, 2, 3], (id) =>
+      atPolar(id, {
+        customer: { ...original.customer, id: CustomerId.make("cus-1"), externalId: user, email: "1@x.dev" }
+      })
+    )
+
+  it.effect("is set aside by reconcileAll, and all others are compared", () =>
+    scenario(
+      Effect.gen(function* () {
+        yield* Effect.forEach([1, 2, 3], (id) => atPolar(id))
+        const billing = yield* onPoisoned
+        assert.deepInclude(yield* billing.reconcileAll(), {
+          compared: 2,
+          discrepancyCount: 2,
+          unreadable: [`subscription ${poison}`],
+          unknownToPolar: []
+        })
+        // When it is stored already, too: then it is asked for by itself.
+        const sound = yield* process()
+        yield* sound.reconcileAll()
+        assert.deepInclude(yield* billing.reconcileAll(), { compared: 2, unreadable: [`subscription ${poison}`] })
+        assert.strictEqual((yield* billing.access(UserId.make("user-3"))).entitlement, "granted")
+      })
+    )
+  )
+
+  it.effect("is set aside for one user, whose others are compared", () =>
+    scenario(
+      Effect.gen(function* () {
+        yield* threeOf("user-1")
+        const billing = yield* onPoisoned
+        const user = UserId.make("user-1")
+        assert.deepInclude(yield* billing.reconcile(user), { compared: 2, unreadable: [`subscription ${poison}`] })
+        assert.lengthOf(yield* billing.listSubscriptions(user), 2)
+      })
+    )
+  )
+
+  it.effect("that no list shows fails alone when it is asked for by itself", () =>
+    scenario(
+      Effect.gen(function* () {
+        yield* Effect.forEach([1, 2, 3], (id) => atPolar(id))
+        const sound = yield* process()
+        yield* sound.reconcileAll()
+        const client = yield* PolarClient.PolarClient
+        const billing = yield* Effect.map(
+          Layer.build(
+            Layer.provide(Billing.layer(), NotificationDispatcher.layer()).pipe(
+              Layer.provide(
+                Layer.succeed(PolarClient.PolarClient, {
+                  ...poisoned(client),
+                  recordPage: () => Effect.succeed({ snapshots: [], unreadable: [], isLast: true })
+                })
+              )
+            )
+          ),
+          (context) => Context.get(context, Billing.Billing)
+        )
+        assert.deepInclude(yield* billing.reconcileAll(), { compared: 2, unreadable: [`subscription ${poison}`] })
       })
     )
   )

@@ -37,7 +37,7 @@ describe("a refund", () => {
         summary: '{"amount":null}'
       }
     )
-    assert.deepStrictEqual<unknown>(report.customer, { id: "cus", externalId: null })
+    assert.deepStrictEqual<unknown>(report.customer, { id: "cus", externalId: null, email: null })
     assert.deepInclude<Record<string, unknown>>(
       { ...valueIn(refundKind, report) },
       { id: "ref", orderId: "ord", amount: null, reason: null, createdAt: null, metadata: {} }

@@ -5,6 +5,7 @@ import { DateFromTimestamp, EpochMicrosFromString } from "@kavach-polar/core/Tim
 import { Either, FastCheck, Option, Schema } from "effect"
 import * as PolarObjects from "../src/records/PolarObjects.ts"
 import * as StoredJson from "../src/records/storedJson.ts"
+import { informative } from "../src/values/wire.ts"
 import { fixture } from "./deliveries.ts"
 
 const names = ["subscription.active", "subscription.canceled", "subscription.paused", "subscription.revoked"]
@@ -96,7 +97,12 @@ describe("what is stored as JSON", () => {
       status: "active",
       productId: "prod_1",
       currentPeriodEnd: "2026-10-05T14:22:08.412Z",
-      cancelAtPeriodEnd: false
+      cancelAtPeriodEnd: false,
+      seats: 3,
+      amount: 5700,
+      currency: "usd",
+      trialEndsAt: "2026-10-05T14:22:08.412Z",
+      access: { entitlement: "granted", reason: "The subscription is active.", until: null }
     }
     const decode = Schema.decodeUnknownOption(
       Schema.parseJson(
@@ -105,7 +111,19 @@ describe("what is stored as JSON", () => {
           status: SubscriptionStatus,
           productId: Schema.String,
           currentPeriodEnd: Schema.NullOr(DateFromTimestamp),
-          cancelAtPeriodEnd: Schema.Boolean
+          cancelAtPeriodEnd: Schema.Boolean,
+          seats: informative("seats", Schema.Number),
+          amount: informative("amount", Schema.Number),
+          currency: informative("currency", Schema.String),
+          trialEndsAt: informative("trialEndsAt", DateFromTimestamp),
+          access: informative(
+            "access",
+            Schema.Struct({
+              entitlement: Schema.Literal("granted", "grace", "denied"),
+              reason: Schema.String,
+              until: Schema.NullOr(DateFromTimestamp)
+            })
+          )
         })
       )
     )

@@ -41,6 +41,10 @@ describe("Timestamp", () => {
     const decode = Schema.decodeOption(DateFromTimestamp)
     assert.isTrue(Option.isNone(decode("9999-12-31T23:59:59-01:00")))
     assert.isTrue(Option.isNone(decode("0000-01-01T00:00:00+01:00")))
+    for (const year0 of ["0000-01-01T00:00:00Z", "0000-12-31T23:59:59.999999Z", "0001-01-01T00:00:00+01:00"]) {
+      assert.isTrue(Option.isNone(decode(year0)), year0)
+    }
+    assert.isTrue(Option.isSome(decode("0001-01-01T00:00:00Z")))
     assert.isTrue(Option.isSome(decode("9999-12-31T23:59:59+01:00")))
   })
 

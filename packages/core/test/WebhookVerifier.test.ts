@@ -9,6 +9,7 @@ import {
   ConfigError,
   ConfigProvider,
   Effect,
+  Either,
   FastCheck,
   Layer,
   Redacted,
@@ -48,10 +49,18 @@ const verify = (
   secrets: ReadonlyArray<string> = [secret],
   toleranceSeconds?: number
 ) =>
-  WebhookVerifier.make({ secrets: secrets.map((secret) => Redacted.make(secret)), toleranceSeconds }).pipe(
+  WebhookVerifier.make({
+    secrets: secrets.map((secret) => Redacted.make(secret)),
+    tolerance: toleranceSeconds === undefined ? undefined : toleranceSeconds * 1000
+  }).pipe(
     Effect.flatMap(({ verify }) => verify(delivery)),
     Effect.withClock(stoppedClock)
   )
+
+const alphanumeric = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+/** Whether it is taken as a secret. */
+const isUsable = (secret: string): boolean => Either.isRight(Effect.runSync(Effect.either(verifier(secret))))
 
 /** Why something was refused. A plain `Effect.flip` would print an accepted body byte by byte. */
 const refused = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<E> =>
@@ -202,6 +211,86 @@ describe("secrets", () => {
     })
   )
 
+  it.effect("that are known or guessed are refused by position, with the reason, and never shown", () =>
+    Effect.gen(function* () {
+      const short = "is so short that it can be guessed"
+      const word = 'is a word such as "undefined"'
+      const template = "is the text of a template"
+      const placeholder = "is a placeholder from an example"
+      const repeated = "is one or two characters again and again"
+      const bad: ReadonlyArray<readonly [string, string]> = [
+        ["x", short],
+        ["correct-horse", short],
+        ["whsec_YQ==", short],
+        ["whsec_c29tZWJvZHkgZWxzZQ==", short],
+        ["polar_whs_x", short],
+        ["undefined", word],
+        ["null", word],
+        ["whsec_undefined", word],
+        ["polar_whs_null", word],
+        ["[object Object]", word],
+        ["$" + "{POLAR_WEBHOOK_SECRET}", template],
+        ["$POLAR_WEBHOOK_SECRET", template],
+        ["whsec_$" + "{SECRET_OF_POLARS_WEBHOOK}", template],
+        ["{{ polar_webhook_secret_value }}", template],
+        ["<your webhook secret from the dashboard>", template],
+        ["process.env.POLAR_WEBHOOK_SECRET", template],
+        ["changeme", placeholder],
+        ["change-me", placeholder],
+        ["your_webhook_secret_here", placeholder],
+        ["whsec_your_secret_here", placeholder],
+        ["POLAR_WEBHOOK_SECRET", placeholder],
+        ["polar_whs_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", placeholder],
+        ["whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", repeated],
+        ["00000000000000000000000000000000", repeated],
+        ["polar_whs_1010101010101010101010101010", repeated],
+        [WebhookVerifier.memorySecret, "is the public one"]
+      ]
+      for (const [value, problem] of bad) {
+        const error = yield* refused(verifier(secret, value, standardSecret))
+        assert.instanceOf(error, WebhookVerifier.InvalidWebhookSecret, value)
+        assert.include(error.message, `Webhook secret 2 ${problem}`)
+        if (value.length > 4 && problem !== word) assert.notInclude(inspect(error), value)
+      }
+    })
+  )
+
+  it.effect("as Polar makes them, and such as people gave it, are taken", () =>
+    Effect.gen(function* () {
+      for (const value of [
+        "whsec_c2ltdWxhdG9yOiBhIHNlY3JldCBmb3IgYSB0ZXN0IDE=",
+        "whsec_BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=",
+        `whsec_${"Ab3".repeat(14)}Z`,
+        "polar_whs_InventedInventedInventedInvented0123AbCdEf",
+        "polar_whs_old_old_old_old_old_old",
+        "a secret that I made up, with words of my own",
+        "correcthorsebatterystaple",
+        "3f1c9a527b644e0d9d270c5b8a1e4f33",
+        "ein sehr geheimes Wort für Polar"
+      ]) {
+        yield* verifier(value)
+      }
+    })
+  )
+
+  it.effect.prop(
+    "that Polar makes are never refused",
+    [
+      FastCheck.oneof(
+        FastCheck.tuple(
+          FastCheck.constantFrom("whsec_", "polar_whs_"),
+          FastCheck.string({ unit: FastCheck.constantFrom(...alphanumeric), minLength: 43, maxLength: 43 }).filter(
+            (text) => new Set(text).size > 8
+          )
+        ).map(([prefix, text]) => prefix + text),
+        FastCheck.uint8Array({ minLength: 32, maxLength: 32 })
+          .filter((key) => new Set(key).size > 8)
+          .map((key) => `whsec_${Buffer.from(key).toString("base64")}`)
+      )
+    ],
+    ([value]) => Effect.asVoid(verifier(value))
+  )
+
   it.effect("that are undefined in an untyped caller are refused as empty", () =>
     Effect.gen(function* () {
       const unset: Redacted.Redacted = JSON.parse("[null]").map(Redacted.make)[0]
@@ -240,7 +329,11 @@ describe("secrets", () => {
       for (const value of secrets) {
         for (const key of guessable) {
           const error = yield* refusal(withHeader("webhook-signature", hmac(key)), [value])
-          assert.strictEqual(error._tag, "SignatureMismatch", `${value} with ${key.toString("hex")}`)
+          assert.oneOf(
+            error._tag,
+            ["SignatureMismatch", "InvalidWebhookSecret"],
+            `${value} with ${key.toString("hex")}`
+          )
         }
       }
     })
@@ -450,7 +543,7 @@ describe("the tolerance", () => {
       for (const tolerance of [Number.NaN, Number.POSITIVE_INFINITY, -1]) {
         const cause = yield* refused(Effect.sandbox(verify(at(0), [secret], tolerance)))
         assert.isTrue(Cause.isDie(cause), `${tolerance}`)
-        assert.include(Cause.pretty(cause), "toleranceSeconds")
+        assert.include(Cause.pretty(cause), "tolerance of the webhook verifier")
       }
     })
   )
@@ -499,7 +592,9 @@ describe("a mismatch", () => {
         "[object Object]",
         "[ ]",
         "{}",
-        '{"a":"\\" ","b": 1.0}'
+        '{"a":"\\" ","b": 1.0}',
+        `{"due":0,"a":"${"x".repeat(300_000)}"}`,
+        `{"a": "${"x".repeat(300_000)}"}`
       ]) {
         const error = yield* mismatch(content)
         assert.isTrue(error.bodyReencoded, content.slice(0, 40))
@@ -520,14 +615,29 @@ describe("a mismatch", () => {
         Uint8Array.of(0x7b, 0xff, 0x7d),
         Uint8Array.of(...bytes('{"a":"'), 0xff, ...bytes('"}')),
         "[".repeat(200_000),
-        `{"a":"${"x".repeat(300_000)}"}`,
-        `{"a": "${"x".repeat(300_000)}"}`
+        `{"due":0.0,"a":"${"x".repeat(300_000)}"}`,
+        `{"due":1e5,"a":"${"x".repeat(300_000)}"}`
       ]) {
         const error = yield* mismatch(content)
         assert.isFalse(error.bodyReencoded, inspect(content.slice(0, 40)))
         assert.notInclude(error.message, "re-encoded")
         assert.include(error.message, "webhook secret")
       }
+    })
+  )
+
+  it.effect("is hinted at once a minute at most, so that strangers cannot have it worked out for ever", () =>
+    Effect.gen(function* () {
+      const { verify } = yield* verifier(secret)
+      const hints = Effect.map(
+        refused(verify({ headers: signed({ timestampSeconds: 30 }).headers, body: bytes("{}") })),
+        (error) => error._tag === "SignatureMismatch" && error.bodyReencoded
+      )
+      assert.deepStrictEqual(yield* Effect.all([hints, hints, hints]), [true, false, false])
+      yield* TestClock.adjust("59 seconds")
+      assert.isFalse(yield* hints)
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* Effect.all([hints, hints]), [true, false])
     })
   )
 
@@ -562,6 +672,37 @@ describe("a mismatch", () => {
   )
 })
 
+describe("headers alone", () => {
+  it.effect("are refused as the whole delivery would be, and pass whatever the body may be", () =>
+    Effect.gen(function* () {
+      const { checkHeaders, verify } = yield* verifier(secret)
+      const genuine = signed()
+      for (const name of ["webhook-id", "webhook-timestamp", "webhook-signature"]) {
+        for (const value of [
+          undefined,
+          "",
+          "a.b",
+          "v1,",
+          "-1",
+          "1e9",
+          `${now - 301}`,
+          `${now + 301}`,
+          "v1,====",
+          "é"
+        ]) {
+          const delivery = withHeader(name, value, genuine)
+          const whole = yield* Effect.either(verify(delivery))
+          const alone = yield* Effect.either(checkHeaders(delivery.headers))
+          if (Either.isLeft(whole) && whole.left._tag !== "SignatureMismatch")
+            assert.deepStrictEqual(alone, Either.left(whole.left))
+          else assert.isTrue(Either.isRight(alone), `${name}: ${value}`)
+        }
+      }
+      assert.isTrue(Either.isRight(yield* Effect.either(checkHeaders(genuine.headers))))
+    }).pipe(Effect.withClock(stoppedClock))
+  )
+})
+
 describe("signing", () => {
   it("makes the three headers that Polar sends", () => {
     const options = { secret: Redacted.make(secret), id, timestampSeconds: now, body: bytes(body) }
@@ -592,15 +733,16 @@ describe("signing", () => {
 })
 
 describe("layers", () => {
-  const verifiedId = Effect.gen(function* () {
-    yield* TestClock.setTime(now * 1000)
-    const { verify } = yield* WebhookVerifier.WebhookVerifier
-    return (yield* verify(signed({ secret: WebhookVerifier.memorySecret, key: "standard" }))).id
-  })
+  const verifiedId = (secret: string, key: WebhookVerifier.KeyScheme) =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(now * 1000)
+      const { verify } = yield* WebhookVerifier.WebhookVerifier
+      return (yield* verify(signed({ secret, key }))).id
+    })
 
   it.effect("layerMemory verifies what is signed with memorySecret, and nothing else", () =>
     Effect.gen(function* () {
-      assert.strictEqual(yield* verifiedId, id)
+      assert.strictEqual(yield* verifiedId(WebhookVerifier.memorySecret, "standard"), id)
       const { verify } = yield* WebhookVerifier.WebhookVerifier
       assert.strictEqual((yield* verify(signed({ secret: WebhookVerifier.memorySecret }))).key, "utf8")
       assert.strictEqual((yield* refused(verify(signed())))._tag, "SignatureMismatch")
@@ -608,22 +750,22 @@ describe("layers", () => {
   )
 
   it.effect("layer verifies with the secrets given", () =>
-    Effect.provide(verifiedId, WebhookVerifier.layer({ secrets: [Redacted.make(WebhookVerifier.memorySecret)] }))
+    Effect.provide(verifiedId(secret, "utf8"), WebhookVerifier.layer({ secrets: [Redacted.make(secret)] }))
   )
 
   const configured = WebhookVerifier.layerConfig({
     secrets: Config.array(Config.redacted(), "WEBHOOK_SECRETS"),
-    toleranceSeconds: Config.withDefault(Config.number("WEBHOOK_TOLERANCE"), undefined)
+    tolerance: Config.withDefault(Config.duration("WEBHOOK_TOLERANCE"), undefined)
   })
   const withConfig = (entries: ReadonlyArray<readonly [string, string]>) =>
     Effect.provide(
-      verifiedId,
+      verifiedId(standardSecret, "standard"),
       Layer.provide(configured, Layer.setConfigProvider(ConfigProvider.fromMap(new Map(entries))))
     )
 
   it.effect("layerConfig reads secrets and tolerance", () =>
     Effect.gen(function* () {
-      assert.strictEqual(yield* withConfig([["WEBHOOK_SECRETS", `${secret},${WebhookVerifier.memorySecret}`]]), id)
+      assert.strictEqual(yield* withConfig([["WEBHOOK_SECRETS", `${secret},${standardSecret}`]]), id)
       const blank = yield* refused(withConfig([["WEBHOOK_SECRETS", `${secret},whsec_`]]))
       assert.deepInclude(blank, { _tag: "InvalidWebhookSecret", position: 2 })
       assert.isTrue(ConfigError.isConfigError(yield* refused(withConfig([]))))
@@ -692,11 +834,9 @@ describe("for anything at all", () => {
   const anyBody = FastCheck.uint8Array({ maxLength: 400 })
   const anyId = FastCheck.stringMatching(/^[!-\-/-~]{1,255}$/)
   const anyOffset = FastCheck.integer({ min: -300, max: 300 })
-  const anyUtf8Secret = FastCheck.string({ unit: "binary", minLength: 1, maxLength: 80 }).filter((secret) =>
-    /[^\s\0]/.test(secret)
-  )
+  const anyUtf8Secret = FastCheck.string({ unit: "binary", minLength: 16, maxLength: 80 }).filter(isUsable)
   const anyStandardSecret = FastCheck.tuple(
-    FastCheck.uint8Array({ minLength: 1, maxLength: 100 }).filter((key) => key.some((byte) => byte !== 0)),
+    FastCheck.uint8Array({ minLength: 16, maxLength: 100 }).filter((key) => new Set(key).size > 4),
     FastCheck.constantFrom("whsec_", ""),
     FastCheck.boolean()
   ).map(([key, prefix, padded]) => {

@@ -7,7 +7,7 @@ afterEach(() => {
 })
 
 describe("a step that waits for a row that others hold", () => {
-  const waits = async (isShared: boolean) => {
+  const waits = async (patience: "brief" | "full") => {
     vi.useFakeTimers()
     let tried = 0
     const held = async () => {
@@ -16,17 +16,19 @@ describe("a step that waits for a row that others hold", () => {
       throw new Error("held")
     }
     const from = performance.now()
-    const failed = retryConflicts(held, () => true, 4000, { isShared }).catch(() => performance.now() - from)
+    const failed = retryConflicts(held, { isConflict: () => true, isLockWait: () => true }, 4000, { patience }).catch(
+      () => performance.now() - from
+    )
     await vi.advanceTimersByTimeAsync(10_000)
     return { tried, millis: await failed }
   }
 
-  test("alone is run again until its deadline", async () => {
-    expect((await waits(false)).tried).toBe(2)
+  test("with full patience is run again until its deadline", async () => {
+    expect((await waits("full")).tried).toBe(2)
   })
 
-  test("shared gives up after one wait, so that its members have time left", async () => {
-    const { millis, tried } = await waits(true)
+  test("with brief patience gives up after one wait, so that who shares it has time left", async () => {
+    const { millis, tried } = await waits("brief")
     expect(tried).toBe(1)
     expect(millis).toBeLessThan(2500)
   })

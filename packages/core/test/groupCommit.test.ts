@@ -97,25 +97,52 @@ describe("group commit", () => {
 
   it.scoped("one that is held up holds up the others once, and not again", () =>
     Effect.gen(function* () {
-      const { commit, steps } = recording((inputs) =>
-        inputs.includes("locked") ? Effect.delay(Effect.fail("busy"), "2 seconds") : done(inputs)
-      )
-      const submit = yield* GroupCommit.make({ ...defaults, concurrency: 2, commit })
-      const others = yield* Effect.forEach(["locked", "a", "b", "c"], (input) => Effect.fork(submit(input)))
+      const steps: Array<string> = []
+      const submit = yield* GroupCommit.make({
+        ...defaults,
+        concurrency: 2,
+        commit: (inputs, patience) =>
+          Effect.suspend(() => {
+            steps.push(`${inputs} ${patience}`)
+            if (!inputs.includes("locked")) return done(inputs)
+            return patience === "brief" ? Effect.fail("busy") : Effect.delay(Effect.fail("busy"), "4 seconds")
+          })
+      })
+      const answers = yield* Effect.forEach(["locked", "a", "b", "c"], (input) => Effect.fork(submit(input)))
       yield* turns
-      yield* TestClock.adjust("2 seconds")
-      yield* turns
-      const [locked, ...free] = yield* Effect.forEach(others, (fiber) => fiber.poll)
+      const [locked, ...free] = yield* Effect.forEach(answers, (fiber) => fiber.poll)
       assert.strictEqual(locked?._tag, "None")
       for (const answer of free) assert.strictEqual(answer._tag, "Some")
-      assert.deepStrictEqual(steps[0], ["locked", "a", "b", "c"])
-      yield* TestClock.adjust("2 seconds")
-      assert.deepStrictEqual(yield* Effect.forEach(others, Fiber.await), [
+      assert.strictEqual(steps[0], "locked,a,b,c brief")
+      assert.deepStrictEqual(steps.slice(1).sort(), ["a brief", "b brief", "c brief", "locked brief", "locked full"])
+      yield* TestClock.adjust("4 seconds")
+      assert.deepStrictEqual(yield* Effect.forEach(answers, Fiber.await), [
         Exit.fail("busy"),
         Exit.succeed("a!"),
         Exit.succeed("b!"),
         Exit.succeed("c!")
       ])
+    })
+  )
+
+  it.scoped("those that are held up wait apart from the line, and no more of them at once than commits may run", () =>
+    Effect.gen(function* () {
+      let waiting = 0
+      let most = 0
+      const submit = yield* GroupCommit.make({
+        ...defaults,
+        concurrency: 2,
+        commit: (inputs, patience) => {
+          if (inputs.every((input) => input !== "locked")) return done(inputs)
+          if (patience === "brief") return Effect.fail("busy")
+          most = Math.max(most, ++waiting)
+          return Effect.delay(Effect.fail("busy"), "4 seconds").pipe(Effect.ensuring(Effect.sync(() => waiting--)))
+        }
+      })
+      yield* Effect.forEach(Array.from({ length: 20 }), () => Effect.fork(Effect.exit(submit("locked"))))
+      yield* turns
+      assert.strictEqual(yield* submit("a"), "a!")
+      assert.strictEqual(most, 2)
     })
   )
 

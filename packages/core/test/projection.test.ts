@@ -15,8 +15,14 @@ const fact = (given: Partial<SubscriptionFact>): SubscriptionFact => ({
   productId: "p",
   customerId: "c",
   eventAt: 1,
-  currentPeriodEnd: day,
+  clockAt: null,
+  currentPeriodEnd: new Date(day),
   cancelAtPeriodEnd: false,
+  endsAt: null,
+  endedAt: null,
+  isLive: given.live ?? true,
+  pauseAtPeriodEnd: false,
+  pastDueAt: null,
   ...given
 })
 
@@ -62,10 +68,10 @@ describe("project", () => {
 
   it("shows the one that gives most, and then the one that lasts longest", () => {
     const subscriptions = [
-      fact({ id: "unpaid", status: "past_due", currentPeriodEnd: 9 * day }),
-      fact({ id: "short", status: "trialing", currentPeriodEnd: day }),
-      fact({ id: "long", currentPeriodEnd: 2 * day }),
-      fact({ id: "over", status: "canceled", live: false, currentPeriodEnd: 3 * day })
+      fact({ id: "unpaid", status: "past_due", currentPeriodEnd: new Date(9 * day) }),
+      fact({ id: "short", status: "trialing", currentPeriodEnd: new Date(day) }),
+      fact({ id: "long", currentPeriodEnd: new Date(2 * day) }),
+      fact({ id: "over", status: "canceled", live: false, currentPeriodEnd: new Date(3 * day) })
     ]
     for (const rotated of subscriptions.keys()) {
       const arrived = [...subscriptions.slice(rotated), ...subscriptions.slice(0, rotated)]

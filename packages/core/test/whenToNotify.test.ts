@@ -11,7 +11,7 @@ import { deliveryOf, reportIn, type Variation, vary } from "./deliveries.ts"
 const factOf = (name: string, userId: string | null, data: Variation["data"] = {}): RecordFact => {
   const report = reportIn(deliveryOf("any", vary(name, { data })))
   const row = rowOf(report, {
-    owner: null,
+    owner: { userId: null, ownedBy: null },
     version: { at: report.changedAt ?? expectedTime(), precedence: report.precedence },
     deliveryId: "any",
     now: 1

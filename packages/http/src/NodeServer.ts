@@ -32,6 +32,11 @@ export interface NodeServer {
   readonly close: () => Promise<void>
 }
 
+/**
+ * @example
+ * const server = await NodeServer.serve({ host: "127.0.0.1", port: 0, handle: async () => new Response("hello") })
+ * await server.close()
+ */
 export interface ServeOptions {
   readonly host: string
   /** 0 for any free port. */
@@ -39,9 +44,37 @@ export interface ServeOptions {
   readonly handle: (request: Request) => Promise<Response>
 }
 
+/**
+ * Whether a request asks for this machine, or for one of the hosts. A page elsewhere whose name was made to lead here (DNS
+ * rebinding) does not: it is of one origin with what answers it, and could read all of it with the user's cookies.
+ *
+ * @example
+ * if (!NodeServer.asksForThisMachine(request)) NodeServer.misdirected()
+ */
+export const asksForThisMachine = (request: Request, hosts: ReadonlyArray<string> = []): boolean => {
+  const { host, hostname } = new URL(request.url)
+  return (
+    /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname) || hosts.includes(host) || hosts.includes(hostname)
+  )
+}
+
+/**
+ * What such a request is answered with.
+ *
+ * @example
+ * NodeServer.misdirected().status === 421
+ */
+export const misdirected = (): Response =>
+  Response.json({ error: "This is not the host that was asked for" }, { status: 421 })
+
 const drainMillis = 10_000
 
-/** Rejects with `CannotListen`. */
+/**
+ * Rejects with `CannotListen`.
+ *
+ * @example
+ * const { url } = await NodeServer.serve({ host: "127.0.0.1", port: 0, handle: async () => new Response("hello") })
+ */
 export const serve = ({ handle, host, port }: ServeOptions): Promise<NodeServer> =>
   new Promise((resolve, reject) => {
     let closing = false

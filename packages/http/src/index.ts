@@ -1,6 +1,7 @@
-export { type PolarConfig, PolarConfigError, type PolarSubscription } from "./config/PolarConfig.ts"
-export { MissingPackage, UnsupportedDatabase } from "./host/adapters.ts"
-export { createKavach, InvalidDatabase, type Kavach, type KavachConfig } from "./host/createKavach.ts"
+export type { PolarConfig, PolarLogger, PolarSubscription, PolarSubscriptionChange } from "./config/PolarConfig.ts"
+export * from "./errors.ts"
+export { createKavach, type Kavach, type KavachConfig } from "./host/createKavach.ts"
+export type { DatabaseConfig } from "./host/databaseOptions.ts"
 export type {
   EndpointContext,
   KavachLike,
@@ -8,5 +9,12 @@ export type {
   PluginContext,
   PluginEndpoint
 } from "./host/KavachPlugin.ts"
-export { AlreadyInitialized, NotConnected, type Polar, type PolarBilling, polar, polarOf } from "./polar.ts"
-export { Disposed } from "./runtime/lifecycleErrors.ts"
+export type {
+  CheckoutResult,
+  DeadNotification,
+  DeadNotificationQuery,
+  Settled,
+  SubscriptionDetails
+} from "./PolarBilling.ts"
+export { type Polar, type PolarBilling, polar, polarOf } from "./polar.ts"
+export type * from "./results.ts"

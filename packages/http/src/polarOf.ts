@@ -2,7 +2,13 @@
 import type { KavachLike } from "./host/KavachPlugin.ts"
 import type { PolarBilling, PolarPluginContext } from "./PolarBilling.ts"
 
-/** The billing of a host that has the plugin: a typed way to `kavach.plugins.getContext().polar`. */
+/**
+ * The billing of a host that has the plugin: a typed way to `kavach.plugins.getContext().polar`.
+ *
+ * @example
+ * const kavach = await createKavach({ database, plugins: [polar({ accessToken, webhookSecret })] })
+ * await polarOf(kavach).access("user_1")
+ */
 export const polarOf = (kavach: KavachLike): PolarBilling => {
   const context = kavach.plugins.getContext()
   if (!hasPolar(context)) {

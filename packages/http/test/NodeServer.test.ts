@@ -4,7 +4,7 @@ import { connect, type Socket } from "node:net"
 import { CannotListen, type NodeServer, serve } from "@kavach-polar/http/NodeServer"
 import { afterEach, describe, expect, test } from "vitest"
 import { fixture } from "../../core/test/deliveries.ts"
-import { deliveryOf, startHost } from "./host.ts"
+import { deliveryOf, likelyLines, startHost } from "./host.ts"
 
 const servers: Array<NodeServer> = []
 const uncaught: Array<unknown> = []
@@ -241,7 +241,7 @@ describe("bodies that nobody wants whole", () => {
   const limit = 64 * 1024
 
   test("413, whole, to a client that announced too much and sends it; then the connection ends", async () => {
-    await using host = await startHost({ webhookBodyLimit: limit })
+    await using host = await startHost({ webhookBodyLimitBytes: limit })
     const { port, url } = await listen(host.billing.webhook)
     const text = await converse(port, (socket) => {
       socket.write(`POST / HTTP/1.1\r\nhost: x\r\ncontent-length: ${4 * 1024 * 1024}\r\n\r\n`)
@@ -255,7 +255,7 @@ describe("bodies that nobody wants whole", () => {
   })
 
   test("413 before the body, to a client that waits", async () => {
-    await using host = await startHost({ webhookBodyLimit: limit })
+    await using host = await startHost({ webhookBodyLimitBytes: limit })
     const { port } = await listen(host.billing.webhook)
     const started = Date.now()
     const text = await new Promise<string>((resolve) => {
@@ -269,14 +269,14 @@ describe("bodies that nobody wants whole", () => {
   })
 
   test("413 to an endless stream of chunks, which is cut off", async () => {
-    await using host = await startHost({ webhookBodyLimit: limit })
+    await using host = await startHost({ webhookBodyLimitBytes: limit })
     const { port } = await listen(host.billing.webhook)
     let sent = 0
     let timer: ReturnType<typeof setInterval> | undefined
     const text = await converse(
       port,
       (socket) => {
-        socket.write("POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n")
+        socket.write(`POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n${likelyLines()}\r\n`)
         timer = setInterval(() => {
           if (socket.destroyed) return clearInterval(timer)
           sent += 1
@@ -291,7 +291,7 @@ describe("bodies that nobody wants whole", () => {
   })
 
   test("the same through fetch, many times over", async () => {
-    await using host = await startHost({ webhookBodyLimit: limit })
+    await using host = await startHost({ webhookBodyLimitBytes: limit })
     const { url } = await listen(host.billing.webhook)
     const statuses = await Promise.all(
       Array.from({ length: 12 }, async (_, index) => {

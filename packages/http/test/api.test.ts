@@ -21,15 +21,15 @@ import * as ApiLayer from "@kavach-polar/http/ApiLayer"
 import * as Endpoints from "@kavach-polar/http/Endpoints"
 import { serve } from "@kavach-polar/http/NodeServer"
 import * as Session from "@kavach-polar/http/Session"
-import { Context, Effect, Layer, Option, Schema } from "effect"
+import { Context, Effect, Layer, Logger, Option, Redacted, Schema } from "effect"
 import { fixture } from "../../core/test/deliveries.ts"
 import { expectAsDeclared } from "./declared.ts"
-import { deliveryOf, memoryPolar, product, requestOf, users } from "./host.ts"
+import { deliveryOf, memoryPolar, product, requestOf, secret, users } from "./host.ts"
 
 describe("the description", () => {
   const spec = OpenApi.fromApi(PolarApi)
 
-  it("has the three routes with their statuses, and names what secures them", () => {
+  it("has the routes with their statuses, and names what secures them", () => {
     const routes = Object.entries(spec.paths).flatMap(([path, item]) =>
       Object.entries(item).map(([method, operation]) => [
         `${method} ${path}`,
@@ -37,11 +37,23 @@ describe("the description", () => {
         JSON.stringify(operation.security)
       ])
     )
+    const changes = "200 400 401 402 403 404 408 409 413 415 429 500 502 503 504"
     assert.sameDeepMembers(routes, [
-      ["post /auth/polar/checkout", "200 400 401 413 429 500 502 503 504", '[{"session":[]}]'],
+      ["post /auth/polar/checkout", "200 400 401 403 408 409 413 415 429 500 502 503 504", '[{"session":[]}]'],
       // The platform adds a 400 of its own to every route of every API.
       ["get /auth/polar/subscription", "200 400 401 500 503", '[{"session":[]}]'],
-      ["post /auth/polar/webhook", "200 400 403 413 500 503", "[]"]
+      ["get /auth/polar/benefits", "200 400 401 404 500 503", '[{"session":[]}]'],
+      ["get /auth/polar/orders", "200 400 401 404 500 503", '[{"session":[]}]'],
+      ["post /auth/polar/subscription/change", changes, '[{"session":[]}]'],
+      ["post /auth/polar/subscription/preview", changes, '[{"session":[]}]'],
+      ["post /auth/polar/subscription/cancel", changes, '[{"session":[]}]'],
+      ["post /auth/polar/subscription/uncancel", changes, '[{"session":[]}]'],
+      ["post /auth/polar/subscription/pause", changes, '[{"session":[]}]'],
+      ["post /auth/polar/subscription/resume", changes, '[{"session":[]}]'],
+      ["post /auth/polar/portal", changes, '[{"session":[]}]'],
+      ["get /auth/polar/checkout/{id}", "200 400 401 403 404 409 429 500 502 503 504", '[{"session":[]}]'],
+      ["get /auth/polar/portal", "303 400 401 403 404 409 429 500 502 503 504", '[{"session":[]}]'],
+      ["post /auth/polar/webhook", "200 400 403 408 413 500 503", "[]"]
     ])
     assert.hasAllKeys(spec.components.securitySchemes, ["session"])
   })
@@ -62,15 +74,15 @@ describe("the description", () => {
   })
 })
 
-const ports = () => {
+const ports = (options?: Billing.BillingOptions) => {
   const memory = memoryPolar()
   const deps = Layer.mergeAll(
     BillingStore.layerMemoryWith([]),
     memory.client,
-    WebhookVerifier.layerMemory,
+    WebhookVerifier.layer({ secrets: [Redacted.make(secret)] }),
     SubscriptionListener.layerNoop
   )
-  const billing = Billing.layer().pipe(Layer.provide(NotificationDispatcher.layer()), Layer.provide(deps))
+  const billing = Billing.layer(options).pipe(Layer.provide(NotificationDispatcher.layer()), Layer.provide(deps))
   const session = Session.layer((request) =>
     Effect.succeed(Option.fromNullable(users.find(({ id }) => id === request.headers["x-user"])))
   )
@@ -91,6 +103,44 @@ const mounted = <E>(layer: Layer.Layer<HttpApi.Api, E>) =>
       (request: Request) =>
         Effect.promise(() => handler(request))
   )
+
+describe("what is sold", () => {
+  const start = (products: Billing.BillingOptions["products"]) =>
+    Effect.gen(function* () {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ logLevel, message }) => void lines.push(`${logLevel.label}: ${message}`))
+      const { endpoints } = ports({ products })
+      const send = yield* mounted(
+        Layer.provide(Layer.provide(ApiLayer.layerApi, endpoints), Logger.replace(Logger.defaultLogger, logger))
+      )
+      const checkout = (productId: string) =>
+        send(
+          requestOf("POST", "/auth/polar/checkout", {
+            body: { productId },
+            user: "usr_1042",
+            headers: { "content-type": "application/json" }
+          })
+        )
+      return { lines, checkout }
+    })
+
+  it.scopedLive("is what the billing's layer names, and without that whoever mounts the routes is warned", () =>
+    Effect.gen(function* () {
+      const hidden = "0c0ffee0-0000-4000-8000-000000000001"
+      const open = yield* start(undefined)
+      assert.strictEqual((yield* open.checkout(hidden)).status, 200)
+      assert.lengthOf(open.lines, 1)
+      assert.match(open.lines[0] ?? "", /^WARN: The checkout route sells any product .*`products`/)
+      const shop = yield* start({ pro: product })
+      assert.strictEqual((yield* shop.checkout("pro")).status, 200)
+      assert.deepStrictEqual(shop.lines, [])
+      assert.strictEqual((yield* shop.checkout(hidden)).status, 400)
+      const meant = yield* start("any")
+      assert.strictEqual((yield* meant.checkout(hidden)).status, 200)
+      assert.deepStrictEqual(meant.lines, [])
+    })
+  )
+})
 
 describe("in an Effect server", () => {
   const start = Effect.gen(function* () {
@@ -160,15 +210,20 @@ describe("in an Effect server", () => {
       for (const [path, allowed] of [
         ["/auth/polar/checkout", "POST"],
         ["/auth/polar/subscription", "GET"],
+        ["/auth/polar/benefits", "GET"],
+        ["/auth/polar/orders", "GET"],
+        ["/auth/polar/subscription/change", "POST"],
+        ["/auth/polar/checkout/some-id", "GET"],
+        ["/auth/polar/portal", "GET, POST"],
         ["/auth/polar/webhook", "POST"]
       ] as const) {
         for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE"]) {
-          if (method === allowed) continue
+          if (allowed.includes(method)) continue
           const refused = yield* answer(requestOf(method, path))
           assert.deepStrictEqual([refused.status, refused.headers.get("allow")], [405, allowed])
         }
         const head = yield* send(requestOf("HEAD", path))
-        assert.strictEqual(head.status, allowed === "GET" ? 401 : 405)
+        assert.strictEqual(head.status, allowed.includes("GET") ? 401 : 405)
       }
       assert.strictEqual((yield* send(requestOf("GET", "/auth/polar/nothing"))).status, 404)
     })
@@ -210,7 +265,7 @@ describe("in an Effect server", () => {
       const stranger = yield* clientOf("nobody")
       assert.deepStrictEqual(yield* Effect.merge(stranger.polar.subscription()), { error: "Authentication required" })
       assert.deepStrictEqual(
-        yield* Effect.merge(client.polar.checkout({ payload: { productId: product, successUrl: "/relative" } })),
+        yield* Effect.merge(client.polar.checkout({ payload: { productId: product, successUrl: "ftp://x" } })),
         { error: "Invalid successUrl: it must start with https:// or http:// and a host" }
       )
     }).pipe(Effect.provide(FetchHttpClient.layer))

@@ -12,7 +12,8 @@ HttpApi.reflect(PolarApi, {
   onEndpoint: ({ endpoint, errors, successes }) => {
     const schemas = new Map<number, Schema.Schema<unknown, unknown>>()
     for (const [status, { ast }] of [...successes, ...errors]) {
-      schemas.set(status, Schema.make(Option.getOrThrow(ast)))
+      // A redirect has no body.
+      schemas.set(status, Option.match(ast, { onNone: () => Schema.Unknown, onSome: (one) => Schema.make(one) }))
     }
     declared.set(`${endpoint.method} ${endpoint.path}`, schemas)
   }

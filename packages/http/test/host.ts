@@ -9,14 +9,14 @@ import { Effect, Layer } from "effect"
 import * as PolarClientMemory from "../../core/src/polar/PolarClientMemory.ts"
 import { expectAsDeclared } from "./declared.ts"
 
-export const secret = WebhookVerifier.memorySecret
+export const secret = "whsec_YSBob3N0IGluIHRoZSB0ZXN0cyBvZiBrYXZhY2gtcG9sYXI="
 
 export const product = "a91d4e7c-33b2-4f0e-b7a5-1c2d3e4f5a60"
 
 /** The first one is the customer of the example deliveries. */
 export const users: ReadonlyArray<SessionUser> = [
-  { id: "usr_1042", email: "ada.martin@acme-mail.dev", name: "Ada Martin" },
-  { id: "usr_1043", email: "lin.osei@acme-mail.dev", name: null }
+  { id: "usr_1042", email: "ada.martin@acme-mail.dev", name: "Ada Martin", emailVerified: true },
+  { id: "usr_1043", email: "lin.osei@acme-mail.dev", name: null, emailVerified: true }
 ]
 
 export const userOf = (request: Request): SessionUser | null =>
@@ -35,6 +35,7 @@ export const requestOf = (
   const all = new Headers(headers)
   if (user !== undefined) all.set("x-user", user)
   const raw = body instanceof Uint8Array || typeof body === "string" || body instanceof ReadableStream
+  if (body !== undefined && !raw && !all.has("content-type")) all.set("content-type", "application/json")
   return new Request(new URL(path, origin), {
     method,
     headers: all,
@@ -59,6 +60,19 @@ export const deliveryOf = (
     }
   })
 
+/** As a delivery has them, made up by somebody who does not know the secret. */
+export const likelyHeaders = (): Record<string, string> => ({
+  "webhook-id": "made_up",
+  "webhook-timestamp": String(Math.floor(Date.now() / 1000)),
+  "webhook-signature": `v1,${"A".repeat(43)}=`
+})
+
+/** The same as lines of a request. */
+export const likelyLines = (): string =>
+  Object.entries(likelyHeaders())
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join("")
+
 export const memoryPolar = () => {
   const { client, polar: memory } = Effect.runSync(PolarClientMemory.make)
   return {
@@ -70,12 +84,18 @@ export const memoryPolar = () => {
   }
 }
 
-export const startHost = async (options: Partial<PolarConfig> = {}) => {
+export interface StartOptions extends Partial<PolarConfig> {
+  /** The host's. */
+  readonly baseUrl?: string | undefined
+}
+
+export const startHost = async ({ baseUrl, ...options }: StartOptions = {}) => {
   const memory = memoryPolar()
   const billing = polar({ webhookSecret: secret, client: memory.client, logLevel: "none", ...options })
   const kavach = await createKavach({
     database: { provider: "sqlite", url: ":memory:" },
     plugins: [billing],
+    baseUrl,
     getUser: userOf
   })
 

@@ -31,7 +31,7 @@ test("using it with a store of one's own loads none of them either; a host on SQ
   const alone = await run(`
     import { polar } from "@kavach-polar/http"
     import { layerMemory } from "@kavach-polar/core/BillingStore"
-    const billing = polar({ accessToken: "polar_oat_x", webhookSecret: "whsec_eHh4", store: layerMemory })
+    const billing = polar({ accessToken: "polar_oat_x", webhookSecret: "whsec_SW52ZW50ZWRJbnZlbnRlZA==", store: layerMemory })
     console.log(await billing.getSubscription("usr_1042"))
     await billing.dispose()`)
   expect(alone.printed.trim()).toBe("null")
@@ -40,7 +40,7 @@ test("using it with a store of one's own loads none of them either; a host on SQ
     import { createKavach, polar } from "@kavach-polar/http"
     const kavach = await createKavach({
       database: { provider: "sqlite", url: ":memory:" },
-      plugins: [polar({ accessToken: "polar_oat_x", webhookSecret: "whsec_eHh4" })]
+      plugins: [polar({ accessToken: "polar_oat_x", webhookSecret: "whsec_SW52ZW50ZWRJbnZlbnRlZA==", products: ["a91d4e7c-33b2-4f0e-b7a5-1c2d3e4f5a60"] })]
     })
     console.log(await kavach.plugins.polar.getSubscription("usr_1042"))
     await kavach.close()`)

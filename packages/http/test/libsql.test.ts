@@ -68,7 +68,7 @@ test("what cannot be an address or a token is said before anything is opened", a
   await refused({ provider: "turso", url: "billing.db" }).toThrow("url is not an address such as libsql://host")
   await refused({ provider: "libsql", url: "libsql://host", authToken: " " }).toThrow("authToken is blank")
   await refused({ provider: "sqlite", url: ":memory:", authToken: "x" }).toThrow(
-    "authToken is for libsql and turso, and sqlite takes none"
+    "authToken: sqlite has no such option. It is for libsql and turso"
   )
   await refused({ provider: "libsql", url: "file:/no/such/folder/x.db" }).toThrow("/no/such/folder")
 })

@@ -113,12 +113,22 @@ describe("at start", () => {
     expect(opened).toBe(3)
   })
 
-  test("tables that do not fit keep the host from starting", async () => {
+  test("tables that do not fit do not keep the host from starting: every call of billing says so", async () => {
     const store = storeWith(() => ({ migrate: storeError("schema") }))
-    await expect(hostOf(billingOf({ store }))).rejects.toMatchObject({ _tag: "StoreError", reason: "schema" })
+    await using kavach = await hostOf(billingOf({ store }))
+    for (const attempt of [1, 2]) {
+      const response = await kavach.plugins.handleRequest(
+        requestOf("GET", "/auth/polar/subscription", { user: "usr_1042" })
+      )
+      expect([attempt, response?.status]).toEqual([attempt, 503])
+      await expect(kavach.plugins.polar.getSubscription("usr_1042")).rejects.toMatchObject({
+        _tag: "StoreError",
+        reason: "schema"
+      })
+    }
   })
 
-  test("so does a defect", async () => {
+  test("a defect keeps the host from starting", async () => {
     const store = storeWith(() => ({ migrate: Effect.die(new TypeError("a bug")) }))
     await expect(hostOf(billingOf({ store }))).rejects.toThrow("a bug")
   })
@@ -181,7 +191,7 @@ describe("at start", () => {
   test("a new database is started without a word at level warning", async () => {
     const lines: Array<unknown> = []
     vi.spyOn(globalThis.console, "log").mockImplementation((line) => void lines.push(line))
-    await using host = await startHost({ logLevel: "warning", onSubscriptionChange: () => {} })
+    await using host = await startHost({ logLevel: "warning", products: [product], onSubscriptionChange: () => {} })
     await host.deliver(fixture("subscription.active"))
     await host.checkout({ productId: product })
     expect(lines).toEqual([])

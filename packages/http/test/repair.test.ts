@@ -61,7 +61,8 @@ test("an outage of Polar's is an error that says so", async () => {
 })
 
 test("replay runs what failed again, and linkWaiting finds a user who came later", async () => {
-  await using host = await startHost()
+  // Also while the users' table is empty.
+  await using host = await startHost({ externalIds: "known" })
   await host.deliver(vary("subscription.active", { data: { status: 7 } }), { id: "evt_failed" })
   const waiting = vary("subscription.active", {
     data: { ...anonymousCustomer("cus_1"), id: "sub_1", metadata: { kavach_user_id: "usr_late" } }
@@ -72,8 +73,10 @@ test("replay runs what failed again, and linkWaiting finds a user who came later
     changed: 0,
     states: { failed: 1 }
   })
+  expect(await host.billing.replay({}, { dryRun: true })).toMatchObject({ replayed: 2, changed: 0 })
   expect(await host.billing.replay()).toMatchObject({ replayed: 2, changed: 0 })
   expect(await host.billing.linkWaiting()).toBe(0)
+  expect(await host.billing.getSubscription("usr_late")).toBeNull()
   // With a checkout of theirs the app is seen to have this user.
   await host.billing.createCheckout("usr_late", ofAda.productId)
   expect(await host.billing.linkWaiting()).toBe(1)

@@ -6,7 +6,7 @@ import { FastCheck as fc, Layer } from "effect"
 import { describe, expect, test } from "vitest"
 import { fixture, vary } from "../../core/test/deliveries.ts"
 import { declared } from "./declared.ts"
-import { deliveryOf, product, requestOf, secret, startHost } from "./host.ts"
+import { deliveryOf, likelyHeaders, product, requestOf, type StartOptions, secret, startHost } from "./host.ts"
 
 const failingStore = (error: unknown) =>
   Layer.succeed(
@@ -32,7 +32,7 @@ const failingStore = (error: unknown) =>
       ) as unknown as Parameters<typeof BillingStore.make>[0]),
       name: "failing",
       parallelSteps: 1,
-      migrate: () => {},
+      migrate: () => ({ applied: [], newer: [] }),
       explain: () => ({
         reason: "busy",
         detail: "SQLITE_BUSY: SELECT email FROM kavach_users WHERE x = 'ada.martin@acme-mail.dev'"
@@ -44,7 +44,7 @@ const dyingStore = Layer.succeed(
   BillingStore.BillingStore,
   new Proxy({} as BillingStore.BillingStoreService, {
     get: (_, name) => {
-      if (name === "migrate") return BillingStore.make({ migrate: () => {} } as never).migrate
+      if (name === "migrate") return BillingStore.make({ migrate: () => ({ applied: [], newer: [] }) } as never).migrate
       if (name === "parallelSteps") return 1
       throw new TypeError("kavach_users is undefined: polar_oat_secret")
     }
@@ -56,7 +56,7 @@ describe("POST /auth/polar/checkout", () => {
     await using host = await startHost()
     const { body, headers, status } = await host.checkout({
       productId: product,
-      successUrl: "https://app.example.com/thanks?id={CHECKOUT_ID}"
+      successUrl: "http://host.test/thanks?id={CHECKOUT_ID}"
     })
     expect(status).toBe(200)
     expect(headers.get("content-type")).toBe("application/json")
@@ -64,7 +64,7 @@ describe("POST /auth/polar/checkout", () => {
     expect(body).toEqual({ url: session.url, id: session.id })
     expect(input).toMatchObject({
       products: [product],
-      successUrl: "https://app.example.com/thanks?id={CHECKOUT_ID}",
+      successUrl: "http://host.test/thanks?id={CHECKOUT_ID}",
       metadata: { kavach_user_id: "usr_1042" }
     })
   })
@@ -111,7 +111,16 @@ describe("POST /auth/polar/checkout", () => {
     ["a long product", { productId: "p".repeat(65) }, /^Invalid productId: /],
     ["a number for an address", { productId: product, successUrl: 7 }, /^Invalid successUrl: /],
     ["a list of addresses", { productId: product, successUrl: ["https://a.example"] }, /^Invalid successUrl: /],
-    ["a relative address", { productId: product, successUrl: "/thanks" }, /^Invalid successUrl: /],
+    [
+      "another origin",
+      { productId: product, successUrl: "https://evil.com/thanks" },
+      /^Invalid successUrl: its origin is not this app's own.*trustedOrigins/
+    ],
+    ["another scheme", { productId: product, successUrl: "https://host.test/thanks" }, /^Invalid successUrl: /],
+    ["another port", { productId: product, successUrl: "http://host.test:81/thanks" }, /^Invalid successUrl: /],
+    ["a host without a scheme", { productId: product, successUrl: "//evil.com/thanks" }, /^Invalid successUrl: /],
+    ["a host behind backslashes", { productId: product, successUrl: "/\\evil.com" }, /^Invalid successUrl: /],
+    ["a path without a slash", { productId: product, successUrl: "thanks" }, /^Invalid successUrl: /],
     ["an empty address", { productId: product, successUrl: "" }, /^Invalid successUrl: /],
     ["a script", { productId: product, successUrl: "javascript:alert(1)" }, /^Invalid successUrl: /],
     ["user info", { productId: product, successUrl: "https://app.example.com@evil.com" }, /^Invalid successUrl: /]
@@ -126,11 +135,97 @@ describe("POST /auth/polar/checkout", () => {
     expect(await host.memory.customers()).toEqual([])
   })
 
-  test("null for no address, a BOM, and any content type are taken", async () => {
+  test("null for no address and a BOM are taken", async () => {
     await using host = await startHost()
     expect((await host.checkout({ productId: product, successUrl: null })).status).toBe(200)
     expect((await host.checkout(`\ufeff{"productId":"${product}"}`)).status).toBe(200)
-    expect((await host.checkout({ productId: product }, "usr_1042", { "content-type": "text/plain" })).status).toBe(200)
+  })
+
+  const json = "application/json"
+  const text = "text/plain;charset=UTF-8"
+  test.each<[who: string, headers: Record<string, string>, status: number]>([
+    ["a program", { "content-type": json }, 200],
+    ["a program that says the encoding", { "content-type": "Application/JSON; charset=utf-8" }, 200],
+    ["a program that leaves the type to fetch", { "content-type": text }, 200],
+    ["a program that says another type", { "content-type": "text/plain" }, 415],
+    ["a program with a form", { "content-type": "application/x-www-form-urlencoded" }, 415],
+    ["a program with something like JSON", { "content-type": "application/jsonp" }, 415],
+    ["the app's page", { "content-type": json, origin: "http://host.test", "sec-fetch-site": "same-origin" }, 200],
+    ["the app's page in an old browser", { "content-type": json, origin: "http://host.test" }, 200],
+    ["the app's page, without a type", { "content-type": text, origin: "http://host.test" }, 415],
+    ["the app's page behind TLS", { "content-type": json, origin: "https://a.dev", host: "a.dev" }, 200],
+    [
+      "the app's page behind a proxy",
+      { "content-type": json, origin: "https://a.dev", "x-forwarded-host": "a.dev" },
+      200
+    ],
+    [
+      "the app's page, whatever the address here",
+      { "content-type": json, origin: "https://a.dev", "sec-fetch-site": "same-origin" },
+      200
+    ],
+    ["the user by hand", { "content-type": json, "sec-fetch-site": "none" }, 200],
+    [
+      "a trusted page",
+      { "content-type": json, origin: "https://app.example.com", "sec-fetch-site": "cross-site" },
+      200
+    ],
+    ["another page", { "content-type": json, origin: "https://evil.dev", "sec-fetch-site": "cross-site" }, 403],
+    [
+      "another page's form",
+      { "content-type": "text/plain", origin: "https://evil.dev", "sec-fetch-site": "cross-site" },
+      403
+    ],
+    ["another page in an old browser", { "content-type": json, origin: "https://evil.dev" }, 403],
+    [
+      "a page of a sibling",
+      { "content-type": json, origin: "http://other.host.test", "sec-fetch-site": "same-site" },
+      403
+    ],
+    [
+      "a page of another port",
+      { "content-type": json, origin: "http://host.test:81", "sec-fetch-site": "same-site" },
+      403
+    ],
+    ["a sandboxed page", { "content-type": json, origin: "null", "sec-fetch-site": "cross-site" }, 403],
+    ["another page that hides its origin", { "content-type": json, "sec-fetch-site": "cross-site" }, 403],
+    ["a page that hides, of the same site", { "content-type": json, "sec-fetch-site": "same-site" }, 403]
+  ])("%s: with %j answered %i", async (_, headers, status) => {
+    await using host = await startHost({ trustedOrigins: ["https://app.example.com"] })
+    const answer = await host.checkout(JSON.stringify({ productId: product }), "usr_1042", headers)
+    expect(answer.status).toBe(status)
+    expect(await host.memory.checkouts()).toHaveLength(status === 200 ? 1 : 0)
+    expect(await host.memory.customers()).toHaveLength(status === 200 ? 1 : 0)
+  })
+
+  test.each<[successUrl: string, headers: Record<string, string>, options: StartOptions, sent: string | null]>([
+    ["/thanks?id={CHECKOUT_ID}", {}, {}, "http://host.test/thanks?id={CHECKOUT_ID}"],
+    ["/thanks", {}, { baseUrl: "https://a.dev/api/kavach" }, "https://a.dev/thanks"],
+    ["https://a.dev/thanks", {}, { baseUrl: "https://a.dev" }, "https://a.dev/thanks"],
+    ["/thanks", { origin: "https://a.dev", "sec-fetch-site": "same-origin" }, {}, "https://a.dev/thanks"],
+    ["https://a.dev/thanks", { origin: "https://a.dev", "sec-fetch-site": "same-origin" }, {}, "https://a.dev/thanks"],
+    ["/thanks", { origin: "https://a.dev", host: "a.dev" }, {}, "https://a.dev/thanks"],
+    ["https://b.dev/", { origin: "https://a.dev", "sec-fetch-site": "same-origin" }, {}, null],
+    ["/thanks", {}, { trustedOrigins: ["https://a.dev"] }, "https://a.dev/thanks"],
+    ["/thanks", {}, { trustedOrigins: ["https://a.dev", "http://host.test"] }, "http://host.test/thanks"],
+    ["http://host.test/thanks", {}, { trustedOrigins: ["https://a.dev"] }, null],
+    ["/thanks", {}, { trustedOrigins: [] }, null]
+  ])("back to %j, asked with %j by a host with %j: %j", async (successUrl, headers, options, sent) => {
+    await using host = await startHost(options)
+    const { status } = await host.checkout({ productId: product, successUrl }, "usr_1042", headers)
+    expect(status).toBe(sent === null ? 400 : 200)
+    expect((await host.memory.checkouts()).map(({ input }) => input.successUrl)).toEqual(sent === null ? [] : [sent])
+  })
+
+  test("a path in the promise API is one of the app's own, where it is known", async () => {
+    await using host = await startHost({ baseUrl: "https://a.dev/api" })
+    await host.billing.createCheckout("usr_1042", product, { successUrl: "/thanks", returnUrl: "https://b.dev/" })
+    const [{ input } = expect.fail("no checkout")] = await host.memory.checkouts()
+    expect(input).toMatchObject({ successUrl: "https://a.dev/thanks", returnUrl: "https://b.dev/" })
+    await using other = await startHost()
+    await expect(other.billing.createCheckout("usr_1042", product, { successUrl: "/thanks" })).rejects.toMatchObject({
+      _tag: "InvalidRedirectUrl"
+    })
   })
 
   test("only trusted origins, when there are any: over HTTP and in the promise API", async () => {
@@ -201,15 +296,50 @@ describe("POST /auth/polar/checkout", () => {
     }
   })
 
-  test("odd users of a host are nobody", async () => {
+  const asUser = async (host: Awaited<ReturnType<typeof startHost>>, path: string, user: unknown) => {
+    const endpoint = host.kavach.plugins.getEndpoints().find((endpoint) => endpoint.path === path)
+    const body = path.endsWith("/checkout") ? { productId: product } : undefined
+    const response = await endpoint?.handler(requestOf(endpoint.method, path, { body }), {
+      getUser: async () => user as never
+    })
+    return { status: response?.status, body: (await response?.json()) as unknown }
+  }
+
+  test.each([undefined, null, {}, { id: "" }, { id: null }, [1], "usr_1042"])("%j is nobody", async (user) => {
     await using host = await startHost()
-    const endpoint = host.kavach.plugins.getEndpoints().find(({ path }) => path === "/auth/polar/subscription")
-    for (const user of [undefined, null, { id: "" }, { id: 7 }, {}, { id: "x".repeat(256) }]) {
-      const response = await endpoint?.handler(requestOf("GET", "/auth/polar/subscription"), {
-        getUser: async () => user as never
-      })
-      expect(response?.status).toBe(401)
+    for (const path of ["/auth/polar/subscription", "/auth/polar/checkout"]) {
+      expect(await asUser(host, path, user)).toEqual({ status: 401, body: { error: "Authentication required" } })
     }
+  })
+
+  test.each([{ id: " u" }, { id: "x".repeat(256) }, { id: 1.5 }, { id: Number.NaN }, { id: {} }, { id: true }])(
+    "%j is somebody whose id is none: said so",
+    async (user) => {
+      await using host = await startHost()
+      for (const path of ["/auth/polar/subscription", "/auth/polar/checkout"]) {
+        expect(await asUser(host, path, user)).toMatchObject({
+          status: 401,
+          body: { error: expect.stringMatching(/no usable id.*text/) }
+        })
+      }
+    }
+  )
+
+  test.each([7, 7n, "7"])("the user %s is known by the text of the number", async (id) => {
+    await using host = await startHost()
+    expect((await asUser(host, "/auth/polar/subscription", { id })).status).toBe(200)
+    expect((await asUser(host, "/auth/polar/checkout", { id, email: "seven@acme-mail.dev" })).status).toBe(200)
+    const [{ input } = expect.fail("no checkout")] = await host.memory.checkouts()
+    expect(input.metadata).toMatchObject({ kavach_user_id: "7" })
+    expect(await host.billing.listSubscriptions(id as string)).toEqual([])
+  })
+
+  test.each([5, { a: 1 }, ["ada@acme-mail.dev"], true, "  "])("an address or name that is %j is none", async (odd) => {
+    await using host = await startHost()
+    const { status } = await asUser(host, "/auth/polar/checkout", { id: "usr_9", email: odd, name: odd })
+    expect(status).toBe(200)
+    const [{ input } = expect.fail("no checkout")] = await host.memory.checkouts()
+    expect([input.customerEmail, input.customerName]).toEqual([undefined, undefined])
   })
 
   test("a user whose session has blank details is known by the users' table", async () => {
@@ -308,7 +438,7 @@ describe("POST /auth/polar/webhook", () => {
   })
 
   test("413: announced, nothing is read; unannounced, the stream is given up at the limit", async () => {
-    await using host = await startHost({ webhookBodyLimit: 1000 })
+    await using host = await startHost({ webhookBodyLimitBytes: 1000 })
     let pulled = 0
     let cancelled: unknown
     const endless = () =>
@@ -333,7 +463,11 @@ describe("POST /auth/polar/webhook", () => {
       body: { error: "Request body is larger than 1000 bytes" }
     })
     expect(pulled).toBe(0)
-    expect((await host.answer(requestOf("POST", "/auth/polar/webhook", { body: endless() }))).status).toBe(413)
+    expect((await host.answer(requestOf("POST", "/auth/polar/webhook", { body: endless() }))).status).toBe(400)
+    expect([pulled, cancelled]).toEqual([0, true])
+    cancelled = false
+    const likely = requestOf("POST", "/auth/polar/webhook", { body: endless(), headers: likelyHeaders() })
+    expect((await host.answer(likely)).status).toBe(413)
     expect(cancelled).toBe(true)
     expect(pulled).toBeGreaterThan(10)
     expect(pulled).toBeLessThan(15)
@@ -347,7 +481,9 @@ describe("POST /auth/polar/webhook", () => {
     const broken = new ReadableStream({
       start: (controller) => controller.error(new Error("connection lost at node_modules/undici"))
     })
-    expect(await host.answer(requestOf("POST", "/auth/polar/webhook", { body: broken }))).toMatchObject({
+    expect(
+      await host.answer(requestOf("POST", "/auth/polar/webhook", { body: broken, headers: likelyHeaders() }))
+    ).toMatchObject({
       status: 400,
       body: { error: "Request body could not be read" }
     })
@@ -379,12 +515,13 @@ describe("POST /auth/polar/webhook", () => {
 describe("methods and paths", () => {
   test("405 with Allow for a wrong method, null for a path that is not ours", async () => {
     await using host = await startHost()
-    for (const route of declared.keys()) {
-      const [allowed = "", path = ""] = route.split(" ")
+    const routes = [...declared.keys()].map((route) => route.split(" "))
+    for (const path of new Set(routes.map(([, path = ""]) => path))) {
+      const allowed = routes.filter(([, other]) => other === path).map(([method]) => method)
       for (const method of ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"]) {
-        if (method === allowed) continue
+        if (allowed.includes(method)) continue
         const answer = await host.answer(requestOf(method, path))
-        expect([answer.status, answer.headers.get("allow")]).toEqual([405, allowed])
+        expect([answer.status, answer.headers.get("allow")]).toEqual([405, allowed.join(", ")])
       }
     }
     for (const path of ["/", "/auth/polar", "/auth/polar/webhook/x", "//auth/polar/webhook", "/auth/polar/Webhook"]) {
@@ -508,10 +645,11 @@ describe("what goes wrong behind the routes", () => {
       expect((await host.checkout({ productId: product })).status).toBe(200)
       // In the promise API the error comes as it is.
       host.memory.failNext(error)
-      await expect(host.billing.createCheckout("usr_1042", product)).rejects.toMatchObject({
-        _tag: error._tag,
-        message: error.message
-      })
+      await expect(host.billing.createCheckout("usr_1042", product)).rejects.toMatchObject(
+        error instanceof PolarError.PolarRejected && error.issues.some(({ path }) => path[0] === "products")
+          ? { _tag: "ProductNotForSale", productId: product, reason: "Product is archived." }
+          : { _tag: error._tag, message: error.message }
+      )
     }
   )
 
@@ -615,7 +753,7 @@ describe("any request whatever", () => {
   ] as const
 
   test("is answered as declared, and no handler rejects", async () => {
-    await using host = await startHost({ webhookBodyLimit: 10_000 })
+    await using host = await startHost({ webhookBodyLimitBytes: 10_000 })
     const seen = new Set<string>()
     await fc.assert(
       fc.asyncProperty(odd, async ({ body, headers, method, path, query, signed, user }) => {

@@ -1,14 +1,16 @@
 /** Customers: unique by e-mail and by external id, deleted softly. */
 import type { Metadata } from "@kavach-polar/core/Subscription"
 import * as Either from "effect/Either"
-import type { Address, Customer } from "./Records.ts"
-import { type Issue, invalid, issue, notFound, type Refusal, rulesBroken } from "./Refusal.ts"
+import * as BenefitSync from "./BenefitSync.ts"
+import type { Address, Customer, CustomerSession, Member } from "./Records.ts"
+import { type Issue, invalid, issue, notFound, type Refusal, refused, rulesBroken } from "./Refusal.ts"
 import type { Step } from "./Step.ts"
 import * as Subscriptions from "./Subscriptions.ts"
 import { keptExternalId } from "./Wire.ts"
 
 export interface CustomerInput {
   readonly email: string
+  readonly type?: Customer["type"] | null | undefined
   readonly external_id?: string | null | undefined
   readonly name?: string | null | undefined
   readonly billing_address?: Address | null | undefined
@@ -58,6 +60,7 @@ const taken = (step: Step, email: string | null | undefined, externalId: string 
 export const add = (step: Step, input: CustomerInput): Customer => {
   const customer = step.put("customers", {
     ...step.stamp(),
+    type: input.type ?? "individual",
     external_id: input.external_id ?? null,
     email: input.email,
     name: input.name ?? null,
@@ -68,8 +71,46 @@ export const add = (step: Step, input: CustomerInput): Customer => {
     deleted_at: null
   })
   step.emitCustomer("customer.created", customer)
+  if (customer.type === "team") addOwner(step, customer)
   return customer
 }
+
+const addOwner = (step: Step, { email, external_id, id, name }: Customer): Member =>
+  step.put("members", { ...step.stamp(), customer_id: id, email, name, external_id, role: "owner" })
+
+export interface MemberInput {
+  readonly email: string
+  readonly name?: string | null | undefined
+  readonly external_id?: string | null | undefined
+  readonly role?: "member" | "billing_manager" | undefined
+}
+
+export const membersOf = (step: Step, customerId: string): ReadonlyArray<Member> =>
+  step.all("members").filter(({ customer_id }) => customer_id === customerId)
+
+/** Adds a person to a team. One who is in it already, by the address, comes back as they are. */
+export const addMember =
+  (customerId: string, input: MemberInput) =>
+  (step: Step): Either.Either<Member, Refusal> =>
+    Either.flatMap(find(step, customerId), (customer) => {
+      if (customer.type !== "team") {
+        return Either.left(refused(403, "NotPermitted", "Only a team customer has several members."))
+      }
+      const existing = membersOf(step, customerId).find(
+        ({ email }) => email.toLowerCase() === input.email.toLowerCase()
+      )
+      return Either.right(
+        existing ??
+          step.put("members", {
+            ...step.stamp(),
+            customer_id: customerId,
+            email: input.email,
+            name: input.name ?? null,
+            external_id: input.external_id ?? null,
+            role: input.role ?? "member"
+          })
+      )
+    })
 
 export const create =
   (input: CustomerInput) =>
@@ -91,7 +132,11 @@ export const update =
       }
       const issues = taken(step, change.email, externalId, id)
       if (issues.length > 0) return Either.left(rulesBroken(issues))
+      if (change.type === "individual" && customer.type === "team") {
+        return Either.left(invalid("type", "A team customer cannot become an individual one.", change.type))
+      }
       const updated = step.update("customers", id, {
+        type: change.type ?? customer.type,
         email: change.email ?? customer.email,
         external_id: externalId ?? customer.external_id,
         ...(change.name === undefined ? {} : { name: change.name }),
@@ -100,6 +145,7 @@ export const update =
         ...(change.metadata == null ? {} : { metadata: change.metadata })
       })
       step.emitCustomer("customer.updated", updated)
+      if (updated.type === "team" && customer.type !== "team") addOwner(step, updated)
       return Either.right(updated)
     })
 
@@ -130,6 +176,7 @@ export const remove =
           Subscriptions.end(step, subscription)
         }
       }
+      BenefitSync.afterCustomerLeft(step, id)
     })
 
 const sessionHour = 3_600_000_000
@@ -137,13 +184,35 @@ const sessionHour = 3_600_000_000
 export interface SessionInput {
   readonly customer_id?: string | undefined
   readonly external_customer_id?: string | undefined
+  readonly member_id?: string | null | undefined
+  readonly external_member_id?: string | null | undefined
   readonly return_url?: string | null | undefined
 }
 
-/** Access to the customer portal, for an hour. */
+const problemOfMember = (
+  step: Step,
+  customer: Customer,
+  { external_member_id, member_id }: SessionInput
+): Issue | undefined => {
+  const members = membersOf(step, customer.id)
+  if (member_id != null) {
+    return members.some(({ id }) => id === member_id)
+      ? undefined
+      : issue("member_id", "Member does not exist for this customer.", member_id)
+  }
+  if (external_member_id != null) {
+    return members.some(({ external_id }) => external_id === external_member_id)
+      ? undefined
+      : issue("external_member_id", "Member does not exist for this customer.", external_member_id)
+  }
+  return customer.type === "team" ? issue("member_id", "member_id is required for team customers.", null) : undefined
+}
+
+/** Access to the customer portal, for an hour. A team's is opened for one of its members. */
 export const openSession =
-  ({ customer_id, external_customer_id, return_url }: SessionInput) =>
-  (step: Step) => {
+  (input: SessionInput) =>
+  (step: Step): Either.Either<CustomerSession, Refusal> => {
+    const { customer_id, external_customer_id, return_url } = input
     const customer =
       customer_id !== undefined
         ? Either.getRight(find(step, customer_id))
@@ -152,6 +221,8 @@ export const openSession =
       const field = customer_id !== undefined ? "customer_id" : "external_customer_id"
       return Either.left(invalid(field, "Customer does not exist.", customer_id ?? external_customer_id))
     }
+    const memberProblem = problemOfMember(step, customer.value, input)
+    if (memberProblem !== undefined) return Either.left(rulesBroken([memberProblem]))
     const stamp = step.stamp()
     return Either.right(
       step.put("sessions", {

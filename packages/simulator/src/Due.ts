@@ -1,8 +1,10 @@
 /** What happens by itself when its time has come: renewals, ends, pauses, retried charges, expired checkouts. */
 import type { EpochMicros } from "@kavach-polar/core/Timestamp"
 import * as HashMap from "effect/HashMap"
+import * as BenefitSync from "./BenefitSync.ts"
 import { minute, periodEnd } from "./Calendar.ts"
 import * as Checkouts from "./Checkouts.ts"
+import * as Documents from "./Documents.ts"
 import * as Orders from "./Orders.ts"
 import { pendingPlan } from "./PlanChange.ts"
 import type { Order, Subscription, World } from "./Records.ts"
@@ -36,6 +38,7 @@ export const first = (world: World): Due | undefined => {
   }
   for (const order of HashMap.values(world.tables.orders)) {
     if (order.status === "pending") consider(order.next_payment_attempt_at, (step) => retry(step, order))
+    consider(order.invoice_due_at, (step) => Documents.writeInvoice(step, order))
   }
   return earliest
 }
@@ -75,9 +78,12 @@ const retry = (step: Step, order: Order): void => {
   if (outcome === "paid") {
     Subscriptions.change(step, subscription.id, { status: "active", past_due_at: null }, ["updated", "active"])
     Orders.paid(step, order)
+    BenefitSync.afterRenewal(step, subscription.id)
   } else if (Orders.isLastAttempt(order)) {
     Subscriptions.end(step, subscription)
   } else {
     Orders.unpaid(step, order, outcome)
+    // Polar notices here that the days of grace are over, and not before.
+    BenefitSync.afterSubscription(step, subscription.id)
   }
 }

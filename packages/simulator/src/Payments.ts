@@ -1,12 +1,13 @@
 /** What the buyer does on the checkout page: confirms it and pays, or is declined. */
 import * as Either from "effect/Either"
+import * as BenefitSync from "./BenefitSync.ts"
 import * as Checkouts from "./Checkouts.ts"
 import * as Customers from "./Customers.ts"
 import * as Orders from "./Orders.ts"
 import { planOf } from "./PlanChange.ts"
 import { isRecurring, type RecurringProduct, type Trial, trialOf } from "./Products.ts"
 import { quoteOf } from "./Quote.ts"
-import type { Checkout, Customer, Order, Subscription } from "./Records.ts"
+import type { Checkout, Customer, Order, Product, Subscription } from "./Records.ts"
 import { issue, type Refusal, refused, rulesBroken } from "./Refusal.ts"
 import type { Step } from "./Step.ts"
 import * as Subscriptions from "./Subscriptions.ts"
@@ -62,7 +63,7 @@ export const confirm =
       const buyer = step.get("customers", customer.id)
       const bought = isRecurring(product)
         ? subscribe(step, linked, buyer, product, trial)
-        : { order: Orders.sell(step, Orders.purchase(step, linked, buyer, product)), subscription: null }
+        : purchase(step, linked, buyer, product)
       const succeeded = Checkouts.change(step, id, { status: "succeeded" })
       return { outcome: "succeeded", confirmed: linked, checkout: succeeded, sessionAllowed, ...bought } as const
     })
@@ -105,6 +106,12 @@ const buyerOf = (step: Step, checkout: Checkout, email: string): Either.Either<C
       metadata: checkout.customer_metadata
     })
   )
+}
+
+const purchase = (step: Step, checkout: Checkout, customer: Customer, product: Product) => {
+  const order = Orders.sell(step, Orders.purchase(step, checkout, customer, product))
+  BenefitSync.afterPurchase(step, order)
+  return { order, subscription: null }
 }
 
 const subscribe = (

@@ -27,7 +27,60 @@ export interface Product extends Stamped {
   readonly price_id: string
   readonly price_amount: number
   readonly price_currency: string
+  /** What it gives, in order. */
+  readonly benefit_ids: ReadonlyArray<string>
 }
+
+interface BenefitOf<Type extends string, Properties> extends Stamped {
+  readonly type: Type
+  /** For people. */
+  readonly description: string
+  readonly visibility: "public" | "private" | "draft"
+  readonly metadata: Metadata
+  readonly properties: Properties
+  readonly is_deleted: boolean
+}
+
+/** What products give. The values of a feature flag are in its metadata. */
+export type Benefit =
+  | BenefitOf<"feature_flag", Readonly<Record<string, never>>>
+  | BenefitOf<"custom", { readonly note: string | null }>
+  | BenefitOf<"license_keys", LicenseKeysProperties>
+  | BenefitOf<"discord", DiscordProperties>
+
+export interface LicenseKeysProperties {
+  readonly prefix: string | null
+  readonly expires: { readonly ttl: number; readonly timeframe: "year" | "month" | "day" } | null
+  readonly activations: { readonly limit: number; readonly enable_customer_admin: boolean } | null
+  readonly limit_usage: number | null
+}
+
+export interface DiscordProperties {
+  readonly guild_id: string
+  readonly role_id: string
+  readonly kick_member: boolean
+  readonly guild_token: string
+}
+
+/**
+ * That a customer has a benefit, or had it, or waits for it, by one subscription or one order. There is one for each of
+ * these, and it comes back under its id.
+ */
+export interface Grant extends Stamped {
+  readonly customer_id: string
+  readonly benefit_id: string
+  readonly subscription_id: string | null
+  readonly order_id: string | null
+  readonly granted_at: EpochMicros | null
+  readonly revoked_at: EpochMicros | null
+  /** Why it is neither granted nor revoked. */
+  readonly error: { readonly type: string; readonly message: string; readonly at: EpochMicros } | null
+  readonly properties: GrantProperties
+  readonly previous_properties: GrantProperties
+}
+
+/** Accounts, or a license key, by their ids. */
+export type GrantProperties = Readonly<Record<string, string>>
 
 /** A share of the price that is taken off. */
 export interface Discount extends Stamped {
@@ -46,7 +99,18 @@ export interface Address {
   readonly state?: string | null | undefined
 }
 
+/** A person of a customer that is a team; each customer of that type has one owner. */
+export interface Member extends Stamped {
+  readonly customer_id: string
+  readonly email: string
+  readonly name: string | null
+  readonly external_id: string | null
+  readonly role: "owner" | "billing_manager" | "member"
+}
+
 export interface Customer extends Stamped {
+  /** `team` for good, once it is one. */
+  readonly type: "individual" | "team"
   readonly external_id: string | null
   readonly email: string
   readonly name: string | null
@@ -159,8 +223,13 @@ export interface Order extends Stamped {
   readonly refunded_tax_amount: number
   readonly currency: string
   readonly invoice_number: string
+  /** When the invoice was asked for, and is written a little later; `null` once it is there, and before. */
+  readonly invoice_due_at: EpochMicros | null
+  readonly is_invoice_generated: boolean
   /** `null` until there is a payment to have a receipt for. */
   readonly receipt_number: string | null
+  /** When the receipt is there; `null` until somebody asks for it. */
+  readonly receipt_due_at: EpochMicros | null
   readonly customer_id: string
   readonly product_id: string
   readonly subscription_id: string | null
@@ -204,6 +273,29 @@ export interface Refund extends Stamped {
   readonly metadata: Metadata
 }
 
+/** A place where a license key is used. */
+export interface KeyActivation extends Stamped {
+  readonly license_key_id: string
+  readonly label: string
+  readonly conditions: Metadata
+  readonly meta: Metadata
+}
+
+/** A license key of a customer's, which came with a grant and goes with it. */
+export interface LicenseKey extends Stamped {
+  readonly customer_id: string
+  readonly benefit_id: string
+  readonly grant_id: string
+  readonly key: string
+  readonly status: "granted" | "revoked" | "disabled"
+  readonly limit_activations: number | null
+  readonly usage: number
+  readonly limit_usage: number | null
+  readonly validations: number
+  readonly last_validated_at: EpochMicros | null
+  readonly expires_at: EpochMicros | null
+}
+
 export interface CustomerSession extends Stamped {
   readonly customer_id: string
   readonly token: string
@@ -245,12 +337,17 @@ export interface WebhookDelivery extends Stamped {
 
 export interface Tables {
   readonly products: Product
+  readonly benefits: Benefit
+  readonly grants: Grant
   readonly discounts: Discount
   readonly customers: Customer
+  readonly members: Member
   readonly checkouts: Checkout
   readonly subscriptions: Subscription
   readonly orders: Order
   readonly refunds: Refund
+  readonly licenseKeys: LicenseKey
+  readonly keyActivations: KeyActivation
   readonly sessions: CustomerSession
   readonly endpoints: WebhookEndpoint
   readonly events: WebhookEvent
@@ -267,6 +364,8 @@ export interface Organization extends Stamped {
   readonly prorationBehavior: "invoice" | "prorate" | "next_period" | "reset"
   /** Polar's feature flag for `reset`. */
   readonly allowReset: boolean
+  /** Days for which a subscription that is past due keeps its benefits. */
+  readonly benefitGraceDays: number
   /** The share of every price that comes on top of it as tax. */
   readonly taxRate: number
 }

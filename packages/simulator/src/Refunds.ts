@@ -1,6 +1,7 @@
 /** Refunds: money that goes back, at once or after a while at the processor, and money that came back from there. */
 import type { Metadata } from "@kavach-polar/core/Subscription"
 import * as Either from "effect/Either"
+import * as BenefitSync from "./BenefitSync.ts"
 import { isPaid, type Part, refundable } from "./Money.ts"
 import * as Orders from "./Orders.ts"
 import type { Order, Refund, RefundReason, RefundStatus, World } from "./Records.ts"
@@ -80,6 +81,8 @@ export const create =
       })
       step.emit("refund.created", Wire.refund(step.world, refund))
       if (refund.status === "succeeded") giveBack(step, refund)
+      // Also for a part of the money, and while the refund is pending; nothing undoes it when the refund fails.
+      if (refund.revoke_benefits) BenefitSync.afterRefund(step, order.id)
       return refund
     })
 

@@ -2,6 +2,7 @@
 import type { Metadata } from "@kavach-polar/core/Subscription"
 import type { EpochMicros } from "@kavach-polar/core/Timestamp"
 import * as HashMap from "effect/HashMap"
+import { type BenefitInput, benefitOf } from "./BenefitInput.ts"
 import type { Discount, Interval, Organization, Product, World } from "./Records.ts"
 
 /**
@@ -20,7 +21,11 @@ export interface ProductInput {
   readonly trial?: { readonly interval: Interval; readonly count: number } | undefined
   readonly metadata?: Metadata | undefined
   readonly archived?: boolean | undefined
+  /** What it gives; products may share a benefit. None unless given. */
+  readonly benefits?: ReadonlyArray<BenefitInput> | undefined
 }
+
+export type { BenefitInput }
 
 /** What is sold unless products are given. */
 export const products = {
@@ -60,13 +65,15 @@ export interface WorldOptions {
   readonly prorationBehavior?: Organization["prorationBehavior"] | undefined
   /** Whether a plan change may `reset` the period, which Polar allows some organizations only. */
   readonly allowReset?: boolean | undefined
+  /** For how many days a subscription that is past due keeps its benefits; 0 unless given, as at Polar. */
+  readonly benefitGraceDays?: 0 | 2 | 7 | 14 | 21 | undefined
   /** The share of every price that comes on top of it as tax, such as `0.2`; 0 unless given. */
   readonly taxRate?: number | undefined
   /** Where buyers find checkouts and the portal. */
   readonly origin?: string | undefined
 }
 
-const product = (input: ProductInput, at: EpochMicros): Product => ({
+export const product = (input: ProductInput, at: EpochMicros): Product => ({
   id: input.id,
   created_at: at,
   modified_at: null,
@@ -80,7 +87,8 @@ const product = (input: ProductInput, at: EpochMicros): Product => ({
   is_archived: input.archived ?? false,
   price_id: priceIdOf(input.id),
   price_amount: input.amount,
-  price_currency: input.currency ?? "usd"
+  price_currency: input.currency ?? "usd",
+  benefit_ids: (input.benefits ?? []).map(({ id }) => id)
 })
 
 const discount = (input: DiscountInput, at: EpochMicros): Discount => ({
@@ -96,36 +104,47 @@ const discount = (input: DiscountInput, at: EpochMicros): Discount => ({
 // Always the same for the same product, and never the product's own.
 const priceIdOf = (id: string): string => `${id[0] === "d" ? "e" : "d"}${id.slice(1)}`
 
-export const world = (options: WorldOptions, now: EpochMicros): World => ({
-  origin: options.origin ?? "http://simulator.invalid",
-  organization: {
-    id: options.organizationId ?? "0f6f2f0e-5b0d-4c6e-9c55-2a7b5d0c1e01",
-    created_at: now,
-    modified_at: null,
-    name: "Simulator",
-    slug: "simulator",
-    allowMultipleSubscriptions: options.allowMultipleSubscriptions ?? false,
-    prorationBehavior: options.prorationBehavior ?? "prorate",
-    allowReset: options.allowReset ?? false,
-    taxRate: options.taxRate ?? 0
-  },
-  tables: {
-    products: HashMap.fromIterable(
-      (options.products ?? Object.values(products)).map((input) => [input.id, product(input, now)])
-    ),
-    discounts: HashMap.fromIterable((options.discounts ?? []).map((input) => [input.id, discount(input, now)])),
-    customers: HashMap.empty(),
-    checkouts: HashMap.empty(),
-    subscriptions: HashMap.empty(),
-    orders: HashMap.empty(),
-    refunds: HashMap.empty(),
-    sessions: HashMap.empty(),
-    endpoints: HashMap.empty(),
-    events: HashMap.empty(),
-    deliveries: HashMap.empty()
-  },
-  declines: [],
-  heldRefunds: 0,
-  invoices: 0,
-  positions: 0
-})
+export const world = (options: WorldOptions, now: EpochMicros): World => {
+  const sold: ReadonlyArray<ProductInput> = options.products ?? Object.values(products)
+  return {
+    origin: options.origin ?? "http://simulator.invalid",
+    organization: {
+      id: options.organizationId ?? "0f6f2f0e-5b0d-4c6e-9c55-2a7b5d0c1e01",
+      created_at: now,
+      modified_at: null,
+      name: "Simulator",
+      slug: "simulator",
+      allowMultipleSubscriptions: options.allowMultipleSubscriptions ?? false,
+      prorationBehavior: options.prorationBehavior ?? "prorate",
+      allowReset: options.allowReset ?? false,
+      benefitGraceDays: options.benefitGraceDays ?? 0,
+      taxRate: options.taxRate ?? 0
+    },
+    tables: {
+      products: HashMap.fromIterable(sold.map((input) => [input.id, product(input, now)])),
+      benefits: HashMap.fromIterable(
+        sold
+          .flatMap(({ benefits = [] }) => benefits)
+          .map((input) => [input.id, benefitOf(input, { id: input.id, created_at: now, modified_at: null })])
+      ),
+      grants: HashMap.empty(),
+      discounts: HashMap.fromIterable((options.discounts ?? []).map((input) => [input.id, discount(input, now)])),
+      customers: HashMap.empty(),
+      members: HashMap.empty(),
+      checkouts: HashMap.empty(),
+      subscriptions: HashMap.empty(),
+      orders: HashMap.empty(),
+      refunds: HashMap.empty(),
+      licenseKeys: HashMap.empty(),
+      keyActivations: HashMap.empty(),
+      sessions: HashMap.empty(),
+      endpoints: HashMap.empty(),
+      events: HashMap.empty(),
+      deliveries: HashMap.empty()
+    },
+    declines: [],
+    heldRefunds: 0,
+    invoices: 0,
+    positions: 0
+  }
+}

@@ -13,11 +13,15 @@ import * as Queue from "effect/Queue"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Api from "./api/Api.ts"
+import * as Benefits from "./Benefits.ts"
 import type { Chaos } from "./Chaos.ts"
 import * as Checkouts from "./Checkouts.ts"
 import * as Engine from "./Engine.ts"
+import * as Grants from "./Grants.ts"
+import * as LicenseKeys from "./LicenseKeys.ts"
 import * as Payments from "./Payments.ts"
-import type { Refund, WebhookEndpoint, WebhookEvent, World } from "./Records.ts"
+import * as ProductEdits from "./ProductEdits.ts"
+import type { Benefit, Grant, LicenseKey, Product, Refund, WebhookEndpoint, WebhookEvent, World } from "./Records.ts"
 import * as Refunds from "./Refunds.ts"
 import type { Refusal } from "./Refusal.ts"
 import type * as Seed from "./Seed.ts"
@@ -55,11 +59,32 @@ export interface Service {
   /** What the bank says of a refund: of a pending one anything, of one that had succeeded that it failed after all. */
   readonly settleRefund: (refundId: string, status: Refunds.Settled) => Effect.Effect<Refund, Refusal>
 
+  /** What the merchant edits of a benefit, such as the metadata of a feature flag; who has it has it so from then on. */
+  readonly updateBenefit: (id: string, change: Benefits.BenefitChange) => Effect.Effect<Benefit, Refusal>
+  /** Takes it back from everybody. */
+  readonly deleteBenefit: (id: string) => Effect.Effect<Benefit, Refusal>
+  readonly createProduct: (product: Seed.ProductInput) => Effect.Effect<Product, Refusal>
+  readonly updateProduct: (id: string, change: ProductEdits.ProductChange) => Effect.Effect<Product, Refusal>
+  /** What a product gives from now on, to those who have it too. */
+  readonly setProductBenefits: (id: string, benefitIds: ReadonlyArray<string>) => Effect.Effect<Product, Refusal>
+  /** The customer does what a grant waits for, and has the benefit. */
+  readonly connectAccount: (grantId: string, accountId?: string) => Effect.Effect<Grant, Refusal>
+
+  /** Gives the buyer of an order a license key, beside what they bought. */
+  readonly grantLicenseKey: (
+    orderId: string,
+    options?: LicenseKeys.LicenseKeyOptions
+  ) => Effect.Effect<LicenseKey, Refusal>
+  readonly revokeLicenseKey: (id: string) => Effect.Effect<LicenseKey, Refusal>
+
   /** Moves the simulator's time on, and does what falls due, each at its own time; then sends what came of it. */
   readonly advance: (duration: Duration.DurationInput) => Effect.Effect<void>
   /** The same until this moment, its millisecond included, such as the end of a period; one that is past is no wait. */
   readonly advanceTo: (date: Date) => Effect.Effect<void>
-  /** Sends every webhook that is due, and returns when nothing is under way any more. */
+  /**
+   * Sends every webhook that is due, and returns when all of them are answered: what they say is stored by then. That the app's
+   * callback was told, the billing's `settled` waits for.
+   */
   readonly flush: Effect.Effect<void>
 
   /** A webhook endpoint at a URL. */
@@ -89,6 +114,10 @@ export class Simulator extends Context.Tag("@kavach-polar/simulator/Simulator")<
 // A timer of JavaScript takes no more.
 const longestSleepMillis = 2 ** 31 - 1
 
+/**
+ * @example
+ * Simulator.make({ taxRate: 0.2 }).pipe(Effect.provide(Simulator.layerNoNetwork))
+ */
 export const make = (options: Options = {}): Effect.Effect<Service, never, HttpClient.HttpClient | Scope.Scope> =>
   Effect.gen(function* () {
     const engine = yield* Engine.make(options)
@@ -139,6 +168,14 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, HttpC
       refund: (id, options) => engine.run(Refunds.refund(id, options)),
       holdNextRefund: edit((world) => ({ ...world, heldRefunds: world.heldRefunds + 1 })),
       settleRefund: (id, status) => engine.run(Refunds.settle(id, status)),
+      updateBenefit: (id, change) => engine.run(Benefits.update(id, change)),
+      deleteBenefit: (id) => engine.run(Benefits.remove(id)),
+      createProduct: (product) => engine.run(ProductEdits.create(product)),
+      updateProduct: (id, change) => engine.run(ProductEdits.update(id, change)),
+      setProductBenefits: (id, benefitIds) => engine.run(ProductEdits.setBenefits(id, benefitIds)),
+      connectAccount: (grantId, accountId) => engine.run(Grants.connectAccount(grantId, accountId)),
+      grantLicenseKey: (orderId, options) => engine.run(LicenseKeys.grant(orderId, options)),
+      revokeLicenseKey: (id) => engine.run(LicenseKeys.revoke(id)),
       advance,
       advanceTo: (date) =>
         Effect.flatMap(engine.now, (now) => advance(Math.max(0, date.getTime() + 1 - Math.floor(now / 1000)))),
@@ -173,13 +210,23 @@ const background = (engine: Engine.Engine, sender: Sender.Sender): Effect.Effect
     ).pipe(Effect.forkScoped)
   })
 
-/** The simulator; it sends webhooks with the `HttpClient`. */
+/**
+ * The simulator; it sends webhooks with the `HttpClient`.
+ *
+ * @example
+ * Simulator.layer({ taxRate: 0.2 }).pipe(Layer.provide(Simulator.layerNoNetwork))
+ */
 export const layer = (options: Options = {}): Layer.Layer<Simulator, never, HttpClient.HttpClient> =>
   Layer.scoped(Simulator, make(options))
 
 const inProcessOrigin = "http://simulator.invalid"
 
-/** HTTP requests to the simulator that never leave the process. */
+/**
+ * HTTP requests to the simulator that never leave the process.
+ *
+ * @example
+ * Effect.map(Simulator.Simulator, Simulator.httpClient)
+ */
 export const httpClient = (simulator: Service): HttpClient.HttpClient =>
   HttpClient.make((request, url) =>
     Effect.gen(function* () {

@@ -23,6 +23,7 @@ export class Step {
   readonly emitted: Array<Emitted> = []
   readonly #random: PCGRandom
   readonly #changed = new Set<string>()
+  readonly #jobs = new Map<string, (step: Step) => void>()
   #now: EpochMicros
 
   constructor(world: World, now: EpochMicros, random: PCGRandom) {
@@ -118,6 +119,11 @@ export class Step {
     }
   }
 
+  /** What one of Polar's workers does when the transaction is over; the same job is done once. */
+  later(job: string, run: (step: Step) => void): void {
+    if (!this.#jobs.has(job)) this.#jobs.set(job, run)
+  }
+
   /** The customer's state changed: told at the end of the step, once. */
   stateChanged(customerId: string): void {
     this.#changed.add(customerId)
@@ -131,6 +137,7 @@ export class Step {
 
   /** Ends the step. */
   finish(): World {
+    for (const run of this.#jobs.values()) run(this)
     for (const id of this.#changed) {
       this.emit("customer.state_changed", Wire.customerState(this.world, this.get("customers", id)))
     }

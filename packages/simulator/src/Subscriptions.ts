@@ -2,6 +2,7 @@
 import type { Metadata } from "@kavach-polar/core/Subscription"
 import type { EpochMicros } from "@kavach-polar/core/Timestamp"
 import * as Either from "effect/Either"
+import * as BenefitSync from "./BenefitSync.ts"
 import { anchorDayOf, periodEnd } from "./Calendar.ts"
 import { total } from "./Money.ts"
 import * as Orders from "./Orders.ts"
@@ -37,6 +38,7 @@ const tell = (step: Step, subscription: Subscription, types: ReadonlyArray<strin
   const body = Wire.subscription(step.world, subscription)
   for (const type of types) step.emit(`subscription.${type}`, body)
   step.stateChanged(subscription.customer_id)
+  BenefitSync.afterSubscription(step, subscription.id)
 }
 
 export interface Start {
@@ -260,12 +262,14 @@ export const invoicePeriod = (step: Step, subscription: Subscription): Subscript
   const draft = Orders.charge(step, subscription, "subscription_cycle", carried.items)
   if (total(carried.items) === 0) {
     Orders.sell(step, draft)
+    BenefitSync.afterRenewal(step, subscription.id)
     return step.get("subscriptions", subscription.id)
   }
   const order = Orders.open(step, draft)
   const outcome = Orders.collect(step, order)
   if (outcome === "paid") {
     Orders.paid(step, order)
+    BenefitSync.afterRenewal(step, subscription.id)
     return step.get("subscriptions", subscription.id)
   }
   Orders.unpaid(step, order, outcome)

@@ -9,6 +9,12 @@ import type { Step } from "./Step.ts"
 
 /** Polar's event types that something here can cause. */
 export const eventTypes = [
+  "benefit.created",
+  "benefit.updated",
+  "benefit_grant.created",
+  "benefit_grant.updated",
+  "benefit_grant.cycled",
+  "benefit_grant.revoked",
   "checkout.created",
   "checkout.updated",
   "checkout.expired",
@@ -20,6 +26,8 @@ export const eventTypes = [
   "order.updated",
   "order.paid",
   "order.refunded",
+  "product.created",
+  "product.updated",
   "refund.created",
   "refund.updated",
   "subscription.created",

@@ -1,6 +1,9 @@
 /** Polar's objects as its API and its webhooks write them, with the fields that the server sends and documents nowhere. */
+export { benefit, grant, grantEvent } from "./wire/BenefitWire.ts"
 export { checkout, checkoutPublic } from "./wire/CheckoutWire.ts"
-export { customer, customerSession, customerState, keptExternalId } from "./wire/CustomerWire.ts"
+export { customer, customerSession, customerState, keptExternalId, member } from "./wire/CustomerWire.ts"
+export { discount } from "./wire/DiscountWire.ts"
+export { keyActivation, licenseKey } from "./wire/LicenseKeyWire.ts"
 export { order } from "./wire/OrderWire.ts"
 export { product } from "./wire/ProductWire.ts"
 export { refund } from "./wire/RefundWire.ts"

@@ -8,13 +8,18 @@ import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
+import type { BenefitChange } from "./Benefits.ts"
 import type { Chaos } from "./Chaos.ts"
 import type { CheckoutChange } from "./Checkouts.ts"
+import type { LicenseKeyOptions } from "./LicenseKeys.ts"
 import { listen } from "./NodeServer.ts"
 import type { Payment } from "./Payments.ts"
+import type { ProductChange } from "./ProductEdits.ts"
+import { isLoopback } from "./pages/Form.ts"
 import * as Pages from "./pages/Pages.ts"
-import type { Refund, WebhookEndpoint, WebhookEvent, World } from "./Records.ts"
+import type { Benefit, Grant, LicenseKey, Product, Refund, WebhookEndpoint, WebhookEvent, World } from "./Records.ts"
 import type { RefundOptions, Settled } from "./Refunds.ts"
+import type { ProductInput } from "./Seed.ts"
 import type { Receiver } from "./Sender.ts"
 import * as Simulator from "./Simulator.ts"
 import type { Emitted } from "./Step.ts"
@@ -30,8 +35,17 @@ export interface Simulation {
   readonly refund: (orderId: string, options?: RefundOptions) => Promise<Refund>
   readonly holdNextRefund: () => Promise<void>
   readonly settleRefund: (refundId: string, status: Settled) => Promise<Refund>
+  readonly updateBenefit: (id: string, change: BenefitChange) => Promise<Benefit>
+  readonly deleteBenefit: (id: string) => Promise<Benefit>
+  readonly createProduct: (product: ProductInput) => Promise<Product>
+  readonly updateProduct: (id: string, change: ProductChange) => Promise<Product>
+  readonly setProductBenefits: (id: string, benefitIds: ReadonlyArray<string>) => Promise<Product>
+  readonly connectAccount: (grantId: string, accountId?: string) => Promise<Grant>
+  readonly grantLicenseKey: (orderId: string, options?: LicenseKeyOptions) => Promise<LicenseKey>
+  readonly revokeLicenseKey: (id: string) => Promise<LicenseKey>
   readonly advance: (duration: Duration.DurationInput) => Promise<void>
   readonly advanceTo: (date: Date) => Promise<void>
+  /** Sends every webhook that is due, and resolves when all are answered; callbacks may still run: see `settled` of billing. */
   readonly flush: () => Promise<void>
   readonly addEndpoint: (options: Simulator.EndpointOptions) => Promise<WebhookEndpoint>
   /** A webhook endpoint in this process: a function from `Request` to `Response`, such as `polar().webhook`. */
@@ -55,7 +69,13 @@ export interface Served extends Simulation {
   readonly accessToken: string
 }
 
-/** A simulator in this process, without a server: mount `handle` where you like. */
+/**
+ * A simulator in this process, without a server: mount `handle` where you like.
+ *
+ * @example
+ * const { handle } = await simulate({ taxRate: 0.2 })
+ * await handle(new Request("http://127.0.0.1/v1/products/"))
+ */
 export const simulate = async (options: Simulator.Options = {}): Promise<Simulation> =>
   (await start(options, () => Effect.succeed(undefined))).simulation
 
@@ -64,12 +84,18 @@ export interface ServeOptions extends Simulator.Options {
   readonly port?: number | undefined
 }
 
-/** A simulator on a port of this machine. Rejects with `CannotListen` when the port is taken. */
+/**
+ * A simulator on a port of this machine. Rejects with `CannotListen` when the port is taken.
+ *
+ * @example
+ * const simulator = await serve({ port: 4010 })
+ * await simulator.advance("31 days")
+ */
 export const serve = async ({ port = 0, ...options }: ServeOptions = {}): Promise<Served> => {
   const { simulation, value: url } = await start({ ...options, lengthRequired: true }, (simulator) =>
     Effect.gen(function* () {
       const runtime = yield* Effect.runtime<never>()
-      const handle = Pages.withApi(simulator)
+      const handle = onlyByOwnName(simulator, Pages.withApi(simulator))
       const url = yield* listen(port, (request) => Runtime.runPromise(runtime)(handle(request)))
       if (options.origin === undefined) yield* simulator.setOrigin(url)
       return url
@@ -78,6 +104,28 @@ export const serve = async ({ port = 0, ...options }: ServeOptions = {}): Promis
   const [token] = options.accessTokens ?? []
   return { ...simulation, url, accessToken: token === undefined ? Simulator.accessToken : Redacted.value(token.token) }
 }
+
+/**
+ * Answers only who asks for this machine, or for the origin that the simulator was given. A page elsewhere whose name was
+ * made to lead here (DNS rebinding) is of one origin with what answers it, and could read all of it: the token is no secret.
+ */
+const onlyByOwnName =
+  (simulator: Simulator.Service, handle: (request: Request) => Effect.Effect<Response>) =>
+  (request: Request): Effect.Effect<Response> =>
+    Effect.flatMap(
+      simulator.read(({ origin }) => origin),
+      (origin) =>
+        isLoopback(request) || new URL(request.url).host === hostOf(origin)
+          ? handle(request)
+          : Effect.sync(() =>
+              Response.json(
+                { error: "MisdirectedRequest", detail: "This is not the host that was asked for." },
+                { status: 421 }
+              )
+            )
+    )
+
+const hostOf = (origin: string): string | undefined => (URL.canParse(origin) ? new URL(origin).host : undefined)
 
 // A function that throws is an app that crashes.
 const receiverOf =
@@ -115,6 +163,14 @@ const start = async <A, E>(
       refund: (id, options) => run(simulator.refund(id, options)),
       holdNextRefund: () => run(simulator.holdNextRefund),
       settleRefund: (id, status) => run(simulator.settleRefund(id, status)),
+      updateBenefit: (id, change) => run(simulator.updateBenefit(id, change)),
+      deleteBenefit: (id) => run(simulator.deleteBenefit(id)),
+      createProduct: (product) => run(simulator.createProduct(product)),
+      updateProduct: (id, change) => run(simulator.updateProduct(id, change)),
+      setProductBenefits: (id, benefitIds) => run(simulator.setProductBenefits(id, benefitIds)),
+      connectAccount: (grantId, accountId) => run(simulator.connectAccount(grantId, accountId)),
+      grantLicenseKey: (orderId, options) => run(simulator.grantLicenseKey(orderId, options)),
+      revokeLicenseKey: (id) => run(simulator.revokeLicenseKey(id)),
       advance: (duration) => run(simulator.advance(duration)),
       advanceTo: (date) => run(simulator.advanceTo(date)),
       flush: () => run(simulator.flush),

@@ -243,6 +243,30 @@ describe("subscriptions", () => {
     assert.deepStrictEqual([late.status, late.body.error], [410, "ResourceUnavailable"])
   })
 
+  test("products are made, with one fixed price and no other, and can be bought", async () => {
+    const price = { amount_type: "fixed", price_amount: 3900, price_currency: "eur" }
+    const product = { name: "Field guide", prices: [price], metadata: { shelf: 3 } }
+    const make = (body: object) => ask("/v1/products/", { method: "POST", body })
+    const once = await make(product)
+    assert.strictEqual(once.status, 201)
+    assert.deepInclude(once.body, { name: "Field guide", is_recurring: false, metadata: { shelf: 3 } })
+    assert.deepInclude(once.body.prices[0], price)
+    const trial = { trial_interval: "day", trial_interval_count: 14 }
+    const monthly = await make({ ...product, recurring_interval: "month", ...trial })
+    assert.deepInclude(monthly.body, { is_recurring: true, recurring_interval: "month", ...trial })
+    assert.deepStrictEqual((await ask(`/v1/products/${once.body.id}`)).body, once.body)
+    const checkout = await ask("/v1/checkouts/", { method: "POST", body: { products: [once.body.id] } })
+    assert.deepStrictEqual([checkout.status, checkout.body.amount], [201, 3900])
+    const refused: ReadonlyArray<readonly [string, object]> = [
+      ["no price", { ...product, prices: [] }],
+      ["another kind of price", { ...product, prices: [{ amount_type: "custom" }] }],
+      ["two prices", { ...product, prices: [price, price] }],
+      ["a short name", { ...product, name: "ab" }],
+      ["what is not here", { ...product, medias: [] }]
+    ]
+    for (const [what, body] of refused) assert.strictEqual((await make(body)).status, 422, what)
+  })
+
   test("one at a time for each customer, and a paid checkout is not paid again", async () => {
     const body = { products: [pro], customer_email: "mary@acme-mail.dev" }
     const first = (await ask("/v1/checkouts/", { method: "POST", body })).body

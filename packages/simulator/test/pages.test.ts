@@ -127,6 +127,16 @@ describe("the checkout page", () => {
     }).pipe(Effect.provide(TestSimulator))
   )
 
+  it.effect("lets no address of a shop's add to its policy", () =>
+    Effect.gen(function* () {
+      const { path } = yield* open({ success_url: "https://shop.acme-mail.dev;sandbox,x/done" })
+      const policy = (yield* look(path)).headers.get("content-security-policy") ?? ""
+      assert.include(policy, "form-action 'self';")
+      assert.notInclude(policy, "sandbox")
+      assert.notInclude(policy, ",")
+    }).pipe(Effect.provide(TestSimulator))
+  )
+
   it.effect("sells what is bought once, with its tax", () =>
     Effect.gen(function* () {
       const { path } = yield* open({ products: [Seed.products.lifetime.id] })

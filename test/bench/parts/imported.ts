@@ -54,7 +54,7 @@ const starting = (entry: string): string => `
   const { polar } = await import(${JSON.stringify(entry)})
   const { default: Database } = await import("better-sqlite3")
   const { drizzle } = await import("drizzle-orm/better-sqlite3")
-  const plugin = polar({ accessToken: "polar_oat_invented", webhookSecret: "polar_whs_invented" })
+  const plugin = polar({ accessToken: "polar_oat_invented", webhookSecret: "polar_whs_InventedInventedInventedInvented0123AbCdEf" })
   await plugin.init({
     db: drizzle(new Database(":memory:")),
     config: { database: { provider: "sqlite-native" } },

@@ -1,4 +1,5 @@
 import type { MachinePart, StorePart } from "../Bench.ts"
+import { attack } from "./attack.ts"
 import { checkout } from "./checkout.ts"
 import { growth } from "./growth.ts"
 import { imported } from "./imported.ts"
@@ -9,7 +10,7 @@ import { soak } from "./soak.ts"
 import { verify } from "./verify.ts"
 
 /** In the order in which they run: first these, then those on one store after the other. */
-export const machineParts: ReadonlyArray<MachinePart> = [verify, imported]
+export const machineParts: ReadonlyArray<MachinePart> = [verify, imported, attack]
 export const storeParts: ReadonlyArray<StorePart> = [ingest, read, checkout, lag, growth, soak]
 
 export const partNames = [...machineParts, ...storeParts].map(({ name }) => name)

@@ -11,16 +11,18 @@ import { SqliteStore } from "@kavach-polar/adapter-sqlite"
 import { BillingStore, type BillingStoreService } from "@kavach-polar/core/BillingStore"
 import * as PolarClient from "@kavach-polar/core/PolarClient"
 import { StoreError } from "@kavach-polar/core/StoreError"
-import { Disposed, type PluginEndpoint, polar } from "@kavach-polar/http"
+import { Disposed, type PluginEndpoint } from "@kavach-polar/http"
 import { serve } from "@kavach-polar/http/NodeServer"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { checkedSettings } from "../../../packages/http/src/config/settings.ts"
 import { route } from "../../../packages/http/src/host/router.ts"
+import { polarWith } from "../../../packages/http/src/polar.ts"
 import type { CallRecord, ServerSettings } from "../ServerUnderTest.ts"
 
-const { accessToken, apiBaseUrl, callMillis, diary, driver, port, secret, store, url }: ServerSettings = JSON.parse(
-  process.argv[2] ?? "{}"
-)
+const settings: ServerSettings = JSON.parse(process.argv[2] ?? "{}")
+const { accessToken, apiBaseUrl, callMillis, diary, driver, hearsAccess = false, port, secret, store, url } = settings
 
 const file = openSync(diary, "a")
 const record = (line: CallRecord): void => {
@@ -42,6 +44,9 @@ const recordSettled = (ids: ReadonlyArray<string>, completed: ReadonlyArray<stri
     for (const id of ids) record({ what: completed.includes(id) ? "settled" : "not settled", id, at: Date.now() })
   })
 
+/** A look at the clock takes less; of a process that was killed at it another takes over after that, and not after a minute. */
+const clockLease = Duration.seconds(2)
+
 /** The store, which also says when it has settled a notification. */
 const observed = Layer.effect(
   BillingStore,
@@ -49,6 +54,7 @@ const observed = Layer.effect(
     BillingStore,
     (inner): BillingStoreService => ({
       ...inner,
+      claimJob: (claim) => inner.claimJob(claim.name === "clock" ? { ...claim, lease: clockLease } : claim),
       completeNotifications: (ids, owner) =>
         Effect.tap(inner.completeNotifications(ids, owner), (completed) => recordSettled(ids, completed)),
       completeAndClaimNext: (ids, claim) =>
@@ -57,20 +63,47 @@ const observed = Layer.effect(
   )
 ).pipe(Layer.provide(opened))
 
-const billing = polar({
+const callTakes = () => new Promise((resolve) => setTimeout(resolve, Math.random() * callMillis))
+
+const checked = checkedSettings({
+  // Some of its users have a row and some have none.
+  externalIds: "trust",
+  // All have confirmed their addresses, so a checkout makes the customer first.
+  emailVerified: () => true,
   webhookSecret: secret,
   store: observed,
   logLevel: "error",
   ...(apiBaseUrl === undefined
     ? { client: PolarClient.layerDisabled("this proof asks nothing of Polar") }
     : { accessToken, apiBaseUrl }),
-  onSubscriptionChange: async (userId, { currentPeriodEnd, ...subscription }, { id }) => {
-    const shown = { ...subscription, currentPeriodEnd: currentPeriodEnd?.getTime() ?? 0 }
+  onSubscriptionChange: async (userId, subscription, { id }) => {
+    const shown = {
+      id: subscription.id,
+      status: subscription.status,
+      productId: subscription.productId,
+      currentPeriodEnd: subscription.currentPeriodEnd?.getTime() ?? 0,
+      cancelAtPeriodEnd: subscription.cancelAtPeriodEnd
+    }
     record({ what: "begun", id, userId, shown, at: Date.now() })
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * callMillis))
+    await callTakes()
     record({ what: "ended", id, at: Date.now() })
-  }
+  },
+  ...(hearsAccess
+    ? {
+        onAccessChange: async (userId, { after, before, cause }, { id }) => {
+          const flip = { before: before.entitlement, after: after.entitlement, by: cause.by }
+          record({ what: "flipped", id, userId, flip, at: Date.now() })
+          await callTakes()
+          record({ what: "ended", id, at: Date.now() })
+        }
+      }
+    : {})
 })
+
+/** `polar()`, which looks at the clock so often that it is killed in the middle. */
+const billing = polarWith(
+  hearsAccess ? { ...checked, maintenance: { ...checked.maintenance, clockEvery: "500 millis" } } : checked
+)
 
 const endpoints: Array<PluginEndpoint> = []
 await billing.init({

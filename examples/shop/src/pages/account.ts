@@ -5,6 +5,7 @@ import type { Visit } from "../Shop.ts"
 import { type Html, html } from "../web/html.ts"
 import { seeOther } from "../web/responses.ts"
 import { badge, date, statusBadge, type Tone } from "../web/words.ts"
+import { benefitsSection } from "./benefits.ts"
 import { shopPage } from "./frame.ts"
 import { signInFirst } from "./signIn.ts"
 
@@ -27,12 +28,14 @@ export const show = async (visit: Visit): Promise<Response> => {
   const current = await billing.getSubscription(visit.user.id)
   const all = await billing.listSubscriptions(visit.user.id)
   const subscription = all.find(({ id }) => id === current?.id)
+  const orders = await billing.orders.list(visit.user.id)
   const earlier = all.filter(({ id }) => id !== current?.id)
   return shopPage(visit, {
     title: "Your subscription",
     live: true,
     formTargets: polarOrigins,
     main: html`<h1>Your subscription</h1>
+${checked(visit)}
 <div id="subscription" data-version="${activity.version()}" aria-live="polite">
 ${
   subscription === undefined
@@ -44,8 +47,9 @@ ${
   earlier.length > 0 &&
   html`<section aria-labelledby="earlier"><h2 id="earlier">Earlier</h2><ul class="log">${earlier.map(earlierLine)}</ul></section>`
 }
+${await benefitsSection(visit, visit.user.id)}
 </div>
-${all.length > 0 && manage}`
+${(all.length > 0 || orders.length > 0) && manage}`
   })
 }
 
@@ -87,6 +91,22 @@ export const openPortal = async (visit: Visit): Promise<Response> => {
 /** Asks Polar's API instead of waiting for a webhook. */
 export const checkWithPolar = async (visit: Visit): Promise<Response> => {
   if (visit.user === null) return signInFirst(visit)
-  await visit.services.billing.reconcile(visit.user.id)
-  return seeOther("/account")
+  const { compared, discrepancyCount } = await visit.services.billing.reconcile(visit.user.id)
+  return seeOther(`/account?compared=${compared}&differed=${discrepancyCount}`)
 }
+
+/** What the check found, which came here by the address. */
+const checked = ({ url }: Visit): Html | false => {
+  const [compared, differed] = ["compared", "differed"].map((name) => Number(url.searchParams.get(name) ?? Number.NaN))
+  if (!isCount(compared) || !isCount(differed)) return false
+  const found =
+    compared === 0
+      ? "Polar knows of nothing that you bought here."
+      : differed === 0
+        ? "What the shop knows is what Polar says."
+        : `Polar said something else in ${differed === 1 ? "one place" : `${differed} places`}, and the shop has set it right.`
+  return html`<p class="card small" role="status"><strong>Checked with Polar.</strong> ${found}</p>`
+}
+
+const isCount = (number: number | undefined): number is number =>
+  Number.isInteger(number) && number !== undefined && number >= 0

@@ -1,7 +1,8 @@
 /** In what the databases' SQL differs, as far as the store's statements go. */
 
+import type { TransactionOptions } from "./deadline.ts"
 import type { Rows, SqlValue, Statement } from "./Script.ts"
-import type { ColumnType, Table, View } from "./tables.ts"
+import type { Column, ColumnType, Index, Table, View } from "./tables.ts"
 import type { UsersDialect } from "./usersTable.ts"
 
 /** A value of a row, in the core's terms. Times are epoch milliseconds. */
@@ -25,16 +26,25 @@ export interface Dialect {
   /** A condition that the column has one of the values, of which there is at least one. */
   readonly among: (column: string, values: ReadonlyArray<string>, type: ColumnType) => Statement
 
+  /** A text of ours and a column's, one after the other. */
+  readonly prefixed: (text: string, column: string) => string
+
   /** A condition that a column of type `flag` is true. */
   readonly isTrue: (column: string) => string
 
   /** A condition that a delivery has a body, which the index of those can answer. */
   readonly hasBody: string
 
+  /**
+   * The database's own time and so many milliseconds, whole ones, as a column of times holds it. Within a statement it is
+   * always the same, so that an index can be gone through by it.
+   */
+  readonly later: (millis: number) => Statement
+
   /** Inserts one row, given in the order of the columns, in place of what has its key, or unless there is one. */
   readonly insert: (
     table: Table,
-    columns: ReadonlyArray<{ readonly name: string; readonly type: ColumnType }>,
+    columns: ReadonlyArray<{ readonly name: string; readonly type: ColumnType; readonly place: string }>,
     ifThere: "replace" | "leave"
   ) => string
 
@@ -50,7 +60,7 @@ export interface Dialect {
    * What a transaction has to say first. `relaxed`: its commit need not wait for the disk; when the power fails, what came
    * after the last other commit may never have been.
    */
-  readonly settings: (relaxed: boolean) => ReadonlyArray<Statement>
+  readonly settings: (options: TransactionOptions) => ReadonlyArray<Statement>
 
   /** Locks by name, until the transaction ends: of deliveries, customers, records and users. */
   readonly locks: Locks
@@ -70,6 +80,9 @@ export interface Locks {
   readonly check: (names: ReadonlyArray<string>, rows: Rows) => void
 }
 
+/** What the columns of `Ddl.columns` call an index, where it is only made if it is not there. */
+export const indexName = (name: string): string => `index ${name}`
+
 /** A statement, and the columns that say whether it is still to be run; without any it does no harm to run it again. */
 export interface MigrationStep {
   readonly sql: string
@@ -88,6 +101,13 @@ export interface ReleasedMigration {
 export interface Ddl {
   readonly createTable: (table: Table) => ReadonlyArray<string>
   readonly createView: (view: View) => ReadonlyArray<string>
+  /** Adds columns that may be NULL to a table of before. */
+  readonly addColumns: (
+    table: string,
+    columns: ReadonlyArray<readonly [field: string, column: Column]>
+  ) => ReadonlyArray<MigrationStep>
+  /** Adds an index to a table of before; nothing where the dialect has no such index. */
+  readonly addIndex: (table: string, index: Index) => ReadonlyArray<MigrationStep>
   /** Tables that only this dialect needs. */
   readonly furtherTables: ReadonlyArray<string>
   readonly historyTable: string

@@ -2,6 +2,7 @@
  * Time limits for drivers. Polar waits ten seconds for its answer, and a request is answered within five, whatever the
  * database does: so a call to it ends before.
  */
+import type { Patience } from "../store/StoreDriver.ts"
 import { DriverError } from "./DriverError.ts"
 
 /** How long a call to the database may take altogether, in milliseconds, with everything that is tried again. */
@@ -10,8 +11,16 @@ export const callMillis = 4000
 export interface TransactionOptions {
   /** The commit need not wait for the disk: what it says may be said again. */
   readonly relaxed?: boolean | undefined
-  /** Several depend on it who could be served apart. */
-  readonly isShared?: boolean | undefined
+  /** How long others are waited for who are in its way. Default: `full`. */
+  readonly patience?: Patience | undefined
+}
+
+/** How a database says that others are in a transaction's way. */
+export interface Conflicts {
+  /** Whether the same transaction, run again from its beginning, may well succeed. */
+  readonly isConflict: (error: unknown) => boolean
+  /** Of conflicts: whether it waited for a lock that did not come, or found one taken that it would not wait for. */
+  readonly isLockWait?: (error: unknown) => boolean
 }
 
 /** A moment until when a call may take, on this process's own clock. */
@@ -35,19 +44,18 @@ export const withinDeadline = <A>(promise: Promise<A>, deadline: number, giveUp:
 
 /**
  * Runs it again while others are in its way, until the deadline. Nothing of an attempt stays that ended in a conflict. The
- * pause differs each time, so that rivals do not meet again. What several share is not run again once it has waited for
- * half of the time in vain: whoever is in the way of one of them holds on for long, and the others can yet be served.
+ * pause differs each time, so that rivals do not meet again. With brief patience it is not run again once it has waited for a
+ * lock in vain.
  */
 export const retryConflicts = async <A>(
   attempt: (deadline: number) => Promise<A>,
-  isConflict: (error: unknown) => boolean,
+  { isConflict, isLockWait = () => false }: Conflicts,
   millis: number = callMillis,
-  { isShared = false }: TransactionOptions = {}
+  { patience = "full" }: TransactionOptions = {}
 ): Promise<A> => {
   const deadline = deadlineIn(millis)
   let conflict: { readonly error: unknown } | undefined
   for (let failures = 1; ; failures++) {
-    const begunAt = performance.now()
     try {
       return await attempt(deadline)
     } catch (error) {
@@ -56,7 +64,7 @@ export const retryConflicts = async <A>(
       // What it waited for says more than that the time is over. Timers are a little early at times.
       else if (conflict !== undefined && performance.now() > deadline - 10) throw conflict.error
       if (!isConflict(error) || performance.now() + pause > deadline) throw error
-      if (isShared && performance.now() - begunAt > millis / 2 - 10) throw error
+      if (patience === "brief" && isLockWait(error)) throw error
       await new Promise((resolve) => setTimeout(resolve, pause))
     }
   }

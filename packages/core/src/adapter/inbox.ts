@@ -1,4 +1,5 @@
 /** The inbox: reading recorded deliveries, and forgetting bodies. */
+import { settledStates } from "../records/DeliveryState.ts"
 import type { DeliveryRow } from "../records/rows.ts"
 import type { DeliveryRowQuery } from "../store/StoreDriver.ts"
 import type { Dialect } from "./Dialect.ts"
@@ -43,18 +44,47 @@ export const makeInbox = (dialect: Dialect) => {
         ])
   ]
 
+  const pageOf = (query: DeliveryRowQuery): Statement => {
+    const conditions = conditionsOf(query)
+    const where = conditions.length === 0 ? sql`` : sql` WHERE ${join(conditions, " AND ")}`
+    const order = query.order === "oldest" ? "received_at, id" : "received_at DESC, id DESC"
+    return sql`${access.select()}${where} ORDER BY ${order} LIMIT ${limitOf(query.limit)}`
+  }
+
   return {
+    /** Each state is asked for by itself: so each goes along the index of states, and ends with the limit. */
     select: function* (query: DeliveryRowQuery): Script<ReadonlyArray<DeliveryRow>> {
-      const conditions = conditionsOf(query)
-      const where = conditions.length === 0 ? sql`` : sql` WHERE ${join(conditions, " AND ")}`
-      const order = query.order === "oldest" ? "received_at, id" : "received_at DESC, id DESC"
-      return access.rows(yield* askOne(sql`${access.select()}${where} ORDER BY ${order} LIMIT ${limitOf(query.limit)}`))
+      const { ids, limit, order, states = [] } = query
+      if (ids !== undefined || states.length < 2) return access.rows(yield* askOne(pageOf(query)))
+      const pages = yield* ask(...[...new Set(states)].map((state) => pageOf({ ...query, states: [state] })))
+      const sign = order === "oldest" ? 1 : -1
+      return pages
+        .flatMap(access.rows)
+        .sort((a, b) => sign * (a.receivedAt - b.receivedAt || (a.id < b.id ? -1 : 1)))
+        .slice(0, limit)
+    },
+
+    /** Rows that somebody is writing are left for the next time. */
+    deleteSettled: function* (before: number, limit: number): Script<number> {
+      const found = yield* ask(
+        ...dialect.settings({ relaxed: true }),
+        ...settledStates.map(
+          (state) =>
+            sql`SELECT ${dialect.read("id", "key")} FROM ${table} WHERE ${dialect.among("state", [state], "word")} AND received_at < ${put(before, "time")} ORDER BY received_at, id LIMIT ${limitOf(limit)}${dialect.skipLocked}`
+        )
+      )
+      const ids = found
+        .slice(-settledStates.length)
+        .flatMap((rows) => rows.map(([id]) => String(id)))
+        .slice(0, limit)
+      yield* commit(...(ids.length === 0 ? [] : [sql`DELETE FROM ${table} WHERE ${dialect.among("id", ids, "key")}`]))
+      return ids.length
     },
 
     /** Rows that somebody is writing are left for the next time. */
     prune: function* (before: number, limit: number): Script<number> {
       const found = yield* ask(
-        ...dialect.settings(false),
+        ...dialect.settings({}),
         sql`SELECT ${dialect.read("id", "key")} FROM ${table} WHERE ${dialect.hasBody} AND received_at < ${put(before, "time")} ORDER BY received_at, id LIMIT ${limitOf(limit)}${dialect.skipLocked}`
       )
       const ids = (found.at(-1) ?? []).map(([id]) => String(id))

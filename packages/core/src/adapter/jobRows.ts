@@ -3,6 +3,7 @@ import type { JobRow } from "../records/rows.ts"
 import type { JobClaim, JobSave } from "../store/StoreDriver.ts"
 import type { Dialect } from "./Dialect.ts"
 import { DriverError } from "./DriverError.ts"
+import { readClock } from "./outbox.ts"
 import { accessTo, valueIn, writerOf } from "./rowsOf.ts"
 import { ask, askOne, commit, type Script, sql } from "./Script.ts"
 import { jobs } from "./tables.ts"
@@ -29,12 +30,13 @@ export const makeJobRows = (dialect: Dialect) => {
     },
 
     /** The row is made first, so that there is one to lock. */
-    claim: function* ({ leaseUntil, name, now, owner }: JobClaim): Script<{
+    claim: function* ({ leaseMillis, name, owner, time }: JobClaim): Script<{
       readonly claimed: boolean
       readonly job: JobRow
     }> {
+      const { now, shift } = time
       const found = yield* ask(
-        ...dialect.settings(false),
+        ...dialect.settings({}),
         insert({
           name,
           owner: null,
@@ -45,31 +47,35 @@ export const makeJobRows = (dialect: Dialect) => {
           finishedAt: null,
           report: null
         }),
-        sql`${select(name)}${dialect.forUpdate}`
+        sql`${select(name)}${dialect.forUpdate}`,
+        // Of the database's clock, which all processes have in common. A statement of its own, because that one may have waited.
+        sql`SELECT ${readClock(dialect, time)}`
       )
-      const [job] = access.rows(found.at(-1) ?? [])
+      const [job] = access.rows(found.at(-2) ?? [])
+      const clock = Number(dialect.decode(found.at(-1)?.[0]?.[0], "time"))
       if (job === undefined) throw new DriverError("unknown", `the job ${name} was not written`)
-      if (job.owner !== null && job.owner !== owner && (job.leaseUntil ?? 0) > now) {
+      if (job.owner !== null && job.owner !== owner && (job.leaseUntil ?? 0) > clock) {
         yield* commit()
         return { claimed: false, job }
       }
       const startedAt = job.position === null ? now : job.startedAt
-      yield* commit(
-        sql`UPDATE ${table} SET owner = ${put(owner, "key")}, lease_until = ${put(leaseUntil, "time")}, started_at = ${put(startedAt, "time")}, updated_at = ${put(now, "time")} WHERE name = ${put(name, "id")}`
+      const answers = yield* commit(
+        sql`UPDATE ${table} SET owner = ${put(owner, "key")}, lease_until = ${dialect.later(shift + leaseMillis)}, started_at = ${put(startedAt, "time")}, updated_at = ${put(now, "time")} WHERE name = ${put(name, "id")}`,
+        select(name)
       )
-      return { claimed: true, job: { ...job, owner, leaseUntil, startedAt, updatedAt: now } }
+      return { claimed: true, job: access.rows(answers.at(-1) ?? [])[0] ?? job }
     },
 
     /** `false`, and nothing written, unless the owner holds the job. */
-    save: function* ({ leaseUntil, name, now, owner, position, report }: JobSave): Script<boolean> {
+    save: function* ({ leaseMillis, name, owner, position, report, time: { now, shift } }: JobSave): Script<boolean> {
       const isHeld = sql`name = ${put(name, "id")} AND owner = ${put(owner, "key")}`
-      const settings = dialect.settings(false)
+      const settings = dialect.settings({})
       const done =
         report === undefined ? sql`` : sql`, finished_at = ${put(now, "time")}, report = ${put(report, "long")}`
       const answers = yield* commit(
         ...settings,
         sql`SELECT ${dialect.read("name", "id")} FROM ${table} WHERE ${isHeld}${dialect.forUpdate}`,
-        sql`UPDATE ${table} SET owner = ${put(leaseUntil === null ? null : owner, "key")}, lease_until = ${put(leaseUntil, "time")}, position = ${put(position, "long")}, updated_at = ${put(now, "time")}${done} WHERE ${isHeld}`
+        sql`UPDATE ${table} SET owner = ${put(leaseMillis === null ? null : owner, "key")}, lease_until = ${leaseMillis === null ? "NULL" : dialect.later(shift + leaseMillis)}, position = ${put(position, "long")}, updated_at = ${put(now, "time")}${done} WHERE ${isHeld}`
       )
       return (answers[settings.length] ?? []).length > 0
     }

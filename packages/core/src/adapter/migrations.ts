@@ -4,10 +4,11 @@
  * step that it has not had.
  */
 import { createHash } from "node:crypto"
+import type { MigrationReport, MigrationStatus } from "../store/Migrations.ts"
 import type { Ddl, Dialect, MigrationStep, ReleasedMigration } from "./Dialect.ts"
 import { DriverError } from "./DriverError.ts"
 import { ask, askOne, commit, part, type Script } from "./Script.ts"
-import { sqlName, type Table, tables, type View, views } from "./tables.ts"
+import { addedIn, asOf, sqlName, type Table, tables, type View, views } from "./tables.ts"
 import { migrateUsers } from "./usersTable.ts"
 
 /** One step forward. One that was released never changes: every database remembers its checksum. */
@@ -30,6 +31,12 @@ const createViews = (ddl: Ddl, of: ReadonlyArray<View>): ReadonlyArray<Migration
 const viewsOf = (...kinds: ReadonlyArray<string>): ReadonlyArray<View> =>
   views.filter(({ kind }) => kinds.includes(kind))
 
+const additions = (ddl: Ddl, version: number): ReadonlyArray<MigrationStep> =>
+  addedIn(version).flatMap(({ columns, indexes, name }) => [
+    ...(columns.length === 0 ? [] : ddl.addColumns(name, columns)),
+    ...indexes.flatMap((index) => ddl.addIndex(name, index))
+  ])
+
 export const migrations: ReadonlyArray<Migration> = [
   {
     version: 4,
@@ -37,10 +44,64 @@ export const migrations: ReadonlyArray<Migration> = [
     requires: 4,
     // Subscriptions become the first kind of a table for all.
     steps: (ddl) => [
-      ...ddl.createTable(tableNamed("kavach_polar_records")).map(step),
+      ...ddl.createTable(asOf(tableNamed("kavach_polar_records"), 4)).map(step),
       ...ddl.toRecords,
       ...createViews(ddl, viewsOf("subscription", "order", "refund"))
     ]
+  },
+  {
+    version: 5,
+    name: "0005_benefits",
+    requires: 4,
+    steps: (ddl) => createViews(ddl, viewsOf("benefit", "benefit_grant", "product"))
+  },
+  {
+    version: 6,
+    name: "0006_clock",
+    requires: 4,
+    steps: (ddl) => [
+      ...additions(ddl, 6),
+      // What the clock may have a say in is looked at once, and then at its time.
+      step(
+        "UPDATE kavach_polar_records SET clock_at = updated_at WHERE kind = 'subscription' AND live AND lapsed_at IS NULL AND (ends_at IS NOT NULL OR status IN ('trialing', 'past_due'))"
+      )
+    ]
+  },
+  {
+    version: 7,
+    name: "0007_checkout_index",
+    requires: 4,
+    steps: (ddl) => additions(ddl, 7)
+  },
+  {
+    version: 8,
+    name: "0008_link_changes",
+    requires: 4,
+    steps: (ddl) => ddl.createTable(asOf(tableNamed("kavach_polar_link_changes"), 8)).map(step)
+  },
+  {
+    version: 9,
+    name: "0009_all_kinds",
+    requires: 4,
+    steps: (ddl) =>
+      createViews(
+        ddl,
+        viewsOf("discount", "checkout", "customer", "customer_state", "customer_seat", "member", "organization")
+      )
+  },
+  {
+    version: 10,
+    name: "0010_handlers",
+    // A program of before would take what others are to be told for its own.
+    requires: 10,
+    steps: (ddl) => additions(ddl, 10)
+  },
+  {
+    version: 11,
+    name: "0011_license_keys",
+    // A program of 10 goes on beside it.
+    requires: 10,
+    steps: (ddl) => createViews(ddl, viewsOf("license_key", "license_answer"))
   }
 ]
 
@@ -63,18 +124,41 @@ export const checksumOf = (migration: Migration, ddl: Ddl): string =>
     .digest("hex")
 
 /** To be run on one connection, in one transaction where the dialect can undo a change of tables. */
-export function* migrate(dialect: Dialect, packageName: string): Script<void> {
+export function* migrate(
+  dialect: Dialect,
+  packageName: string,
+  users: Dialect["users"] | undefined
+): Script<MigrationReport> {
   const { ddl } = dialect
   if (ddl.takeTurn !== undefined && !ddl.isTaken(yield* askOne(ddl.takeTurn))) {
     throw new DriverError("busy", "another process has been migrating for too long; try again")
   }
   try {
-    yield* bringUpToDate(dialect, packageName)
-    yield* migrateUsers(dialect.users, run)
+    const report = yield* bringUpToDate(dialect, packageName)
+    const warnings = users === undefined ? [] : yield* migrateUsers(users, run)
     yield* commit()
+    return { ...report, warnings }
   } finally {
     // Where the connection is gone, so is the lock.
     if (ddl.endTurn !== undefined) yield* askOne(ddl.endTurn)
+  }
+}
+
+/**
+ * How the tables stand, without touching them. Throws a `DriverError` where this version cannot work on them, and where they
+ * should be there and are not.
+ */
+export function* migrationStatus(dialect: Dialect, packageName: string): Script<MigrationStatus> {
+  const { ddl } = dialect
+  const columns = yield* columnsOf(ddl)
+  const history = columns.has(historyTable) ? yield* historyOf(dialect, columns) : []
+  const pending = pendingMigrations(history, ddl.released, packageName, (migration) => checksumOf(migration, ddl))
+  if (pending.length === 0) requireTables(columns)
+  const newer = newerThanKnown(history, ddl.released)
+  return {
+    applied: namesOf(history).filter((name) => !newer.includes(name)),
+    pending: namesOf(pending),
+    newer
   }
 }
 
@@ -82,7 +166,7 @@ function* run(statement: string): Script<void> {
   yield* ask(part(statement))
 }
 
-function* bringUpToDate(dialect: Dialect, packageName: string): Script<void> {
+function* bringUpToDate(dialect: Dialect, packageName: string): Script<MigrationReport> {
   const { ddl } = dialect
   let columns = yield* columnsOf(ddl)
   // Where everything is there already this only reads, which takes no privilege to create anything.
@@ -105,6 +189,7 @@ function* bringUpToDate(dialect: Dialect, packageName: string): Script<void> {
     for (const migration of pending) yield* remember(dialect, migration)
   }
   requireTables(yield* columnsOf(ddl))
+  return { applied: namesOf(pending), newer: newerThanKnown(history ?? [], ddl.released) }
 }
 
 const historyTable = "kavach_polar_migrations"
@@ -121,15 +206,18 @@ function* historyOf(dialect: Dialect, columns: Columns): Script<ReadonlyArray<Re
   const hasRequires = columns.get(historyTable)?.has("requires") ?? false
   const rows = yield* askOne(
     part(
-      `SELECT ${read("version", "count")}, ${read("name", "text")}, ${read("checksum", "text")}, ${hasRequires ? read("requires", "count") : `${read("version", "count")} AS requires`} FROM ${dialect.table(historyTable)} ORDER BY version`
+      `SELECT ${read("version", "count")}, ${read("name", "text")}, ${read("checksum", "text")}, ${hasRequires ? read("requires", "count") : `${read("version", "count")} AS requires`} FROM ${dialect.table(historyTable)}`
     )
   )
-  return rows.map(([version, name, checksum, requires]) => ({
-    version: Number(version),
-    name: String(name),
-    checksum: String(checksum),
-    requires: Number(requires)
-  }))
+  // Ordered here: as a database reads them out, versions may be texts, and 10 stands before 9.
+  return rows
+    .map(([version, name, checksum, requires]) => ({
+      version: Number(version),
+      name: String(name),
+      checksum: String(checksum),
+      requires: Number(requires)
+    }))
+    .sort((a, b) => a.version - b.version)
 }
 
 function* remember(dialect: Dialect, migration: Migration): Script<void> {
@@ -183,6 +271,17 @@ export const pendingMigrations = (
   }
   const had = new Set(history.map(({ version }) => version))
   return migrations.filter(({ version }) => !had.has(version))
+}
+
+const namesOf = (list: ReadonlyArray<{ readonly name: string }>): ReadonlyArray<string> => list.map(({ name }) => name)
+
+/** What a newer version has done to the database: it must have said that this one can work beside it. */
+const newerThanKnown = (
+  history: ReadonlyArray<RecordedMigration>,
+  released: ReadonlyArray<ReleasedMigration>
+): ReadonlyArray<string> => {
+  const known = new Set([...released, ...migrations].map(({ version }) => version))
+  return namesOf(history.filter(({ version }) => !known.has(version)))
 }
 
 type Columns = ReadonlyMap<string, ReadonlySet<string>>

@@ -31,17 +31,29 @@ export const accessTo = <Row>(
   }
 }
 
-/** Inserts whole rows. */
+/** Inserts whole rows. Fields `fromNow` are given in milliseconds, from what the database's clock says then. */
 export const writerOf = <Row extends { readonly [Field in keyof Row]: Value | undefined }>(
   dialect: Dialect,
   table: Table,
-  ifThere: "replace" | "leave"
+  ifThere: "replace" | "leave",
+  fromNow: ReadonlyArray<keyof Row & string> = []
 ): ((row: Row) => Statement) => {
-  const columns = Object.entries(table.columns).map(([field, { type }]) => ({ field, name: sqlName(field), type }))
+  const later = new Set<string>(fromNow)
+  const columns = Object.entries(table.columns).map(([field, { type }]) => ({
+    field,
+    name: sqlName(field),
+    type,
+    place: later.has(field) ? dialect.later(0).text : dialect.place(type)
+  }))
   const text = dialect.insert(table, columns, ifThere)
   return (row) => {
     const given = row as Readonly<Record<string, Value | undefined>>
-    return { text, values: columns.map(({ field, type }) => dialect.encode(given[field] ?? null, type)) }
+    return {
+      text,
+      values: columns.flatMap(({ field, type }) =>
+        later.has(field) ? dialect.later(Number(given[field])).values : [dialect.encode(given[field] ?? null, type)]
+      )
+    }
   }
 }
 

@@ -1,21 +1,41 @@
 /** The store's driver on an SQL database: everything but the connection and the dialect. */
+import { kinds } from "../records/kinds.ts"
 import { recordKey } from "../records/RecordReport.ts"
-import type { LiveSubscriptionRow, RecordRow, StoredRecord } from "../records/rows.ts"
+import type {
+  LinkChangeRow,
+  LinkRow,
+  LiveSubscriptionRow,
+  OwnershipRows,
+  RecordFact,
+  RecordRow,
+  StoredRecord
+} from "../records/rows.ts"
 import type { Changes, Facts, Keys } from "../steps/Step.ts"
-import type { Awaitable, RecordPageQuery, StoreDriver, UserRecordQuery } from "../store/StoreDriver.ts"
+import type { MigrationReport } from "../store/Migrations.ts"
+import type {
+  Awaitable,
+  CallTime,
+  DueRecord,
+  DueRecordQuery,
+  Patience,
+  RecordPageQuery,
+  StoreDriver,
+  UserRecordQuery
+} from "../store/StoreDriver.ts"
 import type { StoreErrorReason } from "../store/StoreError.ts"
 import type { Dialect } from "./Dialect.ts"
 import { DriverError } from "./DriverError.ts"
 import type { TransactionOptions } from "./deadline.ts"
 import { makeInbox } from "./inbox.ts"
 import { makeJobRows } from "./jobRows.ts"
-import { migrate } from "./migrations.ts"
+import { migrate, migrationStatus } from "./migrations.ts"
 import { limitOf, makeOutbox } from "./outbox.ts"
+import { type UsersOptions, usersWith } from "./ownUsers.ts"
 import { accessTo, valueIn } from "./rowsOf.ts"
-import { askOne, commit, type Script, sql } from "./Script.ts"
+import { ask, askOne, commit, type Script, sql } from "./Script.ts"
 import { makeStepChanges } from "./stepChanges.ts"
-import { factFields, makeStepFacts, namesOf } from "./stepFacts.ts"
-import { records } from "./tables.ts"
+import { factFields, makeStepFacts, namesOf, usersKnownAmong } from "./stepFacts.ts"
+import { customers, linkChanges, records } from "./tables.ts"
 import { openUsers, type UsersTable } from "./usersTable.ts"
 
 /** What an adapter supplies: a database, and in what it differs from others. */
@@ -37,20 +57,31 @@ export interface SqlConnection {
   readonly explain: (error: unknown) => { readonly reason: StoreErrorReason; readonly detail: string }
 }
 
+interface DueRow {
+  readonly recordKey: string
+  readonly kind: string
+  readonly clockAt: number
+}
+
+/** Kinds of which a user has none: what they tell of somebody is no sign of another user. */
+const notOwned = kinds.flatMap(({ isOwned, name }) => (isOwned ? [] : [`'${name}'`])).join(", ")
+
 const noFacts: Facts = {
   deliveries: [],
   links: [],
   checkouts: [],
   records: [],
   users: [],
+  hasUsers: false,
   knownUserIds: [],
-  untoldSubjects: []
+  untold: []
 }
 
-const hasNone = (keys: Keys): boolean => Object.values(keys).every((list) => list.length === 0)
+const hasNone = ({ handlers: _, ...lists }: Keys): boolean => Object.values(lists).every((list) => list.length === 0)
 
-export const sqlDriver = (connection: SqlConnection, packageName: string): StoreDriver => {
+export const sqlDriver = (connection: SqlConnection, packageName: string, options: UsersOptions = {}): StoreDriver => {
   const { dialect, explain, read, transaction } = connection
+  const usersDialect = usersWith(dialect.users, options.users, dialect.name)
   const put = valueIn(dialect)
   const load = makeStepFacts(dialect)
   const write = makeStepChanges(dialect)
@@ -60,13 +91,21 @@ export const sqlDriver = (connection: SqlConnection, packageName: string): Store
   const stored = accessTo<StoredRecord>(dialect, records, ["kind", "id", "data"])
   const live = accessTo<LiveSubscriptionRow>(dialect, records, ["id", "status", "productId", "summary"])
   const whole = accessTo<RecordRow>(dialect, records, [...factFields, "data"])
+  const keyed = accessTo<RecordRow & { readonly recordKey: string }>(dialect, records, [
+    "recordKey",
+    ...factFields,
+    "data"
+  ])
   const selectLive = `${live.select()} WHERE user_id = ${dialect.place("key")} AND kind = 'subscription' AND ${dialect.isTrue("live")}`
+
+  const table = dialect.table(records.name)
+  const selectGrants = `SELECT ${dialect.read("granted.id", "id")}, ${dialect.read("granted.data", "long")} AS grant_data, ${dialect.read("benefit.data", "long")} AS benefit_data FROM ${table} AS granted LEFT JOIN ${table} AS benefit ON benefit.record_key = ${dialect.prefixed("benefit ", "granted.benefit_id")} WHERE granted.user_id = ${dialect.place("key")} AND granted.kind = 'benefit_grant' AND ${dialect.isTrue("granted.live")}`
 
   // Looked at when it is first needed: a migration may yet have to make it.
   let opened: UsersTable | undefined
   const withUsers = <A>(run: (users: UsersTable | undefined) => Awaitable<A>): Awaitable<A> => {
-    if (opened !== undefined) return run(opened)
-    const opening = read(() => openUsers(dialect.users))
+    if (opened !== undefined || usersDialect === undefined) return run(opened)
+    const opening = read(() => openUsers(usersDialect))
     const remember = (table: UsersTable | undefined) => {
       opened = table
       return run(table)
@@ -79,11 +118,22 @@ export const sqlDriver = (connection: SqlConnection, packageName: string): Store
     keys: Keys,
     held: Set<string>,
     users: UsersTable | undefined,
-    decide: (facts: Facts) => Changes
+    decide: (facts: Facts) => Changes,
+    time: CallTime,
+    patience: Patience
   ): Script<ReadonlySet<string> | undefined> {
-    const loaded = hasNone(keys) ? { facts: noFacts } : yield* load(keys, held, users)
+    const loaded = hasNone(keys) ? { facts: noFacts } : yield* load(keys, held, users, patience)
     if ("missing" in loaded) return loaded.missing
-    yield* commit(...write(decide(loaded.facts), users))
+    const changes = decide(loaded.facts)
+    const statements = write(changes, users, time, patience)
+    const untold = new Set(loaded.facts.untold.map(({ subject }) => subject))
+    const followed = new Set(changes.notifications.flatMap(({ subject }) => (untold.has(subject) ? [subject] : [])))
+    if (followed.size === 0) {
+      yield* commit(...statements)
+    } else {
+      yield* ask(...statements)
+      yield* commit(...(yield* outbox.superseded([...followed], time)))
+    }
     return undefined
   }
 
@@ -100,27 +150,74 @@ export const sqlDriver = (connection: SqlConnection, packageName: string): Store
   const recordPage = function* ({ afterId, kind, limit, which }: RecordPageQuery): Script<ReadonlyArray<RecordRow>> {
     const after = put(recordKey({ kind, id: afterId ?? "" }), "key")
     const end = put(`${kind}!`, "key")
-    return whole.rows(
+    // By the key, by which the next page goes on, whatever else the row says.
+    return keyed
+      .rows(
+        yield* askOne(
+          sql`${keyed.select()} WHERE record_key > ${after} AND record_key < ${end} AND ${which === "live" ? dialect.isTrue("live") : "user_id IS NULL"} ORDER BY record_key LIMIT ${limitOf(limit)}`
+        )
+      )
+      .map(({ recordKey: key, ...row }) => ({ ...row, kind, id: key.slice(kind.length + 1) }))
+  }
+
+  const links = accessTo<LinkRow>(dialect, customers, ["customerId", "userId", "linkedBy", "linkedAt", "deletedAt"])
+  const facts = accessTo<RecordFact>(dialect, records, factFields)
+  const changes = accessTo<LinkChangeRow>(dialect, linkChanges, [
+    "id",
+    "action",
+    "customerId",
+    "recordKey",
+    "fromUserId",
+    "toUserId",
+    "changedBy",
+    "changedAt"
+  ])
+  const ownershipOf = function* (userId: string): Script<OwnershipRows> {
+    const [ofLinks, ofRecords, ofChanges] = yield* ask(
+      sql`${links.select()} WHERE user_id = ${put(userId, "key")}`,
+      sql`${facts.select()} WHERE user_id = ${put(userId, "key")}`,
+      sql`${changes.select()} WHERE from_user_id = ${put(userId, "key")} OR to_user_id = ${put(userId, "key")} ORDER BY changed_at DESC, id`
+    )
+    return {
+      links: links.rows(ofLinks ?? []),
+      records: facts.rows(ofRecords ?? []),
+      changes: changes.rows(ofChanges ?? [])
+    }
+  }
+
+  const due = accessTo<DueRow>(dialect, records, ["recordKey", "kind", "clockAt"])
+  const recordsDue = function* ({ after, before, limit }: DueRecordQuery): Script<ReadonlyArray<DueRecord>> {
+    const further =
+      after === undefined
+        ? ""
+        : sql` AND clock_at >= ${put(after.clockAt, "time")} AND (clock_at > ${put(after.clockAt, "time")} OR record_key > ${put(recordKey(after), "key")})`
+    const rows = due.rows(
       yield* askOne(
-        sql`${whole.select()} WHERE record_key > ${after} AND record_key < ${end} AND ${which === "live" ? dialect.isTrue("live") : "user_id IS NULL"} ORDER BY record_key LIMIT ${limitOf(limit)}`
+        sql`${due.select()} WHERE clock_at <= ${put(before, "time")}${further} ORDER BY clock_at, record_key LIMIT ${limitOf(limit)}`
       )
     )
+    return rows.map((row) => ({ kind: row.kind, id: row.recordKey.slice(row.kind.length + 1), clockAt: row.clockAt }))
   }
 
   return {
     name: dialect.name,
     parallelSteps: connection.parallelSteps,
     migrate: async () => {
-      await connection.migration(() => migrate(dialect, packageName))
+      let report: MigrationReport = { applied: [], newer: [] }
+      await connection.migration(function* () {
+        report = yield* migrate(dialect, packageName, usersDialect)
+      })
       opened = undefined
+      return report
     },
-    atomically: (keys, decide) =>
+    migrationStatus: () => read(() => migrationStatus(dialect, packageName)),
+    atomically: (keys, decide, time, patience = "full") =>
       withUsers(async (users) => {
         let held: ReadonlySet<string> = namesOf(keys)
         for (;;) {
           const names = new Set(held)
-          const missing = await transaction(() => attempt(keys, new Set(names), users, decide), {
-            isShared: keys.deliveryIds.length > 1
+          const missing = await transaction(() => attempt(keys, new Set(names), users, decide, time, patience), {
+            patience
           })
           if (missing === undefined) return
           held = missing
@@ -130,6 +227,16 @@ export const sqlDriver = (connection: SqlConnection, packageName: string): Store
     liveSubscriptionsOf: (userId) =>
       read(function* () {
         return live.rows(yield* askOne({ text: selectLive, values: [dialect.encode(userId, "key")] }))
+      }),
+    liveGrantsOf: (userId) =>
+      read(function* () {
+        return (yield* askOne({ text: selectGrants, values: [dialect.encode(userId, "key")] })).map(
+          ([id, grant, benefit]) => ({
+            id: String(id),
+            grant: String(grant),
+            benefit: benefit === null || benefit === undefined ? null : String(benefit)
+          })
+        )
       }),
     record: (kind, id) =>
       read(function* () {
@@ -144,21 +251,53 @@ export const sqlDriver = (connection: SqlConnection, packageName: string): Store
         )
         return row === undefined ? undefined : String(row[0])
       }),
+    ownershipOf: (userId) => read(() => ownershipOf(userId)),
+    usersOfCustomer: (customerId) =>
+      read(function* () {
+        const id = dialect.read("user_id", "key")
+        const isOne = sql`customer_id = ${put(customerId, "id")}`
+        const rows = yield* askOne(
+          sql`SELECT ${id} FROM ${dialect.table("kavach_polar_customers")} WHERE ${isOne} UNION SELECT ${id} FROM ${table} WHERE ${isOne} AND user_id IS NOT NULL AND kind NOT IN (${notOwned})`
+        )
+        return rows.map(([userId]) => String(userId))
+      }),
+    knownUsers: (userIds) =>
+      withUsers((users) =>
+        userIds.length === 0
+          ? []
+          : read(function* () {
+              const known = yield* askOne(usersKnownAmong(dialect, userIds))
+              const rows = users?.facts(userIds, [])
+              const facts = rows?.statement === undefined ? [] : rows.of(yield* askOne(rows.statement))
+              return [...known.map(([id]) => String(id)), ...facts.map(({ id }) => id)]
+            })
+      ),
     findUser: (userId) => withUsers((users) => (users === undefined ? undefined : read(() => users.find(userId)))),
     claimNotifications: (request) => transaction(() => outbox.claim(request), { relaxed: true }),
+    renewNotifications: async (renewal) =>
+      renewal.ids.length === 0 ? [] : transaction(() => outbox.renew(renewal), { relaxed: true }),
     completeNotifications: async (completion) => {
-      const { leaseUntil, now, owner } = completion
+      const { leaseMillis, owner, time } = completion
       if (completion.ids.length === 0) return { ids: [], next: [] }
       const { following, ids } = await transaction(() => outbox.complete(completion), { relaxed: true })
       // Mostly nothing follows.
-      if (leaseUntil === null || following.length === 0) return { ids, next: [] }
-      const next = await transaction(() => outbox.claimAmong(following, { owner, now, leaseUntil }), { relaxed: true })
+      if (leaseMillis === null || following.length === 0) return { ids, next: [] }
+      const next = await transaction(() => outbox.claimAmong(following, { owner, time, leaseMillis }), {
+        relaxed: true
+      })
       return { ids, next }
     },
     failNotification: (failed) => transaction(() => outbox.fail(failed)),
+    deadNotifications: (query) => read(() => outbox.dead(query)),
+    retryDead: (query, time) => transaction(() => outbox.retryDead(query, time)),
+    countNotifications: (request) => read(() => outbox.count(request)),
     deliveries: (query) => read(() => inbox.select(query)),
     pruneDeliveryBodies: (before, limit) => transaction(() => inbox.prune(before, limit)),
+    deleteSettledDeliveries: (before, limit) =>
+      transaction(() => inbox.deleteSettled(before, limit), { relaxed: true }),
+    deleteDoneNotifications: (before, limit) => transaction(() => outbox.deleteDone(before, limit), { relaxed: true }),
     recordPage: (query) => read(() => recordPage(query)),
+    recordsDue: (query) => read(() => recordsDue(query)),
     job: (name) => read(() => jobs.find(name)),
     claimJob: (claim) => transaction(() => jobs.claim(claim)),
     saveJob: (save) => transaction(() => jobs.save(save)),

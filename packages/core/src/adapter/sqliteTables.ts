@@ -1,10 +1,12 @@
 /** How the store's tables are made on SQLite. */
 import type { Ddl } from "./Dialect.ts"
 import {
+  asOf,
   type Column,
   type ColumnType,
   deliveries,
   type Index,
+  indexColumns,
   jobs,
   notifications,
   sqlName,
@@ -35,15 +37,18 @@ const createTable = ({ columns, generated = {}, indexes, key, name, says }: Tabl
     ...Object.entries(generated).map(([field, expression]) => `  ${generatedColumn(field, expression)}`),
     `  PRIMARY KEY (${key.map(sqlName).join(", ")})`
   ].join(",\n")}\n) STRICT`,
-  ...indexes.map((index) => createIndex(name, index))
+  ...createIndexes(name, indexes)
 ]
 
 const generatedColumn = (field: string, expression: string): string =>
   `${sqlName(field)} INTEGER GENERATED ALWAYS AS (${expression}) VIRTUAL`
 
 /** drizzle-kit sees no conditions of SQLite's indexes, and would make them anew each time: so there are none. */
-const createIndex = (table: string, { columns, instead, name }: Index): string =>
-  `CREATE INDEX IF NOT EXISTS ${name} ON ${table} (${(instead ?? columns).map(sqlName).join(", ")})`
+const createIndexes = (table: string, indexes: ReadonlyArray<Index>): ReadonlyArray<string> =>
+  indexes
+    .map((index) => ({ name: index.name, columns: indexColumns(index, false) }))
+    .filter(({ columns }) => columns.length > 0)
+    .map(({ columns, name }) => `CREATE INDEX IF NOT EXISTS ${name} ON ${table} (${columns.map(sqlName).join(", ")})`)
 
 const createView = ({ columns, fields, kind, name }: View): ReadonlyArray<string> => {
   const selected = [
@@ -60,6 +65,12 @@ const createView = ({ columns, fields, kind, name }: View): ReadonlyArray<string
 export const sqliteTables: Ddl = {
   createTable,
   createView,
+  addColumns: (table, columns) =>
+    columns.map(([field, column]) => ({
+      sql: `ALTER TABLE ${table} ADD COLUMN ${sqlName(field)} ${types[column.type]}`,
+      unless: { table, column: sqlName(field) }
+    })),
+  addIndex: (table, index) => createIndexes(table, [index]).map((sql) => ({ sql })),
   furtherTables: [],
   historyTable: `CREATE TABLE IF NOT EXISTS kavach_polar_migrations (
   version INTEGER NOT NULL PRIMARY KEY,
@@ -98,9 +109,9 @@ FROM kavach_polar_subscriptions`,
     `ALTER TABLE kavach_polar_deliveries ADD COLUMN ${generatedColumn("hasBody", deliveries.generated.hasBody)}`,
     "UPDATE kavach_polar_deliveries SET record_kind = 'subscription' WHERE record_id IS NOT NULL",
     "ALTER TABLE kavach_polar_notifications RENAME COLUMN subscription_id TO subject",
-    ...[deliveries, notifications].flatMap(({ indexes, name }) => indexes.map((index) => createIndex(name, index))),
+    ...[deliveries, notifications].flatMap((table) => createIndexes(table.name, asOf(table, 4).indexes)),
     // What the second of the earlier versions brought, for a database that has not had it.
-    ...createTable(jobs)
+    ...createTable(asOf(jobs, 4))
   ].map((sql) => ({ sql })),
   columns: {
     text: "SELECT tables.name, columns.name FROM sqlite_schema AS tables, pragma_table_info(tables.name) AS columns WHERE tables.type IN ('table', 'view') AND tables.name LIKE 'kavach\\_polar\\_%' ESCAPE '\\'",

@@ -52,6 +52,15 @@ export const sqliteUsers: UsersDialect = {
       among: (userIds) => sqliteAmong("kavach_users.id", userIds)
     }
   },
+  wholeIds: (column) =>
+    affinityOf(column) === "integer"
+      ? {
+          read: "CAST(kavach_users.id AS TEXT)",
+          // Text is compared with the column as the number that it is.
+          is: (userId) => ({ text: "kavach_users.id = ?", values: [userId] }),
+          among: (userIds) => sqliteAmong("kavach_users.id", userIds)
+        }
+      : undefined,
   customerAmong: (_column, customerIds) => sqliteAmong("kavach_users.polar_customer_id", customerIds),
   readText: (column) => `kavach_users.${column}`,
   text: (column) => {

@@ -1,7 +1,16 @@
 /** What a step writes: a statement for each row, in an order in which each finds what it needs. */
 import { recordKey } from "../records/RecordReport.ts"
-import type { CheckoutRow, DeliveryRow, LinkRow, NotificationRow, RecordRow } from "../records/rows.ts"
+import type {
+  CheckoutRow,
+  DeliveryRow,
+  LinkChangeRow,
+  LinkRow,
+  NotificationRow,
+  RecordRow,
+  StoredRecord
+} from "../records/rows.ts"
 import type { Changes } from "../steps/Step.ts"
+import type { CallTime, Patience } from "../store/StoreDriver.ts"
 import type { Dialect } from "./Dialect.ts"
 import { valueIn, writerOf } from "./rowsOf.ts"
 import { type Statement, sql } from "./Script.ts"
@@ -12,6 +21,7 @@ import type { UsersTable } from "./usersTable.ts"
 export interface OutboxRow extends NotificationRow {
   readonly state: string
   readonly attempts: number
+  /** In milliseconds from now, as `updatedAt`. */
   readonly availableAt: number
   readonly leaseOwner: string | null
   readonly lastError: string | null
@@ -23,39 +33,67 @@ export const makeStepChanges = (dialect: Dialect) => {
   const writeDelivery = writerOf<DeliveryRow>(dialect, tables.deliveries, "replace")
   const writeLink = writerOf<LinkRow>(dialect, tables.customers, "replace")
   const writeRecord = writerOf<RecordRow & { readonly recordKey: string }>(dialect, tables.records, "replace")
-  const insertNotification = writerOf<OutboxRow>(dialect, tables.notifications, "leave")
+  const insertNotification = writerOf<OutboxRow>(dialect, tables.notifications, "leave", ["availableAt", "updatedAt"])
   const insertCheckout = writerOf<CheckoutRow>(dialect, tables.checkouts, "leave")
+
+  const insertLinkChange = writerOf<LinkChangeRow>(dialect, tables.linkChanges, "leave")
 
   const adopt = ({ id, kind, ownedBy, updatedAt, userId }: Changes["adoptions"][number]): Statement =>
     sql`UPDATE ${dialect.table(tables.records.name)} SET user_id = ${put(userId, "key")}, owned_by = ${put(ownedBy, "word")}, updated_at = ${put(updatedAt, "time")} WHERE record_key = ${put(recordKey({ kind, id }), "key")}`
+
+  const look = ({ clockAt, id, kind, lapsedAt, updatedAt }: Changes["clocks"][number]): Statement =>
+    sql`UPDATE ${dialect.table(tables.records.name)} SET clock_at = ${put(clockAt, "time")}, lapsed_at = ${put(lapsedAt, "time")}, updated_at = ${put(updatedAt, "time")} WHERE record_key = ${put(recordKey({ kind, id }), "key")}`
 
   /** One that several of them release gets the user of the first. */
   const release = ({ by, id, updatedAt, userId }: Changes["releases"][number]): Statement =>
     sql`UPDATE ${dialect.table(tables.deliveries.name)} SET state = 'applied', user_id = ${put(userId, "key")}, updated_at = ${put(updatedAt, "time")} WHERE state = 'unlinked' AND ${by === "customerId" ? "customer_id" : "record_id"} = ${put(id, "id")}`
 
-  return (changes: Changes, users: UsersTable | undefined): ReadonlyArray<Statement> => [
+  const blank = ({ data, id, kind }: StoredRecord): Statement =>
+    sql`UPDATE ${dialect.table(tables.records.name)} SET data = ${put(data, "long")} WHERE record_key = ${put(recordKey({ kind, id }), "key")}`
+
+  /** By the ids of notifications, which begin with the record's. */
+  const dropErrors = ({ id }: StoredRecord): Statement =>
+    sql`UPDATE ${dialect.table(tables.notifications.name)} SET last_error = NULL WHERE id > ${put(`${id}:`, "key")} AND id < ${put(`${id};`, "key")} AND last_error IS NOT NULL`
+
+  const dropBodies = (customerId: string): Statement =>
+    sql`UPDATE ${dialect.table(tables.deliveries.name)} SET body = NULL WHERE customer_id = ${put(customerId, "id")} AND ${dialect.hasBody}`
+
+  return (
+    changes: Changes,
+    users: UsersTable | undefined,
+    { shift }: CallTime,
+    patience: Patience
+  ): ReadonlyArray<Statement> => [
+    ...(changes.bodiless ?? []).map(dropBodies),
+    ...(changes.blanks ?? []).flatMap((row) => [blank(row), dropErrors(row)]),
     ...changes.deliveries.map(writeDelivery),
     ...changes.links.map(writeLink),
     ...changes.records.map((row) => writeRecord({ ...row, recordKey: recordKey(row) })),
     ...changes.adoptions.map(adopt),
+    ...changes.clocks.map(look),
     ...changes.releases.map(release),
     // An app that writes several of these rows in the order of their ids never waits in a circle with this.
     ...(users === undefined
       ? []
       : [...changes.projections]
-          .sort((a, b) => (a.userId < b.userId ? -1 : 1))
-          .flatMap((projection) => users.project(projection))),
+          // Who gives a customer up comes first: the table may hold each customer once.
+          .sort(
+            (a, b) =>
+              Number(b.polarCustomerId === null) - Number(a.polarCustomerId === null) || (a.userId < b.userId ? -1 : 1)
+          )
+          .flatMap((projection) => users.project(projection, patience))),
     ...changes.notifications.map(({ lease, ...row }) =>
       insertNotification({
         ...row,
         state: "pending",
         attempts: lease === null ? 0 : 1,
-        availableAt: lease?.until ?? row.createdAt,
+        availableAt: shift + (lease?.millis ?? 0),
         leaseOwner: lease?.owner ?? null,
         lastError: null,
-        updatedAt: row.createdAt
+        updatedAt: shift
       })
     ),
-    ...changes.checkouts.map(insertCheckout)
+    ...changes.checkouts.map(insertCheckout),
+    ...(changes.linkChanges ?? []).map(insertLinkChange)
   ]
 }

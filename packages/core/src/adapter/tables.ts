@@ -18,6 +18,8 @@ export type ColumnType = "id" | "key" | "word" | "text" | "name" | "long" | "mic
 export interface Column {
   readonly type: ColumnType
   readonly nullable?: true
+  /** The migration that brought it, where that was not the one that made the table. */
+  readonly since?: number
   /** For people who read the table. */
   readonly says?: string
 }
@@ -30,12 +32,16 @@ export interface Index {
    * It asks for the first column too, so that who asks for another is never answered by going through all of the index.
    */
   readonly where?: string
-  /** The columns of the index elsewhere. */
+  /** The columns of the index elsewhere; none, where another index serves as well there. */
   readonly instead?: ReadonlyArray<string>
+  /** The migration that brought it, where that was not the one that made the table. */
+  readonly since?: number
 }
 
 export interface Table {
   readonly name: string
+  /** The migration that brought it, where that was not the first. */
+  readonly since?: number
   readonly says: string
   readonly columns: Readonly<Record<string, Column>>
   readonly key: ReadonlyArray<string>
@@ -88,7 +94,9 @@ export const deliveries = {
       columns: ["recordId"],
       where: "state = 'unlinked' AND record_id IS NOT NULL",
       instead: ["recordId", "state"]
-    }
+    },
+    // For replays by state, and for forgetting what is settled.
+    { name: "kavach_polar_deliveries_state", columns: ["state", "receivedAt", "id"], since: 6 }
   ],
   generated: { hasBody: "body IS NOT NULL" }
 } as const satisfies Table
@@ -122,7 +130,19 @@ export const records = {
     deliveryId: { type: "key", says: "the delivery that brought this state" },
     updatedAt: { type: "time" },
     summary: { type: "text", says: "the few fields that decisions need, as JSON" },
-    data: { type: "long", says: "all that is kept of it, as JSON" }
+    data: { type: "long", says: "all that is kept of it, as JSON" },
+    clockAt: {
+      type: "time",
+      nullable: true,
+      since: 6,
+      says: "when the clock will change what it gives, if nothing arrives before: a scheduled end, the end of a trial or of grace"
+    },
+    lapsedAt: {
+      type: "time",
+      nullable: true,
+      since: 6,
+      says: "when that was done, and the app was told; NULL of a record that gives what its status says"
+    }
   },
   key: ["recordKey"],
   indexes: [
@@ -134,7 +154,24 @@ export const records = {
       columns: ["customerId"],
       where: "user_id IS NULL AND customer_id IS NOT NULL",
       instead: ["customerId", "userId"]
-    }
+    },
+    {
+      name: "kavach_polar_records_clock",
+      columns: ["clockAt", "recordKey"],
+      where: "clock_at IS NOT NULL",
+      instead: ["clockAt", "recordKey"],
+      since: 6
+    },
+    // A checkout looks for what came of it when it is recorded.
+    {
+      name: "kavach_polar_records_checkout",
+      columns: ["checkoutId"],
+      where: "checkout_id IS NOT NULL",
+      instead: ["checkoutId"],
+      since: 7
+    },
+    // Whoever's they are. Elsewhere the index of those that are unlinked begins with the customer, and has all of them.
+    { name: "kavach_polar_records_customer", columns: ["customerId"], instead: [], since: 7 }
   ]
 } as const satisfies Table
 
@@ -143,6 +180,9 @@ export const customers = {
   says: "Links: whose customer it is. A user may have several, a customer has one user.",
   columns: {
     customerId: { type: "id" },
+    // Empty where an operator has ended the link, and where Polar deleted a customer that had none; `linkedBy` is then `operator`
+    // or `deleted`. What a migration has said of
+    // the columns stays as it was: PostgreSQL keeps it.
     userId: { type: "key" },
     linkedBy: { type: "word", says: "checkout, external_id or host: who said so" },
     linkedAt: { type: "time" },
@@ -181,7 +221,13 @@ export const notifications = {
     availableAt: { type: "time", says: "not before this time, and while somebody holds the lease: the lease's end" },
     leaseOwner: { type: "key", nullable: true },
     lastError: { type: "text", nullable: true },
-    updatedAt: { type: "time" }
+    updatedAt: { type: "time" },
+    handler: {
+      type: "key",
+      nullable: true,
+      since: 10,
+      says: "whom it is told: onSubscriptionChange (also where it is NULL), onAccessChange, ..., or a type of events, or *"
+    }
   },
   key: ["id"],
   indexes: [
@@ -196,6 +242,14 @@ export const notifications = {
       columns: ["availableAt", "id"],
       where: "state = 'pending' AND available_at IS NOT NULL",
       instead: ["state", "availableAt", "id"]
+    },
+    // Elsewhere the index of what is due has these too.
+    {
+      name: "kavach_polar_notifications_done",
+      columns: ["availableAt"],
+      where: "state = 'done' AND available_at IS NOT NULL",
+      instead: [],
+      since: 6
     }
   ]
 } as const satisfies Table
@@ -225,7 +279,57 @@ export const jobs = {
   indexes: []
 } as const satisfies Table
 
-export const tables: ReadonlyArray<Table> = [deliveries, records, customers, checkouts, notifications, jobs]
+export const linkChanges = {
+  name: "kavach_polar_link_changes",
+  since: 8,
+  says: "What operators put right by hand: whose a customer or a record is, who said so, and when.",
+  columns: {
+    id: { type: "key" },
+    action: { type: "word", says: "link, move or unlink" },
+    customerId: { type: "id", nullable: true, says: "NULL where one record was moved" },
+    recordKey: { type: "key", nullable: true, says: "the record that was moved by itself" },
+    fromUserId: { type: "key", nullable: true },
+    toUserId: { type: "key", nullable: true },
+    changedBy: { type: "text", nullable: true, says: "who did it, as they said" },
+    changedAt: { type: "time" }
+  },
+  key: ["id"],
+  indexes: [
+    { name: "kavach_polar_link_changes_from_user", columns: ["fromUserId"] },
+    { name: "kavach_polar_link_changes_to_user", columns: ["toUserId"] }
+  ]
+} as const satisfies Table
+
+export const tables: ReadonlyArray<Table> = [
+  deliveries,
+  records,
+  customers,
+  checkouts,
+  notifications,
+  jobs,
+  linkChanges
+]
+
+/** The columns of an index where it has a condition, or where there are none; nothing where there is no such index. */
+export const indexColumns = ({ columns, instead }: Index, hasConditions: boolean): ReadonlyArray<string> =>
+  hasConditions ? columns : (instead ?? columns)
+
+/** The table as it was when the migration had run: what is released, says for ever what it said then. */
+export const asOf = (table: Table, version: number): Table => ({
+  ...table,
+  columns: Object.fromEntries(Object.entries(table.columns).filter(([, { since = 0 }]) => since <= version)),
+  indexes: table.indexes.filter(({ since = 0 }) => since <= version)
+})
+
+/** What a migration adds to tables of before. */
+export const addedIn = (
+  version: number
+): ReadonlyArray<Pick<Table, "name" | "indexes"> & { readonly columns: ReadonlyArray<readonly [string, Column]> }> =>
+  tables.map(({ columns, indexes, name }) => ({
+    name,
+    columns: Object.entries(columns).filter(([, { since }]) => since === version),
+    indexes: indexes.filter(({ since }) => since === version)
+  }))
 
 /** A view on the records of one kind, with real columns, for people who read with SQL. */
 export interface View {
@@ -244,8 +348,8 @@ export interface View {
 const columnsBefore = ["id", "userId", "ownedBy", "customerId", "organizationId", "productId"]
 const columnsAfter = ["eventAt", "precedence", "deliveryId", "updatedAt", "data"]
 
-export const views: ReadonlyArray<View> = kinds.map(({ name, view }) => ({
-  name: `kavach_polar_${name}s`,
+export const views: ReadonlyArray<View> = kinds.map(({ name, view, viewName = `kavach_polar_${name}s` }) => ({
+  name: viewName,
   kind: name,
   columns: [
     ...columnsBefore,

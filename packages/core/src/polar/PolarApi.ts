@@ -22,6 +22,8 @@ import {
 import type { Snapshot } from "../rules/reconciliation.ts"
 import { DateFromTimestamp } from "../values/Timestamp.ts"
 import { informative, nullable, renamed } from "../values/wire.ts"
+import type { PolarUnexpectedAnswer } from "./PolarError.ts"
+import { formName } from "./withoutRefused.ts"
 
 /**
  * A checkout to create. The buyer chooses among `products`, of which the first is preselected.
@@ -57,11 +59,13 @@ export interface CreateCheckout {
   readonly seats?: number | undefined
   /** Only for a product that is sold by the unit. */
   readonly units?: number | undefined
+  /** A free subscription, which the purchase upgrades. Its customer is the buyer. */
+  readonly subscriptionId?: string | undefined
   /** True unless given. */
   readonly allowTrial?: boolean | undefined
 }
 
-const WebUrl = Schema.String.pipe(Schema.pattern(/^https?:\/\//))
+export const WebUrl = Schema.String.pipe(Schema.pattern(/^https?:\/\//))
 
 /** An open checkout, for 24 hours. Who has `url` can see and pay it. `customerId` is that of a known customer only. */
 export const CheckoutSession = Schema.Struct({
@@ -72,6 +76,9 @@ export const CheckoutSession = Schema.Struct({
 })
 export type CheckoutSession = typeof CheckoutSession.Type
 
+const page = <A, I>(item: Schema.Schema<A, I>) =>
+  Schema.Struct({ items: Schema.Array(item), pagination: Schema.Struct({ max_page: Schema.Number }) })
+
 /** A customer to create. Polar checks that mail can be sent to the address; `example.com` is refused. */
 export interface CreateCustomer {
   readonly email: string
@@ -81,8 +88,24 @@ export interface CreateCustomer {
   readonly metadata?: Metadata | undefined
 }
 
-/** For whom to open the customer portal. */
-export type CustomerReference = { readonly customerId: string } | { readonly externalCustomerId: string }
+/** For whom to open the customer portal. A customer that is a team has one for each member. */
+export type CustomerReference = ({ readonly customerId: string } | { readonly externalCustomerId: string }) & {
+  readonly memberId?: string | undefined
+  /** The id that the app gave the member. */
+  readonly externalMemberId?: string | undefined
+}
+
+/** Somebody of a customer that is a team. */
+export const Member = Schema.Struct({
+  id: Schema.String,
+  email: informative("email", Schema.String),
+  externalId: informative("external_id", Schema.String),
+  /** `owner`, `billing_manager` or `member`. */
+  role: informative("role", Schema.String)
+})
+export type Member = typeof Member.Type
+
+export const MemberPage = page(Member)
 
 /** Access to Polar's customer portal, for an hour. Who has the URL or the token can manage the customer's purchases. */
 export const CustomerSession = Schema.Struct({
@@ -159,9 +182,6 @@ export interface SubscriptionFilter {
 export const statusesOf = (active: boolean): ReadonlyArray<string> =>
   active ? ["active", "trialing"] : ["canceled", "unpaid"]
 
-const page = <A, I>(item: Schema.Schema<A, I>) =>
-  Schema.Struct({ items: Schema.Array(item), pagination: Schema.Struct({ max_page: Schema.Number }) })
-
 /** One object of a kind, as the API gives it. */
 export const reported = <A>(kind: Kind<A>): Schema.Schema<RecordReport, unknown> =>
   Schema.transformOrFail(Schema.Unknown, Schema.Any as Schema.Schema<RecordReport>, {
@@ -170,13 +190,18 @@ export const reported = <A>(kind: Kind<A>): Schema.Schema<RecordReport, unknown>
     encode: (report, _options, ast) => Either.left(new ParseResult.Forbidden(ast, report, "reports are only read"))
   })
 
-export const reportPage = <A>(kind: Kind<A>) => page(reported(kind))
+/** A page whose items are read one by one: one that cannot be read takes none of the others with it. */
+export const UnreadPage = page(Schema.Unknown)
 
 /** Which records of one kind to list; every condition given must hold. */
 export interface RecordFilter {
   readonly customerId?: string | undefined
   /** Whose metadata names this user: the key `kavach_user_id`. Only of kinds that Polar can list so. */
   readonly metadataUserId?: string | undefined
+  /** Only of kinds that hang on an order, such as a refund. */
+  readonly orderId?: string | undefined
+  /** Only of orders. */
+  readonly checkoutId?: string | undefined
 }
 
 export const SubscriptionPage = page(PolarSubscription)
@@ -185,7 +210,15 @@ export const CustomerPage = page(PolarCustomer)
 /** One page of a list of records. Pages count from 1. */
 export interface SnapshotPage {
   readonly snapshots: ReadonlyArray<Snapshot>
+  /** Records that are not what this version knows. They are on the page, and nothing else is known of them. */
+  readonly unreadable: ReadonlyArray<UnreadableRecord>
   readonly isLast: boolean
+}
+
+export interface UnreadableRecord {
+  /** `null` where not even that can be read. */
+  readonly id: string | null
+  readonly error: PolarUnexpectedAnswer
 }
 
 /** A webhook endpoint, without its secret, which Polar's answer holds in clear. */
@@ -202,6 +235,12 @@ export const WebhookEndpoint = Schema.Struct({
 export type WebhookEndpoint = typeof WebhookEndpoint.Type
 
 export const WebhookEndpointPage = page(WebhookEndpoint)
+
+/** An organization, as far as it is looked at. */
+export const Organization = Schema.Struct({ id: Schema.String, slug: Schema.String })
+export type Organization = typeof Organization.Type
+
+export const OrganizationPage = page(Organization)
 
 /** An event that Polar could not deliver, and will not try to by itself any more. `id` is its `webhook-id`. */
 export interface UndeliveredEvent {
@@ -231,7 +270,7 @@ export const checkoutBody = (input: CreateCheckout): object => ({
   customer_id: input.customerId,
   external_customer_id: input.externalCustomerId,
   customer_email: input.customerEmail,
-  customer_name: input.customerName,
+  customer_name: formName(input.customerName),
   success_url: input.successUrl,
   return_url: input.returnUrl,
   embed_origin: input.embedOrigin,
@@ -242,12 +281,13 @@ export const checkoutBody = (input: CreateCheckout): object => ({
   locale: input.locale,
   seats: input.seats,
   units: input.units,
+  subscription_id: input.subscriptionId,
   allow_trial: input.allowTrial
 })
 
 export const customerBody = (input: CreateCustomer): object => ({
   email: input.email,
-  name: input.name,
+  name: formName(input.name),
   external_id: input.externalId,
   metadata: input.metadata
 })
@@ -256,5 +296,7 @@ export const customerSessionBody = (reference: CustomerReference, returnUrl: str
   ...("customerId" in reference
     ? { customer_id: reference.customerId }
     : { external_customer_id: reference.externalCustomerId }),
+  member_id: reference.memberId,
+  external_member_id: reference.externalMemberId,
   return_url: returnUrl
 })

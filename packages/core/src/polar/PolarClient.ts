@@ -6,17 +6,25 @@ import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import type { Kind } from "../records/Kind.ts"
+import { checkoutKind } from "../records/Checkout.ts"
+import type { Kind, ListedKind } from "../records/Kind.ts"
 import { PolarCustomer, toSubscription, userIdMetadataKey } from "../records/PolarObjects.ts"
-import type { Subscription, SubscriptionId } from "../records/Subscription.ts"
+import type { RecordReport } from "../records/RecordReport.ts"
+import type { CheckoutId, Subscription, SubscriptionId } from "../records/Subscription.ts"
 import { subscriptionKind } from "../records/subscriptionKind.ts"
 import type { Snapshot } from "../rules/reconciliation.ts"
+import * as OptionTypes from "../values/options.ts"
 import { fromMillis } from "../values/Timestamp.ts"
 import { createOrGetCustomer, refuseTrimmed } from "./createOrGetCustomer.ts"
+import { type LicenseKeyCalls, makeLicenseKeyCalls } from "./licenseKeyCalls.ts"
+import { makeOrderCalls, type OrderCalls } from "./orderCalls.ts"
 import {
   CheckoutSession,
   type CreateCheckout,
@@ -30,22 +38,40 @@ import {
   customerSessionBody,
   type FailedDelivery,
   FailedDeliveryPage,
+  type Member,
+  MemberPage,
+  type Organization,
+  OrganizationPage,
   PolarCustomerState,
   type RecordFilter,
   reported,
-  reportPage,
   type SnapshotPage,
   type SubscriptionFilter,
   SubscriptionPage,
   statusesOf,
   type UndeliveredEvent,
+  type UnreadableRecord,
+  UnreadPage,
   type WebhookEndpoint,
   WebhookEndpointPage
 } from "./PolarApi.ts"
 import * as PolarClientMemory from "./PolarClientMemory.ts"
 import { type CustomerEmailTaken, type PolarError, PolarNotConfigured } from "./PolarError.ts"
 import * as PolarHttp from "./polarHttp.ts"
+import { makeSecretBox, type SecretBox } from "./secretBox.ts"
+import { makeSubscriptionCalls, operationOf, type SubscriptionCalls } from "./subscriptionCalls.ts"
 
+export { accessTokenProblem } from "./accessToken.ts"
+export type {
+  ActivatedLicenseKey,
+  ActivateLicenseKey,
+  DeactivateLicenseKey,
+  LicenseKeyWithActivations,
+  PolarLicenseKey,
+  ValidatedLicenseKey,
+  ValidateLicenseKey
+} from "./licenseKeyCalls.ts"
+export { type CreateRefund, type ReceiptAnswer, type RefundReason, refundReasons } from "./orderCalls.ts"
 export type {
   ActiveSubscription,
   CheckoutSession,
@@ -55,13 +81,17 @@ export type {
   CustomerSession,
   CustomerState,
   GrantedBenefit,
+  Member,
+  Organization,
   RecordFilter,
   SnapshotPage,
   SubscriptionFilter,
   UndeliveredEvent,
+  UnreadableRecord,
   WebhookEndpoint
 } from "./PolarApi.ts"
 export { type MemoryCheckout, MemoryPolar } from "./PolarClientMemory.ts"
+export type { ChangePreview } from "./subscriptionCalls.ts"
 
 /**
  * What is asked of Polar. A call that changes nothing is tried again when it fails in passing; one that does is made
@@ -72,6 +102,12 @@ export class PolarClient extends Context.Tag("@kavach-polar/core/PolarClient")<
   {
     /** Opens a checkout. Each call opens another one. */
     readonly createCheckout: (input: CreateCheckout) => Effect.Effect<CheckoutSession, PolarError>
+
+    /**
+     * Whether Polar would let the buyer pay this checkout, beside the subscription that they have. It says so only when the
+     * checkout is changed, so it is: to the product that it has.
+     */
+    readonly allowsSubscription: (checkoutId: string, productId: string) => Effect.Effect<boolean, PolarError>
 
     /** Creates a customer. E-mail address and external id taken by another one are a `PolarRejected`. */
     readonly createCustomer: (input: CreateCustomer) => Effect.Effect<PolarCustomer, PolarError>
@@ -105,13 +141,19 @@ export class PolarClient extends Context.Tag("@kavach-polar/core/PolarClient")<
      * work that goes on where it was left.
      */
     readonly recordPage: (
-      kind: Kind<unknown>,
+      kind: ListedKind<unknown>,
       filter: RecordFilter,
       page: number
     ) => Effect.Effect<SnapshotPage, PolarError>
 
     /** The subscription with this id; `None` if Polar has none, or the token may not see it. */
     readonly getSubscription: (id: SubscriptionId) => Effect.Effect<Option.Option<Snapshot>, PolarError>
+
+    /** The checkout with this id; `None` if Polar has none, or the token may not see it. */
+    readonly getCheckout: (id: CheckoutId) => Effect.Effect<Option.Option<Snapshot>, PolarError>
+
+    /** The organizations that the token is of; one, for an organization access token. Needs the scope `organizations:read`. */
+    readonly organizations: Effect.Effect<ReadonlyArray<Organization>, PolarError>
 
     /** All webhook endpoints of the organization. */
     readonly webhookEndpoints: Effect.Effect<ReadonlyArray<WebhookEndpoint>, PolarError>
@@ -125,22 +167,65 @@ export class PolarClient extends Context.Tag("@kavach-polar/core/PolarClient")<
     /** Asks Polar to deliver an event again. Asking twice delivers twice, under the same `webhook-id`. */
     readonly redeliver: (eventId: string) => Effect.Effect<void, PolarError>
 
+    /** The members of a customer that is a team. */
+    readonly listMembers: (customerId: string) => Effect.Effect<ReadonlyArray<Member>, PolarError>
+
     /** Opens Polar's customer portal, and leads back to `returnUrl`. An unknown customer is a `PolarRejected`. */
     readonly createCustomerSession: (
       customer: CustomerReference,
       returnUrl?: string | undefined
     ) => Effect.Effect<CustomerSession, PolarError>
-  }
+
+    /** For what Polar tells only to whoever has the access token, and is kept all the same. */
+    readonly secretBox: SecretBox
+  } & OrderCalls &
+    SubscriptionCalls &
+    LicenseKeyCalls
 >() {}
 
 type Service = Context.Tag.Service<typeof PolarClient>
 
+/**
+ * @example
+ * PolarClient.layer({
+ *   accessToken: Redacted.make(accessToken),
+ *   organizationId,
+ *   sandbox: true,
+ *   apiBaseUrl: "http://127.0.0.1:4010",
+ *   apiVersion: "2026-10",
+ *   timeout: "10 seconds",
+ *   requestsPerMinute: 100,
+ *   maxRetries: 2,
+ *   detectOtherEnvironment: false,
+ *   transformClient: HttpClient.withTracerPropagation(false)
+ * })
+ */
 export interface Options extends PolarHttp.Options {
   /** Lists are narrowed to this organization. Only needed with a token that sees several. */
   readonly organizationId?: string | undefined
 }
 
-/** A client over HTTP. It makes no call before it is asked to, and holds nothing that must be closed. */
+const clientOptions: Schema.Schema<Options> = Schema.Struct({
+  accessToken: OptionTypes.redacted,
+  sandbox: OptionTypes.optional(OptionTypes.boolean),
+  apiBaseUrl: OptionTypes.optional(OptionTypes.anyText),
+  apiVersion: OptionTypes.optional(OptionTypes.anyText),
+  timeout: OptionTypes.optional(OptionTypes.duration),
+  requestsPerMinute: OptionTypes.optional(OptionTypes.positive("a number of requests")),
+  maxRetries: OptionTypes.optional(OptionTypes.wholeNumberBetween(0, 100, "a number of tries")),
+  detectOtherEnvironment: OptionTypes.optional(OptionTypes.boolean),
+  transformClient: OptionTypes.optional(OptionTypes.callback<NonNullable<Options["transformClient"]>>()),
+  organizationId: OptionTypes.optional(OptionTypes.anyText)
+})
+
+const checkOptions = OptionTypes.optionsCheck("PolarClient.layer()", clientOptions)
+
+/**
+ * A client over HTTP. It makes no call before it is asked to, and holds nothing that must be closed.
+ *
+ * @example
+ * PolarClient.make({ accessToken: Redacted.make(accessToken) }).pipe(Effect.provide(FetchHttpClient.layer))
+ */
 export const make = Effect.fnUntraced(function* (
   options: Options
 ): Effect.fn.Return<Service, never, HttpClient.HttpClient> {
@@ -175,6 +260,27 @@ export const make = Effect.fnUntraced(function* (
         })
       )
     })
+
+  const one = (kind: Kind<unknown>, path: string, id: string) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      call(
+        {
+          operation: `get ${kind.name}`,
+          method: "GET",
+          path: `${path}${encodeURIComponent(id)}`,
+          template: `${path}{id}`
+        },
+        reported(kind)
+      ).pipe(
+        Effect.map((report) => Option.some({ report, fetchedAt: fromMillis(now) })),
+        Effect.catchTag("PolarNotFound", () => Effect.succeedNone),
+        // Of an id that is not of Polar's form it does not say that there is none, but that it is not one.
+        Effect.catchIf(
+          (error) => error._tag === "PolarRejected" && error.status === 422,
+          () => Effect.succeedNone
+        )
+      )
+    )
 
   const findInList = (operation: string, externalId: string) => {
     if (externalId === "") return Effect.succeedNone
@@ -242,6 +348,26 @@ export const make = Effect.fnUntraced(function* (
 
   return {
     createCheckout,
+
+    allowsSubscription: Effect.fn("PolarClient.allowsSubscription")((checkoutId: string, productId: string) =>
+      call(
+        {
+          operation: "check checkout",
+          method: "PATCH",
+          path: `/v1/checkouts/${encodeURIComponent(checkoutId)}`,
+          template: "/v1/checkouts/{id}",
+          body: { product_id: productId }
+        },
+        Schema.Unknown
+      ).pipe(
+        Effect.as(true),
+        Effect.catchIf(
+          (error) => error._tag === "PolarRejected" && error.code === "AlreadyActiveSubscriptionError",
+          () => Effect.succeed(false)
+        )
+      )
+    ),
+
     createCustomer,
     findCustomerByExternalId,
     createOrGetCustomer: Effect.fn("PolarClient.createOrGetCustomer")(
@@ -273,7 +399,7 @@ export const make = Effect.fnUntraced(function* (
       ),
 
     recordPage: Effect.fn("PolarClient.recordPage")(function* (
-      kind: Kind<unknown>,
+      kind: ListedKind<unknown>,
       filter: RecordFilter,
       page: number
     ) {
@@ -284,36 +410,37 @@ export const make = Effect.fnUntraced(function* (
           path: kind.list.path,
           query: [
             ...parameter("customer_id", filter.customerId),
+            ...parameter("order_id", filter.orderId),
+            ...parameter("checkout_id", filter.checkoutId),
             ...parameter(`metadata[${userIdMetadataKey}]`, filter.metadataUserId),
             ["sorting", kind.list.sorting]
           ]
         },
-        reportPage(kind),
+        UnreadPage,
         page
       )
-      return { snapshots: items.map((report) => ({ report, fetchedAt })), isLast }
+      const read = items.map((item) => readRecord(kind, item))
+      return {
+        snapshots: read.flatMap((one) => (Either.isRight(one) ? [{ report: one.right, fetchedAt }] : [])),
+        unreadable: read.flatMap((one) => (Either.isLeft(one) ? [one.left] : [])),
+        isLast
+      }
     }),
 
-    getSubscription: Effect.fn("PolarClient.getSubscription")(function* (id: SubscriptionId) {
-      const fetchedAt = fromMillis(yield* Clock.currentTimeMillis)
-      return yield* call(
-        {
-          operation: "get subscription",
-          method: "GET",
-          path: `/v1/subscriptions/${encodeURIComponent(id)}`,
-          template: "/v1/subscriptions/{id}"
-        },
-        reported(subscriptionKind)
-      ).pipe(
-        Effect.map((report) => Option.some({ report, fetchedAt })),
-        Effect.catchTag("PolarNotFound", () => Effect.succeedNone),
-        // Of an id that is not of Polar's form it does not say that there is none, but that it is not one.
-        Effect.catchIf(
-          (error) => error._tag === "PolarRejected" && error.status === 422,
-          () => Effect.succeedNone
-        )
-      )
-    }),
+    getSubscription: Effect.fn("PolarClient.getSubscription")((id: SubscriptionId) =>
+      one(subscriptionKind, "/v1/subscriptions/", id)
+    ),
+
+    getCheckout: Effect.fn("PolarClient.getCheckout")((id: CheckoutId) => one(checkoutKind, "/v1/checkouts/", id)),
+
+    // Not narrowed to the organization that is configured, because it is that one which is looked for.
+    organizations: call(
+      { operation: "list organizations", method: "GET", path: "/v1/organizations/", query: [["limit", "100"]] },
+      OrganizationPage
+    ).pipe(
+      Effect.map(({ items }) => items),
+      Effect.withSpan("PolarClient.organizations")
+    ),
 
     webhookEndpoints: list(
       { operation: "list webhook endpoints", path: "/v1/webhooks/endpoints", query: [] },
@@ -359,6 +486,13 @@ export const make = Effect.fnUntraced(function* (
       )
     ),
 
+    listMembers: Effect.fn("PolarClient.listMembers")((customerId: string) =>
+      list({ operation: "list members", path: "/v1/members/", query: [["customer_id", customerId]] }, MemberPage).pipe(
+        Stream.runCollect,
+        Effect.map((members) => Chunk.toReadonlyArray(members))
+      )
+    ),
+
     createCustomerSession: Effect.fn("PolarClient.createCustomerSession")(
       (customer: CustomerReference, returnUrl?: string | undefined) =>
         call(
@@ -370,13 +504,31 @@ export const make = Effect.fnUntraced(function* (
           },
           CustomerSession
         )
-    )
+    ),
+
+    ...makeOrderCalls(call),
+    ...makeSubscriptionCalls(call),
+    ...makeLicenseKeyCalls(call),
+    secretBox: makeSecretBox(options.accessToken)
   }
 })
 
-export const layer = (options: Options): Layer.Layer<PolarClient, never, HttpClient.HttpClient> =>
-  Layer.effect(PolarClient, make(options))
+/**
+ * The client that `make` gives. Throws an `InvalidOption` for options that there are not; a token that is missing, as while
+ * a build imports the app, is only told by its calls.
+ *
+ * @example
+ * PolarClient.layer({ accessToken: Redacted.make(accessToken) }).pipe(Layer.provide(FetchHttpClient.layer))
+ */
+export const layer = (options: Options): Layer.Layer<PolarClient, never, HttpClient.HttpClient> => {
+  checkOptions(options)
+  return Layer.effect(PolarClient, make(options))
+}
 
+/**
+ * @example
+ * PolarClient.layerConfig({ accessToken: Config.redacted("POLAR_ACCESS_TOKEN") }).pipe(Layer.provide(FetchHttpClient.layer))
+ */
 export const layerConfig = (
   config: Config.Config.Wrap<Options>
 ): Layer.Layer<PolarClient, ConfigError.ConfigError, HttpClient.HttpClient> =>
@@ -392,11 +544,17 @@ export const layerMemory: Layer.Layer<PolarClient | PolarClientMemory.MemoryPola
   )
 )
 
-/** For a server without an access token: every call fails with `PolarNotConfigured` and this reason. */
+/**
+ * For a server without an access token: every call fails with `PolarNotConfigured` and this reason.
+ *
+ * @example
+ * PolarClient.layerDisabled("no access token is configured")
+ */
 export const layerDisabled = (reason: string): Layer.Layer<PolarClient> => {
   const fail = (operation: string) => () => new PolarNotConfigured({ operation, reason })
   return Layer.succeed(PolarClient, {
     createCheckout: fail("create checkout"),
+    allowsSubscription: fail("check checkout"),
     createCustomer: fail("create customer"),
     findCustomerByExternalId: fail("find customer"),
     createOrGetCustomer: fail("create customer"),
@@ -404,10 +562,26 @@ export const layerDisabled = (reason: string): Layer.Layer<PolarClient> => {
     listSubscriptions: () => Stream.fail(new PolarNotConfigured({ operation: "list subscriptions", reason })),
     recordPage: (kind) => fail(`list ${kind.name}s`)(),
     getSubscription: fail("get subscription"),
+    getCheckout: fail("get checkout"),
+    organizations: Effect.suspend(fail("list organizations")),
     webhookEndpoints: Effect.suspend(fail("list webhook endpoints")),
     undeliveredEvents: () => Stream.fail(new PolarNotConfigured({ operation: "list webhook deliveries", reason })),
     redeliver: fail("redeliver event"),
-    createCustomerSession: fail("create customer session")
+    listMembers: fail("list members"),
+    createCustomerSession: fail("create customer session"),
+    updateSubscription: (_, update) => fail(operationOf(update))(),
+    previewChange: fail("preview change"),
+    findDiscount: fail("find discount"),
+    getOrder: fail("get order"),
+    getInvoice: fail("get invoice"),
+    requestInvoice: fail("request invoice"),
+    getReceipt: fail("get receipt"),
+    createRefund: fail("create refund"),
+    getLicenseKey: fail("get license key"),
+    validateLicenseKey: fail("validate license key"),
+    activateLicenseKey: fail("activate license key"),
+    deactivateLicenseKey: fail("deactivate license key"),
+    secretBox: makeSecretBox(Redacted.make(""))
   })
 }
 
@@ -449,3 +623,10 @@ const isAddressable = (externalId: string): boolean =>
   externalId !== "" && externalId !== "." && externalId !== ".." && !/[/\p{Surrogate}]/u.test(externalId)
 
 const isCustomerOf = (externalId: string) => (customer: PolarCustomer) => customer.external_id === externalId
+
+/** One item of a list. */
+const readRecord = <A>(kind: ListedKind<A>, item: unknown): Either.Either<RecordReport, UnreadableRecord> =>
+  Either.mapLeft(Schema.decodeUnknownEither(reported(kind))(item), (error) => ({
+    id: Predicate.hasProperty(item, "id") && typeof item.id === "string" ? item.id : null,
+    error: PolarHttp.unexpected(`list ${kind.name}s`, 200, error)
+  }))

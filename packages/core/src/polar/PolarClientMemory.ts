@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
-import type { Kind } from "../records/Kind.ts"
+import type { Kind, ListedKind } from "../records/Kind.ts"
 import { type PolarCustomer, userIdMetadataKey } from "../records/PolarObjects.ts"
 import type { RecordReport } from "../records/RecordReport.ts"
 import { CheckoutId, CustomerId, type Subscription, type SubscriptionId } from "../records/Subscription.ts"
@@ -15,6 +15,8 @@ import { reportOf } from "../records/subscriptionKind.ts"
 import type { Snapshot } from "../rules/reconciliation.ts"
 import { fromMillis } from "../values/Timestamp.ts"
 import { createOrGetCustomer, refuseTrimmed } from "./createOrGetCustomer.ts"
+import { makeMemoryOrderCalls } from "./memoryOrderCalls.ts"
+import { makeMemorySubscriptionCalls } from "./memorySubscriptionCalls.ts"
 import {
   type ActiveSubscription,
   type CheckoutSession,
@@ -23,6 +25,7 @@ import {
   type CustomerReference,
   type CustomerSession,
   type CustomerState,
+  type Member,
   type RecordFilter,
   type SnapshotPage,
   type SubscriptionFilter,
@@ -30,7 +33,8 @@ import {
   type UndeliveredEvent,
   type WebhookEndpoint
 } from "./PolarApi.ts"
-import { type PolarError, type PolarIssue, PolarRejected } from "./PolarError.ts"
+import { type PolarError, type PolarIssue, PolarNotFound, PolarRejected } from "./PolarError.ts"
+import { makeSecretBox } from "./secretBox.ts"
 
 /** A checkout that was opened, and what was asked for. */
 export interface MemoryCheckout {
@@ -181,14 +185,21 @@ export const make = Effect.sync(() => {
       .sort((one, other) => (one.startedAt?.getTime() ?? 0) - (other.startedAt?.getTime() ?? 0))
   }
 
-  const othersOf = (kind: Kind<unknown>, { customerId, metadataUserId }: RecordFilter) =>
+  const othersOf = (kind: Kind<unknown>, { checkoutId, customerId, metadataUserId, orderId }: RecordFilter) =>
     [...(others.get(kind.name)?.values() ?? [])]
       .filter(
         (report) =>
           (customerId === undefined || report.customer.id === customerId) &&
+          (orderId === undefined || report.orderId === orderId) &&
+          (checkoutId === undefined || report.checkoutId === checkoutId) &&
           (metadataUserId === undefined || report.metadataUserId === metadataUserId)
       )
       .sort((one, other) => (one.changedAt ?? 0) - (other.changedAt ?? 0))
+
+  const putOther = (report: RecordReport): void => {
+    const known = others.get(report.kind) ?? new Map<string, RecordReport>()
+    others.set(report.kind, known.set(report.id, report))
+  }
 
   const getCustomerState = (id: string): Effect.Effect<Option.Option<CustomerState>, PolarError> =>
     answer(
@@ -203,18 +214,24 @@ export const make = Effect.sync(() => {
 
   const client = {
     createCheckout,
+    allowsSubscription: (): Effect.Effect<boolean, PolarError> => answer(Effect.succeed(true)),
     createCustomer,
     findCustomerByExternalId,
     createOrGetCustomer: createOrGetCustomer({ createCustomer, findCustomerByExternalId }),
     getCustomerState,
     listSubscriptions: (filter: SubscriptionFilter): Stream.Stream<Subscription, PolarError> =>
       Stream.fromIterableEffect(answer(Effect.sync(() => matching(filter)))),
-    recordPage: (kind: Kind<unknown>, filter: RecordFilter, page: number): Effect.Effect<SnapshotPage, PolarError> =>
+    recordPage: (
+      kind: ListedKind<unknown>,
+      filter: RecordFilter,
+      page: number
+    ): Effect.Effect<SnapshotPage, PolarError> =>
       answer(
         Effect.gen(function* () {
           const fetchedAt = fromMillis(yield* Clock.currentTimeMillis)
           const all = kind.name === "subscription" ? matching(filter).map(subscriptionReport) : othersOf(kind, filter)
           return {
+            unreadable: [],
             snapshots: all
               .slice((page - 1) * pageSize, page * pageSize)
               .map((report): Snapshot => ({ report, fetchedAt })),
@@ -231,12 +248,43 @@ export const make = Effect.sync(() => {
           )
         )
       ),
+    // A checkout is what `putRecord` says it is: nobody pays here.
+    getCheckout: (id: CheckoutId): Effect.Effect<Option.Option<Snapshot>, PolarError> =>
+      answer(
+        Effect.map(Clock.currentTimeMillis, (now) =>
+          Option.map(
+            Option.fromNullable(others.get("checkout")?.get(id)),
+            (report): Snapshot => ({ report, fetchedAt: fromMillis(now) })
+          )
+        )
+      ),
+    organizations: answer(Effect.succeed([])),
     webhookEndpoints: answer(Effect.sync(() => endpoints)),
     undeliveredEvents: (endpointId: string): Stream.Stream<UndeliveredEvent, PolarError> =>
       Stream.fromIterableEffect(answer(Effect.sync(() => undelivered.get(endpointId) ?? []))),
     redeliver: (eventId: string): Effect.Effect<void, PolarError> =>
       answer(Effect.sync(() => void redelivered.push(eventId))),
-    createCustomerSession
+    // Its customers are people.
+    listMembers: (): Effect.Effect<ReadonlyArray<Member>, PolarError> => answer(Effect.succeed([])),
+    createCustomerSession,
+    ...makeMemoryOrderCalls({
+      answer,
+      uuid,
+      reports: (kind) => [...(others.get(kind)?.values() ?? [])],
+      put: putOther
+    }),
+    ...makeMemorySubscriptionCalls({
+      answer,
+      subscription: (id) => subscriptions.get(id),
+      put: (subscription) => void subscriptions.set(subscription.id, subscription),
+      snapshotOf: (subscription, now) => ({ report: subscriptionReport(subscription), fetchedAt: fromMillis(now) })
+    }),
+    // It gives out no keys, and knows none.
+    getLicenseKey: (): Effect.Effect<Option.Option<never>, PolarError> => answer(Effect.succeedNone),
+    validateLicenseKey: (): Effect.Effect<never, PolarError> => answer(noKey("validate license key")),
+    activateLicenseKey: (): Effect.Effect<never, PolarError> => answer(noKey("activate license key")),
+    deactivateLicenseKey: (): Effect.Effect<never, PolarError> => answer(noKey("deactivate license key")),
+    secretBox: makeSecretBox(Redacted.make("of no organization"))
   }
 
   const polar: Context.Tag.Service<typeof MemoryPolar> = {
@@ -251,11 +299,7 @@ export const make = Effect.sync(() => {
     putRecord: (kind, object) =>
       Either.match(kind.read(object), {
         onLeft: (error) => Effect.die(error),
-        onRight: (report) =>
-          Effect.sync(() => {
-            const known = others.get(kind.name) ?? new Map<string, RecordReport>()
-            others.set(kind.name, known.set(report.id, report))
-          })
+        onRight: (report) => Effect.sync(() => putOther(report))
       }),
     customers: Effect.sync(() => [...customers.values()]),
     checkouts: Effect.sync(() => [...checkouts]),
@@ -275,6 +319,8 @@ const subscriptionReport = (subscription: Subscription): RecordReport => {
   const changedAt = subscription.modifiedAt ?? subscription.createdAt
   return reportOf(subscription, changedAt === null ? null : fromMillis(changedAt.getTime()))
 }
+
+const noKey = (operation: string) => Effect.fail(new PolarNotFound({ operation, code: "ResourceNotFound" }))
 
 const ruleBroken = (operation: string, issues: ReadonlyArray<PolarIssue>) =>
   new PolarRejected({ operation, status: 422, code: "PolarRequestValidationError", detail: null, issues })

@@ -13,7 +13,13 @@ export const PolarIssue = Schema.Struct({
 })
 export type PolarIssue = typeof PolarIssue.Type
 
-const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`)
+/**
+ * Polar's words, with an end.
+ *
+ * @example
+ * PolarError.sentence("out of order")
+ */
+export const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`)
 
 const answered = (status: number, code: string | null): string => (code === null ? `${status}` : `${status} ${code}`)
 
@@ -153,7 +159,7 @@ export class PolarTimeout extends Schema.TaggedError<PolarTimeout>()("PolarTimeo
   mayHaveActed: Schema.Boolean
 }) {
   override get message(): string {
-    return `Polar did not answer "${this.operation}" within ${this.seconds} s. Try again later, or raise \`timeout\`.${uncertain(this.mayHaveActed)}`
+    return `Polar did not answer "${this.operation}" within ${this.seconds} s. Try again later, or allow it more time.${uncertain(this.mayHaveActed)}`
   }
 }
 

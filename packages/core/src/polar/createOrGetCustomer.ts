@@ -4,6 +4,7 @@ import * as Option from "effect/Option"
 import type { PolarCustomer } from "../records/PolarObjects.ts"
 import type { CreateCustomer } from "./PolarApi.ts"
 import { CustomerEmailTaken, type PolarError, PolarRejected } from "./PolarError.ts"
+import { withoutRefused } from "./withoutRefused.ts"
 
 export interface Calls {
   readonly createCustomer: (input: CreateCustomer) => Effect.Effect<PolarCustomer, PolarError>
@@ -17,7 +18,7 @@ export interface Calls {
 export const createOrGetCustomer =
   ({ createCustomer, findCustomerByExternalId }: Calls) =>
   (input: CreateCustomer): Effect.Effect<PolarCustomer, PolarError | CustomerEmailTaken> =>
-    Effect.catchIf(createCustomer(input), isAboutIdentity, (rejected) =>
+    Effect.catchIf(withoutRefused(createCustomer, [["name", "name"]])(input), isAboutIdentity, (rejected) =>
       Effect.flatMap(
         findCustomerByExternalId(input.externalId),
         Option.match({

@@ -10,6 +10,7 @@ import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Random from "effect/Random"
@@ -17,6 +18,9 @@ import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
+import { pastedText } from "../values/pastedText.ts"
+import { accessTokenProblem } from "./accessToken.ts"
+import { buyersLongestWaitMillis, forBuyer } from "./buyerCall.ts"
 import { describeLoss } from "./connectionFailure.ts"
 import { Failure, refusal } from "./errorFromResponse.ts"
 import {
@@ -33,7 +37,7 @@ import * as RequestLimit from "./requestLimit.ts"
 import { type Answer, isTokenKnown, isVersionGone, readAnswer } from "./responseReader.ts"
 
 export interface Options {
-  /** An organization access token (`polar_oat_…`). Space around it is ignored. */
+  /** An organization access token (`polar_oat_…`). Space and quotation marks around it are ignored. */
   readonly accessToken: Redacted.Redacted
   /** Whether to call Polar's sandbox, which has tokens, products and customers of its own. False unless given. */
   readonly sandbox?: boolean | undefined
@@ -66,13 +70,15 @@ export interface Call {
   /** For errors, such as `create checkout`. */
   readonly operation: string
   /** Only a GET is safe to repeat: Polar has no idempotency keys. */
-  readonly method: "GET" | "POST"
+  readonly method: "GET" | "POST" | "PATCH"
   /** The exact path: a missing or an extra slash at the end is a redirect. */
   readonly path: string
   /** The path without ids, for traces; `path` unless given. */
   readonly template?: string | undefined
   readonly query?: ReadonlyArray<readonly [string, string]> | undefined
   readonly body?: object | undefined
+  /** Whether Polar documents no more than 204. Anywhere else an answer without a body was lost on its way. */
+  readonly answersNothing?: boolean | undefined
 }
 
 export interface PolarHttp {
@@ -88,7 +94,7 @@ export const make = Effect.fnUntraced(function* (
   options: Options
 ): Effect.fn.Return<PolarHttp, never, HttpClient.HttpClient> {
   const sandbox = options.sandbox ?? false
-  const token = Redacted.make(Redacted.value(options.accessToken).trim())
+  const token = Redacted.make(pastedText(Redacted.value(options.accessToken)))
   const base = (options.apiBaseUrl ?? (sandbox ? hosts.sandbox : hosts.production)).replace(/\/+$/, "")
   const origin = httpOrigin(base)
   const environment = options.apiBaseUrl === undefined ? (sandbox ? "sandbox" : "production") : (origin ?? "nowhere")
@@ -145,7 +151,12 @@ export const make = Effect.fnUntraced(function* (
                 })
               )
             )
-      yield* Effect.mapError(limit(Duration.toMillis(timeout)), (wait) =>
+      const buyer = yield* FiberRef.get(forBuyer)
+      const longestWait = Math.min(
+        Duration.toMillis(timeout),
+        buyer ? buyersLongestWaitMillis : Number.POSITIVE_INFINITY
+      )
+      yield* Effect.mapError(limit(longestWait, buyer ? "buyer" : "other"), (wait) =>
         unsent(new PolarRateLimited({ operation, limitedBy: "client", retryAfterSeconds: Math.ceil(wait / 1000) }))
       )
       const answer = yield* send(complete).pipe(
@@ -204,8 +215,9 @@ export const make = Effect.fnUntraced(function* (
       const asked = { operation: call.operation, environment, acts: call.method !== "GET", scrub }
       return yield* Effect.fail(refusal(asked, answer, yield* Clock.currentTimeMillis))
     }
-    // "Accepted" comes with nothing to read, in whichever way.
-    const read = answer.status === 202 && Option.isNone(answer.json) ? { ...answer, json: Option.some(null) } : answer
+    // "Accepted" comes with nothing to read, in whichever way; so does "no content", where it is what was asked for.
+    const isEmpty = answer.status === 202 || (answer.status === 204 && call.answersNothing === true)
+    const read = isEmpty && Option.isNone(answer.json) ? { ...answer, json: Option.some(null) } : answer
     return yield* Effect.mapError(
       decode(call, read, schema),
       (error) => new Failure({ error, transient: false, retryAfterSeconds: null })
@@ -275,10 +287,8 @@ const httpOrigin = (base: string): string | null => {
 // A header that a platform refuses is quoted in its error, token and all; so such a token never gets there.
 const configurationProblem = (token: Redacted.Redacted, origin: string | null): string | null => {
   if (origin === null) return "`apiBaseUrl` is not an http or https URL."
-  if (Redacted.value(token) === "") return "the access token is empty."
-  return /^[\x21-\x7e]+$/.test(Redacted.value(token))
-    ? null
-    : "the access token holds characters that no token has, such as a line break or a typographic quotation mark."
+  const wrong = accessTokenProblem(Redacted.value(token))
+  return wrong === null ? null : `the access token ${wrong}.`
 }
 
 /** Doubling pauses, unless Polar says how long; with some chance in them, so that many callers do not come back at once. */
@@ -310,15 +320,15 @@ const decode = <A, I>(
         })
       ),
     onSome: (body) =>
-      Effect.mapError(
-        Schema.decodeUnknown(schema)(body),
-        (error) =>
-          new PolarUnexpectedAnswer({
-            operation,
-            status,
-            detail: `${places(error)}. Upgrade this package; if there is no newer version, report it`
-          })
-      )
+      Effect.mapError(Schema.decodeUnknown(schema)(body), (error) => unexpected(operation, status, error))
+  })
+
+/** What was answered is not what this version knows. */
+export const unexpected = (operation: string, status: number, error: ParseResult.ParseError): PolarUnexpectedAnswer =>
+  new PolarUnexpectedAnswer({
+    operation,
+    status,
+    detail: `${places(error)}. Upgrade this package; if there is no newer version, report it`
   })
 
 // Only where it went wrong: the parser's own message quotes the values.

@@ -4,6 +4,7 @@ import { createSecretKey, type KeyObject } from "node:crypto"
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import { pastedText } from "../values/pastedText.ts"
 
 /**
  * How a key comes from a secret. Polar decides it for each endpoint and does not tell the receiver.
@@ -21,7 +22,18 @@ export class InvalidWebhookSecret extends Schema.TaggedError<InvalidWebhookSecre
   "@kavach-polar/core/InvalidWebhookSecret"
 )("InvalidWebhookSecret", {
   position: Schema.NullOr(Schema.Number),
-  problem: Schema.Literal("none", "empty", "prefixOnly", "notBase64")
+  problem: Schema.Literal(
+    "none",
+    "empty",
+    "prefixOnly",
+    "notBase64",
+    "unset",
+    "template",
+    "placeholder",
+    "short",
+    "repeated",
+    "published"
+  )
 }) {
   override get message(): string {
     return explanations[this.problem](this.position === null ? "The webhook secret" : `Webhook secret ${this.position}`)
@@ -35,6 +47,18 @@ const explanations: Record<InvalidWebhookSecret["problem"], (secret: string) => 
     `${secret} is empty or blank. Check that its environment variable is set, and to the secret that Polar's dashboard shows for the webhook endpoint.`,
   prefixOnly: (secret) =>
     `${secret} is only a prefix, as if cut off. Copy the whole secret from the webhook endpoint in Polar's dashboard.`,
+  unset: (secret) =>
+    `${secret} is a word such as "undefined", which is what becomes of a variable that is not set. Check the name of the environment variable.`,
+  template: (secret) =>
+    `${secret} is the text of a template, in which no value was put. Look at what writes the environment: a variable is quoted so that nothing replaces it.`,
+  placeholder: (secret) =>
+    `${secret} is a placeholder from an example. Put the secret there that Polar's dashboard shows for the webhook endpoint.`,
+  short: (secret) =>
+    `${secret} is so short that it can be guessed: it has less than ${leastBytes} bytes, and those that Polar makes have more. Copy the whole secret from the webhook endpoint in Polar's dashboard, or have Polar make a new one.`,
+  repeated: (secret) =>
+    `${secret} is one or two characters again and again, which anyone can guess. Copy the secret from the webhook endpoint in Polar's dashboard.`,
+  published: (secret) =>
+    `${secret} is the public one of WebhookVerifier.layerMemory: anyone can sign with it. Copy the secret from the webhook endpoint in Polar's dashboard; for a test make one of your own, such as whsec_ and the base64 of 32 random bytes.`,
   notBase64: (secret) =>
     `${secret} has no "standard" key, because what follows "whsec_" is not base64. Sign with the "utf8" key, or use a secret made of "whsec_" and base64.`
 }
@@ -46,15 +70,22 @@ export interface SigningKey {
   readonly key: KeyObject
 }
 
-/** Every different key of the secrets, in their order, each secret's `utf8` key first. Never an empty list. */
+/** The secret of `WebhookVerifier.layerMemory`, as this package publishes it. */
+export const memorySecret = "whsec_a2F2YWNoLXBvbGFyOiBpbi1tZW1vcnkgd2ViaG9va3M="
+
+/**
+ * Every different key of the secrets, in their order, each secret's `utf8` key first. Never an empty list. `isPublic`
+ * lets the published one pass.
+ */
 export const signingKeys = (
-  secrets: ReadonlyArray<Redacted.Redacted>
+  secrets: ReadonlyArray<Redacted.Redacted>,
+  { isPublic = false }: { readonly isPublic?: boolean } = {}
 ): Either.Either<ReadonlyArray<SigningKey>, InvalidWebhookSecret> => {
   if (secrets.length === 0) return Either.left(new InvalidWebhookSecret({ position: null, problem: "none" }))
   const keys: Array<SigningKey> = []
   for (const [secretIndex, redacted] of secrets.entries()) {
     const secret = normalize(Redacted.value(redacted))
-    const problem = problemOf(secret)
+    const problem = problemOf(secret) ?? weaknessOf(secret, isPublic)
     if (problem !== undefined) return Either.left(new InvalidWebhookSecret({ position: secretIndex + 1, problem }))
     for (const scheme of ["utf8", "standard"] as const) {
       const bytes = scheme === "utf8" ? utf8Key(secret) : standardKey(secret)
@@ -84,10 +115,49 @@ const standardPrefix = "whsec_"
 const prefixes: ReadonlyArray<string> = [standardPrefix, "polar_whs_"]
 
 // An unset variable reaches a caller without type checks as undefined; it is an empty secret, not a crash.
-const normalize = (secret: unknown): string => (typeof secret === "string" ? secret.trim() : "")
+const normalize = pastedText
 
 const problemOf = (secret: string): "empty" | "prefixOnly" | undefined =>
   isBlankKey(utf8Key(secret)) ? "empty" : prefixes.includes(secret) ? "prefixOnly" : undefined
+
+type Weakness = "unset" | "template" | "placeholder" | "short" | "repeated" | "published"
+
+/** Polar makes secrets of 43 random characters or 32 random bytes, and asks for 32 characters of one's own. */
+const leastBytes = 16
+
+/**
+ * What protects nothing although it is a text: it is known to everybody, or guessed. Only where that is sure, since a
+ * secret that Polar really uses must never be refused; endpoints made long ago may have any text.
+ */
+const weaknessOf = (secret: string, isPublic: boolean): Weakness | undefined => {
+  const text = withoutPrefix(secret)
+  if (/^(?:undefined|null|nan|none|true|false|\[object object\])$/i.test(text)) return "unset"
+  if (/\$\{|\$\(|\{\{|<%|^\$\w+$|^%\w+%$|^<[^<>]*>$|\bprocess\.env\b/.test(text)) return "template"
+  if (isPlaceholder(text)) return "placeholder"
+  const key = secret.startsWith(standardPrefix) ? standardKey(secret) : undefined
+  if (Math.min(utf8Key(text).length, key?.length ?? Number.POSITIVE_INFINITY) < leastBytes) return "short"
+  if (new Set(text.replace(/=+$/, "")).size <= 2) return "repeated"
+  return secret === memorySecret && !isPublic ? "published" : undefined
+}
+
+const withoutPrefix = (secret: string): string => {
+  const prefix = prefixes.find((prefix) => secret.startsWith(prefix))
+  return prefix === undefined ? secret : secret.slice(prefix.length)
+}
+
+/** Of these words alone, such as `your_webhook_secret_here`. No random text consists of them. */
+const placeholderWords = new Set(
+  "a add change changeme dummy endpoint enter example fake from goes here insert it key me my paste placeholder please polar put replace sample secret secrets signing set test the this to todo token value webhook webhooks whs whsec with xxx your".split(
+    " "
+  )
+)
+
+const isPlaceholder = (text: string): boolean =>
+  /^[a-z]+(?:[^a-z0-9]+[a-z]+)*[^a-z0-9]*$/i.test(text) &&
+  text
+    .toLowerCase()
+    .split(/[^a-z]+/)
+    .every((word) => word === "" || placeholderWords.has(word.replace(/^x{3,}$/, "xxx")))
 
 const utf8Key = (secret: string): Buffer => Buffer.from(secret, "utf8")
 

@@ -12,7 +12,14 @@ export type DeliveryContent =
   | PolarEvent
   | UnreadableEvent
   /** An event of an organization that this app does not serve. */
-  | { readonly _tag: "ForeignEvent"; readonly type: string; readonly at: EpochMicros }
+  | {
+      readonly _tag: "ForeignEvent"
+      readonly type: string
+      readonly at: EpochMicros
+      readonly problem: string
+      /** What it names, if that can be read. */
+      readonly organizationId: string | null
+    }
 
 /** An authentic delivery, ready to be applied. */
 export interface Delivery {
@@ -20,9 +27,11 @@ export interface Delivery {
   readonly id: string
   /** Epoch milliseconds. */
   readonly receivedAt: number
-  /** The body as it came. */
-  readonly body: string
+  /** What is kept of the body; `null` where nothing is. See `storedBody.ts`. */
+  readonly body: string | null
   readonly content: DeliveryContent
+  /** Users of whom the app has said that they exist, when this came. */
+  readonly existingUsers?: ReadonlySet<string> | undefined
 }
 
 /** What applying a delivery did. */

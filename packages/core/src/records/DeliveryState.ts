@@ -10,3 +10,6 @@
 export type DeliveryState = "applied" | "stale" | "ignored" | "unlinked" | "failed"
 
 export const deliveryStates: ReadonlyArray<DeliveryState> = ["applied", "stale", "ignored", "unlinked", "failed"]
+
+/** States with which nothing is left to do. A delivery in one of the others is kept for whoever looks into it. */
+export const settledStates: ReadonlyArray<DeliveryState> = ["applied", "stale", "ignored"]

@@ -1,16 +1,55 @@
-/** Notifications: calls of the app's callback that are due because a subscription visibly changed. */
-import type { UserId, VisibleSubscription } from "./Subscription.ts"
+/** Notifications: calls of the app's handlers that are due because something changed. */
+import type { ChangedSubscription, UserId } from "./Subscription.ts"
 
+/** What the app is told when a subscription visibly changed. */
 export interface Notification {
   /** The same on every attempt: for a callback that must act only once. */
   readonly id: string
   readonly userId: UserId
-  /** The five visible fields, as they were when the change happened. */
-  readonly subscription: VisibleSubscription
+  /** As it was when the change happened. */
+  readonly subscription: ChangedSubscription
 }
 
-/** A notification that this process holds the lease of. */
-export interface ClaimedNotification extends Notification {
-  /** 1 for the first try. */
-  readonly attempt: number
+/** A notification that was given up: the callback failed as often as it may. */
+export interface DeadNotification {
+  readonly id: string
+  /** Whom it was to be told: `onSubscriptionChange`, `onAccessChange`, ..., or a type of events, or `*`. */
+  readonly handler: string
+  /** `null` of an event that belongs to no user. */
+  readonly userId: UserId | null
+  /** What `onSubscriptionChange` was to be told; `null` of other handlers, and where what is stored cannot be read. */
+  readonly subscription: ChangedSubscription | null
+  /** How often it was called. */
+  readonly attempts: number
+  /** What the last call failed with. */
+  readonly error: string | null
+  readonly queuedAt: Date
+  readonly diedAt: Date
+}
+
+/**
+ * Which dead notifications, those first that were given up first; every condition given must hold.
+ *
+ * @example
+ * const [last] = await billing.notifications.dead({ userId: "user_1", handler: "onPurchase", limit: 10 })
+ * if (last !== undefined) await billing.notifications.dead({ following: last })
+ * await billing.notifications.retry({ ids: [last?.id ?? ""], subscriptionId, subscriptionIds: [subscriptionId] })
+ * await billing.notifications.retry({ after: new Date("2026-11-24"), before: new Date("2026-11-25") })
+ */
+export interface DeadNotificationQuery {
+  readonly ids?: ReadonlyArray<string> | undefined
+  readonly userId?: string | undefined
+  /** Such as `onAccessChange`, or `order.paid`. */
+  readonly handler?: string | undefined
+  readonly subscriptionId?: string | undefined
+  /** Of any of these. */
+  readonly subscriptionIds?: ReadonlyArray<string> | undefined
+  /** Given up before this time. */
+  readonly before?: Date | undefined
+  /** Given up at this time or later. */
+  readonly after?: Date | undefined
+  /** Only what comes after this one, for the next page. */
+  readonly following?: Pick<DeadNotification, "id" | "diedAt"> | undefined
+  /** Default 100. */
+  readonly limit?: number | undefined
 }

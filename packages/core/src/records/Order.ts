@@ -8,9 +8,9 @@ import * as Schema from "effect/Schema"
 import { decoderOf, jsonDecoderOf } from "../values/decoderOf.ts"
 import { CheckoutId, CustomerId, OrderId, ProductId, SubscriptionId, text } from "../values/ids.ts"
 import { DateFromTimestamp, EpochMicrosFromString, toMillis } from "../values/Timestamp.ts"
-import { anyRecord, informative, nullable, renamed } from "../values/wire.ts"
-import { type Kind, packPrecedence } from "./Kind.ts"
-import { PolarCustomer, userIdIn } from "./PolarObjects.ts"
+import { anyRecord, informative, nullable, renamed, shownText } from "../values/wire.ts"
+import { type ListedKind, packPrecedence } from "./Kind.ts"
+import { isRecordedIn, PolarCustomer, userIdIn } from "./PolarObjects.ts"
 
 /** The statuses that Polar documents. Polar may add others; they are kept as their text. */
 export const orderStatuses = ["draft", "pending", "paid", "partially_refunded", "refunded", "void"] as const
@@ -26,10 +26,10 @@ export type BillingReason =
   | (string & {})
 
 const OrderStatus: Schema.Schema<OrderStatus, string> = text(64)
-const BillingReason: Schema.Schema<BillingReason, string> = Schema.String
+const BillingReason: Schema.Schema<BillingReason, string> = shownText
 
 /** Amounts are in minor units (cents) of `currency`, lower-case ISO 4217. `null` means that Polar does not say. */
-const amount = (key: string) => informative(key, Schema.Int)
+const amount = <const K extends string>(key: K) => informative(key, Schema.Int)
 
 /** What is read of Polar's order, and, encoded, what is stored of it. */
 export const PolarOrder = Schema.Struct({
@@ -41,7 +41,7 @@ export const PolarOrder = Schema.Struct({
   /** The checkout it came from; `null` on renewals. */
   checkoutId: informative("checkout_id", CheckoutId),
   billingReason: informative("billing_reason", BillingReason),
-  currency: informative("currency", Schema.String),
+  currency: informative("currency", shownText),
   subtotalAmount: amount("subtotal_amount"),
   discountAmount: amount("discount_amount"),
   /** Without tax. */
@@ -54,12 +54,12 @@ export const PolarOrder = Schema.Struct({
   /** Without tax; all refunds so far. */
   refundedAmount: amount("refunded_amount"),
   refundedTaxAmount: amount("refunded_tax_amount"),
-  seats: informative("seats", Schema.Number),
-  units: informative("units", Schema.Number),
-  discountId: informative("discount_id", Schema.String),
-  invoiceNumber: informative("invoice_number", Schema.String),
-  receiptNumber: informative("receipt_number", Schema.String),
-  description: informative("description", Schema.String),
+  seats: informative("seats", Schema.Finite),
+  units: informative("units", Schema.Finite),
+  discountId: informative("discount_id", shownText),
+  invoiceNumber: informative("invoice_number", shownText),
+  receiptNumber: informative("receipt_number", shownText),
+  description: informative("description", shownText),
   createdAt: informative("created_at", DateFromTimestamp),
   nextPaymentAttemptAt: informative("next_payment_attempt_at", DateFromTimestamp),
   metadata: anyRecord("metadata"),
@@ -84,13 +84,21 @@ const encodeStored = Schema.encodeSync(Schema.parseJson(PolarOrder))
 /** Paid, and not wholly given back: what the user owns. */
 export const isPaid = (status: string): boolean => status === "paid" || status === "partially_refunded"
 
+/** Whether it was paid once, whatever went back since. */
+export const wasPaid = (status: string): boolean => isPaid(status) || status === "refunded"
+
+/** Whether it was bought once, and not for a period of a subscription, and is paid and not wholly given back. */
+export const isPurchase = ({ billingReason, status, subscriptionId }: Order): boolean =>
+  billingReason === "purchase" && subscriptionId === null && isPaid(status)
+
 const rank = (status: string): number => {
   const place = (orderStatuses as ReadonlyArray<string>).indexOf(status)
   return place < 0 ? orderStatuses.length : place
 }
 
-export const orderKind: Kind<Order> = {
+export const orderKind: ListedKind<Order> = {
   name: "order",
+  isOwned: true,
   eventTypes: ["order.created", "order.updated", "order.paid", "order.refunded"],
   read: (data) =>
     Either.zipWith(decodeOrder(data), decodeContext(data), (order, context) => {
@@ -98,8 +106,13 @@ export const orderKind: Kind<Order> = {
       return {
         kind: "order",
         id: order.id,
-        customer: { id: order.customerId, externalId: context.customer?.external_id ?? null },
+        customer: {
+          id: order.customerId,
+          externalId: context.customer?.external_id ?? null,
+          email: context.customer?.email ?? null
+        },
         metadataUserId: userIdIn(order.metadata),
+        isRecorded: isRecordedIn(order.metadata),
         organizationId: context.product?.organization_id ?? context.customer?.organization_id ?? null,
         productId: order.productId,
         subscriptionId: order.subscriptionId,
@@ -116,6 +129,7 @@ export const orderKind: Kind<Order> = {
       }
     }),
   fromStored: jsonDecoderOf(PolarOrder),
+  personal: ["custom_field_data"],
   list: { path: "/v1/orders/", sorting: "created_at", byMetadata: true },
   view: [
     { name: "billing_reason", key: "billing_reason", type: "text" },

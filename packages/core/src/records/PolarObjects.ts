@@ -8,8 +8,10 @@ import * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { decoderOf } from "../values/decoderOf.ts"
-import { isMetadataValue, isUserId, text } from "../values/ids.ts"
+import { isMetadataValue, isUserId, storable, text } from "../values/ids.ts"
+import { plainEntries } from "../values/plainJson.ts"
 import { DateFromTimestamp, type EpochMicros, EpochMicrosFromString, toMillis } from "../values/Timestamp.ts"
+import { shownText } from "../values/wire.ts"
 import {
   CheckoutId,
   CustomerId,
@@ -35,27 +37,38 @@ const flag = Schema.optionalWith(Schema.NullOr(Schema.Boolean), { default: () =>
 
 const record = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 
+// One that no database keeps is no user's of the app, and counts as none.
+const externalId = Schema.NullOr(Schema.String).pipe(
+  Schema.transform(Schema.NullOr(Schema.String), {
+    strict: true,
+    decode: (id) => (id === null || storable(id) === id ? id : null),
+    encode: (id) => id
+  })
+)
+
 /** Polar's customer. `external_id` is the app's user id, when somebody set it. */
 export const PolarCustomer = Schema.Struct({
   id: CustomerId,
-  external_id: nullable(Schema.String),
-  email: informative(Schema.String),
-  name: informative(Schema.String),
+  external_id: nullable(externalId),
+  email: informative(shownText),
+  name: informative(shownText),
   organization_id: informative(text(64)),
   deleted_at: informative(DateFromTimestamp)
 })
 export type PolarCustomer = typeof PolarCustomer.Type
 
 const PolarProduct = Schema.Struct({
-  name: informative(Schema.String),
+  name: informative(shownText),
   organization_id: informative(text(64))
 })
 
 const PolarPendingUpdate = Schema.Struct({
   applies_at: DateFromTimestamp,
   product_id: nullable(ProductId),
-  seats: informative(Schema.Number),
-  units: informative(Schema.Number)
+  seats: informative(Schema.Finite),
+  units: informative(Schema.Finite),
+  created_at: informative(EpochMicrosFromString),
+  modified_at: informative(EpochMicrosFromString)
 })
 
 /** Polar's subscription, as webhooks and the subscription endpoints send it. */
@@ -69,13 +82,13 @@ export const PolarSubscription = Schema.Struct({
   ended_at: nullable(DateFromTimestamp),
   past_due_at: nullable(DateFromTimestamp),
 
-  amount: informative(Schema.Number),
-  currency: informative(Schema.String),
-  recurring_interval: informative(Schema.String),
-  recurring_interval_count: informative(Schema.Number),
-  seats: informative(Schema.Number),
-  units: informative(Schema.Number),
-  discount_id: informative(Schema.String),
+  amount: informative(Schema.Finite),
+  currency: informative(shownText),
+  recurring_interval: informative(shownText),
+  recurring_interval_count: informative(Schema.Finite),
+  seats: informative(Schema.Finite),
+  units: informative(Schema.Finite),
+  discount_id: informative(shownText),
   checkout_id: informative(CheckoutId),
   created_at: informative(EpochMicrosFromString),
   modified_at: informative(EpochMicrosFromString),
@@ -84,8 +97,8 @@ export const PolarSubscription = Schema.Struct({
   trial_start: informative(DateFromTimestamp),
   trial_end: informative(DateFromTimestamp),
   canceled_at: informative(DateFromTimestamp),
-  customer_cancellation_reason: informative(Schema.String),
-  customer_cancellation_comment: informative(Schema.String),
+  customer_cancellation_reason: informative(shownText),
+  customer_cancellation_comment: informative(shownText),
   ends_at: informative(DateFromTimestamp),
   pause_at_period_end: informative(Schema.Boolean),
   paused_at: informative(DateFromTimestamp),
@@ -104,34 +117,76 @@ export const readSubscription: (data: unknown) => Either.Either<PolarSubscriptio
 /** The key under which a checkout's metadata carries the app's user id; Polar copies it to the subscription. */
 export const userIdMetadataKey = "kavach_user_id"
 
+/**
+ * The key that says that a checkout was made by `createCheckout`, which keeps a record of each. Where there is no record, it was
+ * made elsewhere: by another deployment that shares the organization.
+ */
+export const recordedMetadataKey = "kavach_checkout"
+export const recordedMetadataValue = "recorded"
+
+/** Whether this program writes the key, by which a record finds its user. */
+export const isOwnMetadata = (key: string): boolean => key === userIdMetadataKey || key === recordedMetadataKey
+
+/** Whether the metadata is that of a checkout of which whoever made it has a record. */
+export const isRecordedIn = (metadata: Readonly<Record<string, unknown>> | null): boolean =>
+  metadata?.[recordedMetadataKey] === recordedMetadataValue
+
 /** The user that metadata names. A claim, not a proof: see `rules/identity.ts`. */
 export const userIdIn = (metadata: Readonly<Record<string, unknown>> | null): UserId | null => {
   const value = metadata?.[userIdMetadataKey]
   return isUserId(value) ? value : null
 }
 
-/** The same in what is stored of any record: every kind keeps Polar's `metadata` under that key. */
-export const userIdInStored = (data: string): UserId | null => {
-  let stored: unknown
+/** The metadata in what is stored of any record: every kind keeps Polar's `metadata` under that key. */
+export const metadataInStored = (data: string): Readonly<Record<string, unknown>> | null => {
+  const metadata = fieldOf(parsedOrNull(data), "metadata")
+  return typeof metadata === "object" && metadata !== null ? { ...metadata } : null
+}
+
+/**
+ * What is stored of a record's customer, where its kind keeps that. Where the address was taken out of it, its external id
+ * says nothing any more: it could not be told from that of another deployment's user.
+ */
+export const customerInStored = (
+  data: string
+): { readonly externalId: string | null; readonly email: string | null } => {
+  const customer = fieldOf(parsedOrNull(data), "customer")
+  const [externalId, email] = [fieldOf(customer, "externalId"), fieldOf(customer, "email")]
+  return typeof externalId === "string" && typeof email === "string"
+    ? { externalId, email }
+    : { externalId: null, email: null }
+}
+
+const parsedOrNull = (data: string): unknown => {
   try {
-    stored = JSON.parse(data)
+    return JSON.parse(data)
   } catch {
     return null
   }
-  const metadata = typeof stored === "object" && stored !== null ? Reflect.get(stored, "metadata") : null
-  return typeof metadata === "object" && metadata !== null ? userIdIn({ ...metadata }) : null
 }
+
+const fieldOf = (value: unknown, name: string): unknown =>
+  typeof value === "object" && value !== null ? Reflect.get(value, name) : null
 
 const metadataOf = (values: Readonly<Record<string, unknown>>): Metadata =>
   // Which also keeps a key such as "__proto__" a key.
   Object.fromEntries(
-    Object.entries(values).filter((entry): entry is [string, Metadata[string]] => isMetadataValue(entry[1]))
+    Object.entries(plainEntries(values)).filter((entry): entry is [string, Metadata[string]] =>
+      isMetadataValue(entry[1])
+    )
   )
 
 const dateOf = (micros: EpochMicros | null): Date | null => (micros === null ? null : new Date(toMillis(micros)))
 
-/** When Polar last changed the subscription, by its own clock; `null` where it says nothing. */
-export const changedAt = (polar: PolarSubscription): EpochMicros | null => polar.modified_at ?? polar.created_at
+/**
+ * When Polar last changed the subscription, by its own clock; `null` where it says nothing. A change that waits for the next
+ * period is a row of its own at Polar, with its own times.
+ */
+export const changedAt = (polar: PolarSubscription): EpochMicros | null => {
+  const own = polar.modified_at ?? polar.created_at
+  const waiting = polar.pending_update?.modified_at ?? polar.pending_update?.created_at ?? null
+  return own !== null && waiting !== null && waiting > own ? waiting : (own ?? waiting)
+}
 
 /**
  * The domain's subscription. `endedBy` is the time of an event that says by its own name that the subscription is
@@ -185,5 +240,5 @@ export const toSubscription = (polar: PolarSubscription, endedBy: Date | null = 
             units: polar.pending_update.units
           },
     metadata: metadataOf(polar.metadata ?? {}),
-    customFieldData: polar.custom_field_data ?? {}
+    customFieldData: plainEntries(polar.custom_field_data ?? {})
   })

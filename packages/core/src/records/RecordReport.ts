@@ -22,18 +22,53 @@ export interface RecordColumns {
   readonly data: string
 }
 
+export const columnsOf = (columns: RecordColumns): RecordColumns => ({
+  organizationId: columns.organizationId,
+  productId: columns.productId,
+  subscriptionId: columns.subscriptionId,
+  orderId: columns.orderId,
+  benefitId: columns.benefitId,
+  checkoutId: columns.checkoutId,
+  status: columns.status,
+  live: columns.live,
+  endsAt: columns.endsAt,
+  summary: columns.summary,
+  data: columns.data
+})
+
 /** One of Polar's objects as Polar says it is. */
 export interface RecordReport extends RecordColumns {
   readonly kind: string
   readonly id: string
-  readonly customer: { readonly id: CustomerId | null; readonly externalId: string | null }
+  readonly customer: {
+    readonly id: CustomerId | null
+    readonly externalId: string | null
+    /** `null` where Polar does not say. */
+    readonly email: string | null
+  }
   /** The user that the metadata names. A claim, not a proof: see `rules/identity.ts`. */
   readonly metadataUserId: UserId | null
+  /** Whether it comes from a checkout of which whoever made it has a record. */
+  readonly isRecorded: boolean
   /** Decides between states with equal timestamps: see `rules/order.ts`. */
   readonly precedence: number
   /** When Polar last changed it, by its own clock; `null` where it does not say. */
   readonly changedAt: EpochMicros | null
 }
+
+/** What hangs on nothing, and of which nothing says whose it is: what a kind begins with. */
+export const unattached = {
+  customer: { id: null, externalId: null, email: null },
+  metadataUserId: null,
+  isRecorded: false,
+  organizationId: null,
+  productId: null,
+  subscriptionId: null,
+  orderId: null,
+  benefitId: null,
+  checkoutId: null,
+  endsAt: null
+} satisfies Partial<RecordReport>
 
 /** The name of a record among all: ids are unique within a kind. */
 export const recordKey = ({ id, kind }: { readonly kind: string; readonly id: string }): string => `${kind} ${id}`

@@ -8,8 +8,8 @@ import * as Schema from "effect/Schema"
 import { decoderOf, jsonDecoderOf } from "../values/decoderOf.ts"
 import { CustomerId, OrderId, RefundId, SubscriptionId, text } from "../values/ids.ts"
 import { DateFromTimestamp, EpochMicrosFromString, toMillis } from "../values/Timestamp.ts"
-import { anyRecord, informative, nullable, renamed } from "../values/wire.ts"
-import { type Kind, packPrecedence } from "./Kind.ts"
+import { anyRecord, informative, nullable, renamed, shownText } from "../values/wire.ts"
+import { type ListedKind, packPrecedence } from "./Kind.ts"
 import { userIdIn } from "./PolarObjects.ts"
 
 /** The statuses that Polar documents, those that come later last. Polar may add others; they are kept as their text. */
@@ -26,12 +26,12 @@ export const PolarRefund = Schema.Struct({
   customerId: renamed("customer_id", CustomerId),
   subscriptionId: nullable("subscription_id", SubscriptionId),
   /** Such as `customer_request` or `dispute_prevention`. */
-  reason: informative("reason", Schema.String),
+  reason: informative("reason", shownText),
   /** In minor units (cents) of `currency`, without tax. */
   amount: informative("amount", Schema.Int),
   taxAmount: informative("tax_amount", Schema.Int),
   /** Lower-case ISO 4217. */
-  currency: informative("currency", Schema.String),
+  currency: informative("currency", shownText),
   /** Whether the benefits of the order's product are taken back, also while the refund is pending. */
   revokeBenefits: informative("revoke_benefits", Schema.Boolean),
   createdAt: informative("created_at", DateFromTimestamp),
@@ -56,8 +56,9 @@ const rank = (status: string): number => {
   return place < 0 ? refundStatuses.length : place
 }
 
-export const refundKind: Kind<Refund> = {
+export const refundKind: ListedKind<Refund> = {
   name: "refund",
+  isOwned: true,
   eventTypes: ["refund.created", "refund.updated"],
   read: (data) =>
     Either.zipWith(decodeRefund(data), decodeContext(data), (refund, context) => {
@@ -65,8 +66,9 @@ export const refundKind: Kind<Refund> = {
       return {
         kind: "refund",
         id: refund.id,
-        customer: { id: refund.customerId, externalId: null },
+        customer: { id: refund.customerId, externalId: null, email: null },
         metadataUserId: userIdIn(refund.metadata),
+        isRecorded: false,
         organizationId: context.organization_id,
         productId: null,
         subscriptionId: refund.subscriptionId,
@@ -83,6 +85,7 @@ export const refundKind: Kind<Refund> = {
       }
     }),
   fromStored: jsonDecoderOf(PolarRefund),
+  personal: [],
   list: { path: "/v1/refunds/", sorting: "created_at", byMetadata: false },
   view: [
     { name: "reason", key: "reason", type: "text" },

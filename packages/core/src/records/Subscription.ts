@@ -6,6 +6,7 @@
 import * as Schema from "effect/Schema"
 import { CheckoutId, CustomerId, Metadata, ProductId, SubscriptionId, text } from "../values/ids.ts"
 import { DateFromTimestamp } from "../values/Timestamp.ts"
+import type { Access } from "./Access.ts"
 
 export {
   CheckoutId,
@@ -39,8 +40,23 @@ export type KnownStatus = (typeof knownStatuses)[number]
 export type SubscriptionStatus = KnownStatus | (string & {})
 export const SubscriptionStatus: Schema.Schema<SubscriptionStatus, string> = text(64)
 
+/**
+ * @example
+ * Subscription.isKnownStatus("active")
+ */
 export const isKnownStatus = (status: string): status is KnownStatus =>
   (knownStatuses as ReadonlyArray<string>).includes(status)
+
+/** The statuses under which Polar goes on with a subscription: see `Subscription.isLive`. */
+export const liveStatuses = ["trialing", "active", "past_due", "paused"] as const
+export type LiveStatus = (typeof liveStatuses)[number]
+
+/**
+ * @example
+ * Subscription.isLiveStatus("past_due")
+ */
+export const isLiveStatus = (status: string): status is LiveStatus =>
+  (liveStatuses as ReadonlyArray<string>).includes(status)
 
 /** A change that Polar applies at the end of the period. */
 export const PendingUpdate = Schema.Struct({
@@ -121,7 +137,7 @@ export class Subscription extends Schema.Class<Subscription>("@kavach-polar/core
    * Polar goes on with it. An unpaid, an incomplete and an unknown one are not.
    */
   get isLive(): boolean {
-    return this.endedAt === null && liveStatuses.has(this.status)
+    return this.endedAt === null && isLiveStatus(this.status)
   }
 
   /** The end of the paid or trial period, in epoch milliseconds. */
@@ -129,8 +145,6 @@ export class Subscription extends Schema.Class<Subscription>("@kavach-polar/core
     return this.currentPeriodEnd?.getTime() ?? null
   }
 }
-
-const liveStatuses: ReadonlySet<string> = new Set<KnownStatus>(["trialing", "active", "past_due", "paused"])
 
 /** What the app is shown of a subscription: the five documented fields. */
 export interface VisibleSubscription {
@@ -141,7 +155,26 @@ export interface VisibleSubscription {
   readonly cancelAtPeriodEnd: boolean
 }
 
-/** The five documented fields of a subscription. A change in one of them is what the app is notified of. */
+/** A subscription that changed, as the app is told: the five fields, of which one has changed, and what goes with them. */
+export interface ChangedSubscription extends VisibleSubscription {
+  /** How many seats were bought; `null` where it has none. */
+  readonly seats: number | null
+  /** For each period, after discounts, in minor units (cents) of `currency`. */
+  readonly amount: number | null
+  /** ISO 4217 in lower case, as Polar writes it. */
+  readonly currency: string | null
+  /** When the trial ends, or ended. */
+  readonly trialEndsAt: Date | null
+  /** What this subscription gave by the access policy when it changed; `null` of one that an earlier version queued. */
+  readonly access: Access | null
+}
+
+/**
+ * The five documented fields of a subscription. A change in one of them is what the app is notified of.
+ *
+ * @example
+ * Subscription.visible({ id: subscriptionId, status: "active", productId, currentPeriodEnd: null, cancelAtPeriodEnd: false })
+ */
 export const visible = (subscription: VisibleSubscription): VisibleSubscription => ({
   id: subscription.id,
   status: subscription.status,

@@ -37,7 +37,10 @@ export interface RecordRow extends RecordColumns {
   readonly id: string
   /** `null` while it is unlinked: nobody is known yet whose it is. */
   readonly userId: string | null
-  /** What said so; `null` while it is unlinked, and of records of the time before this was kept. */
+  /**
+   * What said so; `null` of records of the time before this was kept. Of one that is unlinked `null`, `elsewhere` where another
+   * deployment made its checkout, as far as is known here, or `parent` where that is so of what it hangs on.
+   */
   readonly ownedBy: string | null
   readonly customerId: string | null
   /** Epoch microseconds. */
@@ -46,6 +49,10 @@ export interface RecordRow extends RecordColumns {
   /** The delivery that brought this state. */
   readonly deliveryId: string
   readonly updatedAt: number
+  /** When the clock changes what it gives, unless something arrives before; `null` when it does not, or has. */
+  readonly clockAt: number | null
+  /** When the clock had changed what it gives; `null` of one that gives what its status says. */
+  readonly lapsedAt: number | null
 }
 
 /** What is needed of a stored record to decide about it. */
@@ -57,6 +64,13 @@ export type StoredRecord = Pick<RecordRow, "kind" | "id" | "data">
 /** What is needed of a live subscription to decide about access, and to show it. */
 export type LiveSubscriptionRow = Pick<RecordRow, "id" | "status" | "productId" | "summary">
 
+/** A grant of a user's, and its benefit, as `data`; `null` where the benefit is not stored. */
+export interface GrantRow {
+  readonly id: string
+  readonly grant: string
+  readonly benefit: string | null
+}
+
 /** Whose customer it is. Key: `customerId`; a user may have several. */
 export interface LinkRow {
   readonly customerId: string
@@ -66,8 +80,39 @@ export interface LinkRow {
   readonly deletedAt: number | null
 }
 
-/** `checkout`: created or found for the user at a checkout. `external_id`: an event said so. `host`: the app did. */
-export type LinkSource = "checkout" | "external_id" | "host"
+/**
+ * `checkout`: created or found for the user at a checkout. `external_id`: an event said so. `host`: the app did. `operator`:
+ * somebody put it right by hand. `deleted`: there was no link when Polar deleted the customer, and this only says that it did.
+ */
+export type LinkSource = "checkout" | "external_id" | "host" | "operator" | "deleted"
+
+/**
+ * In `LinkRow.userId`: there is no link. Where an operator has ended it, only somebody who says so makes a new one; where Polar
+ * has deleted the customer, whatever makes one.
+ * In `NotificationRow.userId`: no user is known.
+ */
+export const nobody = ""
+
+/** What an operator put right by hand. Key: `id`. */
+export interface LinkChangeRow {
+  readonly id: string
+  readonly action: "link" | "move" | "unlink"
+  readonly customerId: string | null
+  readonly recordKey: string | null
+  readonly fromUserId: string | null
+  readonly toUserId: string | null
+  /** Who did it, as they said. */
+  readonly changedBy: string | null
+  readonly changedAt: number
+}
+
+/** What says whose things are, of one user. */
+export interface OwnershipRows {
+  readonly links: ReadonlyArray<LinkRow>
+  readonly records: ReadonlyArray<RecordFact>
+  /** The newest first. */
+  readonly changes: ReadonlyArray<LinkChangeRow>
+}
 
 /** A checkout that was made for a user: the proof that the user exists. Key: `id`. */
 export interface CheckoutRow {
@@ -77,16 +122,19 @@ export interface CheckoutRow {
   readonly createdAt: number
 }
 
-/** A queued call of the app's callback. Key: `id`. */
+/** A queued call of one of the app's handlers. Key: `id`. */
 export interface NotificationRow {
-  /** Made of the record and the version it tells of, so that one change is never queued twice. */
+  /** Made of the change that it tells of, so that one is never queued twice. */
   readonly id: string
-  /** What is told in order: the id of the record. */
+  /** Whose call it is: see `rules/handlers.ts`. */
+  readonly handler: string
+  /** What is told in order: see `steps/subjects.ts`. */
   readonly subject: string
+  /** `nobody` of an event that belongs to no user, or to one who is not known yet. */
   readonly userId: string
   readonly eventAt: number
   readonly precedence: number
-  /** What the app is given, as JSON. */
+  /** What the app is given, or what that is made of, as JSON. */
   readonly payload: string
   readonly createdAt: number
 }
@@ -99,8 +147,8 @@ export interface QueuedNotificationRow extends NotificationRow {
 
 export interface Lease {
   readonly owner: string
-  /** Epoch milliseconds. */
-  readonly until: number
+  /** For how long. When that is over, the database's clock says. */
+  readonly millis: number
 }
 
 /** A notification that this process may deliver until its lease ends. */
@@ -109,24 +157,36 @@ export interface ClaimedNotificationRow extends NotificationRow {
   readonly attempts: number
 }
 
+/** A notification that was given up. */
+export interface DeadNotificationRow extends NotificationRow {
+  /** How often it was called. */
+  readonly attempts: number
+  readonly lastError: string | null
+  /** When it was given up. */
+  readonly diedAt: number
+}
+
 /** The app's row of a user. */
 export interface UserRow {
   readonly id: string
   readonly email: string | null
   readonly name: string | null
+  /** Whether the table says that the address is verified. */
+  readonly emailVerified: boolean
 }
 
-/** What is needed of a user's row to decide about its projection. */
+/** What is needed of a user's row to decide what is theirs, and about its projection. */
 export interface UserFact {
   readonly id: string
+  readonly email: string | null
   readonly polarCustomerId: string | null
 }
 
 /** The `polar_*` columns of `kavach_users`. */
 export interface ProjectionRow {
   readonly userId: string
-  /** `undefined` leaves the column as it is. */
-  readonly polarCustomerId: string | undefined
+  /** `undefined` leaves the column as it is; `null` empties it: the customer is another's now. */
+  readonly polarCustomerId: string | null | undefined
   readonly polarSubscriptionId: string | null
   readonly polarSubscriptionStatus: string | null
   readonly polarProductId: string | null

@@ -1,11 +1,13 @@
 /** Subscriptions as a kind of record. What Polar sends is read in `PolarObjects.ts`, what is stored in `storedJson.ts`. */
 import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import { toMillis } from "../values/Timestamp.ts"
-import { type Kind, packPrecedence } from "./Kind.ts"
-import { changedAt, readSubscription, toSubscription, userIdIn } from "./PolarObjects.ts"
-import type { RecordReport } from "./RecordReport.ts"
+import { type ListedKind, packPrecedence } from "./Kind.ts"
+import { changedAt, isRecordedIn, readSubscription, toSubscription, userIdIn } from "./PolarObjects.ts"
+import type { RecordColumns, RecordReport } from "./RecordReport.ts"
 import type { RecordFact } from "./rows.ts"
-import { isKnownStatus, type KnownStatus, type Subscription } from "./Subscription.ts"
+import { isKnownStatus, type KnownStatus, Subscription } from "./Subscription.ts"
+import { statusAfterwards } from "./scheduledChange.ts"
 import * as StoredJson from "./storedJson.ts"
 
 /** Least restrictive first. A status that is not known grants nothing, so it stands with those that deny most. */
@@ -40,12 +42,18 @@ export const precedence = (subscription: Subscription): number => {
 export const reportOf = (
   subscription: Subscription,
   at: RecordReport["changedAt"],
-  metadataUserId: RecordReport["metadataUserId"] = userIdIn(subscription.metadata)
+  metadataUserId: RecordReport["metadataUserId"] = userIdIn(subscription.metadata),
+  isRecorded: boolean = isRecordedIn(subscription.metadata)
 ): RecordReport => ({
   kind: "subscription",
   id: subscription.id,
-  customer: { id: subscription.customer.id, externalId: subscription.customer.externalId },
+  customer: {
+    id: subscription.customer.id,
+    externalId: subscription.customer.externalId,
+    email: subscription.customer.email
+  },
   metadataUserId,
+  isRecorded,
   organizationId: subscription.organizationId,
   productId: subscription.productId,
   subscriptionId: null,
@@ -63,8 +71,41 @@ export const reportOf = (
   data: StoredJson.encodeSubscription(subscription)
 })
 
-export const subscriptionKind: Kind<Subscription> = {
+/**
+ * One as a customer's state lists it: it runs, so nothing is said of an end, a pause or a failed payment of before. What was
+ * scheduled for the end of the period stays until another period is listed.
+ */
+const withDetails = (listed: RecordColumns, details: RecordColumns): RecordColumns =>
+  Option.match(Option.all([StoredJson.decodeSubscription(listed.data), StoredJson.decodeSubscription(details.data)]), {
+    // What no version has written says nothing more.
+    onNone: () => listed,
+    onSome: ([now, known]) => {
+      const goesOn = known.isLive && known.status !== "paused" && now.periodEnd === known.periodEnd
+      const scheduled = goesOn ? known : now
+      const cancellation = now.canceledAt === null ? now : known
+      const merged = Subscription.ofDecoded({
+        ...now,
+        productName: now.productId === known.productId ? known.productName : null,
+        organizationId: now.organizationId ?? known.organizationId,
+        recurringIntervalCount: known.recurringIntervalCount,
+        // Only later versions of Polar's API list these.
+        seats: now.seats ?? known.seats,
+        units: now.units ?? known.units,
+        checkoutId: known.checkoutId,
+        cancellationReason: cancellation.cancellationReason,
+        cancellationComment: cancellation.cancellationComment,
+        pauseAtPeriodEnd: scheduled.pauseAtPeriodEnd,
+        resumesAt: scheduled.pauseAtPeriodEnd ? scheduled.resumesAt : null,
+        pendingUpdate: scheduled.pendingUpdate,
+        customFieldData: Object.keys(now.customFieldData).length === 0 ? known.customFieldData : now.customFieldData
+      })
+      return reportOf(merged, null)
+    }
+  })
+
+export const subscriptionKind: ListedKind<Subscription> = {
   name: "subscription",
+  isOwned: true,
   // `migrated` since Polar's SDK 1.0.
   eventTypes: [
     "subscription.created",
@@ -85,27 +126,41 @@ export const subscriptionKind: Kind<Subscription> = {
         // An event that says by its own name that the subscription is over.
         toSubscription(polar, event?.type === "subscription.revoked" ? new Date(toMillis(event.at)) : null),
         changedAt(polar),
-        userIdIn(polar.metadata)
+        userIdIn(polar.metadata),
+        isRecordedIn(polar.metadata)
       )
     ),
   fromStored: StoredJson.decodeSubscription,
+  withDetails,
+  personal: ["customer.email", "customer.name", "cancellationComment", "customFieldData"],
   list: { path: "/v1/subscriptions/", sorting: "started_at", byMetadata: true },
-  shown: (fact) => StoredJson.encodePayload(fact),
+  shown: (fact) => StoredJson.encodePayload(fact, shownStatus(fact)),
+  // No status of Polar's says that somebody else has it. This one, without a period, says all that there is to say to them.
+  shownWhenLost: (fact) => StoredJson.encodePayload({ ...fact, summary: "{}" }, "canceled"),
   view: [
     { name: "current_period_end", key: "currentPeriodEnd", type: "time" },
     { name: "cancel_at_period_end", key: "cancelAtPeriodEnd", type: "flag" }
   ]
 }
 
+/** What the app is told of one whose time has passed is what Polar will say of it, as far as is known. */
+const shownStatus = (fact: RecordFact): string =>
+  fact.lapsedAt === null
+    ? fact.status
+    : statusAfterwards({ ...StoredJson.decodeSummary(fact.summary), status: fact.status })
+
 /** A stored subscription as access and the projection look at it. */
 export interface SubscriptionFact
-  extends Pick<RecordFact, "id" | "userId" | "status" | "live" | "productId" | "customerId" | "eventAt"> {
-  /** Epoch milliseconds. */
-  readonly currentPeriodEnd: number | null
-  readonly cancelAtPeriodEnd: boolean
+  extends Pick<RecordFact, "id" | "userId" | "status" | "live" | "productId" | "customerId" | "eventAt" | "clockAt">,
+    StoredJson.SubscriptionSummary {
+  /** What is live has not ended. */
+  readonly endedAt: null
+  readonly isLive: boolean
 }
 
-export const subscriptionFact = (fact: RecordFact): SubscriptionFact => {
-  const { cancelAtPeriodEnd, currentPeriodEnd } = StoredJson.decodeSummary(fact.summary)
-  return { ...fact, currentPeriodEnd: currentPeriodEnd?.getTime() ?? null, cancelAtPeriodEnd }
-}
+export const subscriptionFact = (fact: RecordFact): SubscriptionFact => ({
+  ...fact,
+  ...StoredJson.decodeSummary(fact.summary),
+  endedAt: null,
+  isLive: fact.live
+})

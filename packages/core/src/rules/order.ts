@@ -16,10 +16,20 @@ export interface Version {
   readonly precedence: number
 }
 
-/** Whether `incoming` replaces `stored`. Equal versions do not: the same event twice changes nothing. */
+/**
+ * Whether `incoming` replaces `stored`. Equal versions do not: the same event twice changes nothing.
+ *
+ * @example
+ * const at = Timestamp.fromMillis(Date.now())
+ * SubscriptionVersion.supersedes({ at, precedence: 1 }, { at, precedence: 0 })
+ */
 export const supersedes = (incoming: Version, stored: Version): boolean =>
   incoming.at === stored.at ? incoming.precedence > stored.precedence : incoming.at > stored.at
 
+/**
+ * @example
+ * SubscriptionVersion.versionOf({ eventAt: 1, precedence: 0 })
+ */
 export const versionOf = (fact: Pick<RecordFact, "eventAt" | "precedence">): Version => ({
   at: fact.eventAt as EpochMicros,
   precedence: fact.precedence

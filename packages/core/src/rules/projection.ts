@@ -1,7 +1,7 @@
 /** What do the `polar_*` columns of `kavach_users` show? The user's current subscription, for plain SQL readers. */
 import type { LinkRow, ProjectionRow } from "../records/rows.ts"
 import type { SubscriptionFact } from "../records/subscriptionKind.ts"
-import { type AccessPolicy, current } from "./AccessPolicy.ts"
+import { type AccessPolicy, counts, current, statusAt } from "./AccessPolicy.ts"
 
 export interface Shown {
   readonly userId: string
@@ -16,8 +16,10 @@ export interface Shown {
 }
 
 export const project = (policy: AccessPolicy, shown: Shown): ProjectionRow => {
-  const { now, subscriptions, userId } = shown
-  const subscription = current(policy, subscriptions.map(candidateOf))?.subscription
+  const { now, userId } = shown
+  const subscriptions = shown.subscriptions.filter((subscription) => counts(policy, subscription))
+  const at = new Date(now)
+  const subscription = current(policy, subscriptions, at)
   const links = [...shown.links].filter((link) => link.userId === userId)
   const customerId = subscription?.customerId ?? latest(links)?.customerId
   // The host's table holds each customer once. A customer that is not linked to this user, or that another row already
@@ -28,21 +30,14 @@ export const project = (policy: AccessPolicy, shown: Shown): ProjectionRow => {
     userId,
     polarCustomerId: mayShow ? customerId : undefined,
     polarSubscriptionId: subscription?.id ?? null,
-    polarSubscriptionStatus: subscription?.status ?? endedStatus(subscriptions),
+    polarSubscriptionStatus:
+      subscription === undefined ? endedStatus(subscriptions) : statusAt(policy, subscription, at),
     polarProductId: subscription?.productId ?? null,
-    polarCurrentPeriodEnd: subscription?.currentPeriodEnd ?? null,
+    polarCurrentPeriodEnd: subscription?.currentPeriodEnd?.getTime() ?? null,
     polarCancelAtPeriodEnd: subscription?.cancelAtPeriodEnd ?? false,
     updatedAt: now
   }
 }
-
-const candidateOf = (subscription: SubscriptionFact) => ({
-  id: subscription.id,
-  status: subscription.status,
-  isLive: subscription.live,
-  periodEnd: subscription.currentPeriodEnd,
-  subscription
-})
 
 const latest = (links: ReadonlyArray<LinkRow>): LinkRow | undefined => {
   let last: LinkRow | undefined

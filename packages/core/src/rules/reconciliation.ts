@@ -51,6 +51,9 @@ export type SnapshotFinding = "missing" | "outdated" | "different"
  * 3. The two differ although the stored event is so old that the snapshot must know it: the snapshot is right. It is
  *    written as of the latest moment that it is certain to know.
  * 4. Else nothing is written. A difference is then a change that is under way: its event decides.
+ *
+ * @example
+ * SubscriptionSnapshot.judge(snapshot, undefined)?.finding
  */
 export const judge = (
   { fetchedAt, report: { changedAt, precedence } }: Snapshot,

@@ -13,11 +13,17 @@ import type * as Scope from "effect/Scope"
 import { restArrived } from "./restArrived.ts"
 
 export interface GroupCommitOptions<In, Out, E> {
-  /** Does all of them in one atomic step. Succeeds with one outcome for each, in the same order. */
-  readonly commit: (inputs: Arr.NonEmptyReadonlyArray<In>) => Effect.Effect<ReadonlyArray<Out>, E>
+  /**
+   * Does all of them in one atomic step. Succeeds with one outcome for each, in the same order. `brief`: others wait behind
+   * it, so it is to give up soon when somebody is in its way.
+   */
+  readonly commit: (
+    inputs: Arr.NonEmptyReadonlyArray<In>,
+    patience: "brief" | "full"
+  ) => Effect.Effect<ReadonlyArray<Out>, E>
   /** Whether one of several may be to blame. Then they are tried in halves, so that it fails alone. */
   readonly blamesOne: (error: E) => boolean
-  /** Whether one of several may have held up the others. Then each is tried alone, so many at once as commits may run. */
+  /** Whether somebody is in the way of one of them. Then each is tried alone, and who is held up waits apart from the line. */
   readonly isHeldUp: (error: E) => boolean
   /** How many commits may run at once. */
   readonly concurrency: number
@@ -56,8 +62,11 @@ export const make = <In, Out, E>(
     const someOpen = yield* Effect.makeLatch()
     // What each worker has taken.
     const workers = new Map<Fiber.RuntimeFiber<void>, ReadonlyArray<Waiting>>()
-    // Beside them: those that were held up by one of their step. Each ends as soon as its commits do.
+    // Beside them: those that are held up. Each ends as soon as its commit does.
     const aside = new Set<Fiber.RuntimeFiber<void>>()
+    const roomAside = Effect.unsafeMakeSemaphore(options.concurrency)
+    // Where only one can commit at a time, nobody gets on faster apart.
+    const canWaitAside = options.concurrency > 1
     let hasEnded = false
 
     const answer = (member: Waiting, outcome: Effect.Effect<Out, E>) => {
@@ -86,13 +95,16 @@ export const make = <In, Out, E>(
       if (line.length === 0) someWait.unsafeClose()
     }
 
-    const commit = (group: ReadonlyArray<Waiting>): Effect.Effect<void> =>
+    const commit = (
+      group: ReadonlyArray<Waiting>,
+      patience: "brief" | "full" = canWaitAside ? "brief" : "full"
+    ): Effect.Effect<void> =>
       Effect.suspend(() => {
         const members = group.filter((member) => open.has(member))
         const [first, ...rest] = members
         if (first === undefined) return Effect.void
         // Suspended, so that one that throws is its own failure and not the end of who works here.
-        const step = Effect.suspend(() => options.commit([first.input, ...rest.map(({ input }) => input)]))
+        const step = Effect.suspend(() => options.commit([first.input, ...rest.map(({ input }) => input)], patience))
         return Effect.matchCauseEffect(step, {
           onSuccess: (outcomes) =>
             Effect.sync(() => {
@@ -103,8 +115,13 @@ export const make = <In, Out, E>(
             }),
           onFailure: (cause) => {
             const error = Cause.failureOption(cause)
-            if (rest.length > 0 && options.concurrency > 1 && Option.exists(error, options.isHeldUp)) {
-              return separate(members)
+            if (patience === "brief" && Option.exists(error, options.isHeldUp)) {
+              return rest.length === 0
+                ? waitAside(first)
+                : Effect.forEach(members, (member) => commit([member]), {
+                    concurrency: options.concurrency,
+                    discard: true
+                  })
             }
             if (rest.length === 0 || !Option.exists(error, options.blamesOne)) {
               return Effect.sync(() => {
@@ -117,17 +134,12 @@ export const make = <In, Out, E>(
         })
       })
 
-    /** One after the other they would only wait longer; and whoever is held up again is not to hold up the line. */
-    const separate = (members: ReadonlyArray<Waiting>): Effect.Effect<void> => {
-      const alone = Effect.forEach(members, (member) => commit([member]), {
-        concurrency: options.concurrency,
-        discard: true
-      })
-      return Effect.map(Effect.forkDaemon(alone), (fiber) => {
+    /** So that whoever is held up does not hold up the line. */
+    const waitAside = (member: Waiting): Effect.Effect<void> =>
+      Effect.map(Effect.forkDaemon(roomAside.withPermits(1)(commit([member], "full"))), (fiber) => {
         aside.add(fiber)
         fiber.addObserver(() => aside.delete(fiber))
       })
-    }
 
     const work = Effect.withFiberRuntime<void>((fiber) =>
       someWait.await.pipe(

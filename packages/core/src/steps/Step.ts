@@ -9,13 +9,16 @@ import type {
   CheckoutRow,
   DeliveryFact,
   DeliveryRow,
+  LinkChangeRow,
   LinkRow,
   ProjectionRow,
   QueuedNotificationRow,
   RecordFact,
   RecordRow,
+  StoredRecord,
   UserFact
 } from "../records/rows.ts"
+import type { HandlerNames } from "../rules/handlers.ts"
 
 /** A record's name. */
 export interface RecordId {
@@ -28,11 +31,38 @@ export interface Keys {
   readonly deliveryIds: ReadonlyArray<string>
   readonly customerIds: ReadonlyArray<string>
   readonly records: ReadonlyArray<RecordId>
+  /**
+   * Records of which what hangs on them is wanted too, where weak evidence gave it to its user, or nobody has it; and so on, with
+   * what has its user by what is found so.
+   */
+  readonly parents: ReadonlyArray<RecordId>
   readonly checkoutIds: ReadonlyArray<string>
   readonly userIds: ReadonlyArray<string>
+  /** Checkouts of which all records are wanted, and what hangs on these. */
+  readonly originIds: ReadonlyArray<string>
+  /** Customers of whom all records are wanted, and what hangs on these; among `customerIds`. */
+  readonly wholeCustomerIds?: ReadonlyArray<string>
+  /** Those of `records` of which everything that hangs on them is wanted, too. */
+  readonly wholeRecords?: ReadonlyArray<RecordId>
+  /** Customers of whom nothing personal is to be kept, among `customerIds`. */
+  readonly forgottenCustomerIds?: ReadonlyArray<string>
+  /** Those of `records` of which `data` is wanted, too. */
+  readonly detailed?: ReadonlyArray<RecordId>
+  /** Further subjects of notifications, beside those of `records`. */
+  readonly subjects?: ReadonlyArray<string>
+  /** Who is to be told, where that takes more than the rest says: of the users concerned, what they are told of. */
+  readonly handlers?: HandlerNames
 }
 
-export const noKeys: Keys = { deliveryIds: [], customerIds: [], records: [], checkoutIds: [], userIds: [] }
+export const noKeys: Keys = {
+  deliveryIds: [],
+  customerIds: [],
+  records: [],
+  parents: [],
+  checkoutIds: [],
+  userIds: [],
+  originIds: []
+}
 
 /** What the store holds, at the moment of the decision. */
 export interface Facts {
@@ -43,16 +73,34 @@ export interface Facts {
   /** Those of `checkoutIds` that this app made. */
   readonly checkouts: ReadonlyArray<CheckoutRow>
   /**
-   * Those of `records`, the unlinked ones of `customerIds`, and the subscriptions of the users concerned: `userIds`, the
-   * users of `links` and `checkouts`, and the owners of the records just named.
+   * Those of `records`, the unlinked ones of `customerIds` and of what hangs on these the same as for `parents`, what `parents`
+   * and `originIds` ask for, and the subscriptions of
+   * the users concerned: `userIds`, the users of `links` and `checkouts`, and the owners of the records just named. With a
+   * handler of benefits their benefit grants, too.
    */
   readonly records: ReadonlyArray<RecordFact>
   /** Rows in the app's own table: of the users concerned, and whoever's `polarCustomerId` is among `customerIds`. */
   readonly users: ReadonlyArray<UserFact>
+  /** Whether that table has any row: without one the app's users live elsewhere. */
+  readonly hasUsers: boolean
   /** Those of `userIds` that have a link or a checkout. */
   readonly knownUserIds: ReadonlyArray<string>
-  /** Ids of those of `records` that have an unfinished notification. */
-  readonly untoldSubjects: ReadonlyArray<string>
+  /**
+   * Of those of `records`, of `subjects`, and of what `handlers` has put in a sequence: subjects that have an unfinished
+   * notification.
+   */
+  readonly untold: ReadonlyArray<UntoldSubject>
+  /** Those of `records` that are among `detailed`, or that a customer's state has listed (`listedOrigin.ts`). */
+  readonly details?: ReadonlyArray<StoredRecord>
+  /** All records of `forgottenCustomerIds`. */
+  readonly forgotten?: ReadonlyArray<StoredRecord>
+}
+
+/** Something of it is queued, and neither told nor given up. */
+export interface UntoldSubject {
+  readonly subject: string
+  /** `eventAt` of the last of it. */
+  readonly eventAt: number
 }
 
 /** What to write. Rows replace what has their key, except where noted. */
@@ -60,10 +108,12 @@ export interface Changes {
   readonly deliveries: ReadonlyArray<DeliveryRow>
   readonly links: ReadonlyArray<LinkRow>
   readonly records: ReadonlyArray<RecordRow>
-  /** Stored records that get their user: a driver sets these fields and leaves the rest. */
+  /** Stored records that get their user, another one, or none: a driver sets these fields and leaves the rest. */
   readonly adoptions: ReadonlyArray<
-    RecordId & { readonly userId: string; readonly ownedBy: string; readonly updatedAt: number }
+    RecordId & { readonly userId: string | null; readonly ownedBy: string | null; readonly updatedAt: number }
   >
+  /** Stored records of which the clock has changed something: a driver sets these fields and leaves the rest. */
+  readonly clocks: ReadonlyArray<RecordId & Pick<RecordRow, "clockAt" | "lapsedAt" | "updatedAt">>
   /** Deliveries in state `unlinked` of this record or customer become `applied`, with this user. */
   readonly releases: ReadonlyArray<Release>
   /** Only rows that exist are updated; a user without a row has no projection. */
@@ -72,6 +122,15 @@ export interface Changes {
   readonly notifications: ReadonlyArray<QueuedNotificationRow>
   /** Inserted unless the id exists. */
   readonly checkouts: ReadonlyArray<CheckoutRow>
+  /** Inserted. */
+  readonly linkChanges?: ReadonlyArray<LinkChangeRow>
+  /**
+   * Stored records that get other `data`, before anything else is written: a driver leaves the rest of them. What the app's code
+   * said when it failed to take a notification of them, may name somebody, and goes.
+   */
+  readonly blanks?: ReadonlyArray<StoredRecord>
+  /** Customers whose deliveries lose their bodies, before anything else is written. */
+  readonly bodiless?: ReadonlyArray<string>
 }
 
 export interface Release {
@@ -86,6 +145,7 @@ export const noChanges: Changes = {
   links: [],
   records: [],
   adoptions: [],
+  clocks: [],
   releases: [],
   projections: [],
   notifications: [],

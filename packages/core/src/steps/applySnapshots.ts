@@ -1,6 +1,9 @@
 /** The step that state read from Polar's API goes through: what it changes, given what the store holds. */
 import type { RecordFact } from "../records/rows.ts"
+import { detailsKey } from "../records/storedJson.ts"
 import type { AccessPolicy } from "../rules/AccessPolicy.ts"
+import type { HandlerNames } from "../rules/handlers.ts"
+import type { AppUsers } from "../rules/identity.ts"
 import { versionOf } from "../rules/order.ts"
 import { judge, type Snapshot, type SnapshotFinding } from "../rules/reconciliation.ts"
 import type { UserId } from "../values/ids.ts"
@@ -30,21 +33,23 @@ export interface SnapshotOptions {
   readonly now: number
   /** Decide and answer as ever, and write nothing. */
   readonly dryRun: boolean
-  /** Whether anybody is to be told. Default: true. */
-  readonly notify?: boolean | undefined
+  /** Whoever is to be told. Default: who hears of subscriptions. */
+  readonly handlers?: HandlerNames | undefined
+  /** Whom of those that Polar names the app has. */
+  readonly users?: AppUsers | undefined
 }
 
 /** The answer holds one outcome for each snapshot, in the same order. */
 export const applySnapshots = (
   snapshots: ReadonlyArray<Snapshot>,
-  { dryRun, notify, now, policy }: SnapshotOptions
+  { dryRun, handlers, now, policy, users }: SnapshotOptions
 ): Step<ReadonlyArray<SnapshotOutcome>> => {
-  const wanted = KeyCollector.make()
+  const wanted = KeyCollector.make(handlers)
   for (const { report } of snapshots) wanted.record(report)
   return {
     keys: wanted.keys(),
     decide: (facts) => {
-      const copy = WorkingCopy.make(facts, { policy, now, notify })
+      const copy = WorkingCopy.make(facts, { policy, now, handlers, users })
       const answer = snapshots.map((snapshot) => applyOne(copy, snapshot, now))
       return { changes: dryRun ? noChanges : copy.changes(), answer }
     }
@@ -56,7 +61,7 @@ const applyOne = (copy: WorkingCopy.WorkingCopy, snapshot: Snapshot, now: number
   const before = copy.record(report)
   const queuedBefore = copy.queued()
   const owner = copy.identify(report)
-  const userId = owner?.userId ?? null
+  const { userId } = owner
   const said = comparable({ ...report, customerId: report.customer.id })
   const fields = before === undefined ? [] : differing(comparable(before), said)
   const verdict = judge(
@@ -65,8 +70,9 @@ const applyOne = (copy: WorkingCopy.WorkingCopy, snapshot: Snapshot, now: number
   )
   if (verdict !== undefined) {
     const deliveryId = `api ${snapshot.fetchedAt}`
-    copy.write(rowOf(report, { owner, version: verdict.version, deliveryId, now }))
+    copy.write(rowOf(copy.withoutForgotten(report), { owner, version: verdict.version, deliveryId, now }))
   }
+  copy.tellUsers({ by: "reconciliation" })
   return {
     kind: report.kind,
     id: report.id,
@@ -94,7 +100,10 @@ const comparable = ({ customerId, live, productId, status, summary }: Compared):
 const fieldsIn = (summary: string): ReadonlyArray<readonly [string, unknown]> => {
   try {
     const fields: unknown = JSON.parse(summary)
-    return typeof fields === "object" && fields !== null ? Object.entries(fields) : []
+    // What decides nothing is no difference by itself.
+    return typeof fields === "object" && fields !== null
+      ? Object.entries(fields).filter(([name]) => name !== detailsKey)
+      : []
   } catch {
     return []
   }

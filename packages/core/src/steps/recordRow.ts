@@ -5,7 +5,7 @@ import type { Version } from "../rules/order.ts"
 
 /** Where the row comes from: `deliveryId` is the delivery's, or names the request that read it. */
 export interface RowOrigin {
-  readonly owner: { readonly userId: string; readonly ownedBy: string | null } | null
+  readonly owner: { readonly userId: string | null; readonly ownedBy: string | null }
   readonly version: Version
   readonly deliveryId: string
   /** Epoch milliseconds. */
@@ -15,8 +15,8 @@ export interface RowOrigin {
 export const rowOf = (report: RecordReport, { deliveryId, now, owner, version }: RowOrigin): RecordRow => ({
   kind: report.kind,
   id: report.id,
-  userId: owner?.userId ?? null,
-  ownedBy: owner?.ownedBy ?? null,
+  userId: owner.userId,
+  ownedBy: owner.ownedBy,
   customerId: report.customer.id,
   organizationId: report.organizationId,
   productId: report.productId,
@@ -31,6 +31,9 @@ export const rowOf = (report: RecordReport, { deliveryId, now, owner, version }:
   precedence: version.precedence,
   deliveryId,
   updatedAt: now,
+  // Said by `rules/clock.ts`, when it is written.
+  clockAt: null,
+  lapsedAt: null,
   summary: report.summary,
   data: report.data
 })

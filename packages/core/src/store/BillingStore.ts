@@ -18,16 +18,28 @@ export type {
   RecordPageQuery,
   RecordQuery
 } from "./BillingStoreService.ts"
+export type { MigrationReport, MigrationStatus } from "./Migrations.ts"
+export type { FailureOutcome, NotificationCounts } from "./StoreDriver.ts"
 
 export class BillingStore extends Context.Tag("@kavach-polar/core/BillingStore")<BillingStore, BillingStoreService>() {}
 
-/** The service on a driver, which is a handful of plain functions over rows. */
+/**
+ * The service on a driver, which is a handful of plain functions over rows.
+ *
+ * @example
+ * BillingStore.make(driver)
+ */
 export const make: (driver: StoreDriver) => BillingStoreService = storeOnDriver
 
 /** A store in this process's memory: for tests and trials. It passes through the same steps and encoding. */
 export const layerMemory: Layer.Layer<BillingStore> = Layer.sync(BillingStore, () => make(makeMemoryDriver()))
 
-/** As `layerMemory`, for an app with the given users. */
+/**
+ * As `layerMemory`, for an app with the given users.
+ *
+ * @example
+ * BillingStore.layerMemoryWith([{ id: userId, email: Option.some("ada@example.com"), name: Option.none(), emailVerified: true }])
+ */
 export const layerMemoryWith = (users: ReadonlyArray<User>): Layer.Layer<BillingStore> =>
   Layer.sync(BillingStore, () =>
     make(
@@ -35,7 +47,8 @@ export const layerMemoryWith = (users: ReadonlyArray<User>): Layer.Layer<Billing
         users.map((user) => ({
           id: user.id,
           email: Option.getOrNull(user.email),
-          name: Option.getOrNull(user.name)
+          name: Option.getOrNull(user.name),
+          emailVerified: user.emailVerified === true
         }))
       )
     )

@@ -5,16 +5,35 @@ import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type { Delivery, DeliveryOutcome, DeliveryState, RecordedDelivery } from "../records/Delivery.ts"
 import type { Kind } from "../records/Kind.ts"
-import type { ClaimedNotification } from "../records/Notification.ts"
-import type { RecordRow } from "../records/rows.ts"
+import type { DeadNotification, DeadNotificationQuery } from "../records/Notification.ts"
+import type { RecordReport } from "../records/RecordReport.ts"
+import type { OwnershipRows, RecordRow } from "../records/rows.ts"
 import type { Subscription, VisibleSubscription } from "../records/Subscription.ts"
 import type { AccessFacts, AccessPolicy } from "../rules/AccessPolicy.ts"
+import type { GrantWithBenefit } from "../rules/grantedBenefits.ts"
+import type { HandlerNames } from "../rules/handlers.ts"
+import type { AppUsers } from "../rules/identity.ts"
 import type { Snapshot } from "../rules/reconciliation.ts"
+import type { ClaimedNotification } from "../rules/told.ts"
 import type { SnapshotOutcome } from "../steps/applySnapshots.ts"
+import type { LinkChangeAnswer, LinkChangeRequest } from "../steps/changeLink.ts"
 import type { OwnershipEvidence } from "../steps/keys.ts"
 import type { LinkRequest } from "../steps/linkCustomer.ts"
+import type { NamedCustomer } from "../steps/linkNamedCustomers.ts"
+import type { LookedAt } from "../steps/lookAtClock.ts"
+import type { RecordId } from "../steps/Step.ts"
 import type { CheckoutId, CustomerId, ProductId, User, UserId } from "../values/ids.ts"
+import type { EpochMicros } from "../values/Timestamp.ts"
+import type { MigrationReport, MigrationStatus } from "./Migrations.ts"
+import type { DueRecord, FailureOutcome, NotificationCounts, Patience, RetriedDead } from "./StoreDriver.ts"
 import type { CustomerLinkedToAnotherUser, StoreError } from "./StoreError.ts"
+
+/** A checkout that this app made. */
+export interface RecordedCheckout {
+  readonly userId: UserId
+  readonly productId: string
+  readonly createdAt: Date
+}
 
 /** Which deliveries to read; the newest received first unless said otherwise. `limit` defaults to 100. */
 export interface DeliveryQuery {
@@ -79,8 +98,10 @@ export interface ReceivedDeliveries {
 }
 
 export interface StepOptions {
-  /** Whether anybody is to be told: without it nothing is queued. Default: true. */
-  readonly notify?: boolean | undefined
+  /** Whoever is to be told; for nobody else anything is queued. Default: who hears of subscriptions. */
+  readonly handlers?: HandlerNames | undefined
+  /** Whom of those that Polar names the app has. */
+  readonly users?: AppUsers | undefined
 }
 
 export interface BillingStoreService {
@@ -88,7 +109,10 @@ export interface BillingStoreService {
   readonly parallelSteps: number
 
   /** Creates or upgrades the tables. Safe to call at every start. */
-  readonly migrate: Effect.Effect<void, StoreError>
+  readonly migrate: Effect.Effect<MigrationReport, StoreError>
+
+  /** How the tables stand; only looks. Fails with the reason `schema` where this version cannot work on them. */
+  readonly migrationStatus: Effect.Effect<MigrationStatus, StoreError>
 
   /**
    * Records the deliveries and does what they say, in one atomic step: inbox, records, links, projection and
@@ -98,7 +122,13 @@ export interface BillingStoreService {
   readonly applyDeliveries: (
     deliveries: Arr.NonEmptyReadonlyArray<Delivery>,
     policy: AccessPolicy,
-    options?: { readonly replay?: boolean | undefined; readonly notify?: boolean | undefined }
+    options?: StepOptions & {
+      readonly replay?: boolean | undefined
+      /** With `replay`: whether handlers of events are told again. Default: false. */
+      readonly tellAgain?: boolean | undefined
+      /** Decide and answer as ever, and write nothing. Default: false. */
+      readonly dryRun?: boolean | undefined
+    }
   ) => Effect.Effect<Arr.NonEmptyReadonlyArray<DeliveryOutcome>, StoreError>
 
   /**
@@ -109,7 +139,7 @@ export interface BillingStoreService {
     deliveries: Arr.NonEmptyReadonlyArray<Delivery>,
     policy: AccessPolicy,
     claim: NotificationClaim,
-    options?: StepOptions
+    options?: StepOptions & { readonly patience?: Patience | undefined }
   ) => Effect.Effect<ReceivedDeliveries, StoreError>
 
   /**
@@ -123,11 +153,31 @@ export interface BillingStoreService {
   ) => Effect.Effect<ReadonlyArray<SnapshotOutcome>, StoreError>
 
   /**
+   * Keeps what Polar's API has said of things that no event carries, in one atomic step: what was asked for later stands, and of
+   * two of one time the last.
+   */
+  readonly keepAnswers: (
+    reports: ReadonlyArray<RecordReport>,
+    askedAt: EpochMicros,
+    policy: AccessPolicy
+  ) => Effect.Effect<void, StoreError>
+
+  /**
    * Gives unlinked records to their users, where these are known by now, in one atomic step. Succeeds with how many found
    * one.
    */
   readonly linkUnlinked: (
     unlinked: ReadonlyArray<OwnershipEvidence>,
+    policy: AccessPolicy,
+    options?: StepOptions
+  ) => Effect.Effect<number, StoreError>
+
+  /**
+   * Links customers to the users whom their external ids name, as far as these are the app's by now, and gives them what was
+   * kept for it, in one atomic step. Succeeds with how many records found their user.
+   */
+  readonly linkNamedCustomers: (
+    customers: ReadonlyArray<NamedCustomer>,
     policy: AccessPolicy,
     options?: StepOptions
   ) => Effect.Effect<number, StoreError>
@@ -142,12 +192,18 @@ export interface BillingStoreService {
     options?: StepOptions
   ) => Effect.Effect<number, StoreError | CustomerLinkedToAnotherUser>
 
-  /** Remembers a checkout made for a user, so that what is bought there finds them. */
-  readonly recordCheckout: (checkout: {
-    readonly id: CheckoutId
-    readonly userId: UserId
-    readonly productId: ProductId
-  }) => Effect.Effect<void, StoreError>
+  /**
+   * Remembers a checkout made for a user, so that what is bought there finds them, also when it was delivered before. Succeeds
+   * with the number of notifications queued.
+   */
+  readonly recordCheckout: (
+    checkout: { readonly id: CheckoutId; readonly userId: UserId; readonly productId: ProductId },
+    policy: AccessPolicy,
+    options?: StepOptions
+  ) => Effect.Effect<number, StoreError>
+
+  /** For whom, and of what, this app made the checkout; `None` if it did not. */
+  readonly checkout: (id: CheckoutId) => Effect.Effect<Option.Option<RecordedCheckout>, StoreError>
 
   /** The user's subscriptions, in no particular order: all, or only those that are live. */
   readonly subscriptionsOf: (
@@ -157,6 +213,9 @@ export interface BillingStoreService {
 
   /** The user's live subscriptions, of each only what access and the app's pages need. */
   readonly liveSubscriptionsOf: (userId: UserId) => Effect.Effect<ReadonlyArray<LiveSubscription>, StoreError>
+
+  /** The benefits that the user has been granted, each with the benefit as it is by now. */
+  readonly liveGrantsOf: (userId: UserId) => Effect.Effect<ReadonlyArray<GrantWithBenefit>, StoreError>
 
   /** The user's records of a kind, in no particular order. */
   readonly recordsOf: <A>(
@@ -174,19 +233,54 @@ export interface BillingStoreService {
   /** All users' records of a kind, page by page, as they are stored. */
   readonly recordPage: (query: RecordPageQuery) => Effect.Effect<ReadonlyArray<RecordRow>, StoreError>
 
+  /** Records whose time has come, the earliest first: see `rules/clock.ts`. */
+  readonly recordsDue: (query: {
+    readonly after?: DueRecord | undefined
+    readonly limit: number
+  }) => Effect.Effect<ReadonlyArray<DueRecord>, StoreError>
+
+  /**
+   * Has the clock's word on these records, in one atomic step: of what ended by it the projection is set right, and the app is
+   * told, once. After a dry run nothing is written.
+   */
+  readonly lookAtClock: (
+    records: ReadonlyArray<RecordId>,
+    policy: AccessPolicy,
+    options?: StepOptions & { readonly dryRun?: boolean | undefined }
+  ) => Effect.Effect<LookedAt, StoreError>
+
   /** The customer that the user was linked to last and that Polar has not deleted. */
   readonly customerOf: (userId: UserId) => Effect.Effect<Option.Option<CustomerId>, StoreError>
+
+  /** What is linked to the user, what they have, and what operators changed of it. */
+  readonly ownershipOf: (userId: UserId) => Effect.Effect<OwnershipRows, StoreError>
+
+  /**
+   * What an operator puts right about whose a customer or a record is, in one atomic step with all that depends on it. After a
+   * dry run nothing is written.
+   */
+  readonly changeLink: (
+    request: LinkChangeRequest,
+    policy: AccessPolicy,
+    options?: StepOptions & { readonly dryRun?: boolean | undefined }
+  ) => Effect.Effect<LinkChangeAnswer, StoreError>
+
+  /** The user to whom the customer is linked, and those who have something of it (a checkout is not yet anything): more than one share it. */
+  readonly usersOfCustomer: (customerId: CustomerId) => Effect.Effect<ReadonlySet<UserId>, StoreError>
+
+  /** Those of these users who have a row in the app's own table, a link or a checkout. */
+  readonly knownUsers: (userIds: ReadonlyArray<UserId>) => Effect.Effect<ReadonlySet<UserId>, StoreError>
 
   /** The user in the app's own table. */
   readonly findUser: (userId: UserId) => Effect.Effect<Option.Option<User>, StoreError>
 
   /**
-   * Takes up to `limit` notifications that are due, for the length of the lease. Of one subject only the oldest is
+   * Takes up to `limit` notifications for these handlers that are due, for the length of the lease. Of one subject only the oldest is
    * ever taken, and none while another holds it. `nextDueAt` is the time in epoch milliseconds at which there may be
    * more to take, if anything is queued.
    */
   readonly claimNotifications: (
-    claim: NotificationClaim
+    claim: NotificationClaim & { readonly handlers?: HandlerNames | undefined }
   ) => Effect.Effect<
     { readonly claimed: ReadonlyArray<ClaimedNotification>; readonly nextDueAt: number | null },
     StoreError
@@ -209,22 +303,54 @@ export interface BillingStoreService {
     StoreError
   >
 
-  /** The callback failed; try again after `delay`. `false` when the lease was lost meanwhile. */
+  /** Begins the leases anew of those whose calls still run. Succeeds with the ids of those whose lease was not lost. */
+  readonly renewNotifications: (
+    ids: ReadonlyArray<string>,
+    claim: Omit<NotificationClaim, "limit">
+  ) => Effect.Effect<ReadonlyArray<string>, StoreError>
+
+  /** The callback failed; try again after `delay`, unless a newer state of the subscription waits. */
   readonly retryNotification: (
     id: string,
     owner: string,
     error: string,
     delay: Duration.Duration
-  ) => Effect.Effect<boolean, StoreError>
+  ) => Effect.Effect<FailureOutcome, StoreError>
 
   /** The callback failed for the last time. It stays in the table, with its error. */
-  readonly buryNotification: (id: string, owner: string, error: string) => Effect.Effect<boolean, StoreError>
+  readonly buryNotification: (id: string, owner: string, error: string) => Effect.Effect<FailureOutcome, StoreError>
+
+  /** Those that were given up. */
+  readonly deadNotifications: (
+    query?: DeadNotificationQuery
+  ) => Effect.Effect<ReadonlyArray<DeadNotification>, StoreError>
+
+  /**
+   * Queues those anew that were given up, up to the query's limit; but those of whose subscription a newer state was queued
+   * since become superseded. Succeeds with how many of each.
+   */
+  readonly retryDeadNotifications: (query: DeadNotificationQuery) => Effect.Effect<RetriedDead, StoreError>
+
+  /** How it stands with the queue: of these subjects or of all, and of what is for these handlers. */
+  readonly countNotifications: (which?: {
+    readonly subjects?: ReadonlyArray<string> | undefined
+    readonly handlers?: HandlerNames | undefined
+  }) => Effect.Effect<NotificationCounts, StoreError>
 
   /** Reads the inbox. */
   readonly deliveries: (query: DeliveryQuery) => Effect.Effect<ReadonlyArray<RecordedDelivery>, StoreError>
 
   /** Forgets up to `limit` bodies received before the date; the deliveries stay known. Succeeds with how many. */
   readonly pruneDeliveryBodies: (before: Date, limit: number) => Effect.Effect<number, StoreError>
+
+  /**
+   * Forgets up to `limit` deliveries received before the date with which nothing is left to do: not those that are unlinked or
+   * failed. Succeeds with how many. After that the same delivery would count as a new one.
+   */
+  readonly deleteSettledDeliveries: (before: Date, limit: number) => Effect.Effect<number, StoreError>
+
+  /** Forgets up to `limit` notifications that the callback took before the date. Succeeds with how many. */
+  readonly deleteDoneNotifications: (before: Date, limit: number) => Effect.Effect<number, StoreError>
 
   /** What is known of a job. */
   readonly job: (name: string) => Effect.Effect<Option.Option<Job>, StoreError>

@@ -2,8 +2,8 @@
 import * as Schema from "effect/Schema"
 
 /**
- * - `unavailable`: the database cannot be reached, or went away. Nothing was written; try again.
- * - `busy`: other writers held it too long. Nothing was written; try again.
+ * - `unavailable`: the database cannot be reached, or went away. Nothing of it counts; try again.
+ * - `busy`: other writers held it too long. Nothing of it counts; try again.
  * - `readOnly`, `full`, `denied`: the database refuses to write.
  * - `schema`: tables are missing, or are not as expected.
  * - `constraint`: a row of somebody else's stands in the way.
@@ -42,10 +42,27 @@ export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
   /** The driver's own code and message, without SQL and without values. */
   detail: Schema.String
 }) {
+  /**
+   * The same, with where it came from, for logs: without SQL and without values. It is no field, so no answer and no JSON has
+   * it.
+   */
+  causedBy(cause: Error | undefined): this {
+    return cause === undefined ? this : Object.defineProperty(this, "cause", { value: cause, enumerable: false })
+  }
+
   override get message(): string {
     return `Storage failed in ${this.operation} (${this.reason}): ${this.detail}. ${advice[this.reason]}`
   }
 }
+
+/**
+ * Whether the cause may be one of several rows that a step is about: the others can be tried without it.
+ *
+ * @example
+ * StoreError.isOfOneRow(storeError)
+ */
+export const isOfOneRow = ({ reason }: StoreError): boolean =>
+  reason === "constraint" || reason === "schema" || reason === "unknown"
 
 /** The customer belongs to another user already. */
 export class CustomerLinkedToAnotherUser extends Schema.TaggedError<CustomerLinkedToAnotherUser>()(
@@ -53,6 +70,6 @@ export class CustomerLinkedToAnotherUser extends Schema.TaggedError<CustomerLink
   { customerId: Schema.String }
 ) {
   override get message(): string {
-    return `The Polar customer ${this.customerId} is linked to another user; a customer is never taken over.`
+    return `The Polar customer ${this.customerId} is linked to another user, and a link never takes it over. If it is this user's all the same, move it: \`customers.move(customerId, { to: userId })\`, or \`kavach-polar customers move\`.`
   }
 }

@@ -1,23 +1,30 @@
 /** The store's driver over tables in memory: the reference for what a driver does, and the store of tests and trials. */
 
+import { settledStates } from "../records/DeliveryState.ts"
+import { kindNamed } from "../records/kinds.ts"
 import { recordKey } from "../records/RecordReport.ts"
 import type {
   CheckoutRow,
   ClaimedNotificationRow,
   DeliveryRow,
   JobRow,
+  LinkChangeRow,
   LinkRow,
   NotificationRow,
   ProjectionRow,
   RecordRow,
   UserRow
 } from "../records/rows.ts"
-import type { Changes, Facts, Keys } from "../steps/Step.ts"
+import { isWeak } from "../rules/identity.ts"
+import { isListed } from "../steps/listedOrigin.ts"
+import type { Changes, Facts, Keys, RecordId } from "../steps/Step.ts"
+import { recordSubject, sequencedSubjects } from "../steps/subjects.ts"
+import { outdatedAmong, supersededAmong } from "../steps/supersede.ts"
 import * as MemoryTable from "./memoryTable.ts"
-import type { StoreDriver } from "./StoreDriver.ts"
+import type { DeadRowQuery, DueRecord, StoreDriver } from "./StoreDriver.ts"
 
 interface StoredNotification extends NotificationRow {
-  readonly state: "pending" | "done" | "dead"
+  readonly state: "pending" | "done" | "dead" | "superseded"
   readonly attempts: number
   readonly availableAt: number
   readonly leaseOwner: string | null
@@ -34,16 +41,23 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
   const links = MemoryTable.make<LinkRow>((row) => row.customerId)
   const linksByUser = links.indexedBy((row) => row.userId)
   const records = MemoryTable.make<RecordRow>(recordKey)
+  const recordsByCustomer = records.indexedBy((row) => row.customerId)
+  const deliveriesByCustomer = deliveries.indexedBy((row) => row.customerId)
   const unlinkedByCustomer = records.indexedBy((row) => (row.userId === null ? row.customerId : null))
+  const recordsBySubscription = records.indexedBy((row) => row.subscriptionId)
+  const recordsByOrder = records.indexedBy((row) => row.orderId)
+  const recordsByCheckout = records.indexedBy((row) => row.checkoutId)
   const recordsByUser = records.indexedBy((row) => (row.userId === null ? null : ofUser(row.kind, row.userId)))
   const checkouts = MemoryTable.make<CheckoutRow>((row) => row.id)
   const checkoutsByUser = checkouts.indexedBy((row) => row.userId)
   const notifications = MemoryTable.make<StoredNotification>((row) => row.id)
   const untold = notifications.indexedBy((row) => (row.state === "pending" ? row.subject : null))
+  const dead = notifications.indexedBy((row) => (row.state === "dead" ? "dead" : null))
   const users = new Map(appUsers.map((user) => [user.id, user]))
   const projections = MemoryTable.make<ProjectionRow>((row) => row.userId)
   const projectionsByCustomer = projections.indexedBy((row) => row.polarCustomerId ?? null)
   const jobs = new Map<string, JobRow>()
+  const linkChanges: Array<LinkChangeRow> = []
 
   /** Unless somebody else has it by now. */
   const endLease = (id: string, owner: string, outcome: Partial<StoredNotification>): boolean => {
@@ -59,20 +73,50 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
     return claimed
   }
 
+  const hangingOn = ({ id, kind }: RecordId): Iterable<RecordRow> =>
+    kind === "subscription" ? recordsBySubscription.of(id) : kind === "order" ? recordsByOrder.of(id) : []
+
   const load = (keys: Keys): Facts => {
     const named = keys.customerIds.flatMap((id) => links.get(id) ?? [])
     const made = keys.checkoutIds.flatMap((id) => checkouts.get(id) ?? [])
     const found = new Map<string, RecordRow>()
     const find = (row: RecordRow) => found.set(recordKey(row), row)
+    const findWithWhatHangsOn = (row: RecordRow) => {
+      find(row)
+      for (const child of hangingOn(row)) findWithWhatHangsOn(child)
+    }
+    /** And on those that are found, what has its user by these. */
+    const findWhatHangsWeaklyOn = (name: RecordId, isFound: boolean) => {
+      for (const row of hangingOn(name)) {
+        if (row.userId !== null && !isWeak(row.ownedBy) && !(isFound && row.ownedBy === "parent")) continue
+        find(row)
+        findWhatHangsWeaklyOn(row, true)
+      }
+    }
     for (const name of keys.records) {
       const row = records.get(recordKey(name))
       if (row !== undefined) find(row)
     }
-    for (const id of keys.customerIds) for (const row of unlinkedByCustomer.of(id)) find(row)
+    for (const id of keys.customerIds) {
+      for (const row of unlinkedByCustomer.of(id)) {
+        find(row)
+        findWhatHangsWeaklyOn(row, true)
+      }
+    }
+    for (const name of keys.parents) findWhatHangsWeaklyOn(name, false)
+    for (const id of keys.wholeCustomerIds ?? []) for (const row of recordsByCustomer.of(id)) findWithWhatHangsOn(row)
+    for (const name of keys.wholeRecords ?? []) {
+      const row = records.get(recordKey(name))
+      if (row !== undefined) findWithWhatHangsOn(row)
+    }
+    for (const id of keys.originIds) for (const row of recordsByCheckout.of(id)) findWithWhatHangsOn(row)
     const concerned = new Set(keys.userIds)
     for (const { userId } of [...named, ...made]) concerned.add(userId)
     for (const { userId } of found.values()) if (userId !== null) concerned.add(userId)
-    for (const id of concerned) for (const row of recordsByUser.of(ofUser("subscription", id))) find(row)
+    const theirs = keys.handlers?.has("onBenefitChange") ? ["subscription", "benefit_grant"] : ["subscription"]
+    for (const id of concerned)
+      for (const kind of theirs) for (const row of recordsByUser.of(ofUser(kind, id))) find(row)
+    const detailed = new Set((keys.detailed ?? []).map(recordKey))
     const asked = new Set(concerned)
     for (const id of keys.customerIds) for (const { userId } of projectionsByCustomer.of(id)) asked.add(userId)
     return {
@@ -82,13 +126,65 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
       records: [...found.values()],
       users: [...asked]
         .filter((id) => users.has(id))
-        .map((id) => ({ id, polarCustomerId: projections.get(id)?.polarCustomerId ?? null })),
+        .map((id) => ({
+          id,
+          email: users.get(id)?.email ?? null,
+          polarCustomerId: projections.get(id)?.polarCustomerId ?? null
+        })),
+      hasUsers: users.size > 0,
       knownUserIds: keys.userIds.filter((id) => linksByUser.has(id) || checkoutsByUser.has(id)),
-      untoldSubjects: keys.records.flatMap(({ id }) => (untold.has(id) ? [id] : []))
+      untold: [
+        ...keys.records.map(recordSubject),
+        ...(keys.subjects ?? []),
+        ...(keys.handlers === undefined ? [] : sequencedSubjects(keys.handlers, concerned, found.values()))
+      ].flatMap((subject) => {
+        const rows = [...untold.of(subject)]
+        return rows.length === 0 ? [] : [{ subject, eventAt: Math.max(...rows.map(({ eventAt }) => eventAt)) }]
+      }),
+      details: keys.records.flatMap((name) => {
+        const row = records.get(recordKey(name))
+        return row !== undefined && (detailed.has(recordKey(name)) || isListed(row)) ? [row] : []
+      }),
+      forgotten: (keys.forgottenCustomerIds ?? []).flatMap((id) => [...recordsByCustomer.of(id)])
     }
   }
 
+  /** What makes way for a newer one of the subject. */
+  const supersede = (subject: string): void => {
+    for (const id of supersededAmong([...untold.of(subject)])) {
+      const row = notifications.get(id)
+      if (row !== undefined) notifications.put({ ...row, state: "superseded" })
+    }
+  }
+
+  const deadAmong = (query: DeadRowQuery): ReadonlyArray<StoredNotification> =>
+    [...dead.of("dead")]
+      .filter(
+        (row) =>
+          (query.ids === undefined || query.ids.includes(row.id)) &&
+          (query.userId === undefined || row.userId === query.userId) &&
+          (query.handlers === undefined || query.handlers.includes(row.handler)) &&
+          (query.subjects === undefined || query.subjects.includes(row.subject)) &&
+          (query.diedBefore === undefined || row.availableAt < query.diedBefore) &&
+          (query.diedAfter === undefined || row.availableAt >= query.diedAfter) &&
+          (query.after === undefined ||
+            row.availableAt > query.after.diedAt ||
+            (row.availableAt === query.after.diedAt && compare(row.id, query.after.id) > 0))
+      )
+      .sort((a, b) => a.availableAt - b.availableAt || compare(a.id, b.id))
+      .slice(0, query.limit)
+
   const write = (changes: Changes): void => {
+    for (const id of changes.bodiless ?? []) {
+      for (const row of [...deliveriesByCustomer.of(id)]) deliveries.put({ ...row, body: null })
+    }
+    for (const { data, ...name } of changes.blanks ?? []) {
+      const row = records.get(recordKey(name))
+      if (row !== undefined) records.put({ ...row, data })
+      for (const told of notifications.all()) {
+        if (told.id.startsWith(`${name.id}:`)) notifications.put({ ...told, lastError: null })
+      }
+    }
     for (const row of changes.deliveries) deliveries.put(row)
     for (const row of changes.links) links.put(row)
     for (const row of changes.records) records.put(row)
@@ -96,11 +192,16 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
       const row = records.get(recordKey(name))
       if (row !== undefined) records.put({ ...row, userId, ownedBy, updatedAt })
     }
+    for (const { clockAt, lapsedAt, updatedAt, ...name } of changes.clocks) {
+      const row = records.get(recordKey(name))
+      if (row !== undefined) records.put({ ...row, clockAt, lapsedAt, updatedAt })
+    }
     for (const { by, id, updatedAt, userId } of changes.releases) {
       for (const row of [...unlinkedBy[by].of(id)]) deliveries.put({ ...row, state: "applied", userId, updatedAt })
     }
     for (const row of changes.projections) {
-      const polarCustomerId = row.polarCustomerId ?? projections.get(row.userId)?.polarCustomerId
+      const polarCustomerId =
+        row.polarCustomerId === undefined ? projections.get(row.userId)?.polarCustomerId : row.polarCustomerId
       projections.put({ ...row, polarCustomerId })
     }
     for (const row of changes.notifications) {
@@ -111,10 +212,13 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
         attempts: row.lease === null ? 0 : 1,
         availableAt: row.createdAt,
         leaseOwner: row.lease?.owner ?? null,
-        leaseUntil: row.lease?.until ?? null,
+        leaseUntil: row.lease === null ? null : row.createdAt + row.lease.millis,
         lastError: null
       })
     }
+    // When all are queued: which of them is the newest, decides what the others make way for.
+    for (const subject of new Set(changes.notifications.map((row) => row.subject))) supersede(subject)
+    linkChanges.push(...(changes.linkChanges ?? []))
     for (const row of changes.checkouts) {
       if (!checkouts.has(row.id)) checkouts.put(row)
     }
@@ -123,7 +227,8 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
   return {
     name: "memory",
     parallelSteps: 1,
-    migrate: () => {},
+    migrate: () => ({ applied: [], newer: [] }),
+    migrationStatus: () => ({ applied: [], pending: [], newer: [] }),
     // `decide` throws before anything is written, and nothing runs in between: that is all a transaction takes here.
     atomically: (keys, decide) => write(decide(load(keys))),
     recordsOf: ({ kind, live, productId, status, userId }) =>
@@ -134,30 +239,83 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
           (productId === undefined || row.productId === productId)
       ),
     liveSubscriptionsOf: (userId) => [...recordsByUser.of(ofUser("subscription", userId))].filter((row) => row.live),
+    liveGrantsOf: (userId) =>
+      [...recordsByUser.of(ofUser("benefit_grant", userId))]
+        .filter((row) => row.live)
+        .map(({ benefitId, data, id }) => ({
+          id,
+          grant: data,
+          benefit: records.get(recordKey({ kind: "benefit", id: benefitId ?? "" }))?.data ?? null
+        })),
     record: (kind, id) => records.get(recordKey({ kind, id })),
     customerOf: (userId) =>
       [...linksByUser.of(userId)]
         .filter((link) => link.deletedAt === null)
         .sort((a, b) => b.linkedAt - a.linkedAt || compare(a.customerId, b.customerId))[0]?.customerId,
+    ownershipOf: (userId) => ({
+      links: [...linksByUser.of(userId)],
+      records: records.all().filter((row) => row.userId === userId),
+      changes: linkChanges
+        .filter(({ fromUserId, toUserId }) => fromUserId === userId || toUserId === userId)
+        .sort((a, b) => b.changedAt - a.changedAt || compare(a.id, b.id))
+    }),
+    usersOfCustomer: (customerId) => {
+      const ids = [...recordsByCustomer.of(customerId)].flatMap(({ kind, userId }) => (isOwned(kind) ? [userId] : []))
+      return [links.get(customerId)?.userId ?? null, ...ids].flatMap((id) => (id === null ? [] : [id]))
+    },
+    knownUsers: (userIds) => userIds.filter((id) => users.has(id) || linksByUser.has(id) || checkoutsByUser.has(id)),
     findUser: (userId) => users.get(userId),
-    claimNotifications: ({ leaseUntil, limit, now, owner }) => {
+    claimNotifications: ({ handlers, leaseMillis, limit, owner, time: { now } }) => {
       const due = [...untold.groups()]
         .flatMap(oldestOf)
+        .filter(({ handler }) => handlers.includes(handler))
         .sort((a, b) => claimableAt(a) - claimableAt(b) || compare(a.id, b.id))
       const rows = due.filter((row) => claimableAt(row) <= now).slice(0, limit)
       const rest = due.find((row) => !rows.includes(row))
-      const nextDueAt = rest !== undefined ? Math.max(claimableAt(rest), now) : rows.length > 0 ? leaseUntil : null
-      return { rows: rows.map((row) => claim(row, owner, leaseUntil)), nextDueAt }
+      const nextDueIn = rest !== undefined ? Math.max(claimableAt(rest) - now, 0) : rows.length > 0 ? leaseMillis : null
+      return { rows: rows.map((row) => claim(row, owner, now + leaseMillis)), nextDueIn }
     },
-    completeNotifications: ({ ids, leaseUntil, now, owner }) => {
+    renewNotifications: ({ ids, leaseMillis, owner, time: { now } }) =>
+      ids.filter((id) => {
+        const row = notifications.get(id)
+        if (row === undefined || row.state !== "pending" || row.leaseOwner !== owner) return false
+        notifications.put({ ...row, leaseUntil: now + leaseMillis })
+        return true
+      }),
+    completeNotifications: ({ ids, leaseMillis, owner, time: { now } }) => {
       const completed = ids.filter((id) => endLease(id, owner, { state: "done", availableAt: now }))
-      if (leaseUntil === null) return { ids: completed, next: [] }
+      if (leaseMillis === null) return { ids: completed, next: [] }
       const subjects = new Set(completed.flatMap((id) => notifications.get(id)?.subject ?? []))
       const next = [...subjects].flatMap((id) => oldestOf(untold.of(id))).filter((row) => claimableAt(row) <= now)
-      return { ids: completed, next: next.map((row) => claim(row, owner, leaseUntil)) }
+      return { ids: completed, next: next.map((row) => claim(row, owner, now + leaseMillis)) }
     },
-    failNotification: ({ availableAt, error, id, now, owner, state }) =>
-      endLease(id, owner, { state, availableAt: availableAt ?? now, lastError: error }),
+    failNotification: ({ delayMillis, error, id, owner, state, time: { now } }) => {
+      const row = notifications.get(id)
+      if (!endLease(id, owner, { availableAt: now + delayMillis, lastError: error }) || row === undefined) return "lost"
+      supersede(row.subject)
+      const ended = notifications.get(id)
+      if (ended?.state === "superseded") return "superseded"
+      if (ended !== undefined) notifications.put({ ...ended, state })
+      return "kept"
+    },
+    deadNotifications: (query) => deadAmong(query).map((row) => ({ ...row, diedAt: row.availableAt })),
+    retryDead: (query, { now }) => {
+      const rows = deadAmong(query)
+      const subjects = new Set(rows.map(({ subject }) => subject))
+      const queued = notifications.all().filter((row) => subjects.has(row.subject) && row.state !== "superseded")
+      const outdated = outdatedAmong(rows, queued)
+      for (const row of rows) {
+        const state = outdated.includes(row) ? "superseded" : "pending"
+        notifications.put(state === "pending" ? { ...row, state, attempts: 0, availableAt: now } : { ...row, state })
+      }
+      return { retried: rows.length - outdated.length, superseded: outdated.length }
+    },
+    countNotifications: ({ handlers, subjects, time: { now } }) => {
+      const isOne = (row: StoredNotification) => subjects === undefined || subjects.includes(row.subject)
+      const heads = [...untold.groups()].flatMap(oldestOf).filter((row) => isOne(row) && handlers.includes(row.handler))
+      const unsettled = heads.filter((row) => row.leaseOwner !== null || row.availableAt <= now).length
+      return { unsettled, waiting: heads.length - unsettled, dead: [...dead.of("dead")].filter(isOne).length }
+    },
     deliveries: (query) =>
       (query.ids === undefined ? deliveries.all() : [...new Set(query.ids)].flatMap((id) => deliveries.get(id) ?? []))
         .filter(
@@ -181,6 +339,22 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
       for (const row of old) deliveries.put({ ...row, body: null })
       return old.length
     },
+    deleteSettledDeliveries: (before, limit) => {
+      const old = deliveries
+        .all()
+        .filter((row) => settledStates.includes(row.state) && row.receivedAt < before)
+        .slice(0, limit)
+      for (const { id } of old) deliveries.delete(id)
+      return old.length
+    },
+    deleteDoneNotifications: (before, limit) => {
+      const old = notifications
+        .all()
+        .filter((row) => (row.state === "done" || row.state === "superseded") && row.availableAt < before)
+        .slice(0, limit)
+      for (const { id } of old) notifications.delete(id)
+      return old.length
+    },
     recordPage: ({ afterId, kind, limit, which }) =>
       records
         .all()
@@ -192,8 +366,15 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
         )
         .sort((a, b) => compare(a.id, b.id))
         .slice(0, limit),
+    recordsDue: ({ after, before, limit }) =>
+      records
+        .all()
+        .flatMap(({ clockAt, id, kind }) => (clockAt !== null && clockAt <= before ? [{ kind, id, clockAt }] : []))
+        .filter((one) => after === undefined || compareDue(one, after) > 0)
+        .sort(compareDue)
+        .slice(0, limit),
     job: (name) => jobs.get(name),
-    claimJob: ({ leaseUntil, name, now, owner }) => {
+    claimJob: ({ leaseMillis, name, owner, time: { now } }) => {
       const before = jobs.get(name)
       if (before !== undefined && before.owner !== null && before.owner !== owner && (before.leaseUntil ?? 0) > now) {
         return { claimed: false, job: before }
@@ -202,7 +383,7 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
       const job: JobRow = {
         name,
         owner,
-        leaseUntil,
+        leaseUntil: now + leaseMillis,
         position,
         startedAt: before === undefined || position === null ? now : before.startedAt,
         updatedAt: now,
@@ -212,13 +393,13 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
       jobs.set(name, job)
       return { claimed: true, job }
     },
-    saveJob: ({ position, leaseUntil, name, now, owner, report }) => {
+    saveJob: ({ leaseMillis, name, owner, position, report, time: { now } }) => {
       const job = jobs.get(name)
       if (job === undefined || job.owner !== owner) return false
       jobs.set(name, {
         ...job,
-        owner: leaseUntil === null ? null : owner,
-        leaseUntil,
+        owner: leaseMillis === null ? null : owner,
+        leaseUntil: leaseMillis === null ? null : now + leaseMillis,
         position,
         updatedAt: now,
         ...(report === undefined ? {} : { finishedAt: now, report })
@@ -229,9 +410,13 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
   }
 }
 
+const isOwned = (kind: string): boolean => kindNamed(kind)?.isOwned ?? true
+
 const ofUser = (kind: string, userId: string): string => `${kind} ${userId}`
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+const compareDue = (a: DueRecord, b: DueRecord): number => a.clockAt - b.clockAt || compare(recordKey(a), recordKey(b))
 
 const newestFirst = (a: DeliveryRow, b: DeliveryRow): number => b.receivedAt - a.receivedAt || compare(b.id, a.id)
 

@@ -5,6 +5,7 @@ export interface MemoryTable<Row> {
   readonly has: (key: string) => boolean
   /** Replaces what has the row's key. */
   readonly put: (row: Row) => void
+  readonly delete: (key: string) => void
   readonly all: () => Array<Row>
   /** An index over the rows for which `columnOf` is not `null`. Made before the first row is put. */
   readonly indexedBy: (columnOf: (row: Row) => string | null) => MemoryIndex<Row>
@@ -19,7 +20,7 @@ export interface MemoryIndex<Row> {
 
 export const make = <Row>(keyOf: (row: Row) => string): MemoryTable<Row> => {
   const rows = new Map<string, Row>()
-  const moves: Array<(key: string, before: Row | undefined, after: Row) => void> = []
+  const moves: Array<(key: string, before: Row | undefined, after: Row | undefined) => void> = []
   return {
     get: (key) => rows.get(key),
     has: (key) => rows.has(key),
@@ -29,18 +30,23 @@ export const make = <Row>(keyOf: (row: Row) => string): MemoryTable<Row> => {
       rows.set(key, row)
       for (const move of moves) move(key, before, row)
     },
+    delete: (key) => {
+      const before = rows.get(key)
+      rows.delete(key)
+      if (before !== undefined) for (const move of moves) move(key, before, undefined)
+    },
     all: () => [...rows.values()],
     indexedBy: (columnOf) => {
       const groups = new Map<string, Map<string, Row>>()
       moves.push((key, before, after) => {
         const left = before === undefined ? null : columnOf(before)
-        const entered = columnOf(after)
+        const entered = after === undefined ? null : columnOf(after)
         if (left !== null && left !== entered) {
           const group = groups.get(left)
           group?.delete(key)
           if (group?.size === 0) groups.delete(left)
         }
-        if (entered === null) return
+        if (entered === null || after === undefined) return
         const group = groups.get(entered)
         if (group === undefined) groups.set(entered, new Map([[key, after]]))
         else group.set(key, after)

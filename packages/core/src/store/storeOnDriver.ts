@@ -1,40 +1,63 @@
 /**
  * The store on a driver: owns encoding, errors and spans, so that an adapter has only its database to know.
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import { benefitKind } from "../records/Benefit.ts"
+import { benefitGrantKind } from "../records/BenefitGrant.ts"
 import type { RecordedDelivery } from "../records/Delivery.ts"
 import type { Kind } from "../records/Kind.ts"
-import type { ClaimedNotification } from "../records/Notification.ts"
-import type { ClaimedNotificationRow, DeliveryRow, JobRow, LiveSubscriptionRow, StoredRecord } from "../records/rows.ts"
+import type { DeadNotification, DeadNotificationQuery } from "../records/Notification.ts"
+import type {
+  ClaimedNotificationRow,
+  DeadNotificationRow,
+  DeliveryRow,
+  GrantRow,
+  JobRow,
+  LiveSubscriptionRow,
+  StoredRecord
+} from "../records/rows.ts"
+import { nobody } from "../records/rows.ts"
 import * as StoredJson from "../records/storedJson.ts"
 import { subscriptionKind } from "../records/subscriptionKind.ts"
+import type { GrantWithBenefit } from "../rules/grantedBenefits.ts"
+import { type HandlerNames, onlySubscriptions } from "../rules/handlers.ts"
+import type { ClaimedNotification } from "../rules/told.ts"
 import { traced } from "../runtime/traced.ts"
 import * as ApplyDeliveries from "../steps/applyDeliveries.ts"
 import { applySnapshots } from "../steps/applySnapshots.ts"
+import { changeLink } from "../steps/changeLink.ts"
+import { findCheckout } from "../steps/findCheckout.ts"
+import { keepAnswers } from "../steps/keepAnswers.ts"
 import { linkCustomer } from "../steps/linkCustomer.ts"
+import { linkNamedCustomers } from "../steps/linkNamedCustomers.ts"
 import { linkUnlinked } from "../steps/linkUnlinked.ts"
+import { lookAtClock } from "../steps/lookAtClock.ts"
 import { recordCheckout } from "../steps/recordCheckout.ts"
 import type { Step } from "../steps/Step.ts"
 import type { CustomerId, User, UserId } from "../values/ids.ts"
+import { oneLine } from "../values/logText.ts"
 import type { EpochMicros } from "../values/Timestamp.ts"
-import type {
-  BillingStoreService,
-  Job,
-  LiveSubscription,
-  ReceivedDeliveries,
-  RecordQuery
-} from "./BillingStoreService.ts"
-import type { StoreDriver } from "./StoreDriver.ts"
+import type { BillingStoreService, Job, LiveSubscription, RecordQuery } from "./BillingStoreService.ts"
+import { callTime } from "./callTime.ts"
+import { errorCause } from "./errorCause.ts"
+import { makeReadTold } from "./readTold.ts"
+import type { DeadRowQuery, Patience, StoreDriver } from "./StoreDriver.ts"
 import { CustomerLinkedToAnotherUser, StoreError } from "./StoreError.ts"
 
 export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
   const attempt = <A>(operation: string, call: () => Promise<A> | A): Effect.Effect<A, StoreError> =>
     Effect.suspend(() => {
-      const explained = (error: unknown) => new StoreError({ operation, ...driver.explain(error) })
+      const explained = (error: unknown) => {
+        const { detail, reason } = driver.explain(error)
+        const line = oneLine(detail)
+        return new StoreError({ operation, reason, detail: line }).causedBy(errorCause(error, line))
+      }
       try {
         const result = call()
         // A driver that answers at once is not made to wait.
@@ -46,16 +69,33 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
       }
     })
 
-  const run = <A>(operation: string, step: Step<A>): Effect.Effect<A, StoreError> =>
-    Effect.suspend(() => {
+  const run = <A>(operation: string, step: Step<A>, patience: Patience = "full"): Effect.Effect<A, StoreError> =>
+    Effect.flatMap(callTime, (time) => {
       let answer: Option.Option<A> = Option.none()
+      let isFault = false
       return attempt(operation, () =>
-        driver.atomically(step.keys, (facts) => {
-          const decision = step.decide(facts)
-          answer = Option.some(decision.answer)
-          return decision.changes
-        })
+        driver.atomically(
+          step.keys,
+          (facts) => {
+            isFault = true
+            const decision = step.decide(facts)
+            isFault = false
+            answer = Option.some(decision.answer)
+            return decision.changes
+          },
+          time,
+          patience
+        )
       ).pipe(
+        // No database has refused it: whoever is answered 503 comes back to the same, so it must not stay unseen.
+        Effect.tapError((error) =>
+          isFault
+            ? Effect.logError(
+                `A step could not be decided, which is a fault of this program: ${operation}.`,
+                Cause.die(error.cause)
+              )
+            : Effect.void
+        ),
         Effect.flatMap(() => answer),
         Effect.catchTag("NoSuchElementException", () =>
           Effect.dieMessage(`The ${driver.name} driver ran a step without deciding it.`)
@@ -63,11 +103,80 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
       )
     })
 
+  const readTold = makeReadTold(driver, attempt)
+
   const span = (operation: string) =>
     traced(`BillingStore.${operation}`, () => ({
       kind: "client",
       attributes: { "db.system": driver.name, "db.operation.name": operation }
     }))
+
+  /**
+   * What can be read of what was claimed. One that no version has written is buried with the reason, where it holds up nobody
+   * and an operator sees it; if that cannot be written now, it is claimed and buried another time.
+   */
+  const readable = (
+    rows: ReadonlyArray<ClaimedNotificationRow>,
+    owner: string
+  ): Effect.Effect<ReadonlyArray<ClaimedNotification>> =>
+    Effect.forEach(rows, (row) => Effect.map(readableOne(row, owner), Option.toArray)).pipe(
+      Effect.map((claimed) => claimed.flat())
+    )
+
+  const readableOne = (row: ClaimedNotificationRow, owner: string): Effect.Effect<Option.Option<ClaimedNotification>> =>
+    readTold(row).pipe(
+      Effect.flatMap((told) => {
+        if (Option.isNone(told)) return Effect.as(bury(row.id, owner), Option.none())
+        const { attempts, createdAt, handler, id, subject } = row
+        // What is stored of a user's id was one.
+        const userId = row.userId === nobody ? null : (row.userId as UserId)
+        return Effect.succeed(
+          Option.some({
+            id,
+            handler,
+            subject,
+            userId,
+            attempt: attempts,
+            queuedAt: new Date(createdAt),
+            told: told.value
+          })
+        )
+      }),
+      // It comes again when its lease ends.
+      Effect.catchAll((failure) =>
+        Effect.as(
+          Effect.logWarning("What is to be told could not be read; trying again.").pipe(
+            Effect.annotateLogs({ notification: row.id, error: failure.message })
+          ),
+          Option.none()
+        )
+      )
+    )
+
+  const bury = (id: string, owner: string) =>
+    Effect.gen(function* () {
+      const error = "The payload is not as any version writes it, so nobody can be told of it."
+      yield* setAside("notification", id)
+      const time = yield* callTime
+      yield* attempt("buryNotification", () =>
+        driver.failNotification({ id, owner, time, state: "dead", error, delayMillis: 0 })
+      ).pipe(Effect.catchAll((failure) => Effect.logWarning(failure.message)))
+    })
+
+  /** The rows that can be read. */
+  const readableRows = <Row extends StoredRecord, A>(
+    kind: Kind<A>,
+    rows: ReadonlyArray<Row>
+  ): Effect.Effect<ReadonlyArray<A>> =>
+    Effect.gen(function* () {
+      const values: Array<A> = []
+      for (const row of rows) {
+        const value = kind.fromStored(row.data)
+        if (Option.isSome(value)) values.push(value.value)
+        else yield* setAside(kind.name, row.id)
+      }
+      return values
+    })
 
   const recordsOf = <A>(
     operation: string,
@@ -76,8 +185,17 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
     { live, productId, status }: RecordQuery
   ): Effect.Effect<ReadonlyArray<A>, StoreError> =>
     attempt(operation, () => driver.recordsOf({ kind: kind.name, userId, live, status, productId })).pipe(
-      Effect.flatMap(Effect.forEach(decoded(operation, kind))),
+      Effect.flatMap((rows) => readableRows(kind, rows)),
       span(operation)
+    )
+
+  /** One that cannot be read is left out. */
+  const grantWithBenefit = ({ benefit, grant, id }: GrantRow): Effect.Effect<ReadonlyArray<GrantWithBenefit>> =>
+    Effect.map(readableRows(benefitGrantKind, [{ kind: "benefit_grant", id, data: grant }]), (grants) =>
+      grants.map((value) => ({
+        grant: value,
+        benefit: benefit === null ? null : Option.getOrNull(benefitKind.fromStored(benefit))
+      }))
     )
 
   return {
@@ -85,33 +203,59 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
 
     migrate: attempt("migrate", () => driver.migrate()).pipe(span("migrate")),
 
-    applyDeliveries: (deliveries, policy, { notify, replay } = {}) =>
+    migrationStatus: attempt("migrationStatus", () => driver.migrationStatus()).pipe(span("migrationStatus")),
+
+    applyDeliveries: (deliveries, policy, { dryRun, handlers, replay, tellAgain, users } = {}) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        run("applyDeliveries", ApplyDeliveries.applyDeliveries(deliveries, { policy, now, replay, notify }))
+        run(
+          "applyDeliveries",
+          ApplyDeliveries.applyDeliveries(deliveries, { policy, now, replay, tellAgain, handlers, users, dryRun })
+        )
       ).pipe(
         Effect.map(({ outcomes }) => outcomes),
         span("applyDeliveries")
       ),
 
-    receiveDeliveries: (deliveries, policy, { lease, limit, owner }, { notify } = {}) =>
+    receiveDeliveries: (deliveries, policy, { lease, limit, owner }, { handlers, patience, users } = {}) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) => {
-        const claim = { owner, limit, leaseUntil: now + Duration.toMillis(lease) }
-        return run("receiveDeliveries", ApplyDeliveries.applyDeliveries(deliveries, { policy, now, claim, notify }))
-      }).pipe(Effect.flatMap(received), span("receiveDeliveries")),
+        const claim = { owner, limit, leaseMillis: Duration.toMillis(lease) }
+        const step = ApplyDeliveries.applyDeliveries(deliveries, { policy, now, claim, handlers, users })
+        return run("receiveDeliveries", step, patience)
+      }).pipe(
+        Effect.flatMap(({ outcomes, queued }) =>
+          Effect.gen(function* () {
+            const leased = queued.flatMap((row) => (row.lease === null ? [] : [{ ...row, attempts: 1 }]))
+            const claimed = yield* readable(leased, owner)
+            const unclaimed = new Set(queued.flatMap((row) => (row.lease === null ? [row.subject] : [])))
+            return { outcomes, claimed, unclaimed: [...unclaimed] }
+          })
+        ),
+        span("receiveDeliveries")
+      ),
 
-    applySnapshots: (snapshots, policy, { dryRun, notify }) =>
+    applySnapshots: (snapshots, policy, { dryRun, handlers, users }) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        run("applySnapshots", applySnapshots(snapshots, { policy, now, dryRun, notify }))
+        run("applySnapshots", applySnapshots(snapshots, { policy, now, dryRun, handlers, users }))
       ).pipe(span("applySnapshots")),
 
-    linkUnlinked: (unlinked, policy, { notify } = {}) =>
+    keepAnswers: (reports, askedAt, policy) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        run("linkUnlinked", linkUnlinked(unlinked, { policy, now, notify }))
+        run("keepAnswers", keepAnswers(reports, { policy, now, askedAt }))
+      ).pipe(span("keepAnswers")),
+
+    linkUnlinked: (unlinked, policy, { handlers, users } = {}) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        run("linkUnlinked", linkUnlinked(unlinked, { policy, now, handlers, users }))
       ).pipe(span("linkUnlinked")),
 
-    linkCustomer: (request, policy, { notify } = {}) =>
+    linkNamedCustomers: (customers, policy, { handlers, users } = {}) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        run("linkCustomer", linkCustomer(request, { policy, now, notify }))
+        run("linkNamedCustomers", linkNamedCustomers(customers, { policy, now, handlers, users }))
+      ).pipe(span("linkNamedCustomers")),
+
+    linkCustomer: (request, policy, { handlers } = {}) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        run("linkCustomer", linkCustomer(request, { policy, now, handlers }))
       ).pipe(
         Effect.flatMap((answer) =>
           answer.userId === request.userId
@@ -121,10 +265,24 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
         span("linkCustomer")
       ),
 
-    recordCheckout: (checkout) =>
+    recordCheckout: (checkout, policy, { handlers } = {}) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        run("recordCheckout", recordCheckout({ ...checkout, createdAt: now }))
+        run("recordCheckout", recordCheckout({ ...checkout, createdAt: now }, { policy, now, handlers }))
       ).pipe(span("recordCheckout")),
+
+    checkout: (id) =>
+      run("checkout", findCheckout(id)).pipe(
+        Effect.map(Option.fromNullable),
+        // What is stored of a user's id was one.
+        Effect.map(
+          Option.map(({ createdAt, productId, userId }) => ({
+            userId: userId as UserId,
+            productId,
+            createdAt: new Date(createdAt)
+          }))
+        ),
+        span("checkout")
+      ),
 
     subscriptionsOf: (userId, which) =>
       recordsOf("subscriptionsOf", subscriptionKind, userId, which === "live" ? { live: true } : {}),
@@ -133,6 +291,13 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
       attempt("liveSubscriptionsOf", () => driver.liveSubscriptionsOf(userId)).pipe(
         Effect.map((rows) => rows.map(liveSubscriptionOf)),
         span("liveSubscriptionsOf")
+      ),
+
+    liveGrantsOf: (userId) =>
+      attempt("liveGrantsOf", () => driver.liveGrantsOf(userId)).pipe(
+        Effect.flatMap(Effect.forEach(grantWithBenefit)),
+        Effect.map((grants) => grants.flat()),
+        span("liveGrantsOf")
       ),
 
     recordsOf: (kind, userId, query = {}) => recordsOf("recordsOf", kind, userId, query),
@@ -153,10 +318,43 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
     recordPage: ({ after, kind, limit, which }) =>
       attempt("recordPage", () => driver.recordPage({ kind, which, afterId: after, limit })).pipe(span("recordPage")),
 
+    recordsDue: ({ after, limit }) =>
+      Effect.flatMap(Clock.currentTimeMillis, (before) =>
+        attempt("recordsDue", () => driver.recordsDue({ before, after, limit }))
+      ).pipe(span("recordsDue")),
+
+    lookAtClock: (records, policy, { dryRun, handlers } = {}) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        run("lookAtClock", lookAtClock(records, { policy, now, handlers, dryRun }))
+      ).pipe(span("lookAtClock")),
+
     customerOf: (userId) =>
       attempt("customerOf", () => driver.customerOf(userId)).pipe(
         Effect.map((customerId) => Option.fromNullable(customerId as CustomerId | undefined)),
         span("customerOf")
+      ),
+
+    ownershipOf: (userId) => attempt("ownershipOf", () => driver.ownershipOf(userId)).pipe(span("ownershipOf")),
+
+    changeLink: (request, policy, { dryRun, handlers } = {}) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        run("changeLink", changeLink(request, { policy, now, handlers, dryRun }))
+      ).pipe(span("changeLink")),
+
+    usersOfCustomer: (customerId) =>
+      attempt("usersOfCustomer", () => driver.usersOfCustomer(customerId)).pipe(
+        // What is stored of a user's id was one.
+        Effect.map((userIds) => new Set(userIds.flatMap((id) => (id === nobody ? [] : [id as UserId])))),
+        span("usersOfCustomer")
+      ),
+
+    knownUsers: (userIds) =>
+      attempt("knownUsers", () => driver.knownUsers(userIds)).pipe(
+        Effect.map((known) => {
+          const ids = new Set(known)
+          return new Set(userIds.filter((id) => ids.has(id)))
+        }),
+        span("knownUsers")
       ),
 
     findUser: (userId) =>
@@ -167,55 +365,91 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
             (found): User => ({
               id: userId,
               email: Option.fromNullable(found.email),
-              name: Option.fromNullable(found.name)
+              name: Option.fromNullable(found.name),
+              emailVerified: found.emailVerified
             })
           )
         ),
         span("findUser")
       ),
 
-    claimNotifications: ({ lease, limit, owner }) =>
+    claimNotifications: ({ handlers, lease, limit, owner }) =>
       Effect.gen(function* () {
-        const now = yield* Clock.currentTimeMillis
-        const { nextDueAt, rows } = yield* attempt("claimNotifications", () =>
-          driver.claimNotifications({ owner, limit, now, leaseUntil: now + Duration.toMillis(lease) })
+        const time = yield* callTime
+        const { nextDueIn, rows } = yield* attempt("claimNotifications", () =>
+          driver.claimNotifications({
+            owner,
+            limit,
+            handlers: namesOf(handlers),
+            time,
+            leaseMillis: Duration.toMillis(lease)
+          })
         )
-        const claimed = yield* decodeNotifications("claimNotifications", rows)
-        return { claimed, nextDueAt }
+        const claimed = yield* readable(rows, owner)
+        return { claimed, nextDueAt: nextDueIn === null || Number.isNaN(nextDueIn) ? null : time.now + nextDueIn }
       }),
 
+    renewNotifications: (ids, { lease, owner }) =>
+      Effect.flatMap(callTime, (time) =>
+        attempt("renewNotifications", () =>
+          driver.renewNotifications({ ids, owner, time, leaseMillis: Duration.toMillis(lease) })
+        )
+      ),
+
     completeNotifications: (ids, owner) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        attempt("completeNotifications", () => driver.completeNotifications({ ids, owner, now, leaseUntil: null }))
+      Effect.flatMap(callTime, (time) =>
+        attempt("completeNotifications", () => driver.completeNotifications({ ids, owner, time, leaseMillis: null }))
       ).pipe(Effect.map((completed) => completed.ids)),
 
     completeAndClaimNext: (ids, { lease, owner }) =>
       Effect.gen(function* () {
-        const now = yield* Clock.currentTimeMillis
+        const time = yield* callTime
         const { ids: completed, next } = yield* attempt("completeNotifications", () =>
-          driver.completeNotifications({ ids, owner, now, leaseUntil: now + Duration.toMillis(lease) })
+          driver.completeNotifications({ ids, owner, time, leaseMillis: Duration.toMillis(lease) })
         )
-        const claimed = yield* decodeNotifications("completeNotifications", next)
+        const claimed = yield* readable(next, owner)
         return { completed, claimed }
       }),
 
     retryNotification: (id, owner, error, delay) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      Effect.flatMap(callTime, (time) =>
         attempt("retryNotification", () =>
           driver.failNotification({
             id,
             owner,
-            now,
+            time,
             state: "pending",
             error,
-            availableAt: now + Math.ceil(Duration.toMillis(delay))
+            delayMillis: Math.ceil(Duration.toMillis(delay))
           })
         )
       ),
 
     buryNotification: (id, owner, error) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        attempt("buryNotification", () => driver.failNotification({ id, owner, now, state: "dead", error }))
+      Effect.flatMap(callTime, (time) =>
+        attempt("buryNotification", () =>
+          driver.failNotification({ id, owner, time, state: "dead", error, delayMillis: 0 })
+        )
+      ),
+
+    deadNotifications: (query = {}) =>
+      attempt("deadNotifications", () => driver.deadNotifications(deadRows(query))).pipe(
+        Effect.map((rows) => rows.map(deadNotification)),
+        span("deadNotifications")
+      ),
+
+    retryDeadNotifications: (query) =>
+      Effect.flatMap(callTime, (time) =>
+        attempt("retryDeadNotifications", () => driver.retryDead(deadRows(query), time))
+      ).pipe(span("retryDeadNotifications")),
+
+    countNotifications: ({ handlers, subjects } = {}) =>
+      Effect.flatMap(callTime, (time) =>
+        subjects !== undefined && subjects.length === 0
+          ? Effect.succeed({ unsettled: 0, waiting: 0, dead: 0 })
+          : attempt("countNotifications", () =>
+              driver.countNotifications({ subjects, handlers: namesOf(handlers), time })
+            )
       ),
 
     deliveries: (query) =>
@@ -243,6 +477,16 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
         span("pruneDeliveryBodies")
       ),
 
+    deleteSettledDeliveries: (before, limit) =>
+      attempt("deleteSettledDeliveries", () => driver.deleteSettledDeliveries(before.getTime(), limit)).pipe(
+        span("deleteSettledDeliveries")
+      ),
+
+    deleteDoneNotifications: (before, limit) =>
+      attempt("deleteDoneNotifications", () => driver.deleteDoneNotifications(before.getTime(), limit)).pipe(
+        span("deleteDoneNotifications")
+      ),
+
     job: (name) =>
       Effect.map(
         attempt("job", () => driver.job(name)),
@@ -251,28 +495,28 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
 
     claimJob: ({ lease, name, owner }) =>
       Effect.gen(function* () {
-        const now = yield* Clock.currentTimeMillis
+        const time = yield* callTime
         const { claimed, job } = yield* attempt("claimJob", () =>
-          driver.claimJob({ name, owner, now, leaseUntil: now + Duration.toMillis(lease) })
+          driver.claimJob({ name, owner, time, leaseMillis: Duration.toMillis(lease) })
         )
         return claimed ? Option.some(jobOf(job)) : Option.none()
       }),
 
     continueJob: (name, owner, position, lease) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      Effect.flatMap(callTime, (time) =>
         attempt("continueJob", () =>
-          driver.saveJob({ name, owner, now, leaseUntil: now + Duration.toMillis(lease), position })
+          driver.saveJob({ name, owner, time, leaseMillis: Duration.toMillis(lease), position })
         )
       ),
 
     releaseJob: (name, owner, position) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        attempt("releaseJob", () => driver.saveJob({ name, owner, now, leaseUntil: null, position }))
+      Effect.flatMap(callTime, (time) =>
+        attempt("releaseJob", () => driver.saveJob({ name, owner, time, leaseMillis: null, position }))
       ),
 
     finishJob: (name, owner, report) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        attempt("finishJob", () => driver.saveJob({ name, owner, now, leaseUntil: null, position: null, report }))
+      Effect.flatMap(callTime, (time) =>
+        attempt("finishJob", () => driver.saveJob({ name, owner, time, leaseMillis: null, position: null, report }))
       )
   }
 }
@@ -293,36 +537,46 @@ const liveSubscriptionOf = ({ id, productId, status, summary }: LiveSubscription
   ...StoredJson.decodeSummary(summary)
 })
 
-const decodeNotifications = (
-  operation: string,
-  rows: ReadonlyArray<ClaimedNotificationRow>
-): Effect.Effect<ReadonlyArray<ClaimedNotification>, StoreError> => {
-  const claimed: Array<ClaimedNotification> = []
-  for (const { attempts: attempt, id, payload, userId } of rows) {
-    const subscription = StoredJson.decodePayload(payload)
-    if (Option.isNone(subscription)) return unreadableRow(operation, `the payload of notification ${id}`)
-    // What is stored of a user's id was one.
-    claimed.push({ id, userId: userId as UserId, subscription: subscription.value, attempt })
-  }
-  return Effect.succeed(claimed)
-}
+const unreadableRows = Metric.counter("kavach_polar_unreadable_rows", {
+  description: "Rows of the store that could not be read and were passed over, by what they hold",
+  incremental: true
+})
 
-const received = ({
-  outcomes,
-  queued
-}: ApplyDeliveries.AppliedDeliveries): Effect.Effect<ReceivedDeliveries, StoreError> => {
-  const leased: Array<ClaimedNotificationRow> = []
-  const unclaimed = new Set<string>()
-  for (const row of queued) {
-    if (row.lease !== null) leased.push({ ...row, attempts: 1 })
-    else unclaimed.add(row.subject)
-  }
-  return Effect.map(decodeNotifications("receiveDeliveries", leased), (claimed) => ({
-    outcomes,
-    claimed,
-    unclaimed: [...unclaimed]
-  }))
-}
+/** One row that cannot be read stands in nobody's way, and is not passed over in silence. */
+const setAside = (what: string, id: string): Effect.Effect<void> =>
+  Effect.zipRight(
+    Metric.increment(Metric.tagged(unreadableRows, "row", what)),
+    Effect.logError(
+      `A stored ${what} is not as any version of this program writes it, and is left out. Everything else goes on.`
+    ).pipe(Effect.annotateLogs({ row: oneLine(id) }))
+  )
+
+const namesOf = (handlers: HandlerNames = onlySubscriptions): ReadonlyArray<string> => [...handlers]
+
+const deadRows = (query: DeadNotificationQuery): DeadRowQuery => ({
+  ids: query.ids,
+  userId: query.userId,
+  handlers: query.handler === undefined ? undefined : [query.handler],
+  subjects: query.subscriptionIds ?? (query.subscriptionId === undefined ? undefined : [query.subscriptionId]),
+  diedBefore: query.before?.getTime(),
+  diedAfter: query.after?.getTime(),
+  after:
+    query.following === undefined ? undefined : { diedAt: query.following.diedAt.getTime(), id: query.following.id },
+  limit: query.limit ?? 100
+})
+
+/** Each by itself: one that cannot be read is shown all the same. */
+const deadNotification = (row: DeadNotificationRow): DeadNotification => ({
+  id: row.id,
+  handler: row.handler,
+  // What is stored of a user's id was one.
+  userId: row.userId === nobody ? null : (row.userId as UserId),
+  subscription: row.handler === "onSubscriptionChange" ? Option.getOrNull(StoredJson.decodePayload(row.payload)) : null,
+  attempts: row.attempts,
+  error: row.lastError,
+  queuedAt: new Date(row.createdAt),
+  diedAt: new Date(row.diedAt)
+})
 
 const unreadableRow = (operation: string, what: string) =>
   new StoreError({ operation, reason: "schema", detail: `${what} is not as this version writes it` })

@@ -30,6 +30,8 @@ export class StoreDatabase extends Context.Tag("@kavach-polar/core/testing/Store
   {
     /** Reads the user's row with plain SQL; `undefined` without a row. */
     readonly projection: (userId: string) => Effect.Effect<Projection | undefined>
+    /** All rows of one of the store's tables, or of `kavach_users`, with plain SQL. */
+    readonly rows: (table: string) => Effect.Effect<ReadonlyArray<Readonly<Record<string, unknown>>>>
     /** Writes a customer id into the user's row, as an earlier billing plugin may have done. */
     readonly showCustomer: (userId: string, customerId: string) => Effect.Effect<void>
     /** Makes every write to the table fail until the scope ends. */
@@ -42,5 +44,5 @@ export const noDatabase: Layer.Layer<StoreDatabase> = Layer.sync(StoreDatabase, 
   const none = () => {
     throw new Error("this store has no database")
   }
-  return { projection: none, showCustomer: none, breakTable: none }
+  return { projection: none, rows: none, showCustomer: none, breakTable: none }
 })

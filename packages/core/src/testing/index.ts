@@ -26,8 +26,10 @@ export {
   subscriptionIn,
   subscriptionSnapshot,
   timestamp,
+  unknownDelivery,
   unreadableDelivery,
   valueIn
 } from "./polarDeliveries.ts"
 export { type Projection, StoreDatabase, type WrittenTable, writtenTables } from "./StoreDatabase.ts"
 export { type StoreUnderTest, storeContract } from "./storeContract.ts"
+export { type ClaimedChange, subscriptionChanges } from "./subscriptionChanges.ts"

@@ -11,19 +11,30 @@ import type { User } from "../records/Subscription.ts"
 import type { BillingStore } from "../store/BillingStore.ts"
 import { type ContractSuite, makeUsers } from "./ContractSuite.ts"
 import { atomicity } from "./contract/atomicity.ts"
+import { benefits } from "./contract/benefits.ts"
+import { clock } from "./contract/clock.ts"
+import { customerStates } from "./contract/customerStates.ts"
 import { duplicates } from "./contract/duplicates.ts"
+import { handlers } from "./contract/handlers.ts"
 import { identity } from "./contract/identity.ts"
 import { inbox } from "./contract/inbox.ts"
 import { jobs } from "./contract/jobs.ts"
+import { allKinds } from "./contract/kinds.ts"
+import { licenseKeys } from "./contract/licenseKeys.ts"
 import { lifecycle } from "./contract/lifecycle.ts"
 import { notifications } from "./contract/notifications.ts"
+import { operators } from "./contract/operators.ts"
 import { order } from "./contract/order.ts"
+import { privacy } from "./contract/privacy.ts"
 import { projection } from "./contract/projection.ts"
 import { records } from "./contract/records.ts"
 import { replay } from "./contract/replay.ts"
+import { retention } from "./contract/retention.ts"
 import { roundTrip } from "./contract/roundTrip.ts"
 import { sameAsMemory } from "./contract/sameAsMemory.ts"
 import { snapshots } from "./contract/snapshots.ts"
+import { soldElsewhere } from "./contract/soldElsewhere.ts"
+import { whoPaid } from "./contract/whoPaid.ts"
 import { noDatabase, type StoreDatabase } from "./StoreDatabase.ts"
 
 export type StoreUnderTest =
@@ -31,6 +42,8 @@ export type StoreUnderTest =
       readonly name: string
       /** There is a database that a case can look into and break. */
       readonly hasDatabase: true
+      /** The database is JavaScript or WebAssembly in this process, and so has no clock of its own. */
+      readonly sharesClock?: true
       readonly layer: (users: ReadonlyArray<User>) => Layer.Layer<BillingStore | StoreDatabase, unknown>
     }
   | {
@@ -52,16 +65,32 @@ export const storeContract = (store: StoreUnderTest): void => {
   // A case may make hundreds of steps, and a database may share the thread.
   describe(`store contract: ${store.name}`, { timeout: 60_000 }, () => {
     layer(underTest, { timeout: "60 seconds" })((it) => {
-      const suite: ContractSuite = { it, nextUser, hasDatabase: store.hasDatabase }
+      const suite: ContractSuite = {
+        it,
+        nextUser,
+        hasDatabase: store.hasDatabase,
+        hasOwnClock: store.hasDatabase && store.sharesClock !== true
+      }
       describe("lifecycle", () => lifecycle(suite))
       describe("duplicates", () => duplicates(suite))
       describe("order", () => order(suite))
       describe("identity", () => identity(suite))
+      describe("who paid", () => whoPaid(suite))
+      describe("sold elsewhere", () => soldElsewhere(suite))
+      describe("operators", () => operators(suite))
+      describe("privacy", () => privacy(suite))
       describe("orders and refunds", () => records(suite))
+      describe("benefits", () => benefits(suite))
+      describe("customer states", () => customerStates(suite))
+      describe("every kind of record", () => allKinds(suite))
+      describe("license keys", () => licenseKeys(suite))
       describe("projection", () => projection(suite))
+      describe("the clock", () => clock(suite))
       describe("atomicity", () => atomicity(suite))
       describe("notifications", () => notifications(suite))
+      describe("handlers", () => handlers(suite))
       describe("inbox", () => inbox(suite))
+      describe("retention", () => retention(suite))
       describe("replay", () => replay(suite))
       describe("snapshots", () => snapshots(suite))
       describe("jobs", () => jobs(suite))

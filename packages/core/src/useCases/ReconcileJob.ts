@@ -42,6 +42,8 @@ export const Position = Schema.Struct({
   /** The stored subscription that was looked at last. */
   afterId: Schema.NullOr(SubscriptionId),
   since: Schema.NullOr(Schema.Date),
+  /** When it stood there, in epoch milliseconds; nothing by a version that did not say. */
+  savedAt: Schema.optional(Schema.Number),
   counts: ReconcileCounts
 })
 export type Position = typeof Position.Type
@@ -103,19 +105,25 @@ export const withJob = <E, R>(
           yield* Ref.set(reached, job.position)
           if (isDone(job, options.unlessFinishedSince)) return Option.none()
           const left = yield* leftAt(job)
+          const now = yield* Clock.currentTimeMillis
           // One that was about other subscriptions is no beginning of this one.
-          const resumed = Option.filter(left, ({ since }) => since?.getTime() === start.since?.getTime())
+          const resumed = Option.filter(
+            left,
+            ({ savedAt, since }) =>
+              since?.getTime() === start.since?.getTime() && savedAt !== undefined && now - savedAt <= resumable
+          )
           const report = yield* body({
             position: Option.getOrElse(resumed, () => start),
-            startedAt: job.startedAt,
+            startedAt: Option.isSome(resumed) ? job.startedAt : new Date(now),
             resumed: Option.isSome(resumed),
-            save: (position) => {
-              const text = encodePosition(position)
-              return Effect.zipRight(
-                Ref.set(reached, text),
-                Effect.flatMap(store.continueJob(jobName, owner, text, lease), orTakenOver)
-              )
-            }
+            save: (position) =>
+              Effect.flatMap(Clock.currentTimeMillis, (savedAt) => {
+                const text = encodePosition({ ...position, savedAt })
+                return Effect.zipRight(
+                  Ref.set(reached, text),
+                  Effect.flatMap(store.continueJob(jobName, owner, text, lease), orTakenOver)
+                )
+              })
           })
           yield* Effect.flatMap(store.finishJob(jobName, owner, encodeReport(report)), orTakenOver)
           return Option.some(report)
@@ -131,6 +139,12 @@ export const withJob = <E, R>(
     )
   })
 }
+
+/**
+ * One that was left for longer begins anew: since then there may be records on pages that it has had, and a report of it would
+ * say that all were compared.
+ */
+const resumable = Duration.toMillis(Duration.hours(1))
 
 const isDone = ({ finishedAt, position }: Job, since: Date | undefined): boolean =>
   since !== undefined && position === null && finishedAt !== null && finishedAt >= since

@@ -21,7 +21,7 @@ export type Discrepancy = typeof Discrepancy.Type
 
 /** What the store had to learn, counted. */
 export const ReconcileCounts = Schema.Struct({
-  /** Records of Polar's that were looked at: subscriptions, orders and refunds. */
+  /** Records of Polar's that were looked at, of every kind that it lists. */
   compared: Schema.Number,
   /** How many of them were not as Polar says. Only the first `discrepancyLimit` are listed. */
   discrepancyCount: Schema.Number,
@@ -33,6 +33,11 @@ export const ReconcileCounts = Schema.Struct({
    * as they are: with the wrong token it would be all of them.
    */
   unknownToPolar: Schema.Array(Schema.String),
+  /**
+   * Kind and id of records that could not be compared, because what the store has of them cannot be read or written, or what
+   * Polar says of them is not what this version knows. The log has each with its error.
+   */
+  unreadable: Schema.optionalWith(Schema.Array(Schema.String), { default: () => [] }),
   /** Kinds that this token may not list, and so were not compared. */
   notCompared: Schema.Array(Schema.Struct({ kind: Schema.String, reason: Schema.String }))
 })
@@ -46,6 +51,7 @@ export const noCounts: ReconcileCounts = {
   discrepancies: [],
   notified: 0,
   unknownToPolar: [],
+  unreadable: [],
   notCompared: []
 }
 

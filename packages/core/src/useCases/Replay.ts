@@ -1,10 +1,9 @@
 /**
  * Applying recorded deliveries again: after an upgrade that knows more types and statuses, after a mistake in the
  * configuration, or when in doubt. Order and the dedupe of notifications hold as for any delivery, so replaying what is
- * known already changes nothing.
+ * known already changes nothing; but what the app was to be told of it and never took, it is told again.
  */
 import * as Chunk from "effect/Chunk"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
@@ -13,19 +12,41 @@ import * as DeliveryContent from "../records/deliveryContent.ts"
 import type { AccessPolicy } from "../rules/AccessPolicy.ts"
 import type { BillingStoreService } from "../store/BillingStore.ts"
 import type { StoreError } from "../store/StoreError.ts"
+import { type AskAppUsers, type UserLookupFailed, usersNamedIn } from "./appUsers.ts"
 import type { NotificationDispatcher } from "./NotificationDispatcher.ts"
+import { oldestFirst, type RecordedQuery } from "./recordedDeliveries.ts"
 
-/** Which deliveries; every condition given must hold, and without any it is all of them. */
-export interface ReplayQuery {
-  /** `webhook-id`s. */
-  readonly ids?: ReadonlyArray<string> | undefined
-  readonly types?: ReadonlyArray<string> | undefined
-  readonly states?: ReadonlyArray<DeliveryState> | undefined
-  /** Received at this time or later. */
-  readonly receivedAfter?: Date | undefined
-  readonly receivedBefore?: Date | undefined
+/**
+ * Which deliveries; every condition given must hold, and without any it is all of them.
+ *
+ * @example
+ * await billing.replay({ ids: ["evt_1"], types: ["order.paid"], states: ["failed"] })
+ * await billing.replay({ receivedAfter: new Date("2026-11-24"), receivedBefore: new Date("2026-11-25") })
+ */
+export interface ReplayQuery extends RecordedQuery {}
+
+/**
+ * @example
+ * Effect.flatMap(Billing.Billing, (billing) =>
+ *   billing.replay({}, { dryRun: true, tellAgain: true, onProgress: ({ replayed }) => Effect.logInfo(`${replayed}`) })
+ * )
+ */
+export interface ReplayOptions {
+  /**
+   * Look and report, and change nothing. Each is judged by what is stored now, and not by what those before it would have
+   * changed. Default: false.
+   */
+  readonly dryRun?: boolean | undefined
+  /**
+   * Whether handlers of events (`on`) are called again for what they were told before. Handlers of changes are not: what is
+   * stored already is no change. Default: false.
+   */
+  readonly tellAgain?: boolean | undefined
+  /** Called every few deliveries. */
+  readonly onProgress?: ((report: ReplayReport) => Effect.Effect<void>) | undefined
 }
 
+/** After a dry run it says what would have been. */
 export interface ReplayReport {
   /** How many ran again. */
   readonly replayed: number
@@ -35,6 +56,8 @@ export interface ReplayReport {
   readonly states: Readonly<Record<DeliveryState, number>>
   /** How many queued a notification. */
   readonly notified: number
+  /** How many notifications that had been given up are told again, because they are about the same records. */
+  readonly retried: number
   /** How many could not run, because their bodies were pruned. */
   readonly withoutBody: number
 }
@@ -44,9 +67,8 @@ interface Ports {
   readonly dispatcher: typeof NotificationDispatcher.Service
   readonly policy: AccessPolicy
   readonly organizationId: string | undefined
+  readonly askAppUsers: AskAppUsers
 }
-
-const pageSize = 100
 
 /** As many share a step, and so a commit: enough to be quick, and few enough not to keep others waiting. */
 const stepSize = 20
@@ -56,28 +78,15 @@ const nothing: ReplayReport = {
   changed: 0,
   states: { applied: 0, stale: 0, ignored: 0, unlinked: 0, failed: 0 },
   notified: 0,
+  retried: 0,
   withoutBody: 0
 }
 
-export const makeReplay = ({ dispatcher, organizationId, policy, store }: Ports) => {
-  /** In the order they were received, so that what is replayed last is what came last. */
-  const pages = (query: ReplayQuery, until: Date) =>
-    Stream.paginateChunkEffect(undefined as RecordedDelivery | undefined, (last) =>
-      Effect.map(
-        store.deliveries({
-          ...query,
-          receivedBefore: query.receivedBefore ?? until,
-          order: "oldest",
-          after: last,
-          limit: pageSize
-        }),
-        (page) => [
-          Chunk.unsafeFromArray(page),
-          page.length < pageSize ? Option.none() : Option.fromNullable(page.at(-1))
-        ]
-      )
-    )
-
+/**
+ * @example
+ * Effect.flatMap(Billing.Billing, (billing) => billing.replay({ states: ["failed"] }))
+ */
+export const makeReplay = ({ askAppUsers, dispatcher, organizationId, policy, store }: Ports) => {
   const deliveryOf = ({ body, id, receivedAt }: RecordedDelivery): Option.Option<Delivery> =>
     body === null
       ? Option.none()
@@ -88,14 +97,27 @@ export const makeReplay = ({ dispatcher, organizationId, policy, store }: Ports)
           content: DeliveryContent.read(body, organizationId)
         })
 
-  const replayStep = (report: ReplayReport, recorded: Chunk.Chunk<RecordedDelivery>) =>
+  const retriedOf = (subscriptionIds: ReadonlyArray<string>, dryRun: boolean) =>
+    dryRun
+      ? Effect.map(store.deadNotifications({ subscriptionIds }), ({ length }) => length)
+      : Effect.map(store.retryDeadNotifications({ subscriptionIds }), ({ retried }) => retried)
+
+  const replayStep = (
+    report: ReplayReport,
+    recorded: Chunk.Chunk<RecordedDelivery>,
+    { dryRun, hasDead, tellAgain }: { readonly dryRun: boolean; readonly hasDead: boolean; readonly tellAgain: boolean }
+  ) =>
     Effect.gen(function* () {
-      const [first, ...rest] = Chunk.toReadonlyArray(Chunk.filterMap(recorded, deliveryOf))
+      const deliveries = Chunk.toReadonlyArray(Chunk.filterMap(recorded, deliveryOf))
+      const [first, ...rest] = deliveries
       const withoutBody = report.withoutBody + Chunk.size(Chunk.filter(recorded, ({ body }) => body === null))
       if (first === undefined) return { ...report, withoutBody }
       const outcomes = yield* store.applyDeliveries([first, ...rest], policy, {
         replay: true,
-        notify: dispatcher.listens
+        tellAgain,
+        dryRun,
+        handlers: dispatcher.handlers,
+        users: yield* askAppUsers.among(new Set(deliveries.flatMap(usersNamedIn)))
       })
       const before = new Map(Chunk.toReadonlyArray(recorded).map(({ id, state }) => [id, state]))
       const states = { ...report.states }
@@ -105,20 +127,32 @@ export const makeReplay = ({ dispatcher, organizationId, policy, store }: Ports)
         if (before.get(outcome.id) !== outcome.state) changed += 1
         if (outcome.notified) notified += 1
       }
-      if (notified > report.notified) yield* dispatcher.wake
-      return { replayed: report.replayed + outcomes.length, changed, states, notified, withoutBody }
+      // What the app did not take of these records, it is to be told again as well.
+      const subscriptionIds = [...new Set(Chunk.toReadonlyArray(recorded).flatMap(({ recordId }) => recordId ?? []))]
+      const again = hasDead && dispatcher.handlers.size > 0 ? yield* retriedOf(subscriptionIds, dryRun) : 0
+      if ((notified > report.notified || again > 0) && !dryRun) yield* dispatcher.wake
+      return {
+        replayed: report.replayed + outcomes.length,
+        changed,
+        states,
+        notified,
+        retried: report.retried + again,
+        withoutBody
+      }
     })
 
   return (
     query: ReplayQuery,
-    onProgress: (report: ReplayReport) => Effect.Effect<void> = () => Effect.void
-  ): Effect.Effect<ReplayReport, StoreError> =>
+    { dryRun = false, onProgress = () => Effect.void, tellAgain = false }: ReplayOptions = {}
+  ): Effect.Effect<ReplayReport, StoreError | UserLookupFailed> =>
     Effect.gen(function* () {
-      // What arrives while this runs has just been applied.
-      const until = new Date((yield* Clock.currentTimeMillis) + 1)
-      return yield* pages(query, until).pipe(
+      const hasDead = (yield* store.countNotifications()).dead > 0
+      // What is replayed last is what came last; and what arrives while this runs has just been applied.
+      return yield* oldestFirst(store, query).pipe(
         Stream.grouped(stepSize),
-        Stream.runFoldEffect(nothing, (report, recorded) => Effect.tap(replayStep(report, recorded), onProgress))
+        Stream.runFoldEffect(nothing, (report, recorded) =>
+          Effect.tap(replayStep(report, recorded, { dryRun, hasDead, tellAgain }), onProgress)
+        )
       )
     })
 }

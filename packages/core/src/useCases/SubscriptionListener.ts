@@ -5,13 +5,14 @@ import * as Layer from "effect/Layer"
 import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
 import type { Notification } from "../records/Notification.ts"
+import { untilAborted } from "./untilAborted.ts"
 
-/** The app's callback did not take the notification; it will be tried again. */
+/** The app's handler did not take the notification; it will be tried again. */
 export class ListenerFailed extends Schema.TaggedError<ListenerFailed>()("ListenerFailed", {
   detail: Schema.String
 }) {
   override get message(): string {
-    return `The subscription callback failed: ${this.detail}`
+    return `The handler failed: ${this.detail}`
   }
 }
 
@@ -19,30 +20,69 @@ export class SubscriptionListener extends Context.Tag("@kavach-polar/core/Subscr
   SubscriptionListener,
   {
     /**
-     * Called after the change is committed, outside of any request, at least once for each change, in order for each
-     * subscription. A failure, a defect or a call that takes too long is tried again later.
+     * Called after the change is committed, at least once for each change, in order for each subscription. After a failure
+     * or a defect it is called again later. `signal` is aborted when its time is over: it should end soon then, and is waited
+     * for until it does.
      */
-    readonly onSubscriptionChange: (notification: Notification) => Effect.Effect<void, ListenerFailed>
+    readonly onSubscriptionChange: (
+      notification: Notification,
+      signal: AbortSignal
+    ) => Effect.Effect<void, ListenerFailed>
     /** `false` when nobody is told, so that nothing need be queued. Default: true. */
     readonly listens?: boolean | undefined
   }
 >() {}
 
-/** A listener in Effect. */
-export const layer = (
-  onSubscriptionChange: (notification: Notification) => Effect.Effect<void, ListenerFailed>
-): Layer.Layer<SubscriptionListener> => Layer.succeed(SubscriptionListener, { onSubscriptionChange })
+/**
+ * A listener in Effect, with requirements and errors of its own: the layer requires what it requires, and whatever it fails
+ * with is a call that is tried again. It is interrupted when its time is over.
+ *
+ * @example
+ * import { SubscriptionListener } from "@kavach-polar/core"
+ * import { Context, Data, Effect } from "effect"
+ *
+ * class MailDown extends Data.TaggedError("MailDown")<{ readonly message: string }> {}
+ * class Mail extends Context.Tag("Mail")<Mail, { readonly send: (to: string) => Effect.Effect<void, MailDown> }>() {}
+ *
+ * export const Listener = SubscriptionListener.layer(({ userId }) => Effect.flatMap(Mail, (mail) => mail.send(userId)))
+ */
+export const layer = <E, R>(
+  onSubscriptionChange: (notification: Notification) => Effect.Effect<void, E, R>
+): Layer.Layer<SubscriptionListener, never, R> =>
+  Layer.effect(
+    SubscriptionListener,
+    Effect.map(Effect.context<R>(), (context) => ({
+      onSubscriptionChange: (notification, signal) =>
+        untilAborted(
+          onSubscriptionChange(notification).pipe(
+            Effect.mapError((error) => (error instanceof ListenerFailed ? error : listenerFailed(error))),
+            Effect.provide(context)
+          ),
+          signal
+        )
+    }))
+  )
 
-/** A listener in plain TypeScript: it fails by throwing or rejecting. */
+const listenerFailed = (error: unknown): ListenerFailed =>
+  new ListenerFailed({ detail: error instanceof Error ? error.message || error.name : String(error) })
+
+/**
+ * A listener in plain TypeScript: it fails by throwing or rejecting. What it does cannot be ended from here, so it is waited
+ * for; one that should end in time passes the signal on, or looks at it.
+ *
+ * @example
+ * SubscriptionListener.layerCallback(({ subscription, userId }) => console.log(userId, subscription.status))
+ */
 export const layerCallback = (
   callback: (notification: Notification, signal: AbortSignal) => Promise<void> | void
 ): Layer.Layer<SubscriptionListener> =>
-  layer((notification) =>
-    Effect.tryPromise({
-      try: async (signal) => callback(notification, signal),
-      catch: (error) => new ListenerFailed({ detail: error instanceof Error ? error.message : String(error) })
-    })
-  )
+  Layer.succeed(SubscriptionListener, {
+    onSubscriptionChange: (notification, signal) =>
+      Effect.tryPromise({
+        try: async () => callback(notification, signal),
+        catch: listenerFailed
+      })
+  })
 
 /** For apps that ask and need not be told. */
 export const layerNoop: Layer.Layer<SubscriptionListener> = Layer.succeed(SubscriptionListener, {

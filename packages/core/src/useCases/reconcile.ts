@@ -4,24 +4,30 @@
  */
 import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import type { PolarClient, RecordFilter, SnapshotPage } from "../polar/PolarClient.ts"
+import type { PolarClient, RecordFilter, SnapshotPage, UnreadableRecord } from "../polar/PolarClient.ts"
 import type { PolarError } from "../polar/PolarError.ts"
 import { patiently } from "../polar/patiently.ts"
-import type { Kind } from "../records/Kind.ts"
-import { kindNamed, kinds } from "../records/kinds.ts"
+import { refusesForeignId } from "../polar/refusedFields.ts"
+import type { Kind, ListedKind } from "../records/Kind.ts"
+import { listedKinds } from "../records/kinds.ts"
 import { orderKind } from "../records/Order.ts"
 import { recordKey } from "../records/RecordReport.ts"
 import type { CustomerId, SubscriptionId, UserId } from "../records/Subscription.ts"
 import { subscriptionKind } from "../records/subscriptionKind.ts"
 import type { AccessPolicy } from "../rules/AccessPolicy.ts"
+import { type AppUsers, isOfThisApp } from "../rules/identity.ts"
 import type { Snapshot } from "../rules/reconciliation.ts"
+import { makeBoundedSet } from "../runtime/boundedSet.ts"
 import type { SnapshotOutcome } from "../steps/applySnapshots.ts"
 import type { BillingStoreService } from "../store/BillingStore.ts"
-import type { StoreError } from "../store/StoreError.ts"
+import { isOfOneRow, type StoreError } from "../store/StoreError.ts"
+import { type AskAppUsers, type UserLookupFailed, usersNamedBy } from "./appUsers.ts"
 import type { NotificationDispatcher } from "./NotificationDispatcher.ts"
 import * as ReconcileJob from "./ReconcileJob.ts"
 import {
@@ -33,6 +39,12 @@ import {
 } from "./ReconcileReport.ts"
 import type { makeWebhookCheck } from "./webhookEndpoints.ts"
 
+/**
+ * @example
+ * Effect.flatMap(Billing.Billing, (billing) =>
+ *   billing.reconcileAll({ since: new Date("2026-11-24"), dryRun: true, onProgress: () => Effect.void })
+ * )
+ */
 export interface ReconcileOptions {
   /** Only subscriptions that Polar has changed since. All of them are read all the same: Polar cannot filter by it. */
   readonly since?: Date | undefined
@@ -42,6 +54,26 @@ export interface ReconcileOptions {
   readonly onProgress?: ((progress: ReconcileJob.Progress) => Effect.Effect<void>) | undefined
 }
 
+/**
+ * @example
+ * Effect.flatMap(Billing.Billing, (billing) => billing.reconcile(userId, { dryRun: true, timeout: "5 seconds" }))
+ */
+export interface ReconcileUserOptions {
+  /** Look and report, and change nothing. */
+  readonly dryRun?: boolean | undefined
+  /** How long it may take, or it is a `ReconcileTookTooLong`. Default 15 seconds. */
+  readonly timeout?: Duration.DurationInput | undefined
+}
+
+/** Comparing one user with Polar took longer than whoever asked for it wanted to wait. */
+export class ReconcileTookTooLong extends Schema.TaggedError<ReconcileTookTooLong>()("ReconcileTookTooLong", {
+  seconds: Schema.Number
+}) {
+  override get message(): string {
+    return `Comparing the user with Polar took longer than ${this.seconds} seconds. Ask again in a minute, give it more time, or leave it to reconcileAll, which waits as long as Polar asks for.`
+  }
+}
+
 interface Ports {
   readonly client: typeof PolarClient.Service
   readonly store: BillingStoreService
@@ -49,6 +81,7 @@ interface Ports {
   readonly checkWebhooks: ReturnType<typeof makeWebhookCheck>
   readonly policy: AccessPolicy
   readonly organizationId: string | undefined
+  readonly askAppUsers: AskAppUsers
 }
 
 /** How Polar is asked: with patience for its limit of requests, or without. */
@@ -64,18 +97,67 @@ const concurrency = 4
 
 const storePageSize = 100
 
-export const makeReconcile = ({ checkWebhooks, client, dispatcher, organizationId, policy, store }: Ports) => {
+/** Some ten megabytes of ids. */
+const mostRemembered = 100_000
+
+/** Somebody waits for it. */
+const longestReconcile = Duration.seconds(15)
+
+export const makeReconcile = ({
+  askAppUsers,
+  checkWebhooks,
+  client,
+  dispatcher,
+  organizationId,
+  policy,
+  store
+}: Ports) => {
   const isOwn = ({ report }: Snapshot): boolean =>
     organizationId === undefined || report.organizationId === null || report.organizationId === organizationId
 
+  /** A record that the store cannot write is left out with its error, and the others of its step are written. */
+  const written = (
+    snapshots: ReadonlyArray<Snapshot>,
+    dryRun: boolean,
+    users: AppUsers
+  ): Effect.Effect<
+    { readonly outcomes: ReadonlyArray<SnapshotOutcome>; readonly unreadable: ReadonlyArray<string> },
+    StoreError
+  > =>
+    store.applySnapshots(snapshots, policy, { dryRun, handlers: dispatcher.handlers, users }).pipe(
+      Effect.map((outcomes) => ({ outcomes, unreadable: [] as ReadonlyArray<string> })),
+      Effect.catchIf(isOfOneRow, (error) => {
+        const [first, ...others] = snapshots
+        if (first === undefined) return Effect.fail(error)
+        if (others.length === 0) {
+          const name = recordKey(first.report)
+          return Effect.as(Effect.annotateLogs(Effect.logError(error.message), { row: name }), {
+            outcomes: [],
+            unreadable: [name]
+          })
+        }
+        return Effect.map(
+          Effect.forEach(snapshots, (snapshot) => written([snapshot], dryRun, users)),
+          (all) => ({
+            outcomes: all.flatMap(({ outcomes }) => outcomes),
+            unreadable: all.flatMap(({ unreadable }) => unreadable)
+          })
+        )
+      })
+    )
+
   /** Compares, and repairs unless it is a dry run. */
-  const compare = (counts: ReconcileCounts, given: ReadonlyArray<Snapshot>, dryRun: boolean) =>
+  const compare = (counts: ReconcileCounts, given: ReadonlyArray<Snapshot>, dryRun: boolean, asker?: UserId) =>
     Effect.gen(function* () {
       const snapshots = Chunk.chunksOf(Chunk.unsafeFromArray(given.filter(isOwn)), stepSize)
-      const steps = yield* Effect.forEach(snapshots, (step) =>
-        store.applySnapshots(Chunk.toReadonlyArray(step), policy, { dryRun, notify: dispatcher.listens })
-      )
-      const outcomes = steps.flat()
+      const steps = yield* Effect.forEach(snapshots, (chunk) => {
+        const step = Chunk.toReadonlyArray(chunk)
+        return Effect.flatMap(askAppUsers.among(new Set(step.flatMap(({ report }) => usersNamedBy(report)))), (users) =>
+          written(step, dryRun, withAsker(users, asker))
+        )
+      })
+      const outcomes = steps.flatMap((step) => step.outcomes)
+      const unreadable = steps.flatMap((step) => step.unreadable)
       const notified = outcomes.filter((outcome) => outcome.notified).length
       if (notified > 0 && !dryRun) yield* dispatcher.wake
       const found = outcomes.flatMap(discrepancyOf)
@@ -84,54 +166,105 @@ export const makeReconcile = ({ checkWebhooks, client, dispatcher, organizationI
         compared: counts.compared + outcomes.length,
         discrepancyCount: counts.discrepancyCount + found.length,
         discrepancies: [...counts.discrepancies, ...found].slice(0, discrepancyLimit),
-        notified: counts.notified + notified
+        notified: counts.notified + notified,
+        unreadable: [...counts.unreadable, ...unreadable].slice(0, discrepancyLimit)
       }
     })
 
-  /** Asks for single subscriptions; those that Polar does not know come back by their ids. */
+  /**
+   * Asks for single subscriptions; those that Polar does not know come back by their ids, and so does what it says of one that
+   * cannot be read.
+   */
   const fetch = (ids: ReadonlyArray<SubscriptionId>, ask: Ask) =>
     Effect.map(
-      Effect.forEach(ids, (id) => Effect.map(ask(client.getSubscription(id)), (found) => ({ id, found })), {
-        concurrency
-      }),
+      Effect.forEach(
+        ids,
+        (id) =>
+          ask(client.getSubscription(id)).pipe(
+            Effect.map((found) => ({ id, found, unreadable: [] as ReadonlyArray<UnreadableRecord> })),
+            Effect.catchTag("PolarUnexpectedAnswer", (error) =>
+              Effect.succeed({ id, found: null, unreadable: [{ id, error }] })
+            )
+          ),
+        { concurrency }
+      ),
       (answers) => ({
-        snapshots: answers.flatMap(({ found }) => Option.toArray(found)),
-        unknownToPolar: answers.flatMap(({ found, id }) => (Option.isNone(found) ? [id] : []))
+        snapshots: answers.flatMap(({ found }) => (found === null ? [] : Option.toArray(found))),
+        unknownToPolar: answers.flatMap(({ found, id }) => (found !== null && Option.isNone(found) ? [id] : [])),
+        unreadable: answers.flatMap(({ unreadable }) => unreadable)
       })
     )
 
-  const allPages = (kind: Kind<unknown>, filter: RecordFilter): Effect.Effect<ReadonlyArray<Snapshot>, PolarError> =>
+  /** What of Polar's answers could not be read is in the log with its error, and in the report by its name. */
+  const setAside = (
+    { name }: Kind<unknown>,
+    counts: ReconcileCounts,
+    records: ReadonlyArray<UnreadableRecord>
+  ): Effect.Effect<ReconcileCounts> =>
+    Effect.as(
+      Effect.forEach(records, ({ error, id }) =>
+        Effect.annotateLogs(Effect.logError(error.message), { record: nameOf(name, id) })
+      ),
+      {
+        ...counts,
+        unreadable: [...counts.unreadable, ...records.map(({ id }) => nameOf(name, id))].slice(0, discrepancyLimit)
+      }
+    )
+
+  const allPages = (
+    kind: ListedKind<unknown>,
+    filter: RecordFilter
+  ): Effect.Effect<Omit<SnapshotPage, "isLast">, PolarError> =>
     Stream.paginateChunkEffect(1, (page) =>
-      Effect.map(client.recordPage(kind, filter, page), ({ isLast, snapshots }) => [
-        Chunk.unsafeFromArray(snapshots),
+      Effect.map(client.recordPage(kind, filter, page), ({ isLast, snapshots, unreadable }) => [
+        Chunk.of({ snapshots, unreadable }),
         isLast ? Option.none() : Option.some(page + 1)
       ])
     ).pipe(
       Stream.runCollect,
-      Effect.map((snapshots) => Chunk.toReadonlyArray(snapshots))
+      Effect.map((pages) => together(Chunk.toReadonlyArray(pages)))
     )
 
-  /** Orders and refunds were not always kept: a token that may not list them still compares subscriptions. */
-  const unlessForbidden = <A>(
+  /**
+   * Other kinds were not always kept: a token that may not list them still compares subscriptions, and so does a Polar that has
+   * no such list.
+   */
+  const unlessRefused = <A>(
     kind: Kind<unknown>,
     listing: Effect.Effect<A, PolarError>,
     otherwise: (reason: string) => A
   ): Effect.Effect<A, PolarError> =>
     kind.name === subscriptionKind.name
       ? listing
-      : Effect.catchTag(listing, "PolarForbidden", (error) =>
-          Effect.as(Effect.logWarning(error.message), otherwise(error.message))
+      : Effect.catchIf(
+          listing,
+          ({ _tag }) => _tag === "PolarForbidden" || _tag === "PolarNotFound",
+          (error) => Effect.as(Effect.logWarning(error.message), otherwise(error.message))
         )
 
   /**
    * One user: whatever can be theirs by a link, by the customer's external id, or by a checkout's metadata. It is done while
-   * they wait, so when Polar's limit of requests is reached it fails, and does not wait for that as well.
+   * they wait, so when Polar's limit of requests is reached it fails, and does not wait for that as well; and it has a limit of
+   * time. What was compared until then stays.
    */
   const reconcile = (
     userId: UserId,
-    { dryRun = false }: { readonly dryRun?: boolean | undefined } = {}
-  ): Effect.Effect<ReconcileCounts, PolarError | StoreError> =>
+    { dryRun = false, timeout = longestReconcile }: ReconcileUserOptions = {}
+  ): Effect.Effect<ReconcileCounts, PolarError | StoreError | UserLookupFailed | ReconcileTookTooLong> =>
+    compareUser(userId, dryRun).pipe(
+      Effect.disconnect,
+      Effect.timeoutFail({
+        duration: timeout,
+        onTimeout: () => new ReconcileTookTooLong({ seconds: Duration.toSeconds(timeout) })
+      })
+    )
+
+  const compareUser = (
+    userId: UserId,
+    dryRun: boolean
+  ): Effect.Effect<ReconcileCounts, PolarError | StoreError | UserLookupFailed> =>
     Effect.gen(function* () {
+      const isKnown = yield* askAppUsers.has(userId)
       const stored = yield* store.subscriptionsOf(userId, "all")
       const bought = yield* store.recordsOf(orderKind, userId)
       const linked = yield* store.customerOf(userId)
@@ -144,26 +277,37 @@ export const makeReconcile = ({ checkWebhooks, client, dispatcher, organizationI
       if (Option.isSome(state)) {
         const { customer } = state.value
         customerIds.add(customer.id)
-        if (!dryRun) yield* link(customer.id, userId)
+        if (!dryRun && (yield* isTheirs(userId, isKnown, customer.email))) yield* link(customer.id, userId)
       }
       const listed = new Map<string, Snapshot>()
+      let aside = noCounts
       const notCompared: Array<ReconcileCounts["notCompared"][number]> = []
-      for (const kind of kinds) {
+      for (const kind of listedKinds.filter(({ isOwned }) => isOwned)) {
         const filters: ReadonlyArray<RecordFilter> = [
           ...[...customerIds].map((customerId) => ({ customerId })),
           ...(kind.list.byMetadata ? [{ metadataUserId: userId }] : [])
         ]
-        const snapshots = yield* unlessForbidden(
+        const { snapshots, unreadable } = yield* unlessRefused(
           kind,
           Effect.map(
-            Effect.forEach(filters, (filter) => allPages(kind, filter), { concurrency }),
-            (all) => all.flat()
+            Effect.forEach(
+              filters,
+              (filter) =>
+                Effect.catchIf(
+                  allPages(kind, filter),
+                  (error) => filter.customerId !== undefined && refusesForeignId(error, filter.customerId),
+                  () => Effect.succeed(together([]))
+                ),
+              { concurrency }
+            ),
+            together
           ),
           (reason) => {
             notCompared.push({ kind: kind.name, reason })
-            return []
+            return together([])
           }
         )
+        aside = yield* setAside(kind, aside, distinct(unreadable))
         for (const snapshot of snapshots) {
           const { customer, metadataUserId } = snapshot.report
           listed.set(recordKey(snapshot.report), snapshot)
@@ -178,16 +322,33 @@ export const makeReconcile = ({ checkWebhooks, client, dispatcher, organizationI
           onSome: ({ activeSubscriptions }) => activeSubscriptions.map(({ id }) => id)
         })
       ]
-      const { snapshots, unknownToPolar } = yield* fetch(
-        [...new Set(known)].filter((id) => !listed.has(recordKey({ kind: subscriptionKind.name, id }))),
+      const { snapshots, unknownToPolar, unreadable } = yield* fetch(
+        [...new Set(known)].filter((id) => {
+          const key = recordKey({ kind: subscriptionKind.name, id })
+          return !listed.has(key) && !aside.unreadable.includes(key)
+        }),
         atOnce
       )
-      const counts = yield* compare(noCounts, [...listed.values(), ...snapshots], dryRun)
+      aside = yield* setAside(subscriptionKind, aside, unreadable)
+      const counts = yield* compare(aside, [...listed.values(), ...snapshots], dryRun, isKnown ? userId : undefined)
       return { ...counts, unknownToPolar, notCompared }
     })
 
+  /** A customer whose external id is the user's may be of another deployment's user: see the rule. */
+  const isTheirs = (userId: UserId, isKnown: boolean, customerEmail: string | null) =>
+    Effect.map(store.findUser(userId), (user) =>
+      isOfThisApp(
+        {
+          email: Option.getOrUndefined(Option.map(user, ({ email }) => Option.getOrNull(email))),
+          isKnown,
+          customerEmail
+        },
+        askAppUsers.users.externalIds === "trust"
+      )
+    )
+
   const link = (customerId: CustomerId, userId: UserId) =>
-    store.linkCustomer({ customerId, userId, linkedBy: "external_id" }, policy, { notify: dispatcher.listens }).pipe(
+    store.linkCustomer({ customerId, userId, linkedBy: "external_id" }, policy, { handlers: dispatcher.handlers }).pipe(
       Effect.tap((notified) => (notified > 0 ? dispatcher.wake : Effect.void)),
       Effect.catchTag("CustomerLinkedToAnotherUser", (error) => Effect.logWarning(error.message))
     )
@@ -199,29 +360,34 @@ export const makeReconcile = ({ checkWebhooks, client, dispatcher, organizationI
    */
   const run = (job: ReconcileJob.Run, { dryRun, onProgress }: ReconcileOptions) =>
     Effect.gen(function* () {
-      const seen = new Set<string>()
+      // Subscriptions alone are looked for afterwards. Whoever has more of them than are remembered asks Polar for the rest once more.
+      const seen = makeBoundedSet<string>(mostRemembered)
       const advance = (position: ReconcileJob.Position) =>
         Effect.zipRight(job.save(position), onProgress?.({ phase: position.phase, ...position.counts }) ?? Effect.void)
       let position = job.position
       const since = position.since
       while (position.phase === "polar") {
-        const kind = kindNamed(position.kind) ?? subscriptionKind
+        const kind = listedKinds.find(({ name }) => name === position.kind) ?? subscriptionKind
         const { counts } = position
-        const page = yield* unlessForbidden<Page>(
+        const page = yield* unlessRefused<Page>(
           kind,
           patiently(client.recordPage(kind, {}, position.page)),
           (reason) => ({
             snapshots: [],
+            unreadable: [],
             isLast: true,
             reason
           })
         )
-        for (const { report } of page.snapshots) seen.add(recordKey(report))
+        if (kind.name === subscriptionKind.name) {
+          for (const { report } of page.snapshots) seen.add(report.id)
+          for (const { id } of page.unreadable) if (id !== null) seen.add(id)
+        }
         const changed = since === null ? page.snapshots : page.snapshots.filter((snapshot) => isSince(snapshot, since))
-        const compared = yield* compare(counts, changed, dryRun === true)
+        const compared = yield* compare(yield* setAside(kind, counts, page.unreadable), changed, dryRun === true)
         position = {
           ...position,
-          ...(page.isLast ? after(kind) : { page: position.page + 1 }),
+          ...(page.isLast || position.page === kind.list.mostPages ? after(kind) : { page: position.page + 1 }),
           counts:
             page.reason === undefined
               ? compared
@@ -239,9 +405,13 @@ export const makeReconcile = ({ checkWebhooks, client, dispatcher, organizationI
         const last = stored.at(-1)
         if (last === undefined) return position.counts
         // What is stored of a subscription's id was one.
-        const unseen = stored.flatMap((row) => (seen.has(recordKey(row)) ? [] : [row.id as SubscriptionId]))
-        const { snapshots, unknownToPolar } = yield* fetch(unseen, patiently)
-        const counts = yield* compare(position.counts, snapshots, dryRun === true)
+        const unseen = stored.flatMap(({ id }) => (seen.has(id) ? [] : [id as SubscriptionId]))
+        const { snapshots, unknownToPolar, unreadable } = yield* fetch(unseen, patiently)
+        const counts = yield* compare(
+          yield* setAside(subscriptionKind, position.counts, unreadable),
+          snapshots,
+          dryRun === true
+        )
         position = {
           ...position,
           afterId: last.id as SubscriptionId,
@@ -274,10 +444,35 @@ export const makeReconcile = ({ checkWebhooks, client, dispatcher, organizationI
       })
     )
 
-  return { reconcile, reconcileAll }
+  /** For when the clock has ended them: nobody waits for it, and what Polar does not say is left as it is. */
+  const refresh = (ids: ReadonlyArray<SubscriptionId>): Effect.Effect<void> =>
+    Effect.flatMap(fetch(ids, atOnce), ({ snapshots }) => compare(noCounts, snapshots, false)).pipe(
+      Effect.disconnect,
+      Effect.timeout("10 seconds"),
+      Effect.catchAll((error) =>
+        error._tag === "PolarNotConfigured"
+          ? Effect.void
+          : Effect.logInfo(`Polar could not be asked about subscriptions whose time has passed: ${error.message}`)
+      ),
+      Effect.asVoid
+    )
+
+  /** Stores what Polar's API said of single records. */
+  const learn = (snapshots: ReadonlyArray<Snapshot>, asker?: UserId) => compare(noCounts, snapshots, false, asker)
+
+  return { reconcile, reconcileAll, refresh, learn }
 }
 
-export type ReconcileError = PolarError | StoreError | ReconcileJob.ReconcileRunning | ReconcileJob.ReconcileTakenOver
+/** For whom the app asks is its user, unless it says otherwise. */
+const withAsker = (users: AppUsers, asker: UserId | undefined): AppUsers =>
+  asker === undefined ? users : { ...users, existing: new Set([...(users.existing ?? []), asker]) }
+
+export type ReconcileError =
+  | PolarError
+  | StoreError
+  | UserLookupFailed
+  | ReconcileJob.ReconcileRunning
+  | ReconcileJob.ReconcileTakenOver
 
 interface Page extends SnapshotPage {
   /** Why it could not be listed. */
@@ -285,10 +480,22 @@ interface Page extends SnapshotPage {
 }
 
 /** Where the comparison stands when all of a kind was listed. */
-const after = (kind: Kind<unknown>): Partial<ReconcileJob.Position> => {
-  const next = kinds[kinds.indexOf(kind) + 1]
+const after = (kind: ListedKind<unknown>): Partial<ReconcileJob.Position> => {
+  const next = listedKinds[listedKinds.indexOf(kind) + 1]
   return next === undefined ? { phase: "store" } : { kind: next.name, page: 1 }
 }
+
+const nameOf = (kind: string, id: string | null): string =>
+  id === null ? `${kind} without an id` : recordKey({ kind, id })
+
+const together = (pages: ReadonlyArray<Omit<SnapshotPage, "isLast">>): Omit<SnapshotPage, "isLast"> => ({
+  snapshots: pages.flatMap(({ snapshots }) => snapshots),
+  unreadable: pages.flatMap(({ unreadable }) => unreadable)
+})
+
+/** The same record can be on pages of several lists. */
+const distinct = (records: ReadonlyArray<UnreadableRecord>): ReadonlyArray<UnreadableRecord> =>
+  records.filter(({ id }, index) => id === null || records.findIndex((other) => other.id === id) === index)
 
 const isSince = ({ report: { changedAt } }: Snapshot, since: Date): boolean =>
   changedAt === null || changedAt >= since.getTime() * 1000

@@ -10,7 +10,6 @@ import type { PolarClient, UndeliveredEvent, WebhookEndpoint } from "../polar/Po
 import type { PolarError } from "../polar/PolarError.ts"
 import { patiently } from "../polar/patiently.ts"
 import { kinds } from "../records/kinds.ts"
-import { customerEventTypes } from "../records/PolarEvent.ts"
 import type { BillingStoreService } from "../store/BillingStore.ts"
 import type { StoreError } from "../store/StoreError.ts"
 import type { EndpointReport, WebhookReport } from "./ReconcileReport.ts"
@@ -49,9 +48,13 @@ export const makeWebhookCheck = ({ client, store, webhookUrl }: Ports) => {
 
   const undelivered = (endpoint: WebhookEndpoint, since: Date) =>
     client.undeliveredEvents(endpoint.id, since).pipe(
-      Stream.take(redeliveryLimit),
       Stream.grouped(100),
+      // What the inbox has does not count: it would hide the older ones that it lacks.
       Stream.mapEffect(unknown),
+      Stream.flattenIterables,
+      Stream.take(redeliveryLimit),
+      Stream.grouped(redeliveryLimit),
+      Stream.map(Chunk.toReadonlyArray),
       Stream.runFold([] as ReadonlyArray<UndeliveredEvent>, (all, some) => [...all, ...some])
     )
 
@@ -59,7 +62,7 @@ export const makeWebhookCheck = ({ client, store, webhookUrl }: Ports) => {
     Effect.gen(function* () {
       const { enabled, format, id, url } = endpoint
       const own = isOwn(endpoint)
-      const wanted = [...kinds.flatMap(({ eventTypes }) => eventTypes), ...customerEventTypes]
+      const wanted = kinds.flatMap(({ eventTypes }) => eventTypes)
       const missingTypes = own ? wanted.filter((type) => !endpoint.events.includes(type) && !isNew(type)) : []
       const now = yield* Clock.currentTimeMillis
       const events = own && format === "raw" ? yield* undelivered(endpoint, new Date(now - horizon)) : []

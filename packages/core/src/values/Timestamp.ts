@@ -20,10 +20,20 @@ export const EpochMicros: Schema.BrandSchema<EpochMicros, number> = Schema.Numbe
   Schema.brand("EpochMicros")
 )
 
-/** Milliseconds of the environment's clock, as microseconds. */
+/**
+ * Milliseconds of the environment's clock, as microseconds.
+ *
+ * @example
+ * Timestamp.fromMillis(Date.now())
+ */
 export const fromMillis = (millis: number): EpochMicros => Math.trunc(millis * 1000) as EpochMicros
 
-/** The millisecond that contains the given microsecond. */
+/**
+ * The millisecond that contains the given microsecond.
+ *
+ * @example
+ * new Date(Timestamp.toMillis(Timestamp.fromMillis(0)))
+ */
 export const toMillis = (micros: EpochMicros): number => Math.floor(micros / 1000)
 
 const plainTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$/
@@ -31,7 +41,8 @@ const plainTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$/
 const iso = /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?(Z|[+-]\d{2}:?\d{2})?$/
 
 // What an offset moves to another millennium could be written, and not read again.
-const firstMillis = Date.parse("0000-01-01T00:00:00Z")
+// PostgreSQL has no year 0, and one such time in a record would make the whole view of its kind unreadable.
+const firstMillis = Date.parse("0001-01-01T00:00:00Z")
 const lastMillis = Date.parse("9999-12-31T23:59:59Z")
 
 /** Whole seconds in epoch milliseconds, and the microseconds that come on top. */
@@ -48,6 +59,9 @@ const parse = (text: string): { readonly seconds: number; readonly micros: numbe
 /**
  * Reads an ISO 8601 timestamp with up to nine fractional digits; digits past the sixth are dropped.
  * A missing zone means UTC, as everywhere in Polar's API. Returns `undefined` for anything else.
+ *
+ * @example
+ * Timestamp.parseMicros("2026-11-29T12:00:00.123456Z")
  */
 export const parseMicros = (text: string): EpochMicros | undefined => {
   const parsed = parse(text)
@@ -87,7 +101,7 @@ export const DateFromTimestamp: Schema.Schema<Date, string> = Schema.transformOr
     decode: (text, _options, ast) => {
       // As Polar writes times, of which JavaScript drops what is finer than a millisecond.
       const plain = plainTime.test(text) ? Date.parse(text) : Number.NaN
-      if (!Number.isNaN(plain)) return Effect.succeed(new Date(plain))
+      if (plain >= firstMillis) return Effect.succeed(new Date(plain))
       const parsed = parse(text)
       return parsed === undefined
         ? Effect.fail(new ParseResult.Type(ast, text, "expected an ISO 8601 timestamp"))

@@ -7,6 +7,10 @@ const unstorable = /\0|\p{Surrogate}/u
 // What nearly every id is made of, which is quicker to see.
 const plain = /^[\x20-\x7e]*$/
 
+/** The same text with a sign in the place of each character that no database keeps. */
+export const storable = (text: string): string =>
+  plain.test(text) || !unstorable.test(text) ? text : text.replace(/\0|\p{Surrogate}/gu, "\uFFFD")
+
 /** Text that every database can keep and compare: not empty, and bounded. */
 export const text = (maxLength: number) =>
   Schema.NonEmptyString.pipe(
@@ -45,10 +49,34 @@ export type OrderId = typeof OrderId.Type
 export const RefundId = text(64).pipe(Schema.brand("RefundId"))
 export type RefundId = typeof RefundId.Type
 
+/** Polar's id of a benefit. */
+export const BenefitId = text(64).pipe(Schema.brand("BenefitId"))
+export type BenefitId = typeof BenefitId.Type
+
+/** Polar's id of a benefit grant. Polar uses it again when the same benefit is granted again in the same scope. */
+export const BenefitGrantId = text(64).pipe(Schema.brand("BenefitGrantId"))
+export type BenefitGrantId = typeof BenefitGrantId.Type
+
+/** Polar's id of a discount. */
+export const DiscountId = text(64).pipe(Schema.brand("DiscountId"))
+export type DiscountId = typeof DiscountId.Type
+
+/** Polar's id of an organization. */
+export const OrganizationId = text(64).pipe(Schema.brand("OrganizationId"))
+export type OrganizationId = typeof OrganizationId.Type
+
+/** Polar's id of a member of a team. */
+export const MemberId = text(64).pipe(Schema.brand("MemberId"))
+export type MemberId = typeof MemberId.Type
+
+/** Polar's id of a seat. Polar uses it again: a seat that was taken from one person is given to another under it. */
+export const SeatId = text(64).pipe(Schema.brand("SeatId"))
+export type SeatId = typeof SeatId.Type
+
 /** Values that Polar allows in metadata. */
 export const Metadata = Schema.Record({
   key: Schema.String,
-  value: Schema.Union(Schema.String, Schema.Number, Schema.Boolean)
+  value: Schema.Union(Schema.String, Schema.Finite, Schema.Boolean)
 })
 export type Metadata = typeof Metadata.Type
 
@@ -57,7 +85,13 @@ export interface User {
   readonly id: UserId
   readonly email: Option.Option<string>
   readonly name: Option.Option<string>
+  /** Whether the app knows that the address is theirs. Default: false. */
+  readonly emailVerified?: boolean | undefined
 }
+
+/** Whether it is an id that Polar made: a UUID. With any other one nothing would ever be found. */
+export const isPolarId = (value: unknown): value is string =>
+  typeof value === "string" && /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(value)
 
 const isAnyUserId = Schema.is(UserId)
 
@@ -69,4 +103,5 @@ export const isUserId = (value: unknown): value is UserId =>
   typeof value === "string" && (plainUserId.test(value) || isAnyUserId(value))
 
 export const isMetadataValue = (value: unknown): value is Metadata[string] =>
-  typeof value === "string" || typeof value === "number" || typeof value === "boolean"
+  // JSON has numbers beyond all that JavaScript counts to; they would be written as `null`, and not be read again.
+  typeof value === "string" || (typeof value === "number" && Number.isFinite(value)) || typeof value === "boolean"

@@ -10,12 +10,29 @@ export interface Terminal {
   readonly stopped: Promise<void>
 }
 
-/** The command cannot be carried out, and the sentence says why. `exitCode` is 2 when the command itself was wrong. */
+/** How a command ends. `docs/command-line.md` lists them: what runs the command may rely on them. */
+export const exitCodes = {
+  done: 0,
+  failed: 1,
+  /** The command, its options or what the environment says is wrong. Nothing was done. */
+  wrong: 2,
+  /** It only looked, and what it saw needs somebody. */
+  differs: 3,
+  /** What it was told to work on does not exist. */
+  nothingMatched: 4
+} as const
+
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
+
+/** The command cannot be carried out, and the sentence says why. */
 export class CommandFailed extends Error {
   override readonly name = "CommandFailed"
-  readonly exitCode: 1 | 2
-  constructor(message: string, exitCode: 1 | 2 = 1) {
+  readonly exitCode: ExitCode
+  constructor(message: string, exitCode: ExitCode = exitCodes.failed) {
     super(message)
     this.exitCode = exitCode
   }
 }
+
+/** The command is wrong, or what the environment says. */
+export const wrong = (message: string): CommandFailed => new CommandFailed(message, exitCodes.wrong)

@@ -1,38 +1,31 @@
-/** The options of all commands, as they are typed. */
-import { parseArgs } from "node:util"
-import { CommandFailed } from "./Terminal.ts"
+/** Options that several commands take, so that they mean the same everywhere. */
+import * as Options from "@effect/cli/Options"
+import type * as Option from "effect/Option"
 
-/** Reads the arguments; throws `CommandFailed` for those that no command takes. */
-export const parse = (args: ReadonlyArray<string>) => {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        port: { type: "string" },
-        host: { type: "string" },
-        data: { type: "string" },
-        database: { type: "string" },
-        url: { type: "string" },
-        secret: { type: "string" },
-        id: { type: "string", multiple: true },
-        type: { type: "string", multiple: true },
-        state: { type: "string", multiple: true },
-        since: { type: "string" },
-        until: { type: "string" },
-        all: { type: "boolean" },
-        user: { type: "string" },
-        "dry-run": { type: "boolean" },
-        json: { type: "boolean" },
-        help: { type: "boolean", short: "h" }
-      }
-    })
-  } catch (error) {
-    throw new CommandFailed(
-      `${error instanceof Error ? error.message : "The arguments are wrong"}. See kavach-polar --help.`,
-      2
-    )
-  }
-}
+export const json = Options.boolean("json").pipe(
+  Options.withDescription("Print one JSON object a line instead of sentences.")
+)
 
-export type Options = ReturnType<typeof parse>["values"]
+export const dryRun = Options.boolean("dry-run").pipe(
+  Options.withDescription("Look and report, and change nothing. Exit code 3 when something would be changed.")
+)
+
+const text = (name: string, value: string, description: string) =>
+  Options.text(name).pipe(Options.withPseudoName(value), Options.withDescription(description))
+
+/** An option with a value, which need not be given. */
+export const optional = (name: string, value: string, description: string): Options.Options<Option.Option<string>> =>
+  Options.optional(text(name, value, description))
+
+/** An option with a value, which may be given more than once. */
+export const repeated = (name: string, value: string, description: string): Options.Options<Array<string>> =>
+  Options.repeated(text(name, value, description))
+
+export const database = optional(
+  "database",
+  "URL",
+  "postgres://…, mysql://…, libsql://… or a file of SQLite. Default: DATABASE_URL."
+)
+
+/** Where the database is, and how the result is told: what every command takes that works on a database. */
+export const onDatabase = { database, json }

@@ -11,6 +11,13 @@ export const processTerminal = (process: NodeJS.Process): Terminal => {
   let shown = false
   let lastProgress = Number.NEGATIVE_INFINITY
 
+  // Whoever read the output, such as `head`, has gone. The work goes on to its end: half of it would be worse.
+  for (const stream of [stdout, stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error
+    })
+  }
+
   const write = (stream: NodeJS.WriteStream, line: string) => {
     if (shown) stderr.write(clearLine)
     shown = false

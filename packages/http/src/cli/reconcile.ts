@@ -4,19 +4,30 @@ import { UserId } from "@kavach-polar/core/Subscription"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { dateOf } from "./dateOf.ts"
-import type { Options } from "./options.ts"
-import { CommandFailed, type Terminal } from "./Terminal.ts"
+import { accessTokenOf } from "./environment.ts"
+import { type ExitCode, exitCodes, type Terminal, wrong } from "./Terminal.ts"
 import { withBilling } from "./withBilling.ts"
 
-export const reconcile = async (terminal: Terminal, options: Options): Promise<void> => {
-  const dryRun = options["dry-run"] === true
+export interface ReconcileCommand {
+  readonly database: string | undefined
+  readonly dryRun: boolean
+  readonly json: boolean
+  readonly since: string | undefined
+  readonly user: string | undefined
+}
+
+export const reconcile = async (terminal: Terminal, options: ReconcileCommand): Promise<ExitCode> => {
+  const { dryRun } = options
+  if (accessTokenOf(terminal.env) === undefined) {
+    throw wrong("POLAR_ACCESS_TOKEN is not set: without an organization access token Polar cannot be asked.")
+  }
   if (options.user !== undefined) {
-    if (options.since !== undefined) throw new CommandFailed("--since is for all users, and not for --user.", 2)
+    if (options.since !== undefined) throw wrong("--since is for all users, and not for --user.")
     const userId = userIdOf(options.user)
     const counts = await withBilling(terminal, options, (billing) => billing.reconcile(userId, { dryRun }))
-    if (options.json === true) terminal.out(JSON.stringify(counts))
+    if (options.json) terminal.out(JSON.stringify(counts))
     else tell(terminal, counts, dryRun)
-    return
+    return exitCodeOf(counts, dryRun)
   }
   const since = options.since === undefined ? undefined : dateOf("--since", options.since)
   const report = await withBilling(terminal, options, (billing) =>
@@ -27,17 +38,22 @@ export const reconcile = async (terminal: Terminal, options: Options): Promise<v
         Effect.sync(() => terminal.progress(`${compared} records compared, ${discrepancyCount} differ`))
     })
   )
-  if (options.json === true) {
+  if (options.json) {
     terminal.out(JSON.stringify(report))
-    return
+    return exitCodeOf(report, dryRun)
   }
   if (report.resumed) terminal.out("Went on with a comparison that was left undone.")
   tell(terminal, report, dryRun)
   tellWebhooks(terminal, report.webhooks)
+  return exitCodeOf(report, dryRun)
 }
 
+/** What a real run would set right is for somebody to look at. */
+const exitCodeOf = ({ discrepancyCount }: ReconcileCounts, dryRun: boolean): ExitCode =>
+  dryRun && discrepancyCount > 0 ? exitCodes.differs : exitCodes.done
+
 const userIdOf = (text: string): UserId => {
-  if (!Schema.is(UserId)(text)) throw new CommandFailed(`"${text}" is no user id.`, 2)
+  if (!Schema.is(UserId)(text)) throw wrong(`"${text}" is no user id.`)
   return text
 }
 
@@ -47,7 +63,7 @@ const tell = (terminal: Terminal, counts: ReconcileCounts, dryRun: boolean): voi
   for (const discrepancy of counts.discrepancies) terminal.out(`  ${lineOf(discrepancy)}`)
   const unlisted = counts.discrepancyCount - counts.discrepancies.length
   if (unlisted > 0) terminal.out(`  and ${unlisted} more`)
-  if (counts.notified > 0 && !dryRun) terminal.out(`${counts.notified} changes are queued for the app's callback.`)
+  if (counts.notified > 0 && !dryRun) terminal.out(`${counts.notified} changes are queued for the app's handlers.`)
   for (const { kind, reason } of counts.notCompared) terminal.out(`Not compared: ${kind}s. ${reason}`)
   for (const id of counts.unknownToPolar) {
     terminal.out(`Stored as live, and not known to Polar under this token: subscription ${id}. It was left as it is.`)

@@ -1,42 +1,75 @@
 /** `replay`: applies recorded deliveries again. */
 import { type DeliveryState, deliveryStates } from "@kavach-polar/core/Delivery"
-import type { ReplayQuery } from "@kavach-polar/core/Replay"
+import type { ReplayQuery, ReplayReport } from "@kavach-polar/core/Replay"
 import * as Effect from "effect/Effect"
 import { dateOf } from "./dateOf.ts"
-import type { Options } from "./options.ts"
-import { CommandFailed, type Terminal } from "./Terminal.ts"
+import { type ExitCode, exitCodes, type Terminal, wrong } from "./Terminal.ts"
 import { withBilling } from "./withBilling.ts"
 
-export const replay = async (terminal: Terminal, options: Options): Promise<void> => {
+export interface ReplayCommand {
+  readonly database: string | undefined
+  readonly dryRun: boolean
+  readonly json: boolean
+  readonly all: boolean
+  readonly tellAgain: boolean
+  readonly ids: ReadonlyArray<string>
+  readonly types: ReadonlyArray<string>
+  readonly states: ReadonlyArray<string>
+  readonly since: string | undefined
+  readonly until: string | undefined
+}
+
+export const replay = async (terminal: Terminal, options: ReplayCommand): Promise<ExitCode> => {
   const query = queryOf(options)
+  const { dryRun, tellAgain } = options
+  const onProgress = ({ replayed }: ReplayReport) =>
+    Effect.sync(() => terminal.progress(`${replayed} deliveries ${dryRun ? "looked at" : "replayed"}`))
   const report = await withBilling(terminal, options, (billing) =>
-    billing.replay(query, ({ replayed }) => Effect.sync(() => terminal.progress(`${replayed} deliveries replayed`)))
+    billing.replay(query, { dryRun, tellAgain, onProgress })
   )
-  if (options.json === true) {
-    terminal.out(JSON.stringify(report))
+  if (options.json) terminal.out(JSON.stringify(report))
+  else tell(terminal, report, dryRun)
+  if (report.replayed + report.withoutBody === 0) return exitCodes.nothingMatched
+  return dryRun && (report.changed > 0 || report.notified > 0) ? exitCodes.differs : exitCodes.done
+}
+
+const tell = (terminal: Terminal, report: ReplayReport, dryRun: boolean): void => {
+  const { changed, notified, replayed, withoutBody } = report
+  if (replayed + withoutBody === 0) {
+    terminal.out("No delivery is as the options say: nothing was replayed.")
     return
   }
-  const now = Object.entries(report.states).filter(([, count]) => count > 0)
-  terminal.out(`Replayed ${report.replayed} deliveries; ${report.changed} of them are in another state than before.`)
-  if (now.length > 0) terminal.out(`They are now: ${now.map(([state, count]) => `${count} ${state}`).join(", ")}.`)
-  if (report.notified > 0) terminal.out(`${report.notified} changes are queued for the app's callback.`)
-  if (report.withoutBody > 0) {
-    terminal.out(`${report.withoutBody} could not run: their bodies are older than the retention and were pruned.`)
+  terminal.out(
+    dryRun
+      ? `${replayed} deliveries would be replayed; ${changed} of them would be in another state than now.`
+      : `Replayed ${replayed} deliveries; ${changed} of them are in another state than before.`
+  )
+  const states = Object.entries(report.states).filter(([, count]) => count > 0)
+  if (states.length > 0) {
+    terminal.out(
+      `They ${dryRun ? "would be" : "are now"}: ${states.map(([state, count]) => `${count} ${state}`).join(", ")}.`
+    )
+  }
+  if (notified > 0) {
+    terminal.out(`${notified} changes ${dryRun ? "would be" : "are"} queued for the app's handlers.`)
+  }
+  if (withoutBody > 0) {
+    terminal.out(
+      `${withoutBody} ${dryRun ? "cannot" : "could not"} run: their bodies are older than the retention and were pruned.`
+    )
   }
 }
 
-const queryOf = (options: Options): ReplayQuery => {
-  const { all, id, since, state, type, until } = options
-  if (all !== true && [id, since, state, type, until].every((option) => option === undefined)) {
-    throw new CommandFailed(
-      "replay needs to know which deliveries: --id, --type, --state, --since, --until or --all.",
-      2
-    )
+const queryOf = ({ all, ids, since, states, types, until }: ReplayCommand): ReplayQuery => {
+  const isNarrowed = ids.length + types.length + states.length > 0 || since !== undefined || until !== undefined
+  if (!all && !isNarrowed) {
+    throw wrong("replay needs to know which deliveries: --id, --type, --state, --since, --until or --all.")
   }
+  if (all && isNarrowed) throw wrong("--all means every delivery: leave it out, or leave out the other conditions.")
   return {
-    ids: id,
-    types: type,
-    states: state?.map(stateOf),
+    ids: ids.length === 0 ? undefined : ids,
+    types: types.length === 0 ? undefined : types,
+    states: states.length === 0 ? undefined : states.map(stateOf),
     receivedAfter: since === undefined ? undefined : dateOf("--since", since),
     receivedBefore: until === undefined ? undefined : dateOf("--until", until)
   }
@@ -45,7 +78,7 @@ const queryOf = (options: Options): ReplayQuery => {
 const stateOf = (text: string): DeliveryState => {
   const state = deliveryStates.find((one) => one === text)
   if (state === undefined) {
-    throw new CommandFailed(`"${text}" is no state of a delivery: use ${deliveryStates.join(", ")}.`, 2)
+    throw wrong(`"${text}" is no state of a delivery: use ${deliveryStates.join(", ")}.`)
   }
   return state
 }

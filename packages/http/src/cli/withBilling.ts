@@ -1,55 +1,79 @@
 /** Billing for a command that looks after a database which an app is using: no server, and no callbacks. */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as Billing from "@kavach-polar/core/Billing"
+import { BillingStore } from "@kavach-polar/core/BillingStore"
 import * as NotificationDispatcher from "@kavach-polar/core/NotificationDispatcher"
 import * as PolarClient from "@kavach-polar/core/PolarClient"
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Redacted from "effect/Redacted"
-import { addressOf, storeAt } from "../host/database.ts"
-import { databaseOf } from "./database.ts"
-import { openDataFolder } from "./dataFolder.ts"
+import { storeAt } from "../host/database.ts"
+import type { DatabaseAddress } from "../host/databaseOptions.ts"
+import { existingDatabaseOf } from "./database.ts"
 import { accessTokenOf, isSandbox } from "./environment.ts"
-import type { Options } from "./options.ts"
 import { CommandFailed, type Terminal } from "./Terminal.ts"
 
 /**
- * Runs `use`, and closes the database after. Notifications that it queues are delivered by the app: it must never be this
- * process that takes them, because it has no callback to give them to.
+ * Runs `use`, and closes the database after. The tables are taken as they are: to change them is the command `migrate`'s.
+ * Notifications that are queued are delivered by the app: it must never be this process that takes them, because it has no
+ * callback to give them to.
  */
-export const withBilling = async <A, E>(
+export const withBilling = <A, E>(
   terminal: Terminal,
-  options: Options,
+  options: { readonly database: string | undefined },
   use: (billing: Billing.BillingService) => Effect.Effect<A, E>
 ): Promise<A> => {
   const { env } = terminal
-  const folder = await openDataFolder(options.data, env)
-  const { authToken, provider, url } = databaseOf(options.database, env, folder)
-  const address = Either.getOrThrowWith(
-    addressOf({ provider, url, authToken }),
-    (problem) => new CommandFailed(`The database: ${problem}.`)
-  )
+  const store = storeAt({ ...existingDatabaseOf(options.database, env).address, asItIs: true })
   const ports = Layer.mergeAll(
-    storeAt(address),
     clientOf(env),
     NotificationDispatcher.layerElsewhere,
     // No delivery is received here.
     WebhookVerifier.layerMemory
   )
-  const billing = Billing.layer({
-    organizationId: env["POLAR_ORGANIZATION_ID"],
-    webhookUrl: env["POLAR_WEBHOOK_URL"]
-  })
-  const program = Effect.flatMap(Billing.Billing, (service) => Effect.zipRight(service.start, use(service)))
+  const billing = Layer.provide(
+    Billing.layer({
+      organizationId: env["POLAR_ORGANIZATION_ID"],
+      webhookUrl: env["POLAR_WEBHOOK_URL"],
+      migrate: false
+    }),
+    ports
+  )
+  const program = Effect.zipRight(
+    requireTables,
+    Effect.flatMap(Billing.Billing, (service) => Effect.zipRight(service.start, use(service)))
+  )
+  return runOn(terminal, Effect.provide(program, Layer.provideMerge(billing, store)))
+}
+
+/** Runs `use` on the store alone. */
+export const withStore = <A, E>(
+  terminal: Terminal,
+  address: DatabaseAddress,
+  use: (store: typeof BillingStore.Service) => Effect.Effect<A, E>
+): Promise<A> => runOn(terminal, Effect.provide(Effect.flatMap(BillingStore, use), storeAt(address)))
+
+/** Nothing can be done about tables that are not there, or are those of an earlier version. */
+const requireTables = Effect.flatMap(BillingStore, (store) =>
+  Effect.flatMap(store.migrationStatus, ({ applied, pending }) =>
+    pending.length === 0
+      ? Effect.void
+      : Effect.fail(
+          new CommandFailed(
+            `${applied.length === 0 ? "The database has no tables of billing" : `The database has yet to have ${pending.join(", ")}`}. Run: kavach-polar migrate`
+          )
+        )
+  )
+)
+
+const runOn = async <A>(terminal: Terminal, program: Effect.Effect<A, unknown>): Promise<A> => {
   const exit = await Effect.runPromiseExit(
     program.pipe(
-      Effect.provide(Layer.provide(billing, ports)),
       Logger.withMinimumLogLevel(LogLevel.Warning),
       Effect.provide(loggerTo(terminal)),
       Effect.raceFirst(

@@ -1,37 +1,162 @@
-/** The configuration of `polar()`, checked once, at start. No option is silent: what is unknown or misspelt is an error. */
+/**
+ * The configuration of `polar()` as the rest of the package reads it.
+ *
+ * What can never be right is thrown at once: an unknown option, a wrong type, a secret that protects nothing. What is not
+ * there may only not be there yet: a build imports the module that makes the billing, in an environment without secrets.
+ * It is told, in the same words, by the first use.
+ */
+
 import * as AccessPolicy from "@kavach-polar/core/AccessPolicy"
+import type { BillingOptions } from "@kavach-polar/core/Billing"
 import type { MaintenanceOptions } from "@kavach-polar/core/Maintenance"
-import { knownStatuses } from "@kavach-polar/core/Subscription"
+import type { DispatcherOptions } from "@kavach-polar/core/NotificationDispatcher"
+import { damageOf, optionProblem, pastedText } from "@kavach-polar/core/Options"
+import * as PolarClient from "@kavach-polar/core/PolarClient"
+import { productsProblem } from "@kavach-polar/core/Products"
+import { asksNobody } from "@kavach-polar/core/UserLookupFailed"
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Layer from "effect/Layer"
 import * as LogLevel from "effect/LogLevel"
-import * as ParseResult from "effect/ParseResult"
 import * as Redacted from "effect/Redacted"
-import * as Schema from "effect/Schema"
 import { originOf } from "../routes/redirectUrl.ts"
+import { optionsSchema } from "./optionsSchema.ts"
 import { type PolarConfig, PolarConfigError } from "./PolarConfig.ts"
 
-/** The configuration as the rest of the package reads it. */
-export interface PolarSettings {
-  /** `undefined` only where `client` is given. */
+/** The options that are read into something else. All others are as they were given. */
+type Read = "accessToken" | "webhookSecret" | "callback" | "accessPolicy" | "retentionDays" | "reconcileEveryHours"
+
+export interface PolarSettings extends Omit<PolarConfig, Read | "sandbox" | "migrate" | "logLevel"> {
+  /** What has to be there and is not: whatever is asked of the billing fails with it. */
+  readonly missing: PolarConfigError | undefined
+  /** `undefined` where `client` is given, or it is missing. */
   readonly accessToken: Redacted.Redacted | undefined
   readonly webhookSecrets: ReadonlyArray<Redacted.Redacted>
-  readonly organizationId: string | undefined
-  readonly sandbox: boolean
-  readonly onSubscriptionChange: PolarConfig["onSubscriptionChange"]
-  readonly trustedOrigins: ReadonlyArray<string> | undefined
   readonly policy: AccessPolicy.AccessPolicy
-  readonly store: PolarConfig["store"]
-  readonly client: PolarConfig["client"]
-  readonly apiBaseUrl: string | undefined
-  readonly webhookUrl: string | undefined
   readonly maintenance: MaintenanceOptions
+  readonly dispatcher: DispatcherOptions
+  readonly answer: BillingOptions["answer"]
+  readonly sandbox: boolean
   readonly migrate: boolean
-  readonly webhookBodyLimit: number | undefined
   readonly logLevel: LogLevel.LogLevel
+}
+
+const problemOf = optionProblem(optionsSchema)
+
+/** Checks the configuration; the first fault found comes back, named by its field. */
+export const settingsOf = (config: PolarConfig): Either.Either<PolarSettings, PolarConfigError> => {
+  const found = problemOf(config)
+  if (found !== undefined) {
+    const { option, problem } = found
+    return Either.left(new PolarConfigError({ field: option === "" ? "the configuration" : option, problem }))
+  }
+  if (config.userExists !== undefined && config.externalIds === "trust") {
+    return Either.left(
+      new PolarConfigError({
+        field: "externalIds",
+        problem: asksNobody
+      })
+    )
+  }
+  const {
+    accessPolicy,
+    accessToken: token,
+    callback,
+    reconcileEveryHours,
+    retentionDays,
+    webhookSecret,
+    ...rest
+  } = config
+  const accessToken = pastedText(token)
+  const secrets = listOf(webhookSecret).map(pastedText)
+  return Either.right({
+    ...rest,
+    missing: missingIn(config),
+    accessToken: accessToken === "" ? undefined : Redacted.make(accessToken),
+    webhookSecrets: secrets.filter((secret) => secret !== "").map((secret) => Redacted.make(secret)),
+    organizationId: textOf(config.organizationId),
+    apiBaseUrl: textOf(config.apiBaseUrl),
+    webhookUrl: textOf(config.webhookUrl),
+    trustedOrigins: config.trustedOrigins?.map((origin) => originOf(origin) ?? origin),
+    policy: policyOf(accessPolicy),
+    maintenance: {
+      retention: retentionDays === undefined ? undefined : Duration.days(retentionDays),
+      reconcileEvery: reconcileEvery(accessToken !== "", reconcileEveryHours)
+    },
+    dispatcher: {
+      timeout: callback?.timeoutSeconds === undefined ? undefined : Duration.seconds(callback.timeoutSeconds),
+      maxAttempts: callback?.attempts,
+      concurrency: callback?.concurrency
+    },
+    answer: callback?.mode,
+    sandbox: config.sandbox ?? false,
+    migrate: config.migrate ?? true,
+    logLevel: logLevels[config.logLevel ?? "info"]
+  })
+}
+
+/** As `settingsOf`, and tries the secrets; throws what is wrong. */
+export const checkedSettings = (config: PolarConfig): PolarSettings => {
+  const settings = Either.getOrThrowWith(settingsOf(config), (error) => error)
+  const { accessToken, missing, webhookSecrets } = settings
+  const problem = accessToken === undefined ? null : PolarClient.accessTokenProblem(Redacted.value(accessToken))
+  if (problem !== null) throw new PolarConfigError({ field: "accessToken", problem: `it ${problem}` })
+  const damage = webhookSecrets.map((secret) => damageOf(Redacted.value(secret))).find((found) => found !== undefined)
+  if (damage !== undefined) {
+    throw new PolarConfigError({
+      field: "webhookSecret",
+      problem: `it holds ${damage}. Copy it again from the webhook endpoint in Polar's dashboard`
+    })
+  }
+  if (webhookSecrets.length > 0 || missing === undefined) {
+    Either.getOrThrowWith(
+      Effect.runSync(Effect.either(WebhookVerifier.make({ secrets: webhookSecrets }))),
+      (error) => new PolarConfigError({ field: "webhookSecret", problem: error.message })
+    )
+  }
+  return settings
+}
+
+/** The first option that has to be there and is not, or is set to nothing. */
+const missingIn = (config: PolarConfig): PolarConfigError | undefined => {
+  if (config.client === undefined || config.accessToken !== undefined) {
+    const problem = absence(
+      config.accessToken,
+      "Make an organization access token in your organization's settings at Polar"
+    )
+    if (problem !== undefined) return new PolarConfigError({ field: "accessToken", problem })
+  }
+  for (const [index, secret] of listOf(config.webhookSecret).entries()) {
+    const problem = absence(secret, "Polar shows it when you add a webhook endpoint")
+    const field = Array.isArray(config.webhookSecret) ? `webhookSecret.${index}` : "webhookSecret"
+    if (problem !== undefined) return new PolarConfigError({ field, problem })
+  }
+  for (const field of ["organizationId", "apiBaseUrl", "webhookUrl"] as const) {
+    const problem = config[field] === undefined ? undefined : absence(config[field], "Give it a value, or leave it out")
+    if (problem !== undefined) return new PolarConfigError({ field, problem })
+  }
+  const product =
+    config.products === undefined || config.products === "any" ? undefined : productsProblem(config.products)
+  if (product !== undefined) {
+    return new PolarConfigError({ field: ["products", ...product.path].join("."), problem: product.problem })
+  }
+  return undefined
+}
+
+const absence = (value: string | undefined, whatToDo: string): string | undefined =>
+  value === undefined
+    ? `it is missing. ${whatToDo}`
+    : pastedText(value) === ""
+      ? `it is empty or blank. Is its environment variable set? ${whatToDo}`
+      : undefined
+
+const listOf = (secret: PolarConfig["webhookSecret"]): ReadonlyArray<string | undefined> =>
+  secret === undefined || typeof secret === "string" ? [secret] : secret
+
+const textOf = (value: string | undefined): string | undefined => {
+  const text = pastedText(value)
+  return text === "" ? undefined : text
 }
 
 const logLevels = {
@@ -42,177 +167,23 @@ const logLevels = {
   none: LogLevel.None
 }
 
-const said = <A, I>(schema: Schema.Schema<A, I>, message: string) =>
-  schema.annotations({ message: () => ({ message, override: true }) })
-
-/** Says it only of a value that is of another kind altogether; what is wrong inside is said by the parts. */
-const shaped = <A, I>(schema: Schema.Schema<A, I>, message: string) => schema.annotations({ message: () => message })
-
-const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(schema)
-
-const text = (what: string) =>
-  said(Schema.String.pipe(Schema.filter((value) => value.trim() !== "")), `it must be ${what}, and is blank or no text`)
-
-const callback = said(
-  Schema.declare((value): value is NonNullable<PolarConfig["onSubscriptionChange"]> => typeof value === "function"),
-  "it must be a function"
-)
-
-const layer = said(
-  Schema.declare((value): value is Layer.Layer<never, unknown> => Layer.isLayer(value)),
-  "it must be a Layer"
-)
-
-const httpUrl = said(
-  Schema.String.pipe(Schema.filter((value) => originOf(value) !== undefined)),
-  "it must be an http(s) URL"
-)
-
-const boolean = said(Schema.Boolean, "it must be true or false")
-
-const Entitlement = said(Schema.Literal("granted", "grace", "denied"), 'it must be "granted", "grace" or "denied"')
-
-// No more than a date can hold when they are added to it.
-const longestGraceDays = 36500
-
-// Not so often that Polar's limit of requests is used up by it, nor so rarely that no timer can hold it.
-const shortestReconcileHours = 0.25
-const longestReconcileHours = 24 * 365
-
-const ConfigShape = Schema.Struct({
-  accessToken: optional(text("an organization access token (polar_oat_…)")),
-  webhookSecret: optional(
-    said(
-      Schema.Union(Schema.String, Schema.Array(Schema.String)),
-      "it must be the endpoint's secret, or a list of secrets"
-    )
-  ),
-  organizationId: optional(text("Polar's id of your organization")),
-  sandbox: optional(boolean),
-  onSubscriptionChange: optional(callback),
-  trustedOrigins: optional(
-    shaped(
-      Schema.Array(
-        said(
-          Schema.String.pipe(Schema.filter((value) => originOf(value) === value.replace(/\/$/, "").toLowerCase())),
-          "it must be an origin such as https://app.example.com, without a path"
-        )
-      ),
-      "it must be a list of origins"
-    )
-  ),
-  accessPolicy: optional(
-    shaped(
-      Schema.Struct({
-        gracePeriodDays: optional(
-          said(
-            Schema.Number.pipe(Schema.between(0, longestGraceDays)),
-            `it must be a number of days, from 0 to ${longestGraceDays}`
-          )
-        ),
-        statuses: optional(
-          shaped(
-            Schema.partial(
-              Schema.Record({ key: Schema.Literal(...knownStatuses), value: Schema.UndefinedOr(Entitlement) })
-            ),
-            "it must say of statuses what they give"
-          )
-        )
-      }),
-      "it must be an object"
-    )
-  ),
-  store: optional(layer),
-  client: optional(layer),
-  apiBaseUrl: optional(httpUrl),
-  webhookUrl: optional(httpUrl),
-  reconcileEveryHours: optional(
-    said(
-      Schema.Number.pipe(Schema.between(shortestReconcileHours, longestReconcileHours)),
-      `it must be a number of hours, from ${shortestReconcileHours} to ${longestReconcileHours}`
-    )
-  ),
-  retentionDays: optional(
-    said(Schema.Number.pipe(Schema.positive()), "it must be a number of days, or Infinity to keep all bodies")
-  ),
-  migrate: optional(boolean),
-  webhookBodyLimit: optional(said(Schema.Int.pipe(Schema.positive()), "it must be a number of bytes")),
-  logLevel: optional(
-    said(Schema.Literal("debug", "info", "warning", "error", "none"), "it must be debug, info, warning, error or none")
-  )
-})
-
-const check = Schema.validateEither(shaped(ConfigShape, "it must be an object"), { onExcessProperty: "error" })
-
-/** Checks the configuration; the first fault found comes back, named by its field. */
-export const settingsOf = (config: PolarConfig): Either.Either<PolarSettings, PolarConfigError> =>
-  Either.gen(function* () {
-    yield* Either.mapLeft(check(config), configError)
-    const { accessToken, webhookSecret } = config
-    if (accessToken === undefined && config.client === undefined) {
-      return yield* Either.left(
-        new PolarConfigError({
-          field: "accessToken",
-          problem: "it is missing. Make an organization access token in your organization's settings at Polar"
-        })
-      )
-    }
-    if (webhookSecret === undefined) {
-      return yield* Either.left(
-        new PolarConfigError({
-          field: "webhookSecret",
-          problem: "it is missing. Polar shows it when you add a webhook endpoint"
-        })
-      )
-    }
-    return {
-      accessToken: accessToken === undefined ? undefined : Redacted.make(accessToken.trim()),
-      webhookSecrets: (typeof webhookSecret === "string" ? [webhookSecret] : webhookSecret).map((secret) =>
-        Redacted.make(secret)
-      ),
-      organizationId: config.organizationId,
-      sandbox: config.sandbox ?? false,
-      onSubscriptionChange: config.onSubscriptionChange,
-      trustedOrigins: config.trustedOrigins?.map((origin) => originOf(origin) ?? origin),
-      policy: policyOf(config.accessPolicy),
-      store: config.store,
-      client: config.client,
-      apiBaseUrl: config.apiBaseUrl,
-      webhookUrl: config.webhookUrl,
-      maintenance: {
-        retention: config.retentionDays === undefined ? undefined : Duration.days(config.retentionDays),
-        reconcileEvery:
-          config.reconcileEveryHours === undefined ? undefined : Duration.hours(config.reconcileEveryHours)
-      },
-      migrate: config.migrate ?? true,
-      webhookBodyLimit: config.webhookBodyLimit,
-      logLevel: logLevels[config.logLevel ?? "info"]
-    }
-  })
-
-/** As `settingsOf`, and tries the secrets; throws what is wrong. */
-export const checkedSettings = (config: PolarConfig): PolarSettings => {
-  const settings = Either.getOrThrowWith(settingsOf(config), (error) => error)
-  Either.getOrThrowWith(
-    Effect.runSync(Effect.either(WebhookVerifier.make({ secrets: settings.webhookSecrets }))),
-    (error) => new PolarConfigError({ field: "webhookSecret", problem: error.message })
-  )
-  return settings
-}
-
-const configError = (error: ParseResult.ParseError): PolarConfigError => {
-  const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
-  const field = issue === undefined || issue.path.length === 0 ? "the configuration" : issue.path.join(".")
-  const problem =
-    issue === undefined ? "it cannot be read" : issue._tag === "Unexpected" ? "there is no such option" : issue.message
-  return new PolarConfigError({ field, problem })
-}
+/** Once a day where there is a token to ask Polar with, so that what no webhook brought is not missed for ever. */
+const reconcileEvery = (
+  hasToken: boolean,
+  hours: number | false | undefined = hasToken ? 24 : 0
+): Duration.Duration | undefined => (hours === 0 || hours === false ? undefined : Duration.hours(hours))
 
 const policyOf = (config: PolarConfig["accessPolicy"]): AccessPolicy.AccessPolicy => {
-  const { gracePeriod, statuses } = AccessPolicy.defaultPolicy
-  const changed = Object.entries(config?.statuses ?? {}).filter(([, entitlement]) => entitlement !== undefined)
+  const { endTolerance, gracePeriod, statuses } = AccessPolicy.defaultPolicy
+  const { endToleranceMinutes, gracePeriodDays, statuses: chosen = {} } = config ?? {}
   return {
-    statuses: { ...statuses, ...Object.fromEntries(changed) },
-    gracePeriod: config?.gracePeriodDays === undefined ? gracePeriod : Duration.days(config.gracePeriodDays)
+    statuses: {
+      trialing: chosen.trialing ?? statuses.trialing,
+      active: chosen.active ?? statuses.active,
+      past_due: chosen.past_due ?? statuses.past_due,
+      paused: chosen.paused ?? statuses.paused
+    },
+    gracePeriod: gracePeriodDays === undefined ? gracePeriod : Duration.days(gracePeriodDays),
+    endTolerance: endToleranceMinutes === undefined ? endTolerance : Duration.minutes(endToleranceMinutes)
   }
 }

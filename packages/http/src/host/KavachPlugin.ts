@@ -3,11 +3,13 @@
  *
  * Structural, so that nothing of KavachOS is imported: a plugin of these types fits the real host (KavachOS 0.2).
  */
-import type { SessionUser } from "../routes/Session.ts"
+import type { SessionUser, WaitUntil } from "../routes/Session.ts"
 
 /** What an endpoint can ask the host during a request. */
 export interface EndpointContext {
   readonly getUser: (request: Request) => Promise<SessionUser | null>
+  /** Of a host that stops the process after the answer, and knows how to keep it. KavachOS 0.2 has none. */
+  readonly waitUntil?: WaitUntil | undefined
 }
 
 export interface PluginEndpoint {
@@ -25,7 +27,11 @@ export interface PluginEndpoint {
 export interface PluginContext {
   /** The host's drizzle database. */
   readonly db: unknown
-  readonly config: { readonly database: { readonly provider: string } }
+  readonly config: {
+    readonly database: { readonly provider: string }
+    /** Where the app is, such as `https://app.example.com`. */
+    readonly baseUrl?: string | undefined
+  }
   readonly addEndpoint: (endpoint: PluginEndpoint) => void
 }
 

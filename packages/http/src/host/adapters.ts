@@ -1,26 +1,20 @@
 /** The adapters, each loaded only when a host's database is of its kind. */
 
+import type { UsersOptions } from "@kavach-polar/core/adapter"
 import type { BillingStore } from "@kavach-polar/core/BillingStore"
 import type { StoreError } from "@kavach-polar/core/StoreError"
 import type * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
-import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-
-/** Where a database is, and what it lets one in by. */
-export interface Location {
-  readonly url: string
-  /** For libSQL only: the others have it in their URL. */
-  readonly authToken?: Redacted.Redacted | undefined
-}
+import type { Location } from "./databaseOptions.ts"
 
 /** An adapter, as a host uses it. */
 export interface Adapter {
-  /** The store on a drizzle database of the adapter's kind, which stays the host's. */
-  readonly onDrizzle: (db: unknown) => Layer.Layer<BillingStore>
+  /** The store on a database of the app's, of drizzle or of a driver, recognised by looking. It stays the app's. */
+  readonly onClient: (client: unknown, users?: UsersOptions) => Layer.Layer<BillingStore, StoreError>
   /** The store on a database that nobody else uses: it need not look at what others might have set, and is faster. */
-  readonly layer: (location: Location) => Layer.Layer<BillingStore, StoreError>
+  readonly layer: (location: Location, users?: UsersOptions) => Layer.Layer<BillingStore, StoreError>
   /** A drizzle database of our own, open as long as the scope. */
   readonly open: (location: Location) => Effect.Effect<unknown, StoreError, Scope.Scope>
 }
@@ -50,36 +44,40 @@ export const adapterFor = async (provider: string): Promise<Adapter> => {
   switch (provider) {
     case "sqlite":
     case "sqlite-native": {
-      const { SqliteStore } = await import("@kavach-polar/adapter-sqlite").catch(missing("sqlite", "better-sqlite3"))
+      const { SqliteStore } = await load.sqlite()
       return {
-        onDrizzle: (db) => SqliteStore.fromDrizzle(trusted<Parameters<typeof SqliteStore.fromDrizzle>[0]>(db)),
-        layer: ({ url }) => SqliteStore.layer({ filename: fileOf(url) }),
+        onClient: SqliteStore.fromClient,
+        layer: ({ asItIs, url }, users) =>
+          SqliteStore.layer({ filename: fileOf(url), keepsJournalMode: asItIs }, users),
         open: ({ url }) => SqliteStore.open(fileOf(url))
       }
     }
     case "libsql":
     case "turso": {
-      const { LibsqlStore } = await import("@kavach-polar/adapter-libsql").catch(missing("libsql", "@libsql/client"))
+      const { LibsqlStore } = await load.libsql()
       return {
-        onDrizzle: (db) => LibsqlStore.fromDrizzle(trusted<Parameters<typeof LibsqlStore.fromDrizzle>[0]>(db)),
-        layer: LibsqlStore.layer,
-        open: LibsqlStore.open
+        onClient: LibsqlStore.fromClient,
+        layer: ({ authToken, url }, users) => LibsqlStore.layer({ url, authToken }, users),
+        open: ({ authToken, url }) => LibsqlStore.open({ url, authToken })
       }
     }
     case "postgres": {
-      const { PostgresStore } = await import("@kavach-polar/adapter-postgres").catch(missing("postgres", "pg"))
+      const { PostgresStore } = await load.postgres()
       return {
-        onDrizzle: (db) => PostgresStore.fromDrizzle(trusted<Parameters<typeof PostgresStore.fromDrizzle>[0]>(db)),
-        layer: ({ url }) => PostgresStore.layer({ url }),
-        open: ({ url }) => PostgresStore.open({ url })
+        onClient: PostgresStore.fromClient,
+        layer: ({ driver, prepare, ...location }, users) =>
+          driver === "postgres"
+            ? PostgresStore.layer({ ...poolOf(location), prepare, driver }, users)
+            : PostgresStore.layer({ ...poolOf(location), prepare, driver }, users),
+        open: ({ driver, ...location }) => PostgresStore.open(poolOf(location))
       }
     }
     case "mysql": {
-      const { MysqlStore } = await import("@kavach-polar/adapter-mysql").catch(missing("mysql", "mysql2"))
+      const { MysqlStore } = await load.mysql()
       return {
-        onDrizzle: (db) => MysqlStore.fromDrizzle(trusted<Parameters<typeof MysqlStore.fromDrizzle>[0]>(db)),
-        layer: ({ url }) => MysqlStore.layer({ url }),
-        open: ({ url }) => MysqlStore.open({ url })
+        onClient: MysqlStore.fromClient,
+        layer: (location, users) => MysqlStore.layer(poolOf(location), users),
+        open: (location) => MysqlStore.open(poolOf(location))
       }
     }
     default:
@@ -87,17 +85,50 @@ export const adapterFor = async (provider: string): Promise<Adapter> => {
   }
 }
 
-const missing =
-  (adapter: string, driver: string) =>
-  (cause: unknown): never => {
-    throw new MissingPackage({ name: absentPackage(cause) ?? `@kavach-polar/adapter-${adapter}`, driver, cause })
+/** As the stores with pools take it. */
+const poolOf = ({ driverOptions, maxConnections, ssl, url }: Location) => ({
+  url,
+  maxConnections,
+  client: ssl === undefined ? driverOptions : { ...driverOptions, ssl }
+})
+
+/** Each in a `try`, so that bundlers let those be absent that are not installed. */
+const load = {
+  sqlite: async () => {
+    try {
+      return await import("@kavach-polar/adapter-sqlite")
+    } catch (cause) {
+      throw missing("sqlite", "better-sqlite3", cause)
+    }
+  },
+  libsql: async () => {
+    try {
+      return await import("@kavach-polar/adapter-libsql")
+    } catch (cause) {
+      throw missing("libsql", "@libsql/client", cause)
+    }
+  },
+  postgres: async () => {
+    try {
+      return await import("@kavach-polar/adapter-postgres")
+    } catch (cause) {
+      throw missing("postgres", "pg", cause)
+    }
+  },
+  mysql: async () => {
+    try {
+      return await import("@kavach-polar/adapter-mysql")
+    } catch (cause) {
+      throw missing("mysql", "mysql2", cause)
+    }
   }
+}
+
+const missing = (adapter: string, driver: string, cause: unknown): MissingPackage =>
+  new MissingPackage({ name: absentPackage(cause) ?? `@kavach-polar/adapter-${adapter}`, driver, cause })
 
 /** What Node says it did not find. It is drizzle-orm where the adapters are inside, as in the bundle. */
 const absentPackage = (cause: unknown): string | undefined =>
   cause instanceof Error ? /^Cannot find package '([^']+)'/.exec(cause.message)?.[1] : undefined
-
-/** A host says of its database only which provider it is: that is what the type rests on. */
-const trusted = <Database>(db: unknown): Database => db as Database
 
 const fileOf = (url: string): string => url.replace(/^file:/, "")

@@ -1,25 +1,41 @@
 /** The routes as a KavachOS plugin adds them to its host, which knows who is signed in. */
 import type * as Api from "../routes/Api.ts"
+import {
+  type BrowserRoute,
+  browserRoutes,
+  isOn,
+  prefix,
+  type RouteEntry,
+  type RoutesOption
+} from "../routes/routeTable.ts"
 import type { Runtime } from "../runtime/Runtime.ts"
 import type { PluginEndpoint } from "./KavachPlugin.ts"
 
-export const pluginEndpoints = (runtime: Runtime): ReadonlyArray<PluginEndpoint> => [
-  {
-    method: "POST" satisfies typeof Api.checkout.method,
-    path: "/auth/polar/checkout",
-    handler: (request, host) => runtime.answer("checkout", request, () => host.getUser(request)),
-    metadata: { description: "Creates a Polar checkout session for the signed-in user" }
-  },
-  {
-    method: "GET" satisfies typeof Api.subscription.method,
-    path: "/auth/polar/subscription",
-    handler: (request, host) => runtime.answer("subscription", request, () => host.getUser(request)),
-    metadata: { description: "The signed-in user's current Polar subscription" }
-  },
+export interface HostRoutes {
+  /** The host's own, where it says one. */
+  readonly origin: string | undefined
+  /** Those that are off are not there. */
+  readonly routes: RoutesOption | undefined
+}
+
+const entries = Object.entries(browserRoutes) as ReadonlyArray<readonly [BrowserRoute, RouteEntry]>
+
+export const pluginEndpoints = (runtime: Runtime, { origin, routes }: HostRoutes): ReadonlyArray<PluginEndpoint> => [
+  ...entries
+    .filter(([name]) => isOn(name, routes))
+    .map(
+      ([name, { description, method, path }]): PluginEndpoint => ({
+        method,
+        path: `${prefix}${path}`,
+        handler: (request, host) => runtime.answer(name, request, { getUser: () => host.getUser(request), origin }),
+        metadata: { description }
+      })
+    ),
   {
     method: "POST" satisfies typeof Api.webhook.method,
-    path: "/auth/polar/webhook",
-    handler: (request) => runtime.answer("webhook", request),
+    path: `${prefix}/webhook`,
+    handler: (request, host) =>
+      runtime.answer("webhook", request, { getUser: async () => null, waitUntil: host?.waitUntil }),
     metadata: { description: "Receives Polar's webhook deliveries" }
   }
 ]

@@ -1,4 +1,7 @@
 /** How a host finds the endpoint for a request, and keeps its failures from the server around it. */
+import { causeLine } from "@kavach-polar/core/logText"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
 import type { EndpointContext, PluginEndpoint } from "./KavachPlugin.ts"
 
 /**
@@ -13,7 +16,7 @@ export const route = async (
 ): Promise<Response | null> => {
   const path = withoutBase(new URL(request.url).pathname, basePath)
   if (path === undefined) return null
-  const candidates = endpoints.filter((endpoint) => endpoint.path === path)
+  const candidates = endpoints.filter((endpoint) => matches(endpoint.path, path))
   if (candidates.length === 0) return null
   const endpoint = candidates.find(({ method }) => method === request.method)
   if (endpoint === undefined) {
@@ -27,9 +30,26 @@ export const route = async (
       return Response.json({ error: "Authentication required" }, { status: 401 })
     }
     return await endpoint.handler(request, context)
-  } catch {
+  } catch (error) {
+    logFailure(`The plugin's endpoint ${endpoint.method} ${endpoint.path} failed; it was answered 500.`, error)
     return Response.json({ error: "Internal error" }, { status: 500 })
   }
+}
+
+/** A segment such as `:id` stands for any one. */
+const matches = (pattern: string, path: string): boolean => {
+  if (!pattern.includes("/:")) return pattern === path
+  const wanted = pattern.split("/")
+  const given = path.split("/")
+  return (
+    wanted.length === given.length &&
+    wanted.every((segment, index) => (segment.startsWith(":") ? given[index] !== "" : segment === given[index]))
+  )
+}
+
+/** For what is caught where nobody can be told. */
+export const logFailure = (what: string, error: unknown): void => {
+  Effect.runFork(Effect.logError(what, causeLine(Cause.die(error))))
 }
 
 /** The path below the base, without a trailing slash; `undefined` when it is not below it. */

@@ -1,7 +1,7 @@
 /** Answering on a Node server. */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { runOff } from "./incomingBody.ts"
+import { ranOff, runOff } from "./incomingBody.ts"
 
 /** Sends an answer whose head is set already. */
 export const sendBody = async (
@@ -11,27 +11,30 @@ export const sendBody = async (
 ): Promise<void> => {
   const isHead = incoming.method === "HEAD"
   if (!isHead) outgoing.setHeader("content-length", body.length)
-  if (incoming.complete) {
+  if (incoming.complete || (await ranOff(incoming))) {
     outgoing.end(isHead ? undefined : body)
     return
   }
   // A body that nobody read to its end, because it is too large, would stand in the way of the next request. The client
   // sees a whole answer, stops sending, and only then the connection ends.
   outgoing.setHeader("connection", "close")
-  outgoing.flushHeaders()
-  if (!isHead && body.length > 0) outgoing.write(body)
+  if (isHead || body.length === 0) outgoing.flushHeaders()
+  else outgoing.write(body)
   await runOff(incoming)
   outgoing.end()
 }
 
 const empty = new Uint8Array(0)
 
-/** Sends an answer of a route, which is never a stream. */
+/**
+ * Sends an answer of a route, which is never a stream. Not where something else has answered, or nobody listens any more.
+ */
 export const sendResponse = (
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   { body, headers, status }: HttpServerResponse.HttpServerResponse
 ): Promise<void> => {
+  if (outgoing.headersSent || outgoing.writableEnded || outgoing.destroyed) return Promise.resolve()
   const hasBody = body._tag === "Uint8Array"
   const bytes = hasBody ? body.body : empty
   const head = hasBody ? { ...headers, "content-type": body.contentType } : headers

@@ -1,94 +1,120 @@
-/** Reading a request's body: the bytes as they came, and never more of them than is allowed. */
+/** Reading a web request's body: the bytes as they came, never more of them than is allowed, and within its time. */
+import { IncomingMessage } from "node:http"
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-
-export class BodyTooLarge extends Schema.TaggedError<BodyTooLarge>()("BodyTooLarge", { limit: Schema.Number }) {
-  override get message(): string {
-    return `Request body is larger than ${this.limit} bytes`
-  }
-}
-
-/** The sender went away in the middle of the body, or somebody has read it before. */
-export class BodyUnreadable extends Schema.TaggedError<BodyUnreadable>()("BodyUnreadable", {
-  reason: Schema.Literal("broken", "used")
-}) {
-  override get message(): string {
-    return this.reason === "broken"
-      ? "Request body could not be read"
-      : "Request body was read before it came here: mount this route before whatever parses bodies"
-  }
-}
+import {
+  type BodyError,
+  type BodyLimits,
+  BodyTooLarge,
+  BodyTooSlow,
+  BodyUnreadable,
+  collectBody,
+  defaultBodyMillis,
+  lengthIn
+} from "./collectBody.ts"
+import { ranOff, readIncoming, stillComes, turn } from "./incomingBody.ts"
 
 /** The body's bytes. A body that announces or turns out to hold more than `limit` bytes is not read to its end. */
 export const readBody = (
   request: HttpServerRequest.HttpServerRequest,
-  limit: number
-): Effect.Effect<Uint8Array, BodyTooLarge | BodyUnreadable> =>
+  limits: BodyLimits
+): Effect.Effect<Uint8Array, BodyError> =>
   Effect.suspend(() => {
-    const announced = Number(request.headers["content-length"])
-    if (announced > limit) return Effect.fail(new BodyTooLarge({ limit }))
     const { source } = request
-    return source instanceof Request ? readWeb(source, limit) : readStream(request, limit)
+    const announced = lengthIn(request.headers["content-length"])
+    if (announced !== undefined && announced > limits.limit) {
+      return Effect.fail(new BodyTooLarge({ limit: limits.limit }))
+    }
+    if (source instanceof Request) return readWeb(source, announced, limits)
+    // As Effect's own server for Node has it.
+    return source instanceof IncomingMessage ? readIncoming(source, limits) : readStream(request, announced, limits)
+  })
+
+/**
+ * Tells whoever sends it that nobody wants the body; succeeds with whether anything of it may yet come. What is another's
+ * is let be.
+ */
+export const refuseBody = ({ source }: HttpServerRequest.HttpServerRequest): Effect.Effect<boolean> =>
+  Effect.promise(async () => {
+    if (!(source instanceof Request)) return source instanceof IncomingMessage ? !(await ranOff(source)) : true
+    if (source.body === null || source.bodyUsed) return false
+    if (!source.body.locked) source.body.cancel().catch(() => {})
+    await turn()
+    return stillComes(source.body) ?? true
   })
 
 /** By the web's own reader, which takes a fifth of the time of a stream around it. */
-const readWeb = (request: Request, limit: number): Effect.Effect<Uint8Array, BodyTooLarge | BodyUnreadable> => {
-  const { body } = request
-  if (body === null) return Effect.succeed(new Uint8Array(0))
-  // The reader of another would be in the way, or there is nothing left.
-  if (request.bodyUsed || body.locked) return Effect.fail(new BodyUnreadable({ reason: "used" }))
-  const reader = body.getReader()
-  const read = async (): Promise<Uint8Array | undefined> => {
-    const chunks: Array<Uint8Array> = []
-    let size = 0
-    for (;;) {
-      const { done, value } = await reader.read()
-      if (done) return joined(chunks, size)
-      size += value.length
-      if (size > limit) return undefined
-      chunks.push(value)
+const readWeb = (
+  request: Request,
+  announced: number | undefined,
+  limits: BodyLimits
+): Effect.Effect<Uint8Array, BodyError> =>
+  Effect.async((resume) => {
+    if (request.bodyUsed || request.body?.locked === true) {
+      // The reader of another would be in the way, or there is nothing left.
+      return resume(Effect.fail(new BodyUnreadable({ reason: "used" })))
     }
-  }
-  // Whoever sends the rest is told that nobody wants it.
-  const cancel = Effect.promise(() => reader.cancel().catch(() => {}))
-  return Effect.tryPromise({ try: read, catch: () => new BodyUnreadable({ reason: "broken" }) }).pipe(
-    Effect.onInterrupt(() => cancel),
-    Effect.flatMap((bytes) =>
-      bytes === undefined ? Effect.zipRight(cancel, Effect.fail(new BodyTooLarge({ limit }))) : Effect.succeed(bytes)
-    )
-  )
-}
+    if (request.body === null) return resume(Effect.succeed(new Uint8Array(0)))
+    const reader = request.body.getReader()
+    const { millis = defaultBodyMillis } = limits
+    let settled = false
+    const settle = (outcome: Effect.Effect<Uint8Array, BodyError>) => {
+      if (settled) return
+      settled = true
+      clearTimeout(timer)
+      body.end()
+      resume(outcome)
+    }
+    const fail = (why: BodyError) => {
+      settle(Effect.fail(why))
+      // Whoever sends the rest is told that nobody wants it.
+      reader.cancel().catch(() => {})
+    }
+    const body = collectBody(limits, announced, fail)
+    const timer = setTimeout(() => fail(new BodyTooSlow({ seconds: millis / 1000 })), millis)
+    const readOn = (): void => {
+      reader.read().then(
+        ({ done, value }) => {
+          if (settled) return
+          if (done) return settle(Effect.succeed(body.bytes()))
+          const wrong = value instanceof Uint8Array ? body.take(value) : new BodyUnreadable({ reason: "broken" })
+          if (wrong === undefined) readOn()
+          else fail(wrong)
+        },
+        () => settle(Effect.fail(new BodyUnreadable({ reason: "broken" })))
+      )
+    }
+    readOn()
+    return Effect.sync(() => {
+      settled = true
+      clearTimeout(timer)
+      body.end()
+      reader.cancel().catch(() => {})
+    })
+  })
 
 const readStream = (
   request: HttpServerRequest.HttpServerRequest,
-  limit: number
-): Effect.Effect<Uint8Array, BodyTooLarge | BodyUnreadable> =>
-  Effect.suspend(() => {
-    const chunks: Array<Uint8Array> = []
-    let size = 0
-    return request.stream.pipe(
-      Stream.mapError(() => new BodyUnreadable({ reason: "broken" })),
-      Stream.runForEach((chunk) => {
-        size += chunk.length
-        if (size > limit) return Effect.fail(new BodyTooLarge({ limit }))
-        chunks.push(chunk)
-        return Effect.void
-      }),
-      Effect.map(() => joined(chunks, size))
+  announced: number | undefined,
+  limits: BodyLimits
+): Effect.Effect<Uint8Array, BodyError> =>
+  Effect.gen(function* () {
+    const { millis = defaultBodyMillis } = limits
+    const givenUp = yield* Deferred.make<never, BodyError>()
+    const body = yield* Effect.acquireRelease(
+      Effect.sync(() => collectBody(limits, announced, (why) => Deferred.unsafeDone(givenUp, Effect.fail(why)))),
+      ({ end }) => Effect.sync(end)
     )
-  })
-
-/** Chunks as one, without a copy where there is one only. */
-export const joined = (chunks: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
-  const [only] = chunks
-  if (only !== undefined && chunks.length === 1) return only
-  const body = new Uint8Array(size)
-  let offset = 0
-  for (const chunk of chunks) {
-    body.set(chunk, offset)
-    offset += chunk.length
-  }
-  return body
-}
+    const whole = request.stream.pipe(
+      Stream.mapError(() => new BodyUnreadable({ reason: "broken" })),
+      Stream.runForEach((piece) => {
+        const wrong = body.take(piece)
+        return wrong === undefined ? Effect.void : Effect.fail(wrong)
+      }),
+      Effect.timeoutFail({ duration: millis, onTimeout: () => new BodyTooSlow({ seconds: millis / 1000 }) })
+    )
+    yield* Effect.raceFirst(whole, Deferred.await(givenUp))
+    return body.bytes()
+  }).pipe(Effect.scoped)

@@ -2,47 +2,105 @@
 import type { IncomingMessage } from "node:http"
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Billing } from "@kavach-polar/core/Billing"
+import { Billing, type BillingService } from "@kavach-polar/core/Billing"
+import * as Options from "@kavach-polar/core/Options"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Record from "effect/Record"
+import * as Schema from "effect/Schema"
+import type { Authorize } from "./authorize.ts"
 import { makeBrowserRequests } from "./browserRequests.ts"
-import { orErrorResponse } from "./errorResponse.ts"
+import { makeCaller } from "./caller.ts"
+import { orErrorResponse, respondWith } from "./errorResponse.ts"
+import { makeRefusalLog } from "./refusalLog.ts"
+import { routesOption } from "./routesOption.ts"
+import { type BrowserRoute, isOn, type RoutesOption } from "./routeTable.ts"
 import { Session } from "./Session.ts"
+import { makeStrangers } from "./strangers.ts"
+import { makeSubscriptionRequests } from "./subscriptionRequests.ts"
 import { makeWebhookRequests } from "./webhookRequests.ts"
 
+/**
+ * @example
+ * Endpoints.layer({
+ *   trustedOrigins: ["https://app.example.com"],
+ *   routes: { benefits: false, orders: false },
+ *   webhookBodyLimitBytes: 256 * 1024
+ * })
+ */
 export interface EndpointOptions {
-  /** Origins that a buyer may be sent back to, such as `https://app.example.com`. Default: any http(s) URL. */
+  /**
+   * Origins that a buyer may be sent back to, and whose pages may ask for a checkout, such as `https://app.example.com`.
+   * Default: the one that the request came to.
+   */
   readonly trustedOrigins?: ReadonlyArray<string> | undefined
-  /** The largest delivery that is read, in bytes. Default 1 MiB. */
-  readonly webhookBodyLimit?: number | undefined
+  /** Routes that are off answer 404. Default: all are on. */
+  readonly routes?: RoutesOption | undefined
+  /**
+   * Asked before a route does anything about the user's subscription. Default: a user may do what concerns their own.
+   *
+   * @example
+   * Endpoints.layer({ authorize: (action, { user }) => Effect.succeed(action !== "cancel" || user.emailVerified === true) })
+   */
+  readonly authorize?: Authorize | undefined
+  /** The largest delivery that is read. Default 1 MiB. */
+  readonly webhookBodyLimitBytes?: number | undefined
 }
 
 type Route = (request: HttpServerRequest.HttpServerRequest) => Effect.Effect<HttpServerResponse.HttpServerResponse>
 
 export class Endpoints extends Context.Tag("@kavach-polar/http/Endpoints")<
   Endpoints,
-  {
-    readonly checkout: Route
-    readonly subscription: Route
+  Readonly<Record<BrowserRoute, Route>> & {
     readonly webhook: Route
+    /** What the checkout route sells: see `BillingService`. */
+    readonly catalogue: BillingService["catalogue"]
     /** The same as `webhook`, for a request of Node's own server. */
     readonly nodeWebhook: (incoming: IncomingMessage) => Effect.Effect<HttpServerResponse.HttpServerResponse>
   }
 >() {}
 
-const make = ({ trustedOrigins, webhookBodyLimit = 1024 * 1024 }: EndpointOptions = {}) =>
+const switchedOff = Effect.succeed(respondWith({ status: 404, error: "Not found" }))
+
+const make = ({ authorize, routes, trustedOrigins, webhookBodyLimitBytes = 1024 * 1024 }: EndpointOptions = {}) =>
   Effect.gen(function* () {
     const billing = yield* Billing
-    const browser = makeBrowserRequests({ billing, session: yield* Session, trustedOrigins })
-    const polar = makeWebhookRequests(billing, webhookBodyLimit)
+    const logRefusal = yield* makeRefusalLog
+    const answered = (route: Parameters<typeof orErrorResponse<never>>[0]) => orErrorResponse(route, logRefusal)
+    const caller = makeCaller({ session: yield* Session, trustedOrigins })
+    const browser = {
+      ...makeBrowserRequests({ billing, caller }),
+      ...makeSubscriptionRequests({ billing, caller, authorize })
+    }
+    const polar = makeWebhookRequests({ billing, limit: webhookBodyLimitBytes, strangers: makeStrangers() })
     return {
-      checkout: (request) => orErrorResponse(browser.checkout(request)),
-      subscription: (request) => orErrorResponse(browser.subscription(request)),
-      webhook: (request) => orErrorResponse(polar.webhook(request)),
-      nodeWebhook: (incoming) => orErrorResponse(polar.nodeWebhook(incoming))
+      ...Record.map(
+        browser,
+        (route, name): Route => (isOn(name, routes) ? (request) => answered(route(request)) : () => switchedOff)
+      ),
+      catalogue: billing.catalogue,
+      webhook: (request) => answered(polar.webhook(request)),
+      nodeWebhook: (incoming) => answered(polar.nodeWebhook(incoming))
     } satisfies Context.Tag.Service<typeof Endpoints>
   })
 
-export const layer = (options?: EndpointOptions): Layer.Layer<Endpoints, never, Billing | Session> =>
-  Layer.effect(Endpoints, make(options))
+const endpointOptions: Schema.Schema<EndpointOptions> = Schema.Struct({
+  trustedOrigins: Options.optional(Options.listOfTexts),
+  routes: Options.optional(routesOption),
+  authorize: Options.optional(Options.callback<Authorize>()),
+  webhookBodyLimitBytes: Options.optional(Options.positiveWhole("a number of bytes"))
+})
+
+const checkOptions = Options.optionsCheck("Endpoints.layer()", endpointOptions)
+
+/**
+ * Throws an `InvalidOption` for options that there are not.
+ *
+ * @example
+ * Endpoints.layer({ trustedOrigins: ["https://app.example.com"] })
+ */
+export const layer = (options?: EndpointOptions): Layer.Layer<Endpoints, never, Billing | Session> => {
+  checkOptions(options)
+  return Layer.scoped(Endpoints, make(options))
+}

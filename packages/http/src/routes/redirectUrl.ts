@@ -21,6 +21,9 @@ const absoluteHttp = /^https?:\/\/[^/?#]/i
 /**
  * An absolute http(s) URL without user info, and of one of the trusted origins when there are any. Succeeds with the text
  * as it was given: Polar replaces a literal `{CHECKOUT_ID}`, which normalizing would escape.
+ *
+ * Polar adds the buyer's portal token to the address where it sends them, so whoever owns that address can manage what they
+ * bought.
  */
 export const checkRedirectUrl = (
   field: string,
@@ -40,6 +43,10 @@ export const checkRedirectUrl = (
   }
   return Either.right(text)
 }
+
+/** An address below an origin, such as `/thanks`, made absolute; any other as it is. `//host` is not below it. */
+export const belowOrigin = (text: string, origin: string | undefined): string =>
+  origin !== undefined && text.startsWith("/") && !/^\/[/\\]/.test(text) ? `${origin}${text}` : text
 
 /** The origin of a URL, as `trustedOrigins` are compared; `undefined` for what is no http(s) origin. */
 export const originOf = (text: string): string | undefined => {

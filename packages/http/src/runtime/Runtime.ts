@@ -7,34 +7,41 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Billing from "@kavach-polar/core/Billing"
 import type { BillingStore } from "@kavach-polar/core/BillingStore"
+import { causeLine } from "@kavach-polar/core/logText"
+import { PolarNotConfigured } from "@kavach-polar/core/PolarError"
 import { StoreError } from "@kavach-polar/core/StoreError"
 import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import type * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
 import * as ManagedRuntime from "effect/ManagedRuntime"
+import { PolarConfigError } from "../config/PolarConfig.ts"
 import type { PolarSettings } from "../config/settings.ts"
 import { sendResponse } from "../node/answer.ts"
 import * as Endpoints from "../routes/Endpoints.ts"
 import { orErrorResponse, respondWith } from "../routes/errorResponse.ts"
+import type { BrowserRoute } from "../routes/routeTable.ts"
 import * as Session from "../routes/Session.ts"
 import { type App, appLayer } from "./appLayer.ts"
 import { Disposed } from "./lifecycleErrors.ts"
+import { loggingLayer } from "./logging.ts"
 
 export interface Runtime {
   /** Creates or upgrades the tables, once. After a failure the next call tries again. */
   readonly start: () => Promise<void>
+  /** Tries again by itself, after a start that has failed, until one has not. */
+  readonly keepStarting: () => void
   readonly run: <A, E>(use: (billing: Billing.BillingService) => Effect.Effect<A, E>) => Promise<A>
   /** Answers a request; never rejects. */
   readonly answer: (
-    route: "checkout" | "subscription" | "webhook",
+    route: BrowserRoute | "webhook",
     request: Request,
-    getUser?: () => Promise<Session.SessionUser | null>
+    host?: Context.Tag.Service<typeof Session.HostRequest>
   ) => Promise<Response>
-  /** Answers a delivery that came to a Node server; rejects only when the connection is gone. */
+  /** Answers a delivery that came to a Node server; never rejects. */
   readonly listen: (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void>
   /** Lets calls under way finish, and closes everything; ends within ten seconds. */
   readonly dispose: () => Promise<void>
@@ -49,6 +56,10 @@ const disposeMillis = 9900
  * database does not answer. It is refused then, and the start goes on.
  */
 const startMillis = 4000
+
+/** Between attempts to start, in milliseconds; it doubles. */
+const firstStartPause = 2500
+const longestStartPause = 60_000
 
 export const makeRuntime = (settings: PolarSettings, store: Layer.Layer<BillingStore, unknown>): Runtime => {
   const app = appLayer(settings, store)
@@ -89,6 +100,7 @@ export const makeRuntime = (settings: PolarSettings, store: Layer.Layer<BillingS
 
   const start = (): Promise<void> => {
     if (disposing !== undefined) return Promise.reject(new Disposed())
+    if (settings.missing !== undefined) return Promise.reject(settings.missing)
     starting ??= track(
       begin().catch((error) => {
         starting = undefined
@@ -96,6 +108,23 @@ export const makeRuntime = (settings: PolarSettings, store: Layer.Layer<BillingS
       })
     )
     return starting
+  }
+
+  let retryPause = firstStartPause
+  let isTrying = false
+  const keepStarting = (): void => {
+    if (isTrying || started || disposing !== undefined) return
+    isTrying = true
+    // It is no reason to keep a process that has nothing else to do.
+    setTimeout(() => {
+      isTrying = false
+      if (started || disposing !== undefined) return
+      retryPause = Math.min(retryPause * 2, longestStartPause)
+      start().catch((error: unknown) => {
+        void Effect.runPromiseExit(Effect.provide(logFailedStart(error), loggingLayer(settings)))
+        keepStarting()
+      })
+    }, retryPause).unref()
   }
 
   const begin = async (): Promise<void> => {
@@ -143,21 +172,31 @@ export const makeRuntime = (settings: PolarSettings, store: Layer.Layer<BillingS
           () => runExit(route),
           // The route is not reached, so the edge answers without it.
           (error: unknown) =>
-            Effect.runPromiseExit(Logger.withMinimumLogLevel(responseToFailedStart(error), settings.logLevel))
+            Effect.runPromiseExit(Effect.provide(responseToFailedStart(error), loggingLayer(settings)))
         )
     return track(answered.then((exit) => (Exit.isSuccess(exit) ? exit.value : outOfService)))
   }
 
-  const answer: Runtime["answer"] = async (name, request, getUser = async () => null) => {
+  const answer: Runtime["answer"] = async (name, request, host = nobodySignedIn) => {
     const route = Effect.flatMap(Endpoints.Endpoints, (endpoints) =>
       endpoints[name](HttpServerRequest.fromWeb(request))
-    ).pipe(orErrorResponse, Effect.provideService(Session.HostRequest, { getUser }))
+    ).pipe(orErrorResponse, Effect.provideService(Session.HostRequest, host))
     return HttpServerResponse.toWeb(await respond(route))
   }
 
   const listen: Runtime["listen"] = async (incoming, outgoing) => {
-    const route = Effect.flatMap(Endpoints.Endpoints, (endpoints) => endpoints.nodeWebhook(incoming))
-    await sendResponse(incoming, outgoing, await respond(route))
+    const route = Effect.flatMap(Endpoints.Endpoints, (endpoints) => endpoints.nodeWebhook(incoming)).pipe(
+      orErrorResponse
+    )
+    const response = await respond(route)
+    // Polar hears what the other said, whatever became of the delivery; and there is no answering twice.
+    if (outgoing.headersSent) return void runExit(Effect.logWarning(answeredElsewhere))
+    try {
+      await sendResponse(incoming, outgoing, response)
+    } catch (error) {
+      runExit(Effect.logError("The answer to a webhook could not be sent.", causeLine(Cause.die(error))))
+      outgoing.destroy()
+    }
   }
 
   const close = async (): Promise<void> => {
@@ -174,8 +213,10 @@ export const makeRuntime = (settings: PolarSettings, store: Layer.Layer<BillingS
     return disposing
   }
 
-  return { start, run, answer, listen, dispose }
+  return { start, keepStarting, run, answer, listen, dispose }
 }
+
+const nobodySignedIn: Context.Tag.Service<typeof Session.HostRequest> = { getUser: async () => null }
 
 const notReady = { operation: "migrate", reason: "unavailable", detail: "the tables were not ready in time" } as const
 
@@ -196,6 +237,18 @@ const atMost = (promise: Promise<unknown>, millis: number): Promise<void> =>
 const responseToFailedStart = (error: unknown): Effect.Effect<HttpServerResponse.HttpServerResponse, Disposed> =>
   error instanceof Disposed
     ? Effect.fail(error)
-    : orErrorResponse(error instanceof StoreError ? Effect.fail(error) : Effect.die(error))
+    : orErrorResponse(
+        error instanceof PolarConfigError
+          ? Effect.fail(new PolarNotConfigured({ operation: "start", reason: `${error.message}.` }))
+          : error instanceof StoreError
+            ? Effect.fail(error)
+            : Effect.die(error)
+      )
+
+const answeredElsewhere =
+  "Something else has answered a webhook request that billing received: mount `webhookListener` alone on its path, and let nothing answer beside it, such as a timeout."
+
+const logFailedStart = (error: unknown): Effect.Effect<void> =>
+  Effect.logError(`Billing has not started yet and will try again: ${error instanceof Error ? error.message : error}`)
 
 const outOfService = respondWith({ status: 503, error: "The server is shutting down", retryAfter: 5 })

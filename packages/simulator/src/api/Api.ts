@@ -5,8 +5,11 @@ import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import type { Engine } from "../Engine.ts"
 import { malformed, Refusal, refused } from "../Refusal.ts"
+import * as BenefitRoutes from "./BenefitRoutes.ts"
 import * as CheckoutRoutes from "./CheckoutRoutes.ts"
 import * as CustomerRoutes from "./CustomerRoutes.ts"
+import * as DiscountRoutes from "./DiscountRoutes.ts"
+import * as LicenseKeyRoutes from "./LicenseKeyRoutes.ts"
 import * as OrderRoutes from "./OrderRoutes.ts"
 import * as ProductRoutes from "./ProductRoutes.ts"
 import * as RefundRoutes from "./RefundRoutes.ts"
@@ -40,7 +43,10 @@ export const routes = [
   ...SubscriptionRoutes.routes,
   ...OrderRoutes.routes,
   ...RefundRoutes.routes,
+  ...LicenseKeyRoutes.routes,
   ...ProductRoutes.routes,
+  ...BenefitRoutes.routes,
+  ...DiscountRoutes.routes,
   ...WebhookRoutes.routes
 ]
 

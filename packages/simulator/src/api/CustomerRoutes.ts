@@ -18,22 +18,38 @@ const shared = {
   metadata: Schema.optional(Metadata)
 }
 
+const CustomerType = Schema.Literal("individual", "team")
+
 const Create = Schema.Struct({
   ...shared,
   email: Email,
   external_id: maybe(Schema.String),
-  type: Schema.optional(Schema.Literal("individual")),
+  type: maybe(CustomerType),
   organization_id: maybe(Schema.String)
 })
 
-const Update = Schema.Struct({ ...shared, email: maybe(Email), external_id: maybe(Schema.String) })
+const Update = Schema.Struct({
+  ...shared,
+  email: maybe(Email),
+  external_id: maybe(Schema.String),
+  type: maybe(CustomerType)
+})
 const UpdateByExternalId = Schema.Struct({ ...shared, email: maybe(Email) })
 
 const SessionCreate = Schema.Struct({
   customer_id: Schema.optional(Uuid),
   external_customer_id: Schema.optional(Schema.String),
   customer_external_id: Schema.optional(Schema.String),
+  member_id: maybe(Uuid),
+  external_member_id: maybe(Schema.String),
   return_url: maybe(WebUrl)
+})
+
+const MemberCreate = Schema.Struct({
+  email: Email,
+  name: maybe(Name),
+  external_id: maybe(Schema.String),
+  role: Schema.optional(Schema.Literal("member", "billing_manager"))
 })
 
 /** With an organization's token Polar refuses to be told the organization. */
@@ -52,6 +68,7 @@ export const refuseOrganization = (organizationId: string | null | undefined): E
       )
 
 const customers = routesOf("customers")
+const members = routesOf("members")
 
 /** The routes of one customer, which has two addresses. */
 const routesOfOne = (
@@ -132,6 +149,24 @@ export const routes: ReadonlyArray<Route> = [
     "/v1/customers/external/{external_id}",
     (step, params) => Customers.findByExternalId(step, params["external_id"] ?? ""),
     (body) => read(UpdateByExternalId, body)
+  ),
+
+  members.get("/v1/members/", (step, { query }) => {
+    const customerIds = Page.filter(query, "customer_id")
+    return Page.page({
+      query,
+      rows: step.all("members").filter(({ customer_id }) => customerIds === undefined || customerIds.has(customer_id)),
+      sorts: { created_at: ({ created_at }) => created_at },
+      sorting: "-created_at",
+      render: Wire.member
+    })
+  }),
+
+  members.post("/v1/customers/{id}/members", (step, { body, params }) =>
+    Either.gen(function* () {
+      const id = yield* pathId(params)
+      return created(Wire.member(yield* Customers.addMember(id, yield* read(MemberCreate, body))(step)))
+    })
   ),
 
   routesOf("customer_sessions").post("/v1/customer-sessions/", (step, { body }) =>

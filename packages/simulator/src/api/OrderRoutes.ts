@@ -1,5 +1,6 @@
-/** Orders, to read. */
+/** Orders, to read, and their invoices and receipts. */
 import * as Either from "effect/Either"
+import * as Documents from "../Documents.ts"
 import * as Orders from "../Orders.ts"
 import { isRecurring } from "../Products.ts"
 import { discountOf } from "../Quote.ts"
@@ -7,10 +8,11 @@ import type { Order } from "../Records.ts"
 import * as Wire from "../Wire.ts"
 import { pathId } from "./Input.ts"
 import * as Page from "./Page.ts"
-import { ok, type Route, routesOf } from "./Route.ts"
+import { accepted, ok, type Route, routesOf } from "./Route.ts"
 
 // Here, unlike elsewhere at Polar, who may write may not read.
 const orders = routesOf("orders", ["orders:read"])
+const reads = routesOf("orders", ["orders:read"], ["orders:read"])
 
 export const routes: ReadonlyArray<Route> = [
   orders.get("/v1/orders/", (step, { query }) => {
@@ -58,6 +60,27 @@ export const routes: ReadonlyArray<Route> = [
   orders.get("/v1/orders/{id}", (step, { params }) =>
     Either.gen(function* () {
       return ok(Wire.order(step.world, yield* Orders.find(step, yield* pathId(params))))
+    })
+  ),
+
+  // To ask for an invoice is to read, as Polar sees it.
+  reads.post("/v1/orders/{id}/invoice", (step, { params }) =>
+    Either.gen(function* () {
+      yield* Documents.requestInvoice(yield* pathId(params))(step)
+      return accepted(null)
+    })
+  ),
+
+  orders.get("/v1/orders/{id}/invoice", (step, { params }) =>
+    Either.gen(function* () {
+      return ok({ url: yield* Documents.invoice(yield* pathId(params))(step) })
+    })
+  ),
+
+  orders.get("/v1/orders/{id}/receipt", (step, { params }) =>
+    Either.gen(function* () {
+      const url = yield* Documents.receipt(yield* pathId(params))(step)
+      return url === "writing" ? accepted(undefined) : ok({ url })
     })
   )
 ]

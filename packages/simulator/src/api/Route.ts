@@ -28,11 +28,14 @@ export interface Route {
 }
 
 /** For a resource with a scope for reading and one for writing: writing may read, unless told otherwise. */
-export const routesOf = (resource: string, read = [`${resource}:read`, `${resource}:write`]) => {
+export const routesOf = (
+  resource: string,
+  read: ReadonlyArray<string> = [`${resource}:read`, `${resource}:write`],
+  write: ReadonlyArray<string> = [`${resource}:write`]
+) => {
   const route =
     (method: Method, scopes: ReadonlyArray<string>) =>
     (path: string, handle: Route["handle"]): Route => ({ method, path, scopes, handle })
-  const write = [`${resource}:write`]
   return {
     get: route("GET", read),
     post: route("POST", write),
@@ -43,6 +46,8 @@ export const routesOf = (resource: string, read = [`${resource}:read`, `${resour
 
 export const ok = (body: unknown): Answer => ({ status: 200, body })
 export const created = (body: unknown): Answer => ({ status: 201, body })
+/** What is begun, and done later. */
+export const accepted = (body: unknown): Answer => ({ status: 202, body })
 export const noContent: Answer = { status: 204, body: undefined }
 
 export interface Match {

@@ -60,6 +60,11 @@ const refundForm = (world: World, order: Order): Html | false => {
     html`<form method="post" action="/console/orders/${order.id}/refund" class="row" aria-label="Refund of ${order.invoice_number}">
 <label for="amount-${order.id}">Amount</label>
 <input class="amount" type="text" inputmode="decimal" autocomplete="off" id="amount-${order.id}" name="amount" aria-describedby="refund-hint">
+${
+  // Of a subscription Polar takes none back: they end with it.
+  order.subscription_id === null &&
+  html`<label class="check"><input type="checkbox" name="revoke_benefits" value="on"><span>Take benefits back</span></label>`
+}
 <button name="outcome" value="succeeded">Refund</button><button name="outcome" value="pending">Refund as pending</button></form>`
   )
 }

@@ -16,11 +16,15 @@ const centsOf = (text: string): Either.Either<number | undefined, Refusal> => {
 
 export const isLater = ({ form }: Visit): boolean => form.get("outcome") === "pending"
 
-/** Sends back what was typed, or all that is left. */
+/** Sends back what was typed, or all that is left; what was bought stays unless it is said to be taken back, too. */
 export const refund = (visit: Visit): Effect.Effect<Refund, Refusal> =>
   visit.simulator.run((step) =>
     Either.flatMap(centsOf(visit.form.get("amount")?.trim() ?? ""), (amount) =>
-      Refunds.refund(visit.params["id"] ?? "", { amount, held: isLater(visit) })(step)
+      Refunds.refund(visit.params["id"] ?? "", {
+        amount,
+        held: isLater(visit),
+        revoke_benefits: visit.form.get("revoke_benefits") !== null
+      })(step)
     )
   )
 

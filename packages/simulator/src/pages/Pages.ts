@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Simulator from "../Simulator.ts"
 import * as CheckoutPage from "./CheckoutPage.ts"
 import * as Console from "./Console.ts"
+import * as DocumentPage from "./DocumentPage.ts"
 import { isLoopback, isSameOrigin, readForm } from "./Form.ts"
 import { html } from "./Html.ts"
 import { iconPath, iconResponse, stylesheetPath, stylesheetResponse } from "./Page.ts"
@@ -20,6 +21,7 @@ const routes: ReadonlyArray<Route<Handler>> = [
   { method: "GET", path: iconPath, handler: file(iconResponse) },
   ...Console.routes,
   ...CheckoutPage.routes,
+  ...DocumentPage.routes,
   ...PortalPage.routes
 ]
 

@@ -122,6 +122,10 @@ ${
 const future = (subscription: Subscription): Html => {
   const end = date(dateOf(subscription.current_period_end))
   if (subscription.ended_at !== null) return html`It ended on ${date(dateOf(subscription.ended_at))}.`
+  // What is owed for the period that runs is owed, whether another one follows or not.
+  if (subscription.cancel_at_period_end && subscription.status === "past_due") {
+    return html`The last charge was declined. It will be tried again. Once it is paid, the subscription ends on ${end} without another charge.`
+  }
   if (subscription.cancel_at_period_end) return html`It ends on ${end}, and will not be charged again.`
   if (subscription.status === "paused") return html`It is paused, and nothing is charged.`
   if (subscription.status === "past_due") return html`The last charge was declined. It will be tried again.`

@@ -147,6 +147,7 @@ input[readonly] { color: var(--muted); }
 .check { display: flex; gap: 0.6rem; align-items: baseline; margin-bottom: 0.55rem; font-weight: 400; }
 .check strong { font-weight: 600; }
 .check input { accent-color: var(--accent); width: 1.05rem; height: 1.05rem; flex: none; transform: translateY(0.15rem); }
+.row > .check { margin-bottom: 0; }
 fieldset { border: 0; margin: 0 0 1rem; padding: 0; min-width: 0; }
 legend { padding: 0; font-weight: 600; margin-bottom: 0.5rem; }
 

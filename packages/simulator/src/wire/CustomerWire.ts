@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto"
 import * as HashMap from "effect/HashMap"
 import { iso, isoOrNull } from "../Calendar.ts"
-import type { Customer, CustomerSession, World } from "../Records.ts"
+import type { Customer, CustomerSession, Member, World } from "../Records.ts"
 import { address, get, stamped } from "./Fields.ts"
 
 const avatar = (email: string): string =>
@@ -19,7 +19,7 @@ export const customer = (world: World, customer: Customer) => {
     external_id: customer.external_id ?? (typeof kept === "string" ? kept : null),
     email: customer.email,
     email_verified: false,
-    type: "individual",
+    type: customer.type,
     name: customer.name,
     billing_name: customer.name,
     billing_address: address(customer.billing_address),
@@ -32,6 +32,15 @@ export const customer = (world: World, customer: Customer) => {
     avatar_url: avatar(customer.email)
   }
 }
+
+export const member = (member: Member) => ({
+  ...stamped(member),
+  customer_id: member.customer_id,
+  email: member.email,
+  name: member.name,
+  external_id: member.external_id,
+  role: member.role
+})
 
 /** The customer under the name that older versions have for it. */
 export const legacyUser = (customer: Customer) => ({
@@ -72,9 +81,27 @@ export const customerState = (world: World, owner: Customer) => ({
       units: null,
       meters: []
     })),
-  granted_benefits: [],
+  granted_benefits: grantedBenefits(world, owner.id),
   active_meters: []
 })
+
+const grantedBenefits = (world: World, customerId: string) =>
+  Array.from(HashMap.values(world.tables.grants))
+    .sort((one, other) => one.created_at - other.created_at)
+    .flatMap((grant) => {
+      if (grant.customer_id !== customerId || grant.granted_at === null) return []
+      const { metadata, type } = get(world, "benefits", grant.benefit_id)
+      return [
+        {
+          ...stamped(grant),
+          granted_at: iso(grant.granted_at),
+          benefit_id: grant.benefit_id,
+          benefit_type: type,
+          benefit_metadata: metadata,
+          properties: grant.properties
+        }
+      ]
+    })
 
 export const customerSession = (world: World, session: CustomerSession) => {
   const owner = get(world, "customers", session.customer_id)

@@ -16,20 +16,23 @@ export const checkoutDiscount = (discount: Discount | null) =>
       }
 
 export const orderDiscount = (world: World, discount: Discount | null) =>
-  discount === null
-    ? null
-    : {
-        ...checkoutDiscount(discount),
-        ...stamped(discount),
-        metadata: discount.metadata,
-        starts_at: null,
-        ends_at: null,
-        max_redemptions: null,
-        max_redemptions_per_customer: null,
-        redemptions_count: HashMap.reduce(
-          world.tables.orders,
-          0,
-          (count, { discount_id }) => count + (discount_id === discount.id ? 1 : 0)
-        ),
-        organization_id: world.organization.id
-      }
+  discount === null ? null : discountFields(world, discount)
+
+/** With the products that it is for, which none here is limited to. */
+export const discount = (world: World, discount: Discount) => ({ ...discountFields(world, discount), products: [] })
+
+const discountFields = (world: World, discount: Discount) => ({
+  ...checkoutDiscount(discount),
+  ...stamped(discount),
+  metadata: discount.metadata,
+  starts_at: null,
+  ends_at: null,
+  max_redemptions: null,
+  max_redemptions_per_customer: null,
+  redemptions_count: HashMap.reduce(
+    world.tables.orders,
+    0,
+    (count, { discount_id }) => count + (discount_id === discount.id ? 1 : 0)
+  ),
+  organization_id: world.organization.id
+})

@@ -44,7 +44,7 @@ export const order = (world: World, order: Order) => {
     billing_name: order.billing_name,
     billing_address: address(order.billing_address),
     invoice_number: order.invoice_number,
-    is_invoice_generated: false,
+    is_invoice_generated: order.is_invoice_generated,
     receipt_number: order.receipt_number,
     seats: null,
     units: null,

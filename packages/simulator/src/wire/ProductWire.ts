@@ -2,7 +2,8 @@
 import { iso } from "../Calendar.ts"
 import { isRecurring } from "../Products.ts"
 import type { Product, World } from "../Records.ts"
-import { stamped } from "./Fields.ts"
+import { benefit, publicBenefit } from "./BenefitWire.ts"
+import { get, stamped } from "./Fields.ts"
 
 export const price = (product: Product) => ({
   id: product.price_id,
@@ -18,6 +19,10 @@ export const price = (product: Product) => ({
   recurring_interval: product.recurring_interval,
   price_amount: product.price_amount
 })
+
+/** What it gives, in order; benefits that were deleted are gone from it. */
+const benefitsOf = (world: World, { benefit_ids }: Product) =>
+  benefit_ids.map((id) => get(world, "benefits", id)).filter(({ is_deleted }) => !is_deleted)
 
 export const productFields = (world: World, product: Product) => ({
   ...stamped(product),
@@ -40,7 +45,7 @@ export const product = (world: World, product: Product) => ({
   metadata: product.metadata,
   is_deletable: false,
   prices: [price(product)],
-  benefits: [],
+  benefits: benefitsOf(world, product).map((one) => benefit(world, one)),
   medias: [],
   attached_custom_fields: []
 })
@@ -48,6 +53,8 @@ export const product = (world: World, product: Product) => ({
 export const checkoutProduct = (world: World, product: Product) => ({
   ...productFields(world, product),
   prices: [price(product)],
-  benefits: [],
+  benefits: benefitsOf(world, product)
+    .filter(({ visibility }) => visibility === "public")
+    .map((one) => publicBenefit(world, one)),
   medias: []
 })

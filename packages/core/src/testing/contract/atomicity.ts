@@ -94,11 +94,14 @@ export const atomicity = (suite: ContractSuite): void => {
       const store = yield* BillingStore
       const database = yield* StoreDatabase
       const userId = strangerId()
-      const record = store.recordCheckout({
-        id: CheckoutId.make(randomUUID()),
-        userId,
-        productId: ProductId.make(randomUUID())
-      })
+      const record = store.recordCheckout(
+        {
+          id: CheckoutId.make(randomUUID()),
+          userId,
+          productId: ProductId.make(randomUUID())
+        },
+        defaultPolicy
+      )
       yield* Effect.scoped(Effect.zipRight(database.breakTable("kavach_polar_checkouts"), Effect.flip(record)))
       const outcome = yield* applyOne(subscriptionDelivery(newScene(), "created", { metadataUserId: userId }))
       expect(outcome.state).toBe("unlinked")

@@ -7,10 +7,9 @@ import {
   type ContractSuite,
   notificationsOf,
   recorded,
-  strangerId,
   subscriptionsOf
 } from "../ContractSuite.ts"
-import { newScene, otherDelivery, subscriptionDelivery, unreadableDelivery } from "../polarDeliveries.ts"
+import { newScene, subscriptionDelivery, unknownDelivery, unreadableDelivery } from "../polarDeliveries.ts"
 
 /** Polar delivers at least once; what arrives again does nothing again. */
 export const duplicates = ({ it, nextUser }: ContractSuite): void => {
@@ -79,7 +78,7 @@ export const duplicates = ({ it, nextUser }: ContractSuite): void => {
     Effect.gen(function* () {
       const { id: externalId } = nextUser()
       const scene = newScene()
-      const checkout = otherDelivery("checkout.updated")
+      const checkout = unknownDelivery()
       const newer = subscriptionDelivery(scene, "canceled", { externalId, at: 9 })
       const older = subscriptionDelivery(scene, "created", { externalId, at: 1 })
       const outcomes = yield* applyEach([checkout, newer, older, checkout, older])
@@ -124,7 +123,7 @@ export const duplicates = ({ it, nextUser }: ContractSuite): void => {
 
   it.effect("an unlinked delivery runs again, and is applied once its user is known", () =>
     Effect.gen(function* () {
-      const externalId = strangerId()
+      const { id: externalId } = nextUser()
       const scene = newScene()
       const unlinked = subscriptionDelivery(scene, "created")
       const outcomes = yield* applyEach([unlinked, unlinked])

@@ -1,13 +1,19 @@
 import { randomUUID } from "node:crypto"
-import { expect } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
+import type { Delivery } from "../../records/Delivery.ts"
+import { orderKind } from "../../records/Order.ts"
 import type { LinkSource } from "../../records/rows.ts"
 import { CheckoutId, CustomerId, ProductId, type UserId } from "../../records/Subscription.ts"
 import { defaultPolicy } from "../../rules/AccessPolicy.ts"
 import { BillingStore } from "../../store/BillingStore.ts"
+import { makeAppUsers } from "../../useCases/appUsers.ts"
+import { makeLinkWaiting } from "../../useCases/linkWaiting.ts"
+import { layerElsewhere, NotificationDispatcher } from "../../useCases/NotificationDispatcher.ts"
 import {
+  allNotifications,
   apply,
   applyEach,
   applyOne,
@@ -17,9 +23,21 @@ import {
   notificationsOf,
   recorded,
   strangerId,
-  subscriptionsOf
+  subscriptionsOf,
+  trusting
 } from "../ContractSuite.ts"
-import { customerDelivery, newScene, subscriptionDelivery, subscriptionIn } from "../polarDeliveries.ts"
+import {
+  customerDelivery,
+  grantDelivery,
+  newGrant,
+  newPurchase,
+  newScene,
+  orderDelivery,
+  type Purchase,
+  refundDelivery,
+  subscriptionDelivery,
+  subscriptionIn
+} from "../polarDeliveries.ts"
 
 /** Whose subscription it is. */
 export const identity = (suite: ContractSuite): void => {
@@ -31,7 +49,10 @@ export const identity = (suite: ContractSuite): void => {
     )
   const recordCheckout = (userId: UserId) =>
     Effect.flatMap(BillingStore, (store) =>
-      store.recordCheckout({ id: CheckoutId.make(randomUUID()), userId, productId: ProductId.make(randomUUID()) })
+      store.recordCheckout(
+        { id: CheckoutId.make(randomUUID()), userId, productId: ProductId.make(randomUUID()) },
+        defaultPolicy
+      )
     )
 
   it.effect("an event whose user nobody knows is kept, unlinked, and tells nobody", () =>
@@ -144,6 +165,152 @@ export const identity = (suite: ContractSuite): void => {
       const outcome = yield* applyOne(subscriptionDelivery(newScene(), "created", { metadataUserId: ghost }))
       expect(outcome).toMatchObject({ state: "unlinked", userId: null, notified: false })
       expect(yield* subscriptionsOf(ghost)).toEqual([])
+    })
+  )
+
+  it.effect("a customer's external id names a user whom nobody knows: it links nobody", () =>
+    Effect.gen(function* () {
+      const ghost = strangerId()
+      const scene = newScene()
+      const outcomes = yield* applyEach([
+        customerDelivery(scene, "created", { externalId: ghost, at: 0 }),
+        subscriptionDelivery(scene, "created", { externalId: ghost, at: 1 })
+      ])
+      expect(outcomes.map(({ notified, state, userId }) => [state, userId, notified])).toEqual([
+        ["unlinked", null, false],
+        ["unlinked", null, false]
+      ])
+      expect(yield* customerOf(ghost)).toBeNull()
+      expect(yield* subscriptionsOf(ghost)).toEqual([])
+    })
+  )
+
+  it.effect("the app says that the user exists: the external id links the customer", () =>
+    Effect.gen(function* () {
+      const userId = strangerId()
+      const scene = newScene()
+      const outcome = yield* applyOne(subscriptionDelivery(scene, "created", { externalId: userId }), {
+        users: { externalIds: "known", existing: new Set([userId]) }
+      })
+      expect(outcome).toMatchObject({ state: "applied", userId, notified: true })
+      expect(yield* customerOf(userId)).toBe(scene.customerId)
+    })
+  )
+
+  it.effect("a user of the same id in another deployment, under another address, is not the app's", () =>
+    Effect.gen(function* () {
+      const user = nextUser()
+      const scene = newScene()
+      const elsewhere = { externalId: user.id, email: "other@elsewhere.dev" }
+      const outcomes = yield* applyEach([
+        customerDelivery(scene, "created", { ...elsewhere, at: 0 }),
+        subscriptionDelivery(scene, "created", { ...elsewhere, at: 1 })
+      ])
+      expect(outcomes.map(({ state }) => state)).toEqual(["unlinked", "unlinked"])
+      expect(yield* customerOf(user.id)).toBeNull()
+      yield* expectProjection(suite, user.id, { customerId: null, subscriptionId: null })
+      // Under their own address it is.
+      const own = { externalId: user.id, email: Option.getOrThrow(user.email).toUpperCase() }
+      expect(yield* applyOne(subscriptionDelivery(newScene(), "created", own))).toMatchObject({ userId: user.id })
+    })
+  )
+
+  it.effect("a checkout that another deployment has recorded gives nobody anything, by whatever names it carries", () =>
+    Effect.gen(function* () {
+      const user = nextUser()
+      const scene = newScene()
+      const delivery = (at: number) =>
+        subscriptionDelivery(scene, "created", {
+          at,
+          externalId: user.id,
+          patch: {
+            checkout_id: randomUUID(),
+            metadata: { kavach_user_id: user.id, kavach_checkout: "recorded" }
+          }
+        })
+      expect(yield* applyOne(delivery(1), trusting)).toMatchObject({ state: "unlinked", userId: null })
+      // Nor does the customer bring it along.
+      yield* applyOne(customerDelivery(scene, "updated", { externalId: user.id, at: 2 }))
+      expect(yield* customerOf(user.id)).toBe(scene.customerId)
+      expect(yield* applyOne(delivery(3), trusting)).toMatchObject({ state: "unlinked", userId: null })
+      expect(yield* subscriptionsOf(user.id)).toEqual([])
+    })
+  )
+
+  it.effect("whoever made the checkout has what was bought there, also when it is recorded after the event", () =>
+    Effect.gen(function* () {
+      const [holder, buyer] = [nextUser(), nextUser()]
+      const scene = newScene()
+      const checkoutId = randomUUID()
+      yield* link(scene.customerId, holder.id)
+      yield* applyOne(subscriptionDelivery(scene, "created", { at: 1, patch: { checkout_id: checkoutId } }))
+      expect(yield* subscriptionsOf(holder.id)).toHaveLength(1)
+      yield* expectProjection(suite, holder.id, { subscriptionId: scene.subscriptionId, status: "active" })
+      yield* Effect.flatMap(BillingStore, (store) =>
+        store.recordCheckout(
+          { id: CheckoutId.make(checkoutId), userId: buyer.id, productId: ProductId.make(scene.productId) },
+          defaultPolicy
+        )
+      )
+      expect(yield* subscriptionsOf(holder.id)).toEqual([])
+      expect(yield* subscriptionsOf(buyer.id)).toHaveLength(1)
+      yield* expectProjection(suite, holder.id, { subscriptionId: null, status: null })
+      yield* expectProjection(suite, buyer.id, { subscriptionId: scene.subscriptionId, status: "active" })
+      // Each is told what is so for them now.
+      const told = (yield* allNotifications).filter(({ userId }) => userId === holder.id || userId === buyer.id)
+      expect(told.filter(({ userId }) => userId === holder.id).at(-1)?.subscription.status).toBe("canceled")
+      expect(told.filter(({ userId }) => userId === buyer.id).map((each) => each.subscription.status)).toEqual([
+        "active"
+      ])
+    })
+  )
+
+  it.effect("a customer's users are who is linked to it and who has something of it", () =>
+    Effect.gen(function* () {
+      const [holder, buyer] = [nextUser(), nextUser()]
+      const [scene, other] = [newScene(), newScene()]
+      const store = yield* BillingStore
+      const customerId = CustomerId.make(scene.customerId)
+      yield* applyOne(subscriptionDelivery(other, "created", { externalId: nextUser().id }))
+      yield* applyOne(subscriptionDelivery({ ...newScene(), customerId }, "created", {}))
+      expect([...(yield* store.usersOfCustomer(customerId))]).toEqual([])
+      yield* link(scene.customerId, holder.id)
+      expect([...(yield* store.usersOfCustomer(customerId))]).toEqual([holder.id])
+      const checkoutId = CheckoutId.make(randomUUID())
+      yield* store.recordCheckout(
+        { id: checkoutId, userId: buyer.id, productId: ProductId.make(scene.productId) },
+        defaultPolicy
+      )
+      yield* applyOne(subscriptionDelivery(scene, "created", { patch: { checkout_id: checkoutId } }))
+      expect([...(yield* store.usersOfCustomer(customerId))].sort()).toEqual([buyer.id, holder.id].sort())
+    })
+  )
+
+  it.effect("what came before the subscription that it hangs on follows it to its user", () =>
+    Effect.gen(function* () {
+      const [holder, buyer] = [nextUser(), nextUser()]
+      const purchase = newPurchase()
+      yield* link(purchase.customerId, holder.id)
+      const renewal = orderDelivery(purchase, "paid.subscription_cycle", { at: 5 })
+      expect(yield* applyOne(renewal)).toMatchObject({ userId: holder.id })
+      yield* Effect.flatMap(BillingStore, (store) =>
+        store.recordCheckout(
+          {
+            id: CheckoutId.make(purchase.checkoutId),
+            userId: buyer.id,
+            productId: ProductId.make(purchase.productId)
+          },
+          defaultPolicy
+        )
+      )
+      const created = subscriptionDelivery(purchase, "created", { at: 1, patch: { checkout_id: purchase.checkoutId } })
+      expect(yield* applyOne(created)).toMatchObject({ userId: buyer.id })
+      expect(yield* applyOne(orderDelivery(purchase, "paid.subscription_cycle", { at: 6 }))).toMatchObject({
+        userId: buyer.id
+      })
+      const store = yield* BillingStore
+      expect(yield* store.recordsOf(orderKind, holder.id)).toEqual([])
+      expect(yield* store.recordsOf(orderKind, buyer.id)).toHaveLength(1)
     })
   )
 
@@ -260,6 +427,7 @@ export const identity = (suite: ContractSuite): void => {
     Effect.gen(function* () {
       const userId = strangerId()
       const scene = newScene()
+      yield* recordCheckout(userId)
       const outcome = yield* applyOne(subscriptionDelivery(scene, "created", { externalId: userId }))
       expect(outcome).toMatchObject({ state: "applied", userId, notified: true })
       expect(yield* subscriptionsOf(userId)).toHaveLength(1)
@@ -270,6 +438,143 @@ export const identity = (suite: ContractSuite): void => {
       yield* expectProjection(suite, userId, undefined)
     })
   )
+
+  describe("what waits by a customer's external id alone", () => {
+    // Between what cases of retention forget and what the others leave. A run looks at what was received before it began.
+    const receivedAt = Date.parse("2020-01-01T00:00:00Z")
+    /** As the app has it that says of its users whether they exist. */
+    const linkWaiting = (exists: (userId: UserId) => boolean) =>
+      Effect.gen(function* () {
+        yield* TestClock.setTime(receivedAt)
+        const store = yield* BillingStore
+        const dispatcher = yield* NotificationDispatcher
+        const askAppUsers = makeAppUsers(store, { userExists: (userId) => Effect.succeed(exists(userId)) })
+        return yield* makeLinkWaiting({
+          store,
+          dispatcher,
+          policy: defaultPolicy,
+          organizationId: undefined,
+          askAppUsers
+        })
+      }).pipe(Effect.provide(layerElsewhere))
+    const ordersOf = (userId: UserId) =>
+      Effect.flatMap(BillingStore, (store) => store.recordsOf(orderKind, userId, { live: true }))
+
+    it.effect("is found when its user appears, however many wait, and is told once", () =>
+      Effect.gen(function* () {
+        // More than two pages, of four deliveries each.
+        const waiting = Array.from({ length: 60 }, () => ({ userId: strangerId(), purchase: newPurchase() }))
+        yield* Effect.forEach(waiting, ({ purchase, userId: externalId }) =>
+          apply(
+            customerDelivery(purchase, "created", { externalId, receivedAt, at: 0 }),
+            subscriptionDelivery(purchase, "created", { externalId, receivedAt, at: 1 }),
+            orderDelivery(newPurchase(purchase), "paid.purchase", { externalId, receivedAt, at: 2 }),
+            refundDelivery(purchase, "created.partial", { receivedAt, at: 3 })
+          )
+        )
+        const late = new Set(waiting.filter((_, index) => index % 2 === 0).map(({ userId }) => userId))
+        yield* linkWaiting(() => false)
+        for (const { userId } of waiting.slice(0, 2)) expect(yield* customerOf(userId)).toBeNull()
+
+        // As the use case asks for several users at once, the first of them to be there are enough.
+        yield* linkWaiting((userId) => late.has(userId))
+        for (const { purchase, userId } of waiting) {
+          const isThere = late.has(userId)
+          expect(yield* customerOf(userId)).toBe(isThere ? purchase.customerId : null)
+          expect(yield* subscriptionsOf(userId)).toHaveLength(isThere ? 1 : 0)
+          expect(yield* ordersOf(userId)).toHaveLength(isThere ? 1 : 0)
+        }
+        const told = yield* allNotifications
+        expect(told.filter(({ userId }) => late.has(userId))).toHaveLength(late.size)
+
+        expect(yield* linkWaiting((userId) => late.has(userId))).toBe(0)
+        expect((yield* allNotifications).filter(({ userId }) => late.has(userId))).toEqual([])
+      })
+    )
+
+    const alone: ReadonlyArray<readonly [string, (userId: UserId, purchase: Purchase) => Delivery]> = [
+      [
+        "a customer of whom nothing else has come",
+        (externalId, of) => customerDelivery(of, "created", { externalId, receivedAt })
+      ],
+      ["an order", (externalId, of) => orderDelivery(of, "paid.purchase", { externalId, receivedAt })],
+      ["a grant", (externalId, of) => grantDelivery(newGrant(of), "created.license_keys", { externalId, receivedAt })],
+      ["a subscription", (externalId, of) => subscriptionDelivery(of, "created", { externalId, receivedAt })]
+    ]
+    for (const [what, deliveryFor] of alone) {
+      it.effect(`${what} is enough, and whoever has made a checkout is known`, () =>
+        Effect.gen(function* () {
+          const userId = strangerId()
+          const purchase = newPurchase()
+          const delivery = deliveryFor(userId, purchase)
+          expect(yield* applyOne(delivery, { users: { externalIds: "known" } })).toMatchObject({ state: "unlinked" })
+          yield* linkWaiting(() => false)
+          expect(yield* customerOf(userId)).toBeNull()
+          yield* recordCheckout(userId)
+          yield* linkWaiting(() => false)
+          expect(yield* customerOf(userId)).toBe(purchase.customerId)
+          expect(yield* recorded([delivery.id])).toMatchObject([{ state: "applied", userId }])
+        })
+      )
+    }
+
+    it.effect("a subscription is found by what is kept of it when the delivery's body is forgotten", () =>
+      Effect.gen(function* () {
+        const store = yield* BillingStore
+        const userId = strangerId()
+        const scene = newScene()
+        const at = { at: 1, email: "late@example.test", externalId: userId }
+        const delivery = { ...subscriptionDelivery(scene, "created", at), body: null }
+        yield* store.applyDeliveries([delivery], defaultPolicy, { users: { externalIds: "known" } })
+        yield* linkWaiting((asked) => asked === userId)
+        expect(yield* customerOf(userId)).toBe(scene.customerId)
+        expect(yield* subscriptionsOf(userId)).toHaveLength(1)
+      })
+    )
+
+    it.effect("another deployment's user of the same id gets nothing of it, nor does our own", () =>
+      Effect.gen(function* () {
+        const user = nextUser()
+        const [elsewhere, marked] = [newScene(), newScene()]
+        const sibling = { externalId: user.id, email: "other@elsewhere.dev", receivedAt }
+        yield* apply(
+          customerDelivery(elsewhere, "created", sibling),
+          subscriptionDelivery(elsewhere, "created", { ...sibling, at: 1 }),
+          subscriptionDelivery(marked, "created", {
+            externalId: user.id,
+            receivedAt,
+            at: 1,
+            patch: { checkout_id: randomUUID(), metadata: { kavach_user_id: user.id, kavach_checkout: "recorded" } }
+          })
+        )
+        yield* linkWaiting(() => true)
+        expect(yield* customerOf(user.id)).toBeNull()
+        expect(yield* subscriptionsOf(user.id)).toEqual([])
+      })
+    )
+
+    it.effect("nor does who had it until Polar forgot the address, or until an operator ended the link", () =>
+      Effect.gen(function* () {
+        const store = yield* BillingStore
+        const user = nextUser()
+        const [forgotten, ended] = [newScene(), newScene()]
+        const elsewhere = { externalId: user.id, email: "other@elsewhere.dev", receivedAt }
+        yield* applyEach([
+          subscriptionDelivery(forgotten, "created", { ...elsewhere, at: 1 }),
+          customerDelivery(forgotten, "deleted", { ...elsewhere, at: 2 })
+        ])
+        const own = { externalId: user.id, email: Option.getOrThrow(user.email), receivedAt }
+        yield* applyOne(subscriptionDelivery(ended, "created", { ...own, at: 1 }))
+        yield* store.changeLink(
+          { action: "unlink", id: ended.customerId, to: null, changeId: randomUUID(), by: null },
+          defaultPolicy
+        )
+        yield* linkWaiting(() => true)
+        expect(yield* subscriptionsOf(user.id)).toEqual([])
+        expect(yield* customerOf(user.id)).toBeNull()
+      })
+    )
+  })
 
   it.effect("findUser reads the app's own table", () =>
     Effect.gen(function* () {
@@ -287,8 +592,8 @@ export const identity = (suite: ContractSuite): void => {
         userId: strangerId(),
         productId: ProductId.make(randomUUID())
       }
-      yield* store.recordCheckout(checkout)
-      yield* store.recordCheckout(checkout)
+      yield* store.recordCheckout(checkout, defaultPolicy)
+      yield* store.recordCheckout(checkout, defaultPolicy)
     })
   )
 }

@@ -1,13 +1,14 @@
 import { expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { BillingStore } from "../../store/BillingStore.ts"
-import { applyEach, applyOne, type ContractSuite, recorded, strangerId } from "../ContractSuite.ts"
+import { applyEach, applyOne, type ContractSuite, recorded, strangerId, trusting } from "../ContractSuite.ts"
 import {
   customerDelivery,
   epoch,
   newScene,
-  otherDelivery,
   subscriptionDelivery,
+  unknownDelivery,
+  unknownType,
   unreadableDelivery
 } from "../polarDeliveries.ts"
 
@@ -18,7 +19,7 @@ export const inbox = ({ it }: ContractSuite): void => {
       const externalId = strangerId()
       const scene = newScene()
       const created = subscriptionDelivery(scene, "created", { externalId, receivedAt: epoch + 123 })
-      yield* applyOne(created)
+      yield* applyOne(created, trusting)
       expect(yield* recorded([created.id])).toEqual([
         {
           id: created.id,
@@ -46,11 +47,11 @@ export const inbox = ({ it }: ContractSuite): void => {
       const at = (seconds: number) => ({ receivedAt: epoch + seconds * 1000 })
       const applied = subscriptionDelivery(scene, "created", { externalId, ...at(1), at: 5 })
       const stale = subscriptionDelivery(scene, "updated", { externalId, ...at(2), at: 1 })
-      const ignored = otherDelivery("checkout.updated", at(3))
+      const ignored = unknownDelivery(at(3))
       const unlinked = customerDelivery(newScene(), "created", at(4))
       const failed = unreadableDelivery(at(5))
       const all = [applied, stale, ignored, unlinked, failed]
-      yield* applyEach(all)
+      yield* applyEach(all, trusting)
       const ids = all.map(({ id }) => id)
       const found = (query: Parameters<typeof store.deliveries>[0]) =>
         Effect.map(store.deliveries({ ids, ...query }), (rows) => rows.map(({ id }) => id))
@@ -59,7 +60,7 @@ export const inbox = ({ it }: ContractSuite): void => {
       expect(yield* found({ states: ["failed"] })).toEqual([failed.id])
       expect(yield* found({ states: ["stale", "unlinked"] })).toEqual([unlinked.id, stale.id])
       expect(yield* found({ states: [] })).toEqual([])
-      expect(yield* found({ types: ["checkout.updated", "customer.created"] })).toEqual([unlinked.id, ignored.id])
+      expect(yield* found({ types: [unknownType, "customer.created"] })).toEqual([unlinked.id, ignored.id])
       expect(yield* found({ types: ["subscription.updated"], states: ["stale"] })).toEqual([stale.id])
       expect(yield* found({ receivedAfter: new Date(epoch + 4000) })).toEqual([failed.id, unlinked.id])
       expect(yield* found({ receivedBefore: new Date(epoch + 2000) })).toEqual([applied.id])
@@ -75,10 +76,8 @@ export const inbox = ({ it }: ContractSuite): void => {
 
   it.effect("the newest received come first, and equals by id", () =>
     Effect.gen(function* () {
-      const deliveries = [3, 1, 2, 2, 2].map((second) =>
-        otherDelivery("checkout.updated", { receivedAt: epoch + second * 1000 })
-      )
-      yield* applyEach(deliveries)
+      const deliveries = [3, 1, 2, 2, 2].map((second) => unknownDelivery({ receivedAt: epoch + second * 1000 }))
+      yield* applyEach(deliveries, trusting)
       const expected = [...deliveries].sort((a, b) => b.receivedAt - a.receivedAt || (a.id > b.id ? -1 : 1))
       const rows = yield* recorded(deliveries.map(({ id }) => id))
       expect(rows.map(({ id }) => id)).toEqual(expected.map(({ id }) => id))
@@ -90,10 +89,8 @@ export const inbox = ({ it }: ContractSuite): void => {
       const store = yield* BillingStore
       // Long before anything else that the suite receives.
       const longAgo = Date.parse("1990-01-01T00:00:00Z")
-      const deliveries = [0, 1, 2, 3, 4].map((second) =>
-        otherDelivery("checkout.updated", { receivedAt: longAgo + second * 1000 })
-      )
-      yield* applyEach([...deliveries].reverse())
+      const deliveries = [0, 1, 2, 3, 4].map((second) => unknownDelivery({ receivedAt: longAgo + second * 1000 }))
+      yield* applyEach([...deliveries].reverse(), trusting)
       const ids = deliveries.map(({ id }) => id)
       const before = new Date(longAgo + 4000)
       const left = () =>
@@ -105,7 +102,7 @@ export const inbox = ({ it }: ContractSuite): void => {
       expect(yield* left()).toEqual(ids.slice(4))
       expect(yield* store.pruneDeliveryBodies(before, 3)).toBe(0)
       expect(yield* recorded(ids)).toHaveLength(5)
-      const [again] = yield* applyEach(deliveries)
+      const [again] = yield* applyEach(deliveries, trusting)
       expect(again).toMatchObject({ state: "ignored", duplicate: true })
       expect(yield* left()).toEqual(ids.slice(4))
     })
@@ -120,7 +117,7 @@ export const inbox = ({ it }: ContractSuite): void => {
       const all = [0, 1, 1, 1, 2, 3].map((second, index) =>
         subscriptionDelivery(scene, "updated", { externalId, receivedAt: epoch + second * 1000, at: index })
       )
-      yield* applyEach(all)
+      yield* applyEach(all, trusting)
       const ids = all.map(({ id }) => id)
       const expected = [...all]
         .sort((a, b) => a.receivedAt - b.receivedAt || (a.id < b.id ? -1 : 1))

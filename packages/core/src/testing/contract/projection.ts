@@ -1,6 +1,17 @@
+import { randomUUID } from "node:crypto"
 import { expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { apply, applyEach, applyOne, type ContractSuite, nothingShown, subscriptionsOf } from "../ContractSuite.ts"
+import { defaultPolicy } from "../../rules/AccessPolicy.ts"
+import { BillingStore } from "../../store/BillingStore.ts"
+import {
+  apply,
+  applyEach,
+  applyOne,
+  type ContractSuite,
+  nothingShown,
+  subscriptionsOf,
+  trusting
+} from "../ContractSuite.ts"
 import { customerDelivery, newScene, type Scene, subscriptionDelivery } from "../polarDeliveries.ts"
 import { StoreDatabase } from "../StoreDatabase.ts"
 
@@ -34,6 +45,35 @@ export const projection = ({ hasDatabase, it, nextUser }: ContractSuite): void =
         productId: soon.productId,
         status: "active"
       })
+    })
+  )
+
+  onDatabase("shows only subscriptions to products that the policy counts, where it names some", () =>
+    Effect.gen(function* () {
+      const { id: externalId } = nextUser()
+      const database = yield* StoreDatabase
+      const store = yield* BillingStore
+      const { customerId } = newScene()
+      const [sold, other] = [
+        newScene({ customerId, productId: randomUUID() }),
+        newScene({ customerId, productId: randomUUID() })
+      ]
+      const policy = { ...defaultPolicy, products: new Set([sold.productId]) }
+      const receive = (...args: Parameters<typeof subscriptionDelivery>) =>
+        store.applyDeliveries([subscriptionDelivery(...args)], policy, trusting)
+      const live = { patch: { current_period_end: "2999-01-01T00:00:00Z" }, externalId }
+
+      yield* receive(other, "created", { ...live, at: 1 })
+      expect(yield* database.projection(externalId)).toEqual({ ...nothingShown, customerId, status: null })
+      yield* receive(sold, "created", { ...live, at: 2 })
+      const shown = yield* database.projection(externalId)
+      expect(shown).toMatchObject({ subscriptionId: sold.subscriptionId, status: "active" })
+      yield* receive(other, "revoked", { externalId, at: 3 })
+      expect(yield* database.projection(externalId)).toEqual(shown)
+      yield* receive(sold, "revoked", { externalId, at: 4 })
+      expect(yield* database.projection(externalId)).toEqual({ ...nothingShown, customerId, status: "canceled" })
+      // All of them are kept.
+      expect(yield* subscriptionsOf(externalId)).toHaveLength(2)
     })
   )
 

@@ -2,6 +2,7 @@ import { expect } from "@effect/vitest"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import type { Delivery } from "../../records/Delivery.ts"
+import * as DeliveryContent from "../../records/deliveryContent.ts"
 import { CustomerId } from "../../records/Subscription.ts"
 import { defaultPolicy } from "../../rules/AccessPolicy.ts"
 import { BillingStore } from "../../store/BillingStore.ts"
@@ -15,7 +16,14 @@ import {
   strangerId,
   subscriptionsOf
 } from "../ContractSuite.ts"
-import { newScene, otherDelivery, subscriptionDelivery, unreadableDelivery } from "../polarDeliveries.ts"
+import {
+  asReceived,
+  newScene,
+  subscriptionDelivery,
+  unknownDelivery,
+  unreadableDelivery,
+  withoutType
+} from "../polarDeliveries.ts"
 
 const replayOf = (...deliveries: readonly [Delivery, ...ReadonlyArray<Delivery>]) =>
   Effect.flatMap(BillingStore, (store) => store.applyDeliveries(deliveries, defaultPolicy, { replay: true }))
@@ -50,7 +58,7 @@ export const replay = ({ it, nextUser }: ContractSuite): void => {
       const { id: userId } = nextUser()
       const scene = newScene()
       const known = subscriptionDelivery(scene, "created", { externalId: userId })
-      const ignored = otherDelivery("checkout.updated")
+      const ignored = unknownDelivery()
       const failed = unreadableDelivery()
       yield* applyEach([ignored, failed])
       // As a later version would read the same two.
@@ -63,6 +71,36 @@ export const replay = ({ it, nextUser }: ContractSuite): void => {
       expect(yield* notificationsOf(userId)).toHaveLength(1)
       const rows = yield* recorded([ignored.id, failed.id])
       expect(Arr.map(rows, ({ lastError }) => lastError)).toEqual([null, null])
+    })
+  )
+
+  it.effect("of a type that was not known when it came applies what was kept of it, once an upgrade knows it", () =>
+    Effect.gen(function* () {
+      const { id: userId } = nextUser()
+      const scene = newScene()
+      const ip = { customer_ip_address: "192.0.2.7", client_secret: "polar_c_Invented" }
+      const sent = subscriptionDelivery(scene, "migrated", {
+        fixture: "subscription.active",
+        externalId: userId,
+        patch: ip
+      })
+      const known = subscriptionDelivery(scene, "created", { externalId: userId, at: -1 })
+      const before = withoutType("subscription.migrated")
+      const outcomes = yield* applyEach([sent, known].map((delivery) => asReceived(delivery, before)))
+      expect(outcomes.map(({ state }) => state)).toEqual(["ignored", "applied"])
+      const [row = expect.fail()] = yield* recorded([sent.id])
+      expect(row).toMatchObject({ type: "subscription.migrated", customerId: scene.customerId, recordId: null })
+      expect(row.body).toContain(scene.subscriptionId)
+      expect(row.body).not.toMatch(/192\.0\.2\.7|polar_c_|rue des Lilas/)
+
+      const [outcome] = yield* replayOf({
+        id: row.id,
+        receivedAt: row.receivedAt.getTime(),
+        body: row.body,
+        content: DeliveryContent.read(row.body ?? "", undefined)
+      })
+      expect(outcome).toMatchObject({ state: "applied", userId })
+      expect(yield* subscriptionsOf(userId, "live")).toMatchObject([{ id: scene.subscriptionId, status: "active" }])
     })
   )
 

@@ -13,7 +13,8 @@ import {
   notificationsOf,
   recorded,
   strangerId,
-  subscriptionsOf
+  subscriptionsOf,
+  trusting
 } from "../ContractSuite.ts"
 import {
   newPurchase,
@@ -60,7 +61,7 @@ export const roundTrip = ({ it }: ContractSuite): void => {
       const subscription = subscriptionIn(delivery)
       const empty = Object.entries(subscription).filter(([, value]) => value === null)
       expect(empty).toEqual([])
-      yield* applyOne(delivery)
+      yield* applyOne(delivery, trusting)
       expect(yield* subscriptionsOf(externalId)).toEqual([subscription])
     })
   )
@@ -82,7 +83,7 @@ export const roundTrip = ({ it }: ContractSuite): void => {
       const delivery = subscriptionDelivery({ customerId, ...scene }, "updated", { patch })
       const subscription = subscriptionIn(delivery)
       expect(Object.values(subscription).filter((value) => value === null).length).toBeGreaterThan(20)
-      yield* applyOne(delivery)
+      yield* applyOne(delivery, trusting)
       expect(yield* subscriptionsOf(externalId)).toEqual([subscription])
     })
   )
@@ -110,7 +111,11 @@ export const roundTrip = ({ it }: ContractSuite): void => {
             custom_field_data: { [text]: [text] }
           }
         })
-        expect(yield* applyOne(created)).toMatchObject({ id: created.id, state: "applied", userId: externalId })
+        expect(yield* applyOne(created, trusting)).toMatchObject({
+          id: created.id,
+          state: "applied",
+          userId: externalId
+        })
         expect(yield* subscriptionsOf(externalId)).toEqual([subscriptionIn(created)])
         expect(yield* customerOf(externalId)).toBe(scene.customerId)
         expect(yield* recorded([created.id])).toMatchObject([
@@ -134,7 +139,7 @@ export const roundTrip = ({ it }: ContractSuite): void => {
           patch: { ...patch, description: `${text}\u0000`, custom_field_data: { [text]: [text] } }
         })
         const refund = refundDelivery(purchase, "created.partial", { patch: { ...patch, reason: `${text}\u0000` } })
-        expect((yield* applyEach([order, refund])).map(({ state, userId }) => [state, userId])).toEqual([
+        expect((yield* applyEach([order, refund], trusting)).map(({ state, userId }) => [state, userId])).toEqual([
           ["applied", externalId],
           ["applied", externalId]
         ])
@@ -156,7 +161,7 @@ export const roundTrip = ({ it }: ContractSuite): void => {
       const patch = { metadata, custom_field_data: { essay: "lorem ipsum ".repeat(100_000) } }
       const created = subscriptionDelivery(newScene(), "created", { externalId, patch })
       expect(created.body.length).toBeGreaterThan(1_000_000)
-      yield* applyOne(created)
+      yield* applyOne(created, trusting)
       expect(yield* subscriptionsOf(externalId)).toEqual([subscriptionIn(created)])
       expect((yield* recorded([created.id])).map(({ body }) => body)).toEqual([created.body])
     })
@@ -180,7 +185,7 @@ export const roundTrip = ({ it }: ContractSuite): void => {
           return { externalId, scene, delivery: subscriptionDelivery(scene, "created", { id, externalId }) }
         })
         if (a === undefined || b === undefined) return expect(pair).toHaveLength(2)
-        const outcomes = yield* applyEach([a.delivery, b.delivery])
+        const outcomes = yield* applyEach([a.delivery, b.delivery], trusting)
         expect(outcomes).toMatchObject([
           { state: "applied", duplicate: false, userId: a.externalId },
           { state: "applied", duplicate: false, userId: b.externalId }
@@ -207,7 +212,7 @@ export const roundTrip = ({ it }: ContractSuite): void => {
         timestamp: "2255-06-05T23:47:34.740991Z"
       })
       const before = subscriptionDelivery(scene, "created", { externalId, timestamp: "2255-06-05T23:47:34.740990Z" })
-      const outcomes = yield* applyEach([last, before])
+      const outcomes = yield* applyEach([last, before], trusting)
       expect(outcomes.map(({ state }) => state)).toEqual(["applied", "stale"])
       expect(yield* subscriptionsOf(externalId)).toEqual([subscriptionIn(last)])
       const rows = yield* recorded([last.id, before.id])

@@ -10,6 +10,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import type { Delivery } from "../../records/Delivery.ts"
 import { orderKind } from "../../records/Order.ts"
@@ -17,7 +18,7 @@ import { refundKind } from "../../records/Refund.ts"
 import type { RecordRow } from "../../records/rows.ts"
 import { CheckoutId, CustomerId, ProductId, type User, UserId } from "../../records/Subscription.ts"
 import { defaultPolicy } from "../../rules/AccessPolicy.ts"
-import { BillingStore, type BillingStoreService, layerMemoryWith } from "../../store/BillingStore.ts"
+import { BillingStore, type BillingStoreService, type Job, layerMemoryWith } from "../../store/BillingStore.ts"
 import type { ContractSuite } from "../ContractSuite.ts"
 import {
   customerDelivery,
@@ -28,6 +29,7 @@ import {
   snapshotOf,
   subscriptionDelivery
 } from "../polarDeliveries.ts"
+import { subscriptionChanges } from "../subscriptionChanges.ts"
 
 /** Few of everything, so that a short sequence meets the same ones again. */
 const indexes = { delivery: 6, subscription: 3, order: 2, refund: 2, customer: 3, user: 3, second: 4 }
@@ -243,6 +245,9 @@ const perform = (store: BillingStoreService, cast: Cast, call: Call): Effect.Eff
               "one"
             )
           : Effect.void
+      ).pipe(
+        // What waited is found in whatever order the store reads it.
+        Effect.map((received) => ({ ...received, unclaimed: [...received.unclaimed].sort() }))
       )
     }
     case "snapshot": {
@@ -265,15 +270,18 @@ const perform = (store: BillingStoreService, cast: Cast, call: Call): Effect.Eff
         )
       ).pipe(Effect.map((result) => (result._tag === "Right" ? result.right : result.left._tag)))
     case "checkout":
-      return store.recordCheckout({
-        id: CheckoutId.make(checkoutIdOf(cast, call.user)),
-        userId: user(call.user),
-        productId: ProductId.make("product")
-      })
+      return store.recordCheckout(
+        {
+          id: CheckoutId.make(checkoutIdOf(cast, call.user)),
+          userId: user(call.user),
+          productId: ProductId.make("product")
+        },
+        defaultPolicy
+      )
     case "notify":
       return Effect.gen(function* () {
         const { claimed } = yield* store.claimNotifications({ owner: "one", limit: 50, lease: Duration.minutes(1) })
-        const own = claimed.filter(({ userId }) => cast.users.includes(userId))
+        const own = subscriptionChanges(claimed).filter(({ userId }) => cast.users.includes(userId))
         const complete = (id: string, owner: string) =>
           Effect.map(store.completeNotifications([id], owner), (completed) => completed.includes(id))
         const settled = yield* Effect.forEach(
@@ -289,10 +297,13 @@ const perform = (store: BillingStoreService, cast: Cast, call: Call): Effect.Eff
                     ? store.buryNotification(id, "one", "no")
                     : Effect.tap(complete(id, "two"), () => complete(id, "one"))
         )
-        return { own: own.map(sorted).sort(), settled }
+        return { own: own.map(sorted).sort(), settled: settled.map(sorted).sort() }
       })
   }
 }
+
+/** When it ends, each store's own clock says. */
+const withoutLease = ({ leaseUntil, ...job }: Job) => ({ ...job, isHeld: leaseUntil !== null })
 
 const performJob = (
   store: BillingStoreService,
@@ -302,7 +313,7 @@ const performJob = (
   const duration = Duration.seconds(lease)
   switch (what) {
     case "claim":
-      return store.claimJob({ name, owner, lease: duration })
+      return Effect.map(store.claimJob({ name, owner, lease: duration }), Option.map(withoutLease))
     case "continue":
       return store.continueJob(name, owner, "on the way", duration)
     case "release":
@@ -347,12 +358,12 @@ const visibleState = (store: BillingStoreService, cast: Cast) =>
         )
       )
     )
-    const job = yield* store.job(cast.run)
+    const job = Option.map(yield* store.job(cast.run), withoutLease)
     const notifications: Array<string> = []
     for (;;) {
       const { claimed } = yield* store.claimNotifications({ owner: "end", limit: 50, lease: Duration.minutes(1) })
       if (claimed.length === 0) break
-      for (const notification of claimed) {
+      for (const notification of subscriptionChanges(claimed)) {
         yield* store.completeNotifications([notification.id], "end")
         if (cast.users.includes(notification.userId)) notifications.push(sorted(notification))
       }
@@ -367,6 +378,11 @@ const visibleState = (store: BillingStoreService, cast: Cast) =>
     }
   })
 
+const runs = 60
+
+/** A counterexample is made smaller in hundreds of tries, and each takes two of the users, who are not endless. */
+const mostTried = 300
+
 export const sameAsMemory = ({ it, nextUser }: ContractSuite): void => {
   it.effect(
     "does and shows what the in-memory store does and shows",
@@ -374,8 +390,10 @@ export const sameAsMemory = ({ it, nextUser }: ContractSuite): void => {
       Effect.gen(function* () {
         const store = yield* BillingStore
         const runtime = yield* Effect.runtime<never>()
+        let tried = 0
         const sequence = (given: ReadonlyArray<Call>) =>
           Effect.gen(function* () {
+            if (tried++ >= mostTried) return
             const rows: ReadonlyArray<User> = [nextUser(), nextUser()]
             const cast = {
               run: randomUUID(),
@@ -390,7 +408,7 @@ export const sameAsMemory = ({ it, nextUser }: ContractSuite): void => {
         yield* Effect.promise(() =>
           FastCheck.assert(
             FastCheck.asyncProperty(calls, (given) => Runtime.runPromise(runtime)(sequence(given))),
-            { numRuns: 60, endOnFailure: false, timeout: 30_000 }
+            { numRuns: runs, endOnFailure: false, timeout: 30_000 }
           )
         )
       }),

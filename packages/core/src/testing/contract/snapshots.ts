@@ -8,6 +8,7 @@ import type { Snapshot } from "../../rules/reconciliation.ts"
 import { BillingStore } from "../../store/BillingStore.ts"
 import {
   allNotifications,
+  applyEach,
   applyOne,
   type ContractSuite,
   customerOf,
@@ -173,11 +174,7 @@ export const snapshots = (suite: ContractSuite): void => {
         return subscriptionDelivery(scene, "active", userId == null ? {} : { metadataUserId: userId })
       })
       // The first has a row in the app's table, and so found them at once.
-      expect((yield* Effect.forEach(waiting, applyOne)).map(({ state }) => state)).toEqual([
-        "applied",
-        "unlinked",
-        "unlinked"
-      ])
+      expect((yield* applyEach(waiting)).map(({ state }) => state)).toEqual(["applied", "unlinked", "unlinked"])
       const ids = scenes.map(({ subscriptionId }) => subscriptionId)
       const found: Array<string> = []
       let after: string | undefined
@@ -193,11 +190,14 @@ export const snapshots = (suite: ContractSuite): void => {
       const reports = waiting.map(reportIn)
       expect(yield* store.linkUnlinked(reports, defaultPolicy)).toBe(0)
       yield* allNotifications
-      yield* store.recordCheckout({
-        id: CheckoutId.make(randomUUID()),
-        userId: guest,
-        productId: ProductId.make("product")
-      })
+      yield* store.recordCheckout(
+        {
+          id: CheckoutId.make(randomUUID()),
+          userId: guest,
+          productId: ProductId.make("product")
+        },
+        defaultPolicy
+      )
       expect(yield* store.linkUnlinked(reports, defaultPolicy)).toBe(1)
       expect(yield* store.linkUnlinked(reports, defaultPolicy)).toBe(0)
       expect(yield* subscriptionsOf(guest)).toMatchObject([{ id: ids[1] }])

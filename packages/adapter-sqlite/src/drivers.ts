@@ -1,0 +1,23 @@
+/** The driver of a file, which a bundle may be made without: the app may be on sql.js. See `loadedBy`. */
+import { driverNotInstalled } from "@kavach-polar/core/adapter"
+
+const packages = "better-sqlite3, or npm rebuild better-sqlite3"
+
+export const betterSqlite3NotInstalled = driverNotInstalled("better-sqlite3", packages)
+
+export const betterSqlite3 = async (): Promise<typeof import("better-sqlite3")> => {
+  try {
+    return (await import("better-sqlite3")).default
+  } catch (error) {
+    throw betterSqlite3NotInstalled(error)
+  }
+}
+
+/** drizzle-orm imports better-sqlite3 by itself. */
+export const drizzleOnBetterSqlite3 = async () => {
+  try {
+    return (await import("drizzle-orm/better-sqlite3")).drizzle
+  } catch (error) {
+    throw driverNotInstalled("drizzle-orm or better-sqlite3", `drizzle-orm ${packages}`)(error)
+  }
+}

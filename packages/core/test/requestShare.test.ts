@@ -1,0 +1,26 @@
+import { assert, it } from "@effect/vitest"
+import { Effect, TestClock } from "effect"
+import * as RequestLimit from "../src/polar/requestLimit.ts"
+
+it.effect("buyers leave a fifth of the limit to others, in any minute", () =>
+  Effect.gen(function* () {
+    const limit = yield* RequestLimit.make(10)
+    const start = (who: "buyer" | "other") => Effect.merge(Effect.as(limit(0, who), "started"))
+    for (let count = 0; count < 8; count++) assert.strictEqual(yield* start("buyer"), "started")
+    assert.strictEqual(yield* start("buyer"), 60_000)
+    assert.strictEqual(yield* start("other"), "started")
+    assert.strictEqual(yield* start("other"), "started")
+    assert.strictEqual(yield* start("other"), 60_000)
+    yield* TestClock.adjust("1 minute")
+    for (let count = 0; count < 10; count++) assert.strictEqual(yield* start("other"), "started")
+    assert.strictEqual(yield* start("buyer"), 60_000)
+  })
+)
+
+it.effect("a limit of one lets a buyer in", () =>
+  Effect.gen(function* () {
+    const limit = yield* RequestLimit.make(1)
+    yield* limit(0, "buyer")
+    assert.strictEqual(yield* Effect.flip(limit(0, "other")), 60_000)
+  })
+)

@@ -1,0 +1,26 @@
+/** `kavach-polar`, and all its commands. */
+import * as Command from "@effect/cli/Command"
+import type { CommandLine } from "./CommandLine.ts"
+import { customers } from "./commands/customers.ts"
+import { demo } from "./commands/demo.ts"
+import { migrate } from "./commands/migrate.ts"
+import { notifications } from "./commands/notifications.ts"
+import { reconcile } from "./commands/reconcile.ts"
+import { replay } from "./commands/replay.ts"
+import { send } from "./commands/send.ts"
+
+export const kavachPolar = (line: CommandLine) =>
+  Command.make("kavach-polar").pipe(
+    Command.withDescription(
+      "Looks after the billing of an app that uses Polar. Each command tells its options with --help."
+    ),
+    Command.withSubcommands([
+      reconcile(line),
+      replay(line),
+      notifications(line),
+      customers(line),
+      migrate(line),
+      send(line),
+      demo(line)
+    ])
+  )

@@ -1,0 +1,53 @@
+/** What is wrong with the arguments, in a sentence. */
+
+import * as CliConfig from "@effect/cli/CliConfig"
+import * as Command from "@effect/cli/Command"
+import * as HelpDoc from "@effect/cli/HelpDoc"
+import type * as ValidationError from "@effect/cli/ValidationError"
+import { linesOf } from "./helpText.ts"
+
+const unknownArgument = /^Received unknown argument: '(.*)'$/s
+
+export const usageProblem = <Name extends string, R, E, A>(
+  command: Command.Command<Name, R, E, A>,
+  args: ReadonlyArray<string>,
+  { _tag, error }: ValidationError.ValidationError
+): string => {
+  const said = linesOf(HelpDoc.toAnsiText(error)).join(" ")
+  const words = args.slice(0, Math.max(0, args.findIndex((arg) => arg.startsWith("-")) + 1 || args.length))
+  const name = commandOf(command, words)
+  const help = `See kavach-polar ${name === "" ? "" : `${name} `}--help.`
+  if (_tag === "CommandMismatch") return `There is no command "${args.join(" ")}". ${help}`
+  const given = unknownArgument.exec(said)?.[1]
+  if (given === undefined) return `${said.replace(/\.?$/, ".")} ${help}`
+  const option = /^--?[^=]+/.exec(given)?.[0]
+  if (option === undefined) return `${name} takes no argument "${given}". ${help}`
+  // The library calls an option unknown also when it came twice, or without its value.
+  return takes(command, name, option)
+    ? `${option} was given twice, or without its value. ${help}`
+    : `${name} takes no option ${option}. ${help}`
+}
+
+/** A line for each command, with its options. */
+const usagesOf = <Name extends string, R, E, A>(command: Command.Command<Name, R, E, A>): ReadonlyArray<string> =>
+  linesOf(HelpDoc.toAnsiText(Command.getHelp(command, CliConfig.defaultConfig))).map((line) => line.replace(/^- /, ""))
+
+/** The longest name of a command that the words begin with. */
+const commandOf = <Name extends string, R, E, A>(
+  command: Command.Command<Name, R, E, A>,
+  words: ReadonlyArray<string>
+): string => {
+  const lines = usagesOf(command)
+  for (let length = words.length; length > 0; length--) {
+    const name = words.slice(0, length).join(" ")
+    if (lines.some((line) => line === name || line.startsWith(`${name} `))) return name
+  }
+  return ""
+}
+
+const takes = <Name extends string, R, E, A>(
+  command: Command.Command<Name, R, E, A>,
+  name: string,
+  option: string
+): boolean =>
+  usagesOf(command).some((line) => line.startsWith(`${name} `) && new RegExp(`[\\[( ]${option}[ \\])]`).test(line))
