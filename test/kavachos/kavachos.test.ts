@@ -122,6 +122,7 @@ describe.each(["sqlite", "sqlite-native"] as const)("on %s", (provider) => {
       "POST /auth/polar/checkout",
       "GET /auth/polar/checkout/:id",
       "GET /auth/polar/subscription",
+      "GET /auth/polar/access",
       "POST /auth/polar/subscription/change",
       "POST /auth/polar/subscription/preview",
       "POST /auth/polar/subscription/cancel",

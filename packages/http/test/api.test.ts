@@ -42,6 +42,7 @@ describe("the description", () => {
       ["post /auth/polar/checkout", "200 400 401 403 408 409 413 415 429 500 502 503 504", '[{"session":[]}]'],
       // The platform adds a 400 of its own to every route of every API.
       ["get /auth/polar/subscription", "200 400 401 500 503", '[{"session":[]}]'],
+      ["get /auth/polar/access", "200 400 401 404 500 503", '[{"session":[]}]'],
       ["get /auth/polar/benefits", "200 400 401 404 500 503", '[{"session":[]}]'],
       ["get /auth/polar/orders", "200 400 401 404 500 503", '[{"session":[]}]'],
       ["post /auth/polar/subscription/change", changes, '[{"session":[]}]'],
@@ -210,6 +211,7 @@ describe("in an Effect server", () => {
       for (const [path, allowed] of [
         ["/auth/polar/checkout", "POST"],
         ["/auth/polar/subscription", "GET"],
+        ["/auth/polar/access", "GET"],
         ["/auth/polar/benefits", "GET"],
         ["/auth/polar/orders", "GET"],
         ["/auth/polar/subscription/change", "POST"],

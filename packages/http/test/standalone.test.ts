@@ -174,6 +174,7 @@ describe("works", { timeout: 60_000 }, () => {
         "POST /auth/polar/checkout",
         "GET /auth/polar/checkout/:id",
         "GET /auth/polar/subscription",
+        "GET /auth/polar/access",
         "POST /auth/polar/subscription/change",
         "POST /auth/polar/subscription/preview",
         "POST /auth/polar/subscription/cancel",

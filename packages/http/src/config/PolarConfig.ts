@@ -137,12 +137,12 @@ export interface PolarConfig extends AppHandlers<void | Promise<void>> {
    */
   readonly trustedOrigins?: ReadonlyArray<string> | undefined
   /**
-   * Routes that the host shall not have: `benefits`, `orders`, `change`, `preview`, `cancel`, `uncancel`, `pause`, `resume`,
-   * `portal`, `completeCheckout`. All answer the signed-in user about what is theirs; benefits come with their metadata, which
+   * Routes that the host shall not have: `access`, `benefits`, `orders`, `change`, `preview`, `cancel`, `uncancel`, `pause`,
+   * `resume`, `portal`, `completeCheckout`. All answer the signed-in user about what is theirs; benefits come with their metadata, which
    * is yours.
    *
    * @example
-   * polar({ accessToken, webhookSecret, routes: { benefits: false, orders: false } })
+   * polar({ accessToken, webhookSecret, routes: { access: false, benefits: false, orders: false } })
    */
   readonly routes?: RoutesOption | undefined
   /**

@@ -49,6 +49,18 @@ const timeOrNull = Schema.NullOr(DateFromTimestamp)
 const amountOrNull = Schema.NullOr(Schema.Int)
 const anything = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 
+const accessFields = {
+  entitlement: Schema.Literal("granted", "grace", "denied"),
+  reason: Schema.String.annotations({ description: "A sentence for a log or a support page" }),
+  until: timeOrNull.annotations({ description: "When the entitlement ends by itself, if that is known" })
+}
+
+/** Answer of `GET /auth/polar/access`. */
+export const AccessResponse = Schema.Struct({
+  hasAccess: Schema.Boolean.annotations({ description: "Whether the entitlement is another than denied" }),
+  ...accessFields
+}).annotations({ identifier: "AccessResponse" })
+
 /** A benefit that the signed-in user has. */
 export const UsersBenefit = Schema.Struct({
   benefitId: Schema.String,
@@ -189,11 +201,7 @@ export const CheckoutResultResponse = Schema.Struct({
   }),
   subscription: Schema.NullOr(UsersSubscription),
   order: Schema.NullOr(UsersOrder),
-  access: Schema.Struct({
-    entitlement: Schema.String.annotations({ description: "granted, grace or denied" }),
-    reason: Schema.String,
-    until: timeOrNull
-  })
+  access: Schema.Struct(accessFields)
 }).annotations({ identifier: "CheckoutResultResponse" })
 
 /** Answer of `POST /auth/polar/portal`. */
@@ -281,6 +289,26 @@ export const subscription = HttpApiEndpoint.get("subscription", "/subscription")
   .addError(InternalError)
   .addError(ServiceUnavailable)
   .annotate(OpenApi.Description, "The signed-in user's current subscription, or null.")
+  .annotate(OpenApi.Override, signedIn)
+
+export const access = HttpApiEndpoint.get("access", "/access")
+  .setUrlParams(
+    Schema.Struct({
+      product: Schema.optional(
+        Schema.Union(Schema.String, Schema.Array(Schema.String)).annotations({
+          description:
+            "Only subscriptions to this product, or to one of these: Polar's ids, or the app's names for them"
+        })
+      )
+    })
+  )
+  .addSuccess(AccessResponse)
+  .addError(BadRequest)
+  .addError(Unauthorized)
+  .addError(NotFound)
+  .addError(InternalError)
+  .addError(ServiceUnavailable)
+  .annotate(OpenApi.Description, "Whether the signed-in user has access, and why.")
   .annotate(OpenApi.Override, signedIn)
 
 export const benefits = HttpApiEndpoint.get("benefits", "/benefits")
@@ -388,6 +416,7 @@ export const webhook = HttpApiEndpoint.post("webhook", "/webhook")
 export class PolarGroup extends HttpApiGroup.make("polar")
   .add(checkout)
   .add(subscription)
+  .add(access)
   .add(benefits)
   .add(orders)
   .add(changeSubscription)

@@ -28,6 +28,7 @@ export const handlers = <E, Provides>(handlers: HttpApiBuilder.Handlers<E, Provi
       handlers
         .handleRaw("checkout", ({ request }) => endpoints.checkout(request))
         .handleRaw("subscription", ({ request }) => endpoints.subscription(request))
+        .handleRaw("access", ({ request }) => endpoints.access(request))
         .handleRaw("benefits", ({ request }) => endpoints.benefits(request))
         .handleRaw("orders", ({ request }) => endpoints.orders(request))
         .handleRaw("changeSubscription", ({ request }) => endpoints.changeSubscription(request))

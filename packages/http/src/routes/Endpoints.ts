@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
+import { makeAccessRequest } from "./accessRequest.ts"
 import type { Authorize } from "./authorize.ts"
 import { makeBrowserRequests } from "./browserRequests.ts"
 import { makeCaller } from "./caller.ts"
@@ -71,6 +72,7 @@ const make = ({ authorize, routes, trustedOrigins, webhookBodyLimitBytes = 1024 
     const caller = makeCaller({ session: yield* Session, trustedOrigins })
     const browser = {
       ...makeBrowserRequests({ billing, caller }),
+      ...makeAccessRequest({ billing, caller }),
       ...makeSubscriptionRequests({ billing, caller, authorize })
     }
     const polar = makeWebhookRequests({ billing, limit: webhookBodyLimitBytes, strangers: makeStrangers() })

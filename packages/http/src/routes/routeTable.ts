@@ -27,6 +27,12 @@ export const browserRoutes = {
     path: "/subscription",
     description: "The signed-in user's current Polar subscription"
   },
+  access: {
+    method: "GET",
+    path: "/access",
+    option: "access",
+    description: "Whether the signed-in user has access"
+  },
   changeSubscription: {
     method: "POST",
     path: "/subscription/change",

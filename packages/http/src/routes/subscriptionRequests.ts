@@ -24,6 +24,7 @@ import type { AskedFor, Authorize, RouteAction } from "./authorize.ts"
 import { type makeCaller, ownData, readJson, type SignedIn } from "./caller.ts"
 import { InvalidRequest, NotAllowed, ProductNotOffered, type RouteError } from "./errorResponse.ts"
 import { isPolarId } from "./polarId.ts"
+import { queryOf, urlOf } from "./requestUrl.ts"
 import { shownOrder } from "./shownOrder.ts"
 import { makeUserRate } from "./userRate.ts"
 
@@ -204,13 +205,9 @@ const problemIn = (error: ParseResult.ParseError): string => {
   return issue?._tag === "Unexpected" ? `Unknown field: ${field.slice(0, 100)}` : `Invalid ${field}`
 }
 
-const addressOf = ({ url }: Request): URL => new URL(url, "http://this.invalid")
-
-const queryOf = (request: Request): URLSearchParams => addressOf(request).searchParams
-
 /** The last segment of the path: each host has another way to give it. */
 const checkoutIn = (request: Request) => {
-  const last = addressOf(request).pathname.replace(/\/$/, "").split("/").at(-1) ?? ""
+  const last = urlOf(request).pathname.replace(/\/$/, "").split("/").at(-1) ?? ""
   return isCheckoutId(last)
     ? Effect.succeed(CheckoutId.make(last))
     : Effect.fail(new InvalidRequest({ problem: "Invalid checkout id" }))
