@@ -104,6 +104,7 @@ describe("project", () => {
     assert.strictEqual(customerIn({ links: [link()], holderOf: () => "u" }), "c")
     // Linked to the user, and not the current subscription's.
     assert.isUndefined(customerIn({ links: [link({ customerId: "other" })] }))
+    assert.isUndefined(customerIn({ links: [link({ deletedAt: 5 })] }))
   })
 
   it("shows the customer that was linked last where no subscription says which", () => {

@@ -7,7 +7,7 @@ export interface Shown {
   readonly userId: string
   /** The user's subscriptions. */
   readonly subscriptions: ReadonlyArray<SubscriptionFact>
-  /** Links that are known, of any user. */
+  /** Links that are known, of any user, also of customers that Polar has deleted. */
   readonly links: Iterable<LinkRow>
   /** Whose row shows a customer already. */
   readonly holderOf: (customerId: string) => string | undefined
@@ -20,10 +20,10 @@ export const project = (policy: AccessPolicy, shown: Shown): ProjectionRow => {
   const subscriptions = shown.subscriptions.filter((subscription) => counts(policy, subscription))
   const at = new Date(now)
   const subscription = current(policy, subscriptions, at)
-  const links = [...shown.links].filter((link) => link.userId === userId)
+  const links = [...shown.links].filter((link) => link.userId === userId && link.deletedAt === null)
   const customerId = subscription?.customerId ?? latest(links)?.customerId
   // The host's table holds each customer once. A customer that is not linked to this user, or that another row already
-  // shows, would break that, and with it every later delivery.
+  // shows, would break that, and with it every later delivery. One that Polar has deleted is of no use to who reads the row.
   const holder = customerId === undefined ? undefined : shown.holderOf(customerId)
   const mayShow = links.some((link) => link.customerId === customerId) && (holder === undefined || holder === userId)
   return {
@@ -42,7 +42,7 @@ export const project = (policy: AccessPolicy, shown: Shown): ProjectionRow => {
 const latest = (links: ReadonlyArray<LinkRow>): LinkRow | undefined => {
   let last: LinkRow | undefined
   for (const link of links) {
-    if (link.deletedAt === null && (last === undefined || link.linkedAt > last.linkedAt)) last = link
+    if (last === undefined || link.linkedAt > last.linkedAt) last = link
   }
   return last
 }

@@ -350,6 +350,8 @@ export const make = (facts: Facts, { users = {}, ...options }: WorkingCopyOption
     },
     markCustomerDeleted: (customerId, at) => {
       const link = links.get(customerId)
+      // Of another user's row this step does not know enough to write it.
+      if (link !== undefined && customerHolders.get(customerId) === link.userId) showNoLonger(customerId, null)
       if (link !== undefined && link.deletedAt !== null) return
       const row: LinkRow = {
         ...(link ?? { customerId, userId: nobody, linkedBy: "deleted", linkedAt: now }),

@@ -213,6 +213,73 @@ export const projection = ({ hasDatabase, it, nextUser }: ContractSuite): void =
     })
   )
 
+  const gone = { deleted_at: "2026-12-01T10:00:00Z" }
+
+  onDatabase("a customer whom Polar has deleted is shown no longer, and not again by what comes later", () =>
+    Effect.gen(function* () {
+      const [user, neighbour] = [nextUser(), nextUser()]
+      const database = yield* StoreDatabase
+      const [scene, others] = [newScene(), newScene()]
+      yield* applyEach([
+        subscriptionDelivery(scene, "active", { externalId: user.id, at: 1 }),
+        subscriptionDelivery(others, "active", { externalId: neighbour.id, at: 1 })
+      ])
+      expect(yield* database.projection(user.id)).toMatchObject({ customerId: scene.customerId, status: "active" })
+      yield* applyOne(customerDelivery(scene, "deleted", { at: 2, patch: gone }))
+      const after = { ...shown(scene), customerId: null, status: "active" }
+      expect(yield* database.projection(user.id)).toMatchObject(after)
+      expect(yield* database.projection(neighbour.id)).toMatchObject({ customerId: others.customerId })
+
+      // It ended with the customer; the event of that is late, and so is one from before.
+      const subscription = (type: string, at: number) =>
+        applyOne(subscriptionDelivery(scene, type, { externalId: user.id, at }))
+      yield* subscription("past_due", 1.5)
+      expect(yield* database.projection(user.id)).toMatchObject({ customerId: null })
+      yield* subscription("revoked", 3)
+      expect(yield* database.projection(user.id)).toEqual({ ...nothingShown, customerId: null, status: "canceled" })
+
+      // Whom they are at Polar now.
+      const anew = newScene()
+      yield* applyOne(subscriptionDelivery(anew, "active", { externalId: user.id, at: 4 }))
+      expect(yield* database.projection(user.id)).toMatchObject({ ...shown(anew), status: "active" })
+    })
+  )
+
+  onDatabase("a customer who is deleted in the same step, or before anything else is known of them, is not shown", () =>
+    Effect.gen(function* () {
+      const database = yield* StoreDatabase
+      for (const isFirst of [true, false]) {
+        const [together, late] = [nextUser(), nextUser()]
+        const [scene, other] = [newScene(), newScene()]
+        const active = subscriptionDelivery(scene, "active", { externalId: together.id, at: 1 })
+        const deleted = customerDelivery(scene, "deleted", { externalId: together.id, at: 2, patch: gone })
+        yield* isFirst ? apply(deleted, active) : apply(active, deleted)
+        expect(yield* database.projection(together.id)).toMatchObject({ ...shown(scene), customerId: null })
+        yield* applyEach([
+          customerDelivery(other, "deleted", { at: 2, patch: gone }),
+          subscriptionDelivery(other, "active", { externalId: late.id, at: 1 })
+        ])
+        expect(yield* database.projection(late.id)).toMatchObject({ ...shown(other), customerId: null })
+      }
+    })
+  )
+
+  onDatabase("a deleted customer that another's row shows is not this step's to take away", () =>
+    Effect.gen(function* () {
+      const [holder, user] = [nextUser(), nextUser()]
+      const database = yield* StoreDatabase
+      const scene = newScene()
+      yield* applyOne(subscriptionDelivery(newScene(), "active", { externalId: holder.id, at: 1 }))
+      yield* database.showCustomer(holder.id, scene.customerId)
+      const before = yield* database.projection(holder.id)
+      yield* applyEach([
+        subscriptionDelivery(scene, "active", { externalId: user.id, at: 1 }),
+        customerDelivery(scene, "deleted", { externalId: user.id, at: 2, patch: gone })
+      ])
+      expect(yield* database.projection(holder.id)).toEqual(before)
+    })
+  )
+
   onDatabase("two users, two customers, one step: each row shows its own", () =>
     Effect.gen(function* () {
       const database = yield* StoreDatabase
