@@ -143,6 +143,11 @@ test("what reconciliation asks: pages with their times, single subscriptions, en
   assert.strictEqual(await refusal((client) => client.redeliver(unknown)), "PolarNotFound")
 })
 
+test("the organization that the token is of", async () => {
+  const { id, slug } = await scene.simulator.read(({ organization }) => organization)
+  assert.deepStrictEqual(await call((client) => client.organizations), [{ id, slug }])
+})
+
 test("orders: their invoices, receipts and refunds", async () => {
   const session = await call((client) => client.createCheckout({ products: [Seed.products.lifetime.id] }))
   const address = { country: "NO", line1: "Storgata 1", postal_code: "0155", city: "Oslo" }
@@ -191,7 +196,7 @@ test("license keys", async () => {
 })
 
 test("every request is as Polar's document has it, and every success too", () => {
-  assert.isAtLeast(scene.exchanges.length, 24)
+  assert.isAtLeast(scene.exchanges.length, 25)
   for (const exchange of scene.exchanges) {
     assert.deepStrictEqual(judgeRequest(exchange), [], `${exchange.method} ${exchange.url} ${exchange.body}`)
     assert.deepStrictEqual(judgeAnswer(exchange), [], `${exchange.method} ${exchange.url} ${exchange.answer}`)

@@ -1,7 +1,7 @@
 /**
  * Polar's own OpenAPI document as a judge: of what a client sends, of what the API answers, and of what webhooks carry.
  * The fixture is that document without its prose, made by `scripts/trim-openapi.mjs`; others hold what the first lacks of
- * refunds, of invoices, receipts and license keys, and of benefits and discounts, made in the same way.
+ * refunds, of invoices, receipts and license keys, of benefits and discounts, and of organizations, made in the same way.
  */
 import { readFileSync } from "node:fs"
 import { Ajv2020 } from "ajv/dist/2020.js"
@@ -34,15 +34,24 @@ const benefitsAndDiscounts = fixture<Omit<Document, "webhooks">>(
   "./fixtures/polar-openapi-2026-10-benefits-and-discounts.json"
 )
 
+const organizations = fixture<Omit<Document, "webhooks">>("./fixtures/polar-openapi-2026-10-organizations.json")
+
 const document: Document = {
   ...most,
-  paths: { ...most.paths, ...refunds.paths, ...documentsAndKeys.paths, ...benefitsAndDiscounts.paths },
+  paths: {
+    ...most.paths,
+    ...refunds.paths,
+    ...documentsAndKeys.paths,
+    ...benefitsAndDiscounts.paths,
+    ...organizations.paths
+  },
   components: {
     schemas: {
       ...most.components.schemas,
       ...refunds.components.schemas,
       ...documentsAndKeys.components.schemas,
-      ...benefitsAndDiscounts.components.schemas
+      ...benefitsAndDiscounts.components.schemas,
+      ...organizations.components.schemas
     }
   }
 }

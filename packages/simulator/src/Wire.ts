@@ -5,6 +5,7 @@ export { customer, customerSession, customerState, keptExternalId, member } from
 export { discount } from "./wire/DiscountWire.ts"
 export { keyActivation, licenseKey } from "./wire/LicenseKeyWire.ts"
 export { order } from "./wire/OrderWire.ts"
+export { organization } from "./wire/OrganizationWire.ts"
 export { product } from "./wire/ProductWire.ts"
 export { refund } from "./wire/RefundWire.ts"
 export { subscription } from "./wire/SubscriptionWire.ts"

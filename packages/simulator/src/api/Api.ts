@@ -11,6 +11,7 @@ import * as CustomerRoutes from "./CustomerRoutes.ts"
 import * as DiscountRoutes from "./DiscountRoutes.ts"
 import * as LicenseKeyRoutes from "./LicenseKeyRoutes.ts"
 import * as OrderRoutes from "./OrderRoutes.ts"
+import * as OrganizationRoutes from "./OrganizationRoutes.ts"
 import * as ProductRoutes from "./ProductRoutes.ts"
 import * as RefundRoutes from "./RefundRoutes.ts"
 import { type Answer, type Match, matching } from "./Route.ts"
@@ -47,6 +48,7 @@ export const routes = [
   ...ProductRoutes.routes,
   ...BenefitRoutes.routes,
   ...DiscountRoutes.routes,
+  ...OrganizationRoutes.routes,
   ...WebhookRoutes.routes
 ]
 
