@@ -47,9 +47,18 @@ const emptyLists = new Set([
 ])
 
 /** As much of Polar as reconciliation asks. */
-const polar = (): Promise<{ readonly server: Server; readonly url: string; subscriptions: ReadonlyArray<unknown> }> =>
+interface FakePolar {
+  readonly server: Server
+  readonly url: string
+  subscriptions: ReadonlyArray<unknown>
+  endpoint: object
+  /** Events that the endpoint has never taken. */
+  undelivered: ReadonlyArray<unknown>
+}
+
+const polar = (): Promise<FakePolar> =>
   new Promise((resolve) => {
-    const state = { subscriptions: [] as ReadonlyArray<unknown> }
+    const state: Omit<FakePolar, "server" | "url"> = { subscriptions: [], endpoint, undelivered: [] }
     const page = (items: ReadonlyArray<unknown>) => ({ items, pagination: { total_count: items.length, max_page: 1 } })
     const server = createServer((request, response) => {
       const { pathname } = new URL(request.url ?? "/", "http://polar.test")
@@ -59,10 +68,12 @@ const polar = (): Promise<{ readonly server: Server; readonly url: string; subsc
           : emptyLists.has(pathname)
             ? page([])
             : pathname === "/v1/webhooks/endpoints"
-              ? page([endpoint])
+              ? page([state.endpoint])
               : pathname === "/v1/webhooks/deliveries"
-                ? page([])
-                : undefined
+                ? page(state.undelivered)
+                : pathname.endsWith("/redeliver")
+                  ? {}
+                  : undefined
       response.writeHead(body === undefined ? 404 : 200, {
         "content-type": "application/json",
         "polar-version": "2026-10"
@@ -118,7 +129,51 @@ describe("beside a running server on SQLite", () => {
 
     const again = await runCommand(["reconcile", "--user", "usr_1042", "--json"], env())
     expect(JSON.parse(again.stdout)).toMatchObject({ discrepancyCount: 0, notified: 0 })
+    expect(again.code).toBe(0)
   }, 120_000)
+
+  test("reconcile: what no run can set right has exit code 3, also where all records are equal", async () => {
+    fake.subscriptions = [subscription]
+    const run = async (...options: ReadonlyArray<string>) => {
+      const { code, stdout } = await runCommand(["reconcile", "--json", ...options], env())
+      return { code, report: JSON.parse(stdout) }
+    }
+    await run()
+    const [{ missingTypes }] = (await run("--dry-run")).report.webhooks.endpoints
+    const right = { ...endpoint, enabled: true, events: [...endpoint.events, ...missingTypes] }
+    for (const [wrong, dry, real] of [
+      [right, 0, 0],
+      [{ ...right, enabled: false }, 3, 3],
+      [{ ...right, format: "slack" }, 3, 3],
+      [{ ...right, events: endpoint.events }, 3, 3],
+      [{ ...right, enabled: false, url: "https://another.example.com/hooks" }, 0, 0]
+    ] as const) {
+      fake.endpoint = wrong
+      const ends = { dry: await run("--dry-run"), real: await run() }
+      expect([ends.dry.report.discrepancyCount, ends.real.report.discrepancyCount]).toEqual([0, 0])
+      expect([ends.dry.code, ends.real.code], JSON.stringify(wrong)).toEqual([dry, real])
+    }
+    fake.endpoint = right
+
+    // A real run has these delivered again.
+    fake.undelivered = [
+      {
+        id: "d",
+        succeeded: false,
+        webhook_event: { id: "evt_lost", type: "order.paid", succeeded: false, skipped: false, payload: "{}" }
+      }
+    ]
+    expect([(await run("--dry-run")).code, (await run()).code]).toEqual([3, 0])
+    fake.undelivered = []
+
+    fake.subscriptions = [subscription, { ...subscription, id: "5f7d5a36-6b2c-4c1f-8a0e-1b8f1f3f9a10", status: 7 }]
+    const unreadable = await runCommand(["reconcile"], env())
+    expect(unreadable.code).toBe(3)
+    expect(unreadable.stdout).toContain("Not compared: subscription 5f7d5a36-6b2c-4c1f-8a0e-1b8f1f3f9a10.")
+    fake.subscriptions = []
+    const unknown = await run("--user", "usr_1042")
+    expect(unknown).toMatchObject({ code: 3, report: { unknownToPolar: [subscription["id"]] } })
+  }, 180_000)
 
   test("replay: what the options name, and nothing that is known is told again", async () => {
     const webhook = signer(running.webhookSecret ?? "", "utf8")

@@ -16,7 +16,7 @@ export const exitCodes = {
   failed: 1,
   /** The command, its options or what the environment says is wrong. Nothing was done. */
   wrong: 2,
-  /** It only looked, and what it saw needs somebody. */
+  /** What it found needs somebody: it only looked, or cannot set it right. */
   differs: 3,
   /** What it was told to work on does not exist. */
   nothingMatched: 4

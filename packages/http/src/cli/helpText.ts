@@ -22,7 +22,7 @@ const footer = `Every command tells its options with --help. Those that work on 
   --version                      The version of this program
   --completions bash|zsh|fish    A script with which the shell completes commands and options
 
-Exit codes: 0 done; 1 it failed; 2 the command is wrong, or the environment; 3 it only looked, and something differs;
+Exit codes: 0 done; 1 it failed; 2 the command is wrong, or the environment; 3 it found something that needs you;
 4 nothing matched.`
 
 /** The library's help begins with the name and version, and has its sections under headings in capitals. */

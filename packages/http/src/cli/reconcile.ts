@@ -27,7 +27,7 @@ export const reconcile = async (terminal: Terminal, options: ReconcileCommand): 
     const counts = await withBilling(terminal, options, (billing) => billing.reconcile(userId, { dryRun }))
     if (options.json) terminal.out(JSON.stringify(counts))
     else tell(terminal, counts, dryRun)
-    return exitCodeOf(counts, dryRun)
+    return exitCodeOf(counts, [], dryRun)
   }
   const since = options.since === undefined ? undefined : dateOf("--since", options.since)
   const report = await withBilling(terminal, options, (billing) =>
@@ -38,19 +38,27 @@ export const reconcile = async (terminal: Terminal, options: ReconcileCommand): 
         Effect.sync(() => terminal.progress(`${compared} records compared, ${discrepancyCount} differ`))
     })
   )
+  const { endpoints } = report.webhooks
   if (options.json) {
     terminal.out(JSON.stringify(report))
-    return exitCodeOf(report, dryRun)
+    return exitCodeOf(report, endpoints, dryRun)
   }
   if (report.resumed) terminal.out("Went on with a comparison that was left undone.")
   tell(terminal, report, dryRun)
   tellWebhooks(terminal, report.webhooks)
-  return exitCodeOf(report, dryRun)
+  return exitCodeOf(report, endpoints, dryRun)
 }
 
-/** What a real run would set right is for somebody to look at. */
-const exitCodeOf = ({ discrepancyCount }: ReconcileCounts, dryRun: boolean): ExitCode =>
-  dryRun && discrepancyCount > 0 ? exitCodes.differs : exitCodes.done
+/** Somebody has to look at what only a real run would set right, and at what no run can. */
+const exitCodeOf = (counts: ReconcileCounts, endpoints: ReadonlyArray<EndpointReport>, dryRun: boolean): ExitCode => {
+  const own = endpoints.filter(({ isOwn }) => isOwn)
+  const differs = dryRun && (counts.discrepancyCount > 0 || own.some(({ undelivered }) => undelivered > 0))
+  const remains = counts.unreadable.length > 0 || counts.unknownToPolar.length > 0 || own.some(isMisconfigured)
+  return differs || remains ? exitCodes.differs : exitCodes.done
+}
+
+const isMisconfigured = ({ enabled, format, missingTypes }: EndpointReport): boolean =>
+  !enabled || format !== "raw" || missingTypes.length > 0
 
 const userIdOf = (text: string): UserId => {
   if (!Schema.is(UserId)(text)) throw wrong(`"${text}" is no user id.`)
@@ -65,6 +73,11 @@ const tell = (terminal: Terminal, counts: ReconcileCounts, dryRun: boolean): voi
   if (unlisted > 0) terminal.out(`  and ${unlisted} more`)
   if (counts.notified > 0 && !dryRun) terminal.out(`${counts.notified} changes are queued for the app's handlers.`)
   for (const { kind, reason } of counts.notCompared) terminal.out(`Not compared: ${kind}s. ${reason}`)
+  for (const record of counts.unreadable) {
+    terminal.out(
+      `Not compared: ${record}. What is stored of it, or what Polar says of it, cannot be read; the log has why.`
+    )
+  }
   for (const id of counts.unknownToPolar) {
     terminal.out(`Stored as live, and not known to Polar under this token: subscription ${id}. It was left as it is.`)
   }
