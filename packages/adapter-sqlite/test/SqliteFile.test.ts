@@ -9,8 +9,10 @@ import { newScene, subscriptionDelivery, subscriptionIn } from "@kavach-polar/co
 import Database from "better-sqlite3"
 import { sql } from "drizzle-orm"
 import { Config, ConfigProvider, Effect, Fiber, Layer } from "effect"
+import { vi } from "vitest"
 import { runChild } from "../../../test/runChild.ts"
 import { temporaryFolder } from "../../../test/store/SqliteHarness.ts"
+import { betterSqlite3NotInstalled } from "../src/drivers.ts"
 
 const newFile = Effect.map(temporaryFolder, (folder) => join(folder, "app.db"))
 
@@ -123,3 +125,18 @@ it.live("importing the package loads no database driver; opening a file does", (
     expect(printed).toEqual({ before: [], after: ["better-sqlite3"] })
   })
 )
+
+it("a driver that cannot be loaded: what to do, on Node and on Bun", () => {
+  // What better-sqlite3 says there, on Bun 1.4.4.
+  const error = Object.assign(new Error("'better-sqlite3' is not yet supported in Bun."), { code: "ERR_DLOPEN_FAILED" })
+  expect(betterSqlite3NotInstalled(error).detail).toBe(
+    "better-sqlite3 cannot be loaded (ERR_DLOPEN_FAILED); run npm install better-sqlite3, or npm rebuild better-sqlite3"
+  )
+  const { versions } = process
+  vi.spyOn(process, "versions", "get").mockReturnValue({ ...versions, bun: "1.4.4" })
+  const onBun = betterSqlite3NotInstalled(error)
+  vi.restoreAllMocks()
+  expect(onBun.detail).toBe(
+    "better-sqlite3 does not run on Bun; pass a drizzle database on bun:sqlite as the client instead of a URL"
+  )
+})

@@ -1,13 +1,13 @@
-/** The one way in which storage fails, with what an operator can do about it. */
+/** The error of every storage operation, with what an operator can do about it. */
 import * as Schema from "effect/Schema"
 
 /**
- * - `unavailable`: the database cannot be reached, or went away. Nothing of it counts; try again.
- * - `busy`: other writers held it too long. Nothing of it counts; try again.
- * - `readOnly`, `full`, `denied`: the database refuses to write.
- * - `schema`: tables are missing, or are not as expected.
- * - `constraint`: a row of somebody else's stands in the way.
- * - `unknown`: anything else.
+ * - `unavailable`: the database cannot be reached, or the connection was lost. Retry.
+ * - `busy`: another writer held a lock for too long. Retry.
+ * - `readOnly`, `full`, `denied`: the database does not accept writes.
+ * - `schema`: a table or a column is missing, or has another type than expected.
+ * - `constraint`: the row conflicts with a row that exists.
+ * - `unknown`: any other error.
  */
 export const StoreErrorReason = Schema.Literal(
   "unavailable",
@@ -22,18 +22,19 @@ export const StoreErrorReason = Schema.Literal(
 export type StoreErrorReason = typeof StoreErrorReason.Type
 
 const advice: Readonly<Record<StoreErrorReason, string>> = {
-  unavailable: "Check that the database runs and that this process can reach it.",
-  busy: "Another writer holds the database. If this repeats, look for a long transaction.",
-  readOnly: "The database is open for reading only. Check the file's permissions or the server's role.",
-  full: "The disk or the database is full. Make room; nothing that was acknowledged is lost.",
-  denied: "The database user lacks a privilege, or the file cannot be opened. Check permissions.",
+  unavailable: "Check that the database is running and that this process can connect to it.",
+  busy: "Another writer holds a lock. If this happens often, look for a long transaction.",
+  readOnly: "The database is read-only. Check the permissions of the file, or the role of the server.",
+  full: "The disk or the database is full. Free some space. No acknowledged webhook is lost.",
+  denied: "The database user lacks a privilege, or the file cannot be opened. Check the permissions.",
   schema: "The tables are not as expected. Run the migrations, and compare kavach_users with the documentation.",
-  constraint: "A constraint of the database refused the row.",
-  unknown: "The detail is the database's own message."
+  constraint: "A constraint rejected the row. Check the constraints and triggers that you have added to the table.",
+  unknown: "The message is the database's own."
 }
 
 /**
- * Storage failed. Nothing of the step counts: when it is done again, it is done whole.
+ * A storage operation failed. Each operation is one transaction, which is applied completely or not at all. If the connection
+ * was lost during the commit, it may have been applied. Every operation can be retried safely.
  */
 export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
   /** The operation, for example `applyDeliveries`. */
@@ -43,8 +44,8 @@ export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
   detail: Schema.String
 }) {
   /**
-   * The same, with where it came from, for logs: without SQL and without values. It is no field, so no answer and no JSON has
-   * it.
+   * The same error with its cause, for logs. The cause contains no SQL and no values. It is not a field, so it is never part of
+   * an answer or of JSON.
    */
   causedBy(cause: Error | undefined): this {
     return cause === undefined ? this : Object.defineProperty(this, "cause", { value: cause, enumerable: false })
@@ -56,7 +57,7 @@ export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
 }
 
 /**
- * Whether the cause may be one of several rows that a step is about: the others can be tried without it.
+ * Whether a single row may have caused the error. The other rows of the step can then be retried without it.
  *
  * @example
  * StoreError.isOfOneRow(storeError)
