@@ -12,6 +12,8 @@ const entryOf = (name: string): string => join(root, "packages", name)
 /** The entries for apps; those under `adapter` and `testing` are for authors of adapters. */
 const entries = {
   "kavach-polar": entryOf("kavach-polar/src/index.ts"),
+  "kavach-polar/fastify": entryOf("kavach-polar/src/fastify.ts"),
+  "kavach-polar/node": entryOf("kavach-polar/src/node.ts"),
   "@kavach-polar/http": entryOf("http/src/index.ts"),
   "@kavach-polar/http/Api": entryOf("http/src/routes/Api.ts"),
   "@kavach-polar/http/ApiLayer": entryOf("http/src/routes/ApiLayer.ts"),

@@ -16,6 +16,24 @@ const types = plainTypes(join(built, "standalone.d.ts"))
 // The same for `import` and for `require`, which Node answers with this ES module.
 for (const file of ["index.d.ts", "index.d.cts"]) writeFileSync(join(dist, file), types)
 
+// Mounts have nothing inside but Node's own, and types that are whole by themselves.
+for (const mount of ["node", "fastify"]) {
+  await build({
+    entryPoints: [join(built, `mounts/${mount}.js`)],
+    outfile: join(dist, `${mount}.js`),
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    target: "node20",
+    logLevel: "warning"
+  })
+  const types = readFileSync(join(built, `mounts/${mount}.d.ts`), "utf8").replace(/^\/\/# sourceMappingURL.*$/m, "")
+  if (/from "(?!node:|fastify")/.test(types.replace(/\/\*[\s\S]*?\*\//g, ""))) {
+    throw new Error(`mounts/${mount}.d.ts needs types of other modules`)
+  }
+  for (const extension of ["d.ts", "d.cts"]) writeFileSync(join(dist, `${mount}.${extension}`), types)
+}
+
 const columnTypes = { "records/rows.d.ts": ["LinkSource"], "records/Delivery.d.ts": ["DeliveryState"] }
 mkdirSync(join(dist, "schema"))
 for (const database of ["sqlite", "libsql", "postgres", "mysql"]) {

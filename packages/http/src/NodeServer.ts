@@ -1,12 +1,9 @@
 /** A Node server in front of a function from `Request` to `Response`. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
-import { Readable } from "node:stream"
-import { pipeline } from "node:stream/promises"
-import type { ReadableStream } from "node:stream/web"
 import * as Schema from "effect/Schema"
-import { sendBody } from "./node/answer.ts"
-import { bodyOf } from "./node/incomingBody.ts"
+import { sendWeb } from "./node/answer.ts"
+import { badRequest, internalError, requestOf } from "./node/webRequest.ts"
 
 /** The port cannot be listened on. */
 export class CannotListen extends Schema.TaggedError<CannotListen>()("CannotListen", {
@@ -111,47 +108,6 @@ const answer = async (
 ): Promise<void> => {
   const request = requestOf(incoming)
   const response = request === undefined ? badRequest() : await handle(request).catch(internalError)
-  outgoing.statusCode = response.status
-  for (const [name, value] of response.headers) {
-    if (name !== "set-cookie") outgoing.setHeader(name, value)
-  }
-  const cookies = response.headers.getSetCookie()
-  if (cookies.length > 0) outgoing.setHeader("set-cookie", cookies)
   if (isClosing()) outgoing.setHeader("connection", "close")
-  if (incoming.complete && response.body !== null && incoming.method !== "HEAD") {
-    return pipeline(Readable.fromWeb(response.body as ReadableStream), outgoing)
-  }
-  return sendBody(incoming, outgoing, new Uint8Array(await response.arrayBuffer()))
+  return sendWeb(incoming, outgoing, response)
 }
-
-const requestOf = (incoming: IncomingMessage): Request | undefined => {
-  const method = incoming.method ?? "GET"
-  const hasBody = method !== "GET" && method !== "HEAD"
-  try {
-    const headers = new Headers()
-    for (let index = 0; index + 1 < incoming.rawHeaders.length; index += 2) {
-      headers.append(incoming.rawHeaders[index] ?? "", incoming.rawHeaders[index + 1] ?? "")
-    }
-    return new Request(urlOf(incoming), {
-      method,
-      headers,
-      ...(hasBody ? { body: bodyOf(incoming), duplex: "half" as const } : {})
-    })
-  } catch {
-    // A host header, a method or a header that no web request can have.
-    return undefined
-  }
-}
-
-const urlOf = (incoming: IncomingMessage): URL => {
-  const base = new URL(`http://${incoming.headers.host ?? "localhost"}`)
-  // The header names a host and nothing more: the rest of a URL in it would move the path.
-  if (base.href !== `${base.origin}/`) throw new TypeError("The host header is no host")
-  const target = incoming.url ?? "/"
-  // A path of two slashes is a path, and not a host as in a link.
-  return new URL(target.startsWith("/") ? `${base.origin}${target}` : target, base)
-}
-
-const badRequest = () => Response.json({ error: "Bad request" }, { status: 400 })
-
-const internalError = () => Response.json({ error: "Internal error" }, { status: 500 })

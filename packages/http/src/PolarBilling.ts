@@ -41,6 +41,7 @@ import type { PolarSubscription, SubscriptionDetails } from "./config/PolarConfi
 
 export type { SubscriptionDetails } from "./config/PolarConfig.ts"
 
+import type { BillingHandler, HandlerOptions } from "./host/handler.ts"
 import type { PluginContext } from "./host/KavachPlugin.ts"
 import type { ProductCall, ProductLookup, ProductsOption } from "./productNames.ts"
 
@@ -506,6 +507,16 @@ export interface PolarBilling<ProductName extends string = string> {
    * await billing.start()
    */
   readonly start: () => Promise<void>
+  /**
+   * All routes in one function, from a web request to its answer: for Hono, Next, Bun and whatever else
+   * has web requests. On `node:http` and Express with `toNodeListener`, on Fastify with `toFastifyPlugin`. Never rejects, and
+   * throws an `InvalidOption` for options that are wrong.
+   *
+   * @example
+   * const handler = billing.handler({ getUser: (request) => ({ id: request.headers.get("x-user") ?? "" }) })
+   * await handler(request)
+   */
+  readonly handler: <Context = unknown>(options: HandlerOptions<Context>) => BillingHandler<Context>
   /**
    * Receives a delivery: to mount by itself, before any middleware that parses bodies. Never rejects. `waitUntil` is for
    * platforms that stop a process when it has answered: it is given what the callback still does then.

@@ -2,6 +2,8 @@ export type { PolarConfig, PolarLogger, PolarSubscription, PolarSubscriptionChan
 export * from "./errors.ts"
 export { createKavach, type Kavach, type KavachConfig } from "./host/createKavach.ts"
 export type { DatabaseConfig } from "./host/databaseOptions.ts"
+export type { HostUser } from "./host/HostUser.ts"
+export type { BillingHandler, HandlerOptions } from "./host/handler.ts"
 export type {
   EndpointContext,
   KavachLike,

@@ -1,9 +1,11 @@
 /** `polar()`: billing for people who write promises, and the KavachOS plugin. */
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import type { BillingService, DocumentOptions, Subscriptions } from "@kavach-polar/core/Billing"
+import { causeLine } from "@kavach-polar/core/logText"
 import * as Options from "@kavach-polar/core/Options"
 import { StoreError } from "@kavach-polar/core/StoreError"
 import { CheckoutId, CustomerId, OrderId, ProductId, type Subscription, UserId } from "@kavach-polar/core/Subscription"
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -12,6 +14,7 @@ import * as Schema from "effect/Schema"
 import { type PolarConfig, PolarConfigError } from "./config/PolarConfig.ts"
 import { checkedSettings, type PolarSettings } from "./config/settings.ts"
 import { adapterFor } from "./host/adapters.ts"
+import { checkHandlerOptions, makeHandler } from "./host/handler.ts"
 import type { PluginContext } from "./host/KavachPlugin.ts"
 import { pluginEndpoints } from "./host/pluginEndpoints.ts"
 import { sendResponse } from "./node/answer.ts"
@@ -93,6 +96,13 @@ export const polarWith = (settings: PolarSettings): Polar => {
         Effect.map(plain)
       )
     )
+
+  const answer: Runtime["answer"] = async (...given) =>
+    runtime === undefined ? HttpServerResponse.toWeb(notConnectedYet) : runtime.answer(...given)
+
+  const logFailure = (what: string, error: unknown): void => {
+    Effect.runFork(Effect.provide(Effect.logError(what, causeLine(Cause.die(error))), loggingLayer(settings)))
+  }
 
   const billing: PolarBilling = {
     createCheckout: (userId, productId, options = {}) =>
@@ -307,10 +317,12 @@ export const polarWith = (settings: PolarSettings): Polar => {
         throw error
       }
     },
-    webhook: async (request, options) =>
-      runtime === undefined
-        ? HttpServerResponse.toWeb(notConnectedYet)
-        : runtime.answer("webhook", request, { getUser: async () => null, waitUntil: options?.waitUntil }),
+    handler: (options) => {
+      checkHandlerOptions(options)
+      return makeHandler(options, { answer, logFailure, routes: settings.routes })
+    },
+    webhook: (request, options) =>
+      answer("webhook", request, { getUser: async () => null, waitUntil: options?.waitUntil }),
     webhookListener: async (incoming, outgoing) => {
       if (runtime === undefined) return sendResponse(incoming, outgoing, notConnectedYet)
       return runtime.listen(incoming, outgoing)

@@ -10,6 +10,7 @@ import { type PolarConfig as ConfigWithLayers, PolarConfigError } from "./config
 import { checkedSettings } from "./config/settings.ts"
 import { storeAt } from "./host/database.ts"
 import { addressOf, type DatabaseConfig } from "./host/databaseOptions.ts"
+import { laterHandler } from "./host/handler.ts"
 import type { Polar } from "./PolarBilling.ts"
 import type { NamesIn } from "./productNames.ts"
 
@@ -17,6 +18,8 @@ export type { PolarLogger, PolarSubscription, PolarSubscriptionChange } from "./
 export * from "./errors.ts"
 export { createKavach, type Kavach, type KavachConfig } from "./host/createKavach.ts"
 export type { DatabaseConfig } from "./host/databaseOptions.ts"
+export type { HostUser } from "./host/HostUser.ts"
+export type { BillingHandler, HandlerOptions } from "./host/handler.ts"
 export type {
   EndpointContext,
   KavachLike,
@@ -169,6 +172,7 @@ const later = (load: () => Promise<Polar>): Polar => {
     },
     settled: async () => (await load()).settled(),
     start: async () => (await load()).start(),
+    handler: (options) => laterHandler(options, load),
     webhook: async (request, options) => (await load()).webhook(request, options),
     webhookListener: async (incoming, outgoing) => (await load()).webhookListener(incoming, outgoing),
     dispose,

@@ -115,7 +115,12 @@ const calls: Readonly<Record<string, Misspelt>> = {
     "timeout",
     "timeoutSeconds"
   ],
-  reconcileAll: [(billing, options) => billing.reconcileAll(options), "dryrun", "dryRun"]
+  reconcileAll: [(billing, options) => billing.reconcileAll(options), "dryrun", "dryRun"],
+  handler: [
+    async (billing, options: object) => billing.handler({ getUser: () => null, ...options }),
+    "basepath",
+    "basePath"
+  ]
 }
 
 /** Calls that take no options, or a request. */

@@ -9,6 +9,7 @@ import type { SessionUser, WaitUntil } from "../routes/Session.ts"
 import { UnsupportedDatabase } from "./adapters.ts"
 import { type HostDatabase, openDatabase } from "./database.ts"
 import { addressOf, type DatabaseConfig, described } from "./databaseOptions.ts"
+import { type HostUser, withTextId } from "./HostUser.ts"
 import type { KavachPlugin, PluginContext, PluginEndpoint } from "./KavachPlugin.ts"
 import { logFailure, route } from "./router.ts"
 
@@ -39,11 +40,6 @@ export interface KavachConfig<Plugins extends ReadonlyArray<KavachPlugin>> {
    * await createKavach({ database, plugins: [], getUser: (request) => ({ id: request.headers.get("x-user") ?? "" }) })
    */
   readonly getUser?: ((request: Request) => Promise<HostUser | null> | HostUser | null) | undefined
-}
-
-/** A user of yours. An id that is a number is passed on as its text. */
-export interface HostUser extends Omit<SessionUser, "id"> {
-  readonly id: string | number | bigint
 }
 
 /** What the plugins add to the host, all together. */
@@ -182,14 +178,6 @@ export const createKavach = async <const Plugins extends ReadonlyArray<KavachPlu
   }
   return { db: database.db, plugins: { ...context, ...runner }, close, [Symbol.asyncDispose]: close }
 }
-
-const withTextId = ({ email, emailVerified, id, name }: HostUser): SessionUser => ({
-  email,
-  emailVerified,
-  // What is neither, in spite of the types, is for whoever reads it to refuse.
-  id: typeof id === "number" || typeof id === "bigint" ? String(id) : id,
-  name
-})
 
 const contextOf = (
   { baseUrl, database: { provider } }: Pick<KavachConfig<ReadonlyArray<KavachPlugin>>, "baseUrl" | "database">,

@@ -20,22 +20,24 @@ export interface HostRoutes {
 
 const entries = Object.entries(browserRoutes) as ReadonlyArray<readonly [BrowserRoute, RouteEntry]>
 
-export const pluginEndpoints = (runtime: Runtime, { origin, routes }: HostRoutes): ReadonlyArray<PluginEndpoint> => [
+export const pluginEndpoints = (
+  { answer }: Pick<Runtime, "answer">,
+  { origin, routes }: HostRoutes
+): ReadonlyArray<PluginEndpoint> => [
   ...entries
     .filter(([name]) => isOn(name, routes))
     .map(
       ([name, { description, method, path }]): PluginEndpoint => ({
         method,
         path: `${prefix}${path}`,
-        handler: (request, host) => runtime.answer(name, request, { getUser: () => host.getUser(request), origin }),
+        handler: (request, host) => answer(name, request, { getUser: () => host.getUser(request), origin }),
         metadata: { description }
       })
     ),
   {
     method: "POST" satisfies typeof Api.webhook.method,
     path: `${prefix}/webhook`,
-    handler: (request, host) =>
-      runtime.answer("webhook", request, { getUser: async () => null, waitUntil: host?.waitUntil }),
+    handler: (request, host) => answer("webhook", request, { getUser: async () => null, waitUntil: host?.waitUntil }),
     metadata: { description: "Receives Polar's webhook deliveries" }
   }
 ]

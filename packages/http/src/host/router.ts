@@ -14,17 +14,12 @@ export const route = async (
   basePath: string,
   context: EndpointContext
 ): Promise<Response | null> => {
-  const path = withoutBase(new URL(request.url).pathname, basePath)
+  const path = pathBelow(new URL(request.url).pathname, basePath)
   if (path === undefined) return null
-  const candidates = endpoints.filter((endpoint) => matches(endpoint.path, path))
+  const candidates = endpointsAt(endpoints, path)
   if (candidates.length === 0) return null
   const endpoint = candidates.find(({ method }) => method === request.method)
-  if (endpoint === undefined) {
-    return Response.json(
-      { error: "Method not allowed" },
-      { status: 405, headers: { allow: candidates.map(({ method }) => method).join(", ") } }
-    )
-  }
+  if (endpoint === undefined) return methodNotAllowed(candidates.map(({ method }) => method))
   try {
     if (endpoint.metadata?.requireAuth === true && (await context.getUser(request)) === null) {
       return Response.json({ error: "Authentication required" }, { status: 401 })
@@ -35,6 +30,12 @@ export const route = async (
     return Response.json({ error: "Internal error" }, { status: 500 })
   }
 }
+
+export const endpointsAt = (endpoints: ReadonlyArray<PluginEndpoint>, path: string): ReadonlyArray<PluginEndpoint> =>
+  endpoints.filter((endpoint) => matches(endpoint.path, path))
+
+export const methodNotAllowed = (allowed: ReadonlyArray<string>): Response =>
+  Response.json({ error: "Method not allowed" }, { status: 405, headers: { allow: allowed.join(", ") } })
 
 /** A segment such as `:id` stands for any one. */
 const matches = (pattern: string, path: string): boolean => {
@@ -53,7 +54,7 @@ export const logFailure = (what: string, error: unknown): void => {
 }
 
 /** The path below the base, without a trailing slash; `undefined` when it is not below it. */
-const withoutBase = (pathname: string, basePath: string): string | undefined => {
+export const pathBelow = (pathname: string, basePath: string): string | undefined => {
   const base = basePath.replace(/\/+$/, "")
   if (base !== "" && pathname !== base && !pathname.startsWith(`${base}/`)) return undefined
   const path = pathname.slice(base.length)

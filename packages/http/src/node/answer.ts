@@ -1,7 +1,10 @@
 /** Answering on a Node server. */
 import type { IncomingMessage, ServerResponse } from "node:http"
+import { Readable } from "node:stream"
+import { pipeline } from "node:stream/promises"
+import type { ReadableStream } from "node:stream/web"
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { ranOff, runOff } from "./incomingBody.ts"
+import { ranOff, runOff } from "./runOff.ts"
 
 /** Sends an answer whose head is set already. */
 export const sendBody = async (
@@ -10,7 +13,8 @@ export const sendBody = async (
   body: Uint8Array
 ): Promise<void> => {
   const isHead = incoming.method === "HEAD"
-  if (!isHead) outgoing.setHeader("content-length", body.length)
+  // Of a status that has no body, it must not be there (RFC 9110, 8.6).
+  if (!isHead && outgoing.statusCode !== 204) outgoing.setHeader("content-length", body.length)
   if (incoming.complete || (await ranOff(incoming))) {
     outgoing.end(isHead ? undefined : body)
     return
@@ -25,6 +29,24 @@ export const sendBody = async (
 }
 
 const empty = new Uint8Array(0)
+
+/** Sends a web response, beside headers that are set already. */
+export const sendWeb = async (
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  response: Response
+): Promise<void> => {
+  outgoing.statusCode = response.status
+  for (const [name, value] of response.headers) {
+    if (name !== "set-cookie") outgoing.setHeader(name, value)
+  }
+  const cookies = response.headers.getSetCookie()
+  if (cookies.length > 0) outgoing.appendHeader("set-cookie", cookies)
+  if (incoming.complete && response.body !== null && incoming.method !== "HEAD") {
+    return pipeline(Readable.fromWeb(response.body as ReadableStream), outgoing)
+  }
+  return sendBody(incoming, outgoing, new Uint8Array(await response.arrayBuffer()))
+}
 
 /**
  * Sends an answer of a route, which is never a stream. Not where something else has answered, or nobody listens any more.

@@ -4,6 +4,7 @@ import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import { lostBody, stillComes } from "./bodyStream.ts"
 import {
   type BodyError,
   type BodyLimits,
@@ -14,10 +15,24 @@ import {
   defaultBodyMillis,
   lengthIn
 } from "./collectBody.ts"
-import { ranOff, readIncoming, stillComes, turn } from "./incomingBody.ts"
+import { readIncoming } from "./incomingBody.ts"
+import { ranOff, turn } from "./runOff.ts"
 
-/** The body's bytes. A body that announces or turns out to hold more than `limit` bytes is not read to its end. */
+/**
+ * The body's bytes, as they were sent. A body that announces or turns out to hold more than `limit` bytes is not read to its
+ * end.
+ */
 export const readBody = (
+  request: HttpServerRequest.HttpServerRequest,
+  limits: BodyLimits
+): Effect.Effect<Uint8Array, BodyError> =>
+  Effect.suspend(() => {
+    const lost = request.source instanceof Request ? lostBody(request.source.body) : undefined
+    return lost === undefined ? readAnyBody(request, limits) : Effect.fail(new BodyUnreadable({ reason: lost }))
+  })
+
+/** The same; or, where a parser has read the body before and kept no bytes, what it made of it, as JSON. */
+export const readAnyBody = (
   request: HttpServerRequest.HttpServerRequest,
   limits: BodyLimits
 ): Effect.Effect<Uint8Array, BodyError> =>
@@ -52,7 +67,7 @@ const readWeb = (
   limits: BodyLimits
 ): Effect.Effect<Uint8Array, BodyError> =>
   Effect.async((resume) => {
-    if (request.bodyUsed || request.body?.locked === true) {
+    if (request.bodyUsed || request.body?.locked === true || lostBody(request.body) === "used") {
       // The reader of another would be in the way, or there is nothing left.
       return resume(Effect.fail(new BodyUnreadable({ reason: "used" })))
     }

@@ -6,7 +6,7 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import { readBody } from "../node/requestBody.ts"
+import { readAnyBody } from "../node/requestBody.ts"
 import { checkContentType, checkPage, originsOf } from "./callingPage.ts"
 import { InvalidRequest, NotSignedIn } from "./errorResponse.ts"
 import { belowOrigin, checkRedirectUrl, InvalidRedirectUrl } from "./redirectUrl.ts"
@@ -71,7 +71,7 @@ export const readJson = (
   { mayBeEmpty = false }: { readonly mayBeEmpty?: boolean } = {}
 ) =>
   Effect.gen(function* () {
-    const bytes = yield* readBody(request, { limit: bodyLimit })
+    const bytes = yield* readAnyBody(request, { limit: bodyLimit })
     if (bytes.length === 0 && mayBeEmpty) return {}
     const body = yield* Effect.try({
       try: (): unknown => JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)),

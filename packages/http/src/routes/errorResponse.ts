@@ -246,7 +246,7 @@ export const orErrorResponse = <R>(
     })
   )
 
-const causeOf = ({ cause }: UserLookupFailed | AuthorizationFailed): Cause.Cause<unknown> =>
+const causeOf = ({ cause }: UserLookupFailed | AuthorizationFailed | SessionUnavailable): Cause.Cause<unknown> =>
   Cause.isCause(cause) ? cause : Cause.fail(cause)
 
 const log = (error: RouteError, { status }: ErrorResponse, logRefusal: RefusalLog): Effect.Effect<void> => {
@@ -254,7 +254,7 @@ const log = (error: RouteError, { status }: ErrorResponse, logRefusal: RefusalLo
   // What strangers can bring about is counted; what only our own side can is said each time.
   if (error._tag === "TooManyBodies") return logRefusal({ kind: error._tag, entry, level: LogLevel.Warning })
   // Its cause is whatever the app's own code threw: for the log, and never for the answer.
-  if (error._tag === "UserLookupFailed" || error._tag === "AuthorizationFailed")
+  if (error._tag === "UserLookupFailed" || error._tag === "AuthorizationFailed" || error._tag === "SessionUnavailable")
     return Effect.logError(entry, causeLine(causeOf(error)))
   if (status >= 500) return Effect.logError(entry)
   if (error._tag === "UnusableUserId") return logRefusal({ kind: error._tag, entry, level: LogLevel.Error })

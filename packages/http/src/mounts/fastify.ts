@@ -1,0 +1,48 @@
+/**
+ * Billing's routes as a plugin of Fastify 5.
+ *
+ * Nothing of Fastify is imported here but its types.
+ */
+import { Buffer } from "node:buffer"
+import type { IncomingMessage } from "node:http"
+import { Readable } from "node:stream"
+import type { FastifyPluginAsync, FastifyRequest } from "fastify"
+import { ranOff, runOff } from "../node/runOff.ts"
+import { badRequest, requestOf, schemeOf } from "../node/webRequest.ts"
+
+/**
+ * What `billing.handler()` gives, as a plugin. It reads bodies itself, and leaves the parsers of the app as they are; the
+ * app's hooks see its requests and its answers. Register it with the routes' path as the `prefix`.
+ *
+ * @example
+ * import type { FastifyInstance } from "fastify"
+ * import { type PolarBilling } from "kavach-polar"
+ * import { toFastifyPlugin } from "kavach-polar/fastify"
+ *
+ * export const mount = (app: FastifyInstance, billing: PolarBilling) =>
+ *   app.register(toFastifyPlugin(billing.handler({ getUser: () => ({ id: "user_1" }) })), { prefix: "/auth/polar" })
+ */
+export const toFastifyPlugin =
+  (handler: (request: Request, fastifyRequest: FastifyRequest) => Promise<Response>): FastifyPluginAsync =>
+  async (app) => {
+    // Of this plugin's routes only. The body is read by whoever answers.
+    app.removeAllContentTypeParsers()
+    app.addContentTypeParser("*", (_request, _body, done) => done(null))
+    app.all("/*", async (fastifyRequest, reply) => {
+      const { raw } = fastifyRequest
+      const request = requestOf(raw, schemeOf(raw))
+      const response = request === undefined ? badRequest() : await handler(request, fastifyRequest)
+      const body = Buffer.from(await response.arrayBuffer())
+      void reply.code(response.status)
+      for (const [name, value] of response.headers) void reply.header(name, value)
+      if (response.body === null) return reply.send()
+      if (raw.complete || (await ranOff(raw))) return reply.send(body)
+      // What nobody read is not in the way of the next request, and the client sees the answer before the end.
+      return reply.header("connection", "close").send(Readable.from(answerBeforeTheEnd(raw, body)))
+    })
+  }
+
+async function* answerBeforeTheEnd(incoming: IncomingMessage, body: Buffer): AsyncGenerator<Buffer> {
+  yield body
+  await runOff(incoming)
+}
