@@ -44,8 +44,7 @@ for (const [server, name] of [
           query,
           (table, change, condition) => `UPDATE ${table} SET ${change} WHERE ${condition} LIMIT 1`
         )
-      ),
-      ["customers"]
+      )
     )
   })
 }
@@ -60,7 +59,6 @@ describe.skipIf(!hasSqld)("libSQL server", () => {
         LibsqlStore.layer({ url, authToken: Redacted.make(authToken) }),
         queryOn(yield* newClient(address))
       )
-    }),
-    ["customers"]
+    })
   )
 })

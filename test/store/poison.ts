@@ -117,13 +117,9 @@ const everythingElse = Effect.gen(function* () {
 })
 
 /** One database for a table: it is emptied before each of its columns and values. */
-export const poisonCases = (
-  name: string,
-  open: Effect.Effect<Poisonable, never, Scope.Scope>,
-  poisonedTables: ReadonlyArray<(typeof tables)[number]> = tables
-): void => {
-  describe.each(poisonedTables)(`${name}: a poisoned row of kavach_polar_%s`, (table) => {
-    test("holds up nothing else, whatever its column", { timeout: 600_000 }, () =>
+export const poisonCases = (name: string, open: Effect.Effect<Poisonable, never, Scope.Scope>): void => {
+  describe.each(tables)(`${name}: a poisoned row of kavach_polar_%s`, (table) => {
+    test("holds up nothing else, whatever its column", { timeout: 1_200_000 }, () =>
       Effect.gen(function* () {
         const { columnsOf, run, store: storeLayer, updateOne } = yield* open
         const store = Context.get(yield* Layer.build(storeLayer), BillingStore)
