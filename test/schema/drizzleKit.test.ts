@@ -6,9 +6,11 @@ import { newScene, otherDelivery, subscriptionDelivery } from "@kavach-polar/cor
 import Database from "better-sqlite3"
 import { pushSQLiteSchema } from "drizzle-kit/api"
 import { drizzle } from "drizzle-orm/better-sqlite3"
+import { migrate } from "drizzle-orm/better-sqlite3/migrator"
 import { integer, sqliteTable, text } from "drizzle-orm/sqlite-core"
 import * as Effect from "effect/Effect"
 import { expect, test } from "vitest"
+import { generate } from "./kitMigrations.ts"
 
 /** The app's own table, which an app has in its schema. */
 const users = sqliteTable("kavach_users", {
@@ -68,4 +70,21 @@ test("tables that drizzle-kit made of the schema are the store's, and deliveries
   await Effect.runPromise(store.migrate)
   expect(await deliver(store)).toEqual(["applied", expect.stringMatching(/applied|unlinked/)])
   expect((await push(db)).filter((statement) => /kavach_polar_/.test(statement))).toEqual([])
+})
+
+test("tables that drizzle-kit has generated and the app has migrated are the store's", async () => {
+  const { client, db, store } = open()
+  const folder = await generate("sqlite", { ...schema, users })
+  try {
+    migrate(db, { migrationsFolder: folder.path })
+    await Effect.runPromise(store.migrate)
+    expect(await deliver(store)).toEqual(["applied", expect.stringMatching(/applied|unlinked/)])
+    expect(client.prepare("SELECT count(*) AS n FROM kavach_polar_subscriptions").get()).toEqual({ n: 1 })
+    expect((await push(db)).filter((statement) => /kavach_polar_/.test(statement))).toEqual([])
+    // The app's next start changes nothing, in either order.
+    migrate(db, { migrationsFolder: folder.path })
+    expect(await Effect.runPromise(store.migrate)).toMatchObject({ applied: [] })
+  } finally {
+    folder.remove()
+  }
 })

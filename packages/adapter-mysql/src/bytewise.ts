@@ -3,5 +3,10 @@
  * do that, and call it by different names: a comment that begins with a number is run by MySQL, and one that begins with M by
  * MariaDB.
  */
-export const bytewise =
-  "ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 /*!80000 COLLATE utf8mb4_0900_bin */ /*M! COLLATE utf8mb4_nopad_bin */"
+export const characterSet =
+  "CHARACTER SET utf8mb4 /*!80000 COLLATE utf8mb4_0900_bin */ /*M! COLLATE utf8mb4_nopad_bin */"
+
+export const bytewise = `ENGINE = InnoDB DEFAULT ${characterSet}`
+
+/** As `information_schema` names these. */
+export const bytewiseCollations: ReadonlyArray<string> = ["utf8mb4_0900_bin", "utf8mb4_nopad_bin"]

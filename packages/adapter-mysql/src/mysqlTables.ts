@@ -12,7 +12,7 @@ import {
   tables,
   type View
 } from "@kavach-polar/core/adapter"
-import { bytewise } from "./bytewise.ts"
+import { bytewise, bytewiseCollations, characterSet } from "./bytewise.ts"
 import { jsonField } from "./jsonField.ts"
 import { lockRows } from "./mysqlLocks.ts"
 import { toRecords } from "./toRecords.ts"
@@ -71,6 +71,8 @@ const lockTable = [
   `INSERT INTO kavach_polar_locks (id) VALUES ${Array.from({ length: lockRows }, (_, id) => `(${id})`).join(", ")} ON DUPLICATE KEY UPDATE id = kavach_polar_locks.id`
 ]
 
+const quoted = (texts: ReadonlyArray<string>): string => texts.map((text) => `'${text}'`).join(", ")
+
 /** Locks of this kind are the whole server's, and their names have at most 64 characters. */
 const turn = "CONCAT('kavach_polar_', LEFT(SHA2(DATABASE(), 256), 40))"
 /** Less than the store waits for the answer to any statement of a migration. */
@@ -110,6 +112,16 @@ export const mysqlTables: Ddl = {
     // Of an index its name stands for a column.
     text: "SELECT CAST(table_name AS BINARY), CAST(column_name AS BINARY) FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name LIKE 'kavach_polar_%' UNION ALL SELECT CAST(table_name AS BINARY), CAST(CONCAT('index ', index_name) AS BINARY) FROM information_schema.statistics WHERE table_schema = DATABASE() AND table_name LIKE 'kavach_polar_%' AND seq_in_index = 1",
     values: []
+  },
+  collations: {
+    find: {
+      text: `SELECT CAST(table_name AS BINARY), CAST(column_name AS BINARY) FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name IN (${quoted(tables.map(({ name }) => name))}) AND collation_name NOT IN (${quoted(bytewiseCollations)})`,
+      values: []
+    },
+    repair: (found) =>
+      [...new Set(found.map(([table]) => String(table)))].map(
+        (table) => `ALTER TABLE ${table} CONVERT TO ${characterSet}`
+      )
   },
   // The lock belongs to the connection: it goes when the process dies. Without a database there is no name, and a lock without
   // a name is an error.

@@ -116,6 +116,12 @@ FROM ${subscriptions}`,
   ...tables.filter(({ since = 0 }) => since <= 4).flatMap((table) => createTable(asOf(table, 4)))
 ]
 
+const bytewise = tables.flatMap(({ columns, name }) =>
+  Object.entries<Column>(columns).flatMap(([field, { type }]) =>
+    types[type].endsWith('COLLATE "C"') ? [{ table: name, column: sqlName(field) }] : []
+  )
+)
+
 export const postgresTables = (turn: bigint): Ddl => ({
   createTable,
   createView,
@@ -148,6 +154,17 @@ export const postgresTables = (turn: bigint): Ddl => ({
       WHERE relname LIKE 'kavach#_polar#_%' ESCAPE '#' AND relkind IN ('r', 'p', 'v') AND pg_table_is_visible(pg_class.oid)
         AND attnum > 0 AND NOT attisdropped`,
     values: []
+  },
+  collations: {
+    find: {
+      text: `SELECT relname::text, attname::text FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+      WHERE (relname::text, attname::text) IN (${bytewise.map(({ column, table }) => `('${table}', '${column}')`).join(", ")})
+        AND relkind IN ('r', 'p') AND pg_table_is_visible(pg_class.oid) AND NOT attisdropped
+        AND attcollation <> 'pg_catalog."C"'::regcollation`,
+      values: []
+    },
+    repair: (found) =>
+      found.map(([table, column]) => `ALTER TABLE ${table} ALTER COLUMN ${column} TYPE text COLLATE "C"`)
   },
   // First of all, because CREATE TABLE IF NOT EXISTS fails when two do it at once. A wait for this lock or for a table ends
   // early, and is begun again with everything, so that nobody else is kept waiting behind it for long.

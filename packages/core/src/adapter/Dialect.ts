@@ -97,6 +97,17 @@ export interface ReleasedMigration {
   readonly checksum: string
 }
 
+/**
+ * drizzle-kit says nothing of collations: text in tables that it has made is compared as the database does by default, and ids
+ * may be equal or in an order in which they are not.
+ */
+export interface Collations {
+  /** Rows of table and column, of those that are not compared byte by byte and should be. */
+  readonly find: Statement
+  /** Has these compared byte by byte, while there are no views. */
+  readonly repair: (found: Rows) => ReadonlyArray<string>
+}
+
 /** How tables are made and looked at. Every statement may be run again after one that was interrupted. */
 export interface Ddl {
   readonly createTable: (table: Table) => ReadonlyArray<string>
@@ -119,6 +130,8 @@ export interface Ddl {
   readonly toRecords: ReadonlyArray<MigrationStep>
   /** Rows of table and column, of all tables and views whose names begin with `kavach_polar_`. */
   readonly columns: Statement
+  /** `undefined` where text is compared byte by byte by default. */
+  readonly collations: Collations | undefined
   /** Keeps other processes from migrating at the same time, where the transaction does not. */
   readonly takeTurn: Statement | undefined
   readonly isTaken: (rows: Rows) => boolean

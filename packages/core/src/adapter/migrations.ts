@@ -186,10 +186,21 @@ function* bringUpToDate(dialect: Dialect, packageName: string): Script<Migration
       }
       yield* run(sql)
     }
+    yield* repairCollations(ddl)
     for (const migration of pending) yield* remember(dialect, migration)
   }
   requireTables(yield* columnsOf(ddl))
   return { applied: namesOf(pending), newer: newerThanKnown(history ?? [], ddl.released) }
+}
+
+/** Of tables that somebody else has made before: the statements above take them as they are. */
+function* repairCollations(ddl: Ddl): Script<void> {
+  if (ddl.collations === undefined) return
+  const found = yield* askOne(ddl.collations.find)
+  if (found.length === 0) return
+  for (const { name } of views) yield* run(`DROP VIEW IF EXISTS ${name}`)
+  for (const sql of ddl.collations.repair(found)) yield* run(sql)
+  for (const { sql } of createViews(ddl, views)) yield* run(sql)
 }
 
 const historyTable = "kavach_polar_migrations"

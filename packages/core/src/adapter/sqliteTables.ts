@@ -70,6 +70,7 @@ export const sqliteTables: Ddl = {
       sql: `ALTER TABLE ${table} ADD COLUMN ${sqlName(field)} ${types[column.type]}`,
       unless: { table, column: sqlName(field) }
     })),
+  collations: undefined,
   addIndex: (table, index) => createIndexes(table, [index]).map((sql) => ({ sql })),
   furtherTables: [],
   historyTable: `CREATE TABLE IF NOT EXISTS kavach_polar_migrations (
