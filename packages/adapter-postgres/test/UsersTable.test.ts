@@ -233,3 +233,28 @@ for (const [name, table, details] of refused) {
     })
   )
 }
+
+it.effect("an index that the app has made beforehand is the only one", () =>
+  Effect.gen(function* () {
+    const indexes = (query: Query) =>
+      Effect.map(
+        run(
+          query,
+          "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema() AND indexdef LIKE '%(polar_customer_id)%'"
+        ),
+        (rows) => rows.map(({ indexname }) => indexname)
+      )
+    const table = "CREATE TABLE kavach_users (id text PRIMARY KEY, email text)"
+    const { query, store } = yield* newSchema([
+      table,
+      // As docs/databases.md has it, but for CONCURRENTLY.
+      "ALTER TABLE kavach_users ADD COLUMN polar_customer_id text",
+      "CREATE UNIQUE INDEX made_beforehand ON kavach_users (polar_customer_id)"
+    ])
+    yield* store.migrate
+    expect(yield* indexes(query)).toEqual(["made_beforehand"])
+    const without = yield* newSchema([table])
+    yield* without.store.migrate
+    expect(yield* indexes(without.query)).toEqual(["kavach_users_polar_customer_id"])
+  })
+)
