@@ -24,6 +24,16 @@ const imports: Readonly<Record<string, ReadonlyArray<string>>> = {
   "@kavach-polar/adapter-mysql": ["MysqlStore"],
   "@kavach-polar/adapter-postgres": ["PostgresStore"],
   "@kavach-polar/adapter-sqlite": ["SqliteStore"],
+  "@kavach-polar/client": ["createPolarClient", "PolarClientError"],
+  "@kavach-polar/client/react": [
+    "PolarProvider",
+    "useAccess",
+    "useBenefit",
+    "useCheckout",
+    "usePolar",
+    "useSubscription"
+  ],
+  react: ["createElement"],
   "@kavach-polar/simulator": ["serve", "simulate", "Simulator"],
   "@effect/platform": ["FetchHttpClient", "HttpApiBuilder", "HttpClient"],
   effect: ["Config", "Effect", "Layer", "Option", "Redacted"]
@@ -53,9 +63,11 @@ const values: Readonly<Record<string, string>> = {
   orderId: "string",
   organizationId: "string",
   pluginContext: 'import("kavach-polar").PluginContext',
+  polarClient: 'import("@kavach-polar/client").PolarClient',
   pool: "object",
   productId: 'import("@kavach-polar/core").Subscription.ProductId',
   request: "Request",
+  sessionToken: "string",
   snapshot: 'import("@kavach-polar/core").SubscriptionSnapshot.Snapshot',
   storeError: 'import("@kavach-polar/core").StoreError.StoreError',
   subscription: 'import("@kavach-polar/core").Subscription.Subscription',

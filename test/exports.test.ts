@@ -20,6 +20,8 @@ const entries = {
   "@kavach-polar/http/Endpoints": entryOf("http/src/routes/Endpoints.ts"),
   "@kavach-polar/http/NodeServer": entryOf("http/src/NodeServer.ts"),
   "@kavach-polar/http/Session": entryOf("http/src/routes/Session.ts"),
+  "@kavach-polar/client": entryOf("client/src/index.ts"),
+  "@kavach-polar/client/react": entryOf("client/src/react.ts"),
   "@kavach-polar/core": entryOf("core/src/index.ts"),
   "@kavach-polar/adapter-libsql": entryOf("adapter-libsql/src/index.ts"),
   "@kavach-polar/adapter-mysql": entryOf("adapter-mysql/src/index.ts"),
@@ -182,7 +184,7 @@ describe("units", () => {
   })
 
   test("polar() and its calls take no durations, layers take no seconds", () => {
-    const isPlain = (name: string) => /^(?:kavach-polar|@kavach-polar\/http) /.test(name)
+    const isPlain = (name: string) => /^(?:kavach-polar|@kavach-polar\/(?:client|http)) /.test(name)
     assert.deepStrictEqual(
       allOptions.filter(([name, symbol]) => isPlain(name) && isDuration(symbol)).map(([name]) => name),
       []

@@ -8,3 +8,13 @@ export const chromiumPath: string | undefined = [
   "/usr/bin/chromium-browser",
   "/usr/bin/google-chrome"
 ].find((path) => path !== "" && existsSync(path))
+
+export const chromiumFlags = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync"
+]

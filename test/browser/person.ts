@@ -4,17 +4,7 @@ import { type Browser, type BrowserContextOptions, chromium, type Locator, type 
 import { afterAll, assert, beforeAll, describe } from "vitest"
 import { type Started, start } from "../../examples/shop/src/start.ts"
 import { temporaryFolder } from "../e2e/serverProcess.ts"
-import { chromiumPath } from "./chromium.ts"
-
-const flags = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync"
-]
+import { chromiumFlags, chromiumPath } from "./chromium.ts"
 
 /** A shop of one's own, on a simulator of one's own. */
 export interface Visited {
@@ -32,7 +22,7 @@ export const inBrowser = (name: string, tests: (visit: Visiting) => void): void 
     const cleanups: Array<() => Promise<unknown> | unknown> = []
 
     beforeAll(async () => {
-      browser = await chromium.launch({ executablePath: chromiumPath ?? "", args: flags })
+      browser = await chromium.launch({ executablePath: chromiumPath ?? "", args: chromiumFlags })
     })
 
     afterAll(async () => {

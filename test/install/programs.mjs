@@ -138,6 +138,35 @@ export default {
     exclude: ["node_modules"]
   },
 
+  client: `
+import { createPolarClient } from "@kavach-polar/client"
+import { PolarProvider, useAccess } from "@kavach-polar/client/react"
+import { createElement } from "react"
+import { renderToString } from "react-dom/server"
+
+const client = createPolarClient({ baseUrl: "http://127.0.0.1:9" })
+const failed = await client.access().catch((error) => error.code)
+const Gate = () => createElement("p", null, useAccess().isLoading ? "loading" : "loaded")
+console.log(failed, renderToString(createElement(PolarProvider, { client }, createElement(Gate))))
+`,
+
+  gate: `
+"use client"
+import { createPolarClient } from "@kavach-polar/client"
+import { PolarProvider, useAccess } from "@kavach-polar/client/react"
+
+const client = createPolarClient({ baseUrl: "/api/kavach" })
+const Paid = () => <p>{useAccess({ product: "pro" }).isLoading ? "loading" : "loaded"}</p>
+export const Gate = () => <PolarProvider client={client}><Paid /></PolarProvider>
+`,
+
+  page: `
+import { Gate } from "./Gate"
+export default function Page() {
+  return <Gate />
+}
+`,
+
   layout: `
 export default function Layout({ children }: { children: React.ReactNode }) {
   return (

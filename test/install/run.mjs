@@ -16,6 +16,7 @@ const root = join(import.meta.dirname, "../..")
 const work = mkdtempSync(join(tmpdir(), "kavach-polar-install-"))
 const app = join(work, "app")
 const readme = readFileSync(join(root, "README.md"), "utf8")
+const clientPage = readFileSync(join(root, "docs/client.md"), "utf8")
 
 /** Runs it and answers with what it printed; throws with all of it where it fails. */
 const run = (command, args, { cwd = app, env = {}, millis = 240_000 } = {}) => {
@@ -67,6 +68,8 @@ const install = () => {
   const npm = (...packages) => run("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", ...packages])
   npm("effect@4")
   npm(pack("kavach-polar"), driver)
+  expect(clientPage.includes("npm install @kavach-polar/client\n"), "docs/client.md does not say what to install")
+  npm(pack("@kavach-polar/client"))
   npm(
     "@libsql/client@0.18",
     ...["typescript@5.9", "@types/node@20", "@types/react@19", "next@16", "react@19", "react-dom@19"],
@@ -74,6 +77,8 @@ const install = () => {
   )
   const own = createRequire(join(app, "package.json"))
   expect(own("effect/package.json").version.startsWith("4."), "Effect 4 is not beside it")
+  const client = own("./node_modules/@kavach-polar/client/package.json")
+  expect(client.dependencies === undefined, "the client depends on something")
   for (const absent of ["better-sqlite3", "mysql2", "postgres", "drizzle-orm", "@effect/platform"]) {
     let found = true
     try {
@@ -95,18 +100,28 @@ const plainNode = () => {
     "the story went otherwise",
     printed
   )
+  write("client.mjs", programs.client)
+  expect(node("client.mjs").trim() === "network <p>loading</p>", "the client does not run on Node")
   // It ends by itself, and took no other driver.
   write("common.cjs", programs.common)
   expect(node("common.cjs").trim() === "function", "require() does not work")
 }
 
-const typeScript = () => {
-  const blocks = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)]
+const blocksIn = (page, from) =>
+  [...page.matchAll(/```ts\n([\s\S]*?)```/g)]
     .map(([, block]) => block)
-    .filter((block) => block.includes('from "kavach-polar"'))
+    .filter((block) => block.includes(`from "${from}`))
+
+const typeScript = () => {
+  const blocks = blocksIn(readme, "kavach-polar")
   expect(blocks.length >= 3, "README has fewer samples of kavach-polar than this walk knows")
   blocks.forEach((block, index) => {
     write(`src/readme${index}.ts`, block)
+  })
+  const clientBlocks = blocksIn(clientPage, "@kavach-polar/client")
+  expect(clientBlocks.length >= 3, "docs/client.md has fewer samples than this walk knows")
+  clientBlocks.forEach((block, index) => {
+    write(`src/client${index}.ts`, block)
   })
   write("src/errors.ts", programs.errors)
   write("src/common.cts", programs.commonTypes)
@@ -201,7 +216,8 @@ const next = async () => {
   write("next.config.mjs", `export default { output: "standalone", outputFileTracingRoot: import.meta.dirname }\n`)
   write("tsconfig.json", JSON.stringify(programs.nextTsconfig))
   write("app/layout.tsx", programs.layout)
-  write("app/page.tsx", "export default function Page() {\n  return <p>shop</p>\n}\n")
+  write("app/page.tsx", programs.page)
+  write("app/Gate.tsx", programs.gate)
   write("app/access/route.ts", programs.route)
   const printed = run(process.execPath, ["node_modules/next/dist/bin/next", "build"])
   expect(printed.includes("Turbopack"), "Next did not build with Turbopack", printed)
@@ -214,6 +230,8 @@ const next = async () => {
   try {
     const answer = await answered(`http://127.0.0.1:${port}/access`)
     expect(answer.includes("StoreError unavailable"), "the route did not reach for its database", answer)
+    const page = await answered(`http://127.0.0.1:${port}/`)
+    expect(page.includes("<p>loading</p>"), "the hooks were not rendered on the server", page)
   } finally {
     server.kill()
   }
