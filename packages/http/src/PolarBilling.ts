@@ -513,7 +513,7 @@ export interface PolarBilling<ProductName extends string = string> {
    * throws an `InvalidOption` for options that are wrong.
    *
    * @example
-   * const handler = billing.handler({ getUser: (request) => ({ id: request.headers.get("x-user") ?? "" }) })
+   * const handler = billing.handler({ getUser: (asking) => ({ id: asking.headers.get("x-user") ?? "" }) })
    * await handler(request)
    */
   readonly handler: <Context = unknown>(options: HandlerOptions<Context>) => BillingHandler<Context>
