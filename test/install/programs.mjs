@@ -127,6 +127,7 @@ export default {
       noEmit: true,
       module: "esnext",
       moduleResolution: "bundler",
+      allowImportingTsExtensions: true,
       resolveJsonModule: true,
       isolatedModules: true,
       esModuleInterop: true,
@@ -165,6 +166,23 @@ import { Gate } from "./Gate"
 export default function Page() {
   return <Gate />
 }
+`,
+
+  nextOwnRequest: `
+import { cookies } from "next/headers"
+import { after } from "next/server"
+import { billing } from "../../../auth/polar/[...route]/billing.ts"
+
+const handler = billing.handler({
+  basePath: "/api/billing",
+  getUser: async () => {
+    const id = (await cookies()).get("session")?.value
+    return id === undefined ? null : { id }
+  },
+  waitUntil: after
+})
+
+export { handler as GET, handler as POST }
 `,
 
   layout: `

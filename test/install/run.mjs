@@ -212,7 +212,23 @@ const freePort = () =>
     })
   })
 
+/** SQLite's driver is not installed here. */
+const onLibsql = (code) => code.replace('"sqlite", url: ', '"libsql", url: "file:" + ')
+
+/** The documentation's mount as it stands there; and one with what Next has for finding its own request. */
+const nextMounts = () => {
+  const example = (name) => readFileSync(join(root, `test/examples/${name}.ts`), "utf8")
+  const folder = "app/auth/polar/[...route]"
+  write(`${folder}/billing.ts`, onLibsql(example("billing")))
+  write(`${folder}/sessions.ts`, example("sessions"))
+  write(`${folder}/route.ts`, example("mountNext"))
+  write("app/api/billing/[...route]/route.ts", programs.nextOwnRequest)
+  // It was taken away before, and is what these have their database on.
+  run("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline"])
+}
+
 const next = async () => {
+  nextMounts()
   write("next.config.mjs", `export default { output: "standalone", outputFileTracingRoot: import.meta.dirname }\n`)
   write("tsconfig.json", JSON.stringify(programs.nextTsconfig))
   write("app/layout.tsx", programs.layout)
@@ -235,6 +251,10 @@ const next = async () => {
   } finally {
     server.kill()
   }
+  run("npx", ["--no-install", "vitest", "run", "test/mounts/next.test.ts"], {
+    cwd: root,
+    env: { NEXT_APP: join(app, ".next/standalone") }
+  })
 }
 
 const answered = async (url) => {

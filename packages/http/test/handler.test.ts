@@ -25,6 +25,18 @@ const billingWith = (config: Partial<PolarConfig> = {}) => {
 
 const shown = async (response: Response) => [response.status, await response.json()]
 
+/** The subscription of another customer, who is another user. */
+const ofAnother = (number: number): Uint8Array => {
+  const text = new TextDecoder().decode(fixture("subscription.active"))
+  const { data } = JSON.parse(text) as { readonly data: Readonly<Record<"id" | "customer_id" | "checkout_id", string>> }
+  return new TextEncoder().encode(
+    [data.id, data.customer_id, data.checkout_id]
+      .filter((id) => typeof id === "string")
+      .reduce((all, id) => all.replaceAll(id, `${id.slice(0, -1)}${number}`), text)
+      .replaceAll("usr_1042", `usr_${number}`)
+  )
+}
+
 const unavailable = [503, { error: "Billing is temporarily unavailable" }]
 
 describe("handler", () => {
@@ -99,11 +111,15 @@ describe("handler", () => {
       }
     })
     expectTypeOf(handler).parameters.toEqualTypeOf<[Request, { readonly id: string }]>()
-    const ids = Array.from({ length: 50 }, (_, index) => `user_${index}`)
+    const asked = [...declared.keys()].filter((route) => !route.endsWith("/webhook")).map((route) => route.split(" "))
     await Promise.all(
-      ids.map((id) => requests.run(id, () => handler(requestOf("GET", "/auth/polar/subscription"), { id })))
+      asked.map(([method = "", path = ""]) => {
+        const id = `${method} ${path}`
+        const request = requestOf(method, path, method === "POST" ? { body: {} } : {})
+        return requests.run(id, () => handler(request, { id }))
+      })
     )
-    expect(seen).toHaveLength(50)
+    expect(seen).toHaveLength(asked.length)
     for (const [id, context] of seen) expect(context).toBe(id)
   })
 
@@ -174,6 +190,63 @@ describe("handler", () => {
     await Promise.all(given)
     expect(told).toBe(1)
   })
+})
+
+test("waitUntil is called in the asynchronous context of its own request, also after a wait", async () => {
+  const requests = new AsyncLocalStorage<number>()
+  const seen: Array<number | undefined> = []
+  let everybodyWaits = () => {}
+  const atOnce = new Promise<void>((resolve) => {
+    everybodyWaits = resolve
+  })
+  await using host = billingWith({
+    userExists: () => atOnce.then(() => true),
+    onSubscriptionChange: () => new Promise((resolve) => setTimeout(resolve, 20))
+  })
+  const handler = host.billing.handler({
+    getUser: userOf,
+    waitUntil: () => void seen.push(requests.getStore())
+  })
+  await host.billing.start()
+  const numbers = Array.from({ length: 10 }, (_, index) => index)
+  const answers = Promise.all(
+    numbers.map((number) => requests.run(number, () => handler(deliveryOf(ofAnother(number)))))
+  )
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  everybodyWaits()
+  for (const { status } of await answers) expect(status).toBe(200)
+  expect([...seen].sort()).toEqual(numbers)
+})
+
+test("authorize is called in the asynchronous context of its own request, also after a wait", async () => {
+  const requests = new AsyncLocalStorage<string>()
+  const seen: Array<readonly [user: string, context: string | undefined]> = []
+  let everybodyWaits = () => {}
+  const atOnce = new Promise<void>((resolve) => {
+    everybodyWaits = resolve
+  })
+  await using host = billingWith({
+    authorize: (_action, { user }) => {
+      seen.push([user.id, requests.getStore()])
+      return false
+    }
+  })
+  const handler = host.billing.handler({
+    getUser: async (_request, { id }: { readonly id: string }) => {
+      await atOnce
+      return { id }
+    }
+  })
+  await host.billing.start()
+  const ids = Array.from({ length: 10 }, (_, index) => `user_${index}`)
+  const cancel = (id: string) =>
+    requests.run(id, () => handler(requestOf("POST", "/auth/polar/subscription/cancel", { body: {} }), { id }))
+  const answers = Promise.all(ids.map(cancel))
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  everybodyWaits()
+  for (const { status } of await answers) expect(status).toBe(403)
+  expect(seen.map(([, context]) => context)).toEqual(seen.map(([user]) => user))
+  expect(seen).toHaveLength(ids.length)
 })
 
 describe("options of handler()", () => {

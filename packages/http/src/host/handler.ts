@@ -1,5 +1,4 @@
 /** All routes in one function from a web request to its answer, for a host that has no plugins. */
-import { AsyncResource } from "node:async_hooks"
 import * as Options from "@kavach-polar/core/Options"
 import * as Schema from "effect/Schema"
 import { originOf } from "../routes/redirectUrl.ts"
@@ -96,15 +95,12 @@ export const makeHandler = <Context>(
     const wanted = request.method === "HEAD" ? "GET" : request.method
     const endpoint = there.find(({ method }) => method === wanted)
     if (endpoint === undefined) return methodNotAllowed(allowed)
-    // What the app calls of its framework, such as Next's `cookies()`, finds its request by the asynchronous context, which
-    // fibers do not keep.
-    const user = AsyncResource.bind(async () => getUser(request, context))
     return endpoint.handler(request, {
       getUser: async () => {
-        const signedIn = (await user()) ?? null
+        const signedIn = (await getUser(request, context)) ?? null
         return signedIn === null ? null : withTextId(signedIn)
       },
-      waitUntil: waitUntil === undefined ? undefined : AsyncResource.bind(waitUntil)
+      waitUntil
     })
   }
 

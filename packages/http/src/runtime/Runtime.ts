@@ -2,6 +2,7 @@
  * The bridge from promises to Effect: one runtime behind `polar()`, started on first use, drained on disposal. Effects are
  * run here, where `polar()` starts, and where our own host opens its database; nowhere else.
  */
+import { AsyncResource } from "node:async_hooks"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -177,7 +178,11 @@ export const makeRuntime = (settings: PolarSettings, store: Layer.Layer<BillingS
     return track(answered.then((exit) => (Exit.isSuccess(exit) ? exit.value : outOfService)))
   }
 
-  const answer: Runtime["answer"] = async (name, request, host = nobodySignedIn) => {
+  const answer: Runtime["answer"] = async (name, request, given = nobodySignedIn) => {
+    const { waitUntil } = given
+    // Such as Next's `after`, which finds its request by the asynchronous context: a fiber that has waited for others goes on
+    // in theirs.
+    const host = waitUntil === undefined ? given : { ...given, waitUntil: AsyncResource.bind(waitUntil) }
     const route = Effect.flatMap(Endpoints.Endpoints, (endpoints) =>
       endpoints[name](HttpServerRequest.fromWeb(request))
     ).pipe(orErrorResponse, Effect.provideService(Session.HostRequest, host))
