@@ -4,6 +4,7 @@ import { assert, test } from "vitest"
 import { whatABuyerHas } from "../examples/simulatorBenefits.ts"
 import { accessOfABuyer } from "../examples/simulatorLayers.ts"
 import { aRenewalThatFails } from "../examples/simulatorPromises.ts"
+import { aTeamThatGrows } from "../examples/simulatorQuantities.ts"
 import { withPolarsOwnSdk } from "../examples/simulatorSdk.ts"
 
 test("a renewal that fails", async () => {
@@ -24,4 +25,8 @@ test("Polar's own SDK", async () => {
 
 test("what a buyer has", async () => {
   assert.deepStrictEqual(await whatABuyerHas(), { rows: 1000, refunded: false })
+})
+
+test("a team that grows", async () => {
+  assert.deepStrictEqual(await aTeamThatGrows(), { seats: 12, amount: 4800, prorations: 1 })
 })

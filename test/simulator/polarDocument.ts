@@ -6,14 +6,15 @@
 import { readFileSync } from "node:fs"
 import { Ajv2020 } from "ajv/dist/2020.js"
 import { default as addFormats } from "ajv-formats"
+import { previewPaths, previewSchemas, withUnits } from "./newerThanDocument.ts"
 
-interface Parameter {
+export interface Parameter {
   readonly name: string
   readonly in: "path" | "query" | "header"
   readonly required?: boolean
 }
 
-interface Operation {
+export interface Operation {
   readonly parameters?: ReadonlyArray<Parameter>
   readonly requestBody?: { readonly content: object }
   readonly responses: Readonly<Record<string, { readonly content?: object }>>
@@ -36,25 +37,35 @@ const benefitsAndDiscounts = fixture<Omit<Document, "webhooks">>(
 
 const organizations = fixture<Omit<Document, "webhooks">>("./fixtures/polar-openapi-2026-10-organizations.json")
 
-const document: Document = {
+// A repeating discount is one of the schema for those that do not repeat, too: the document says `oneOf` and means any.
+const anyDiscount = (_: string, value: unknown): unknown => {
+  const { oneOf, ...rest } = Object(value) as { readonly oneOf?: ReadonlyArray<{ readonly $ref?: string }> }
+  return oneOf?.every(({ $ref }) => $ref?.includes("Discount")) ? { ...rest, anyOf: oneOf } : value
+}
+
+const written: Document = {
   ...most,
   paths: {
     ...most.paths,
     ...refunds.paths,
     ...documentsAndKeys.paths,
     ...benefitsAndDiscounts.paths,
-    ...organizations.paths
+    ...organizations.paths,
+    ...previewPaths
   },
   components: {
-    schemas: {
+    schemas: withUnits({
       ...most.components.schemas,
+      ...previewSchemas,
       ...refunds.components.schemas,
       ...documentsAndKeys.components.schemas,
       ...benefitsAndDiscounts.components.schemas,
       ...organizations.components.schemas
-    }
+    })
   }
 }
+
+const document: Document = JSON.parse(JSON.stringify(written), anyDiscount)
 
 const uuid4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i
 
@@ -113,6 +124,36 @@ const judgeParameter = (
     : [`${name} is ${texts.join(", ")}`]
 }
 
+/** The names of fields that a body may have, whichever of the schema's variants it is of. */
+const fieldsOf = (schema: object): ReadonlyArray<string> => {
+  const {
+    $ref,
+    anyOf = [],
+    oneOf = [],
+    properties = {}
+  } = schema as {
+    readonly $ref?: string
+    readonly anyOf?: ReadonlyArray<object>
+    readonly oneOf?: ReadonlyArray<object>
+    readonly properties?: object
+  }
+  const named = $ref === undefined ? [] : fieldsOf(document.components.schemas[$ref.split("/").at(-1) ?? ""] ?? {})
+  return [...named, ...Object.keys(properties), ...[...anyOf, ...oneOf].flatMap(fieldsOf)]
+}
+
+interface JsonContent {
+  readonly "application/json"?: { readonly schema?: object }
+}
+
+/** Fields that Polar would take no notice of. */
+const ignoredFields = (body: unknown, { requestBody }: Operation): ReadonlyArray<string> => {
+  const { schema = {} } = (requestBody?.content as JsonContent | undefined)?.["application/json"] ?? {}
+  const known = fieldsOf(schema)
+  return Object.keys(Object(body))
+    .filter((name) => !known.includes(name))
+    .map((name) => `field ${name} is not documented`)
+}
+
 export interface Exchange {
   readonly method: string
   readonly url: string
@@ -140,16 +181,19 @@ export const judgeRequest = ({ body, method, url }: Exchange): ReadonlyArray<str
   const sent =
     operation.requestBody === undefined
       ? []
-      : judge(
-          JSON.parse(body),
-          "paths",
-          template,
-          method.toLowerCase(),
-          "requestBody",
-          "content",
-          "application/json",
-          "schema"
-        )
+      : [
+          ...ignoredFields(JSON.parse(body), operation),
+          ...judge(
+            JSON.parse(body),
+            "paths",
+            template,
+            method.toLowerCase(),
+            "requestBody",
+            "content",
+            "application/json",
+            "schema"
+          )
+        ]
   return [...issues, ...unknown.map((name) => `query ${name} is not documented`), ...sent]
 }
 

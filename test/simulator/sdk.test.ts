@@ -142,10 +142,10 @@ describe("a subscriber's life", () => {
     assert.strictEqual((await polar.subscriptions.get(id)).pending_update?.product_id, Seed.products.team.id)
     assert.deepStrictEqual(await told({ pending_update: null }), ["subscription.updated"])
     assert.deepStrictEqual(await told({ product_id: Seed.products.team.id, proration_behavior: "invoice" }), [
-      "subscription.updated",
       "order.created",
       "order.updated",
-      "order.paid"
+      "order.paid",
+      "subscription.updated"
     ])
     assert.deepStrictEqual(await told({ pause_at_period_end: true }), ["subscription.updated"])
     const paused = await deliveredBy(() => scene.simulator.advance("367 days"))

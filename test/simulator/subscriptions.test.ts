@@ -2,14 +2,12 @@
  * Every change of a subscription, made at the simulator: what the app has at once, what its webhooks add to that (nothing), what
  * the app is told (once), and what Polar's refusals are called. The table is that of docs/subscriptions.md.
  */
-import type { Polar, SubscriptionDetails } from "@kavach-polar/http"
 import { Seed, type ServeOptions } from "@kavach-polar/simulator"
 import { describe, expect, test } from "vitest"
 import { documentedRows, outcome, pro, type Scene, userId, withScene } from "./BillingScene.ts"
+import { type Change, type Subscriptions, subscriptionChanges } from "./subscriptionChanges.ts"
 
-const { free, lifetime, team, trial } = Seed.products
-
-type Subscriptions = Polar["subscriptions"]
+const { free, lifetime, seats, team, units } = Seed.products
 
 interface Told {
   readonly status: string
@@ -38,161 +36,56 @@ const subscribed = async (
   )
 }
 
-interface Change {
-  readonly name: string
-  readonly product?: string
-  readonly options?: ServeOptions
-  /** Before the change. */
-  readonly arrange?: (scene: Scene) => Promise<unknown>
-  readonly make: (subscriptions: Subscriptions) => Promise<SubscriptionDetails>
-  readonly becomes: object
-  /** How many notifications it is: none where the documented fields stay as they are. */
-  readonly told: number
-}
-
-const paused = async (scene: Scene) => {
-  await scene.billing.subscriptions.pause(userId)
-  await scene.simulator.advance("32 days")
-  await scene.simulator.flush()
-  expect(await scene.billing.getSubscription(userId)).toMatchObject({ status: "paused" })
-}
-
-const until = new Date("2027-06-01T00:00:00.000Z")
-
-const changes: ReadonlyArray<Change> = [
-  {
-    name: "change to a product",
-    make: ({ change }) => change(userId, { product: team.id, prorationBehavior: "invoice" }),
-    becomes: { productId: team.id, status: "active", pendingUpdate: null },
-    told: 1
-  },
-  {
-    name: "change with the next period",
-    make: ({ change }) => change(userId, { product: team.id, prorationBehavior: "next_period" }),
-    becomes: { productId: pro, pendingUpdate: { productId: team.id } },
-    told: 0
-  },
-  {
-    name: "undoPending",
-    arrange: ({ billing }) =>
-      billing.subscriptions.change(userId, { product: team.id, prorationBehavior: "next_period" }),
-    make: ({ undoPending }) => undoPending(userId),
-    becomes: { productId: pro, pendingUpdate: null },
-    told: 0
-  },
-  {
-    name: "cancel",
-    make: ({ cancel }) => cancel(userId, { reason: "too_expensive", comment: "Adieu" }),
-    becomes: {
-      status: "active",
-      cancelAtPeriodEnd: true,
-      cancellationReason: "too_expensive",
-      cancellationComment: "Adieu"
-    },
-    told: 1
-  },
-  {
-    name: "uncancel",
-    arrange: ({ billing }) => billing.subscriptions.cancel(userId),
-    make: ({ uncancel }) => uncancel(userId),
-    becomes: { status: "active", cancelAtPeriodEnd: false, endsAt: null },
-    told: 1
-  },
-  {
-    name: "cancel at once",
-    make: ({ cancel }) => cancel(userId, { atPeriodEnd: false }),
-    becomes: { status: "canceled", isLive: false },
-    told: 1
-  },
-  {
-    name: "revoke",
-    make: ({ revoke }) => revoke(userId, { reason: "unused" }),
-    becomes: { status: "canceled", isLive: false, cancellationReason: "unused" },
-    told: 1
-  },
-  {
-    name: "pause",
-    make: ({ pause }) => pause(userId, { resumesAt: until }),
-    becomes: { status: "active", pauseAtPeriodEnd: true, resumesAt: until },
-    told: 0
-  },
-  {
-    name: "resume before the pause",
-    arrange: ({ billing }) => billing.subscriptions.pause(userId),
-    make: ({ resume }) => resume(userId),
-    becomes: { status: "active", pauseAtPeriodEnd: false },
-    told: 0
-  },
-  {
-    name: "resume",
-    arrange: paused,
-    make: ({ resume }) => resume(userId),
-    becomes: { status: "active", pausedAt: null, isPaused: false },
-    told: 1
-  },
-  {
-    name: "extendTrial",
-    product: trial.id,
-    make: ({ extendTrial }) => extendTrial(userId, until),
-    becomes: { status: "trialing", trialEnd: until },
-    told: 1
-  },
-  {
-    name: "endTrial",
-    product: trial.id,
-    make: ({ endTrial }) => endTrial(userId),
-    becomes: { status: "active" },
-    told: 1
-  }
-]
-
 const ownIdOf = async ({ billing }: Scene) => (await billing.listSubscriptions(userId))[0]?.id ?? expect.fail("none")
 
-describe("a change of a subscription", () => {
-  test.each(changes)(
-    "$name: is stored at once, and told once",
-    async ({ arrange, make, options, product, becomes, ...rest }) => {
-      await subscribed(
-        async (scene, told) => {
-          const { billing, simulator } = scene
-          await arrange?.(scene)
-          await simulator.flush()
-          await billing.settled()
-          const before = told.length
-          // The webhooks of the change come late: all of them after the answer.
-          await simulator.setChaos({ delays: 1, longestDelay: 60 })
-          const made = await make(billing.subscriptions)
-          expect(made).toMatchObject(becomes)
-          expect(await billing.listSubscriptions(userId)).toMatchObject([becomes])
-          await billing.settled()
-          expect(told.length - before, "told before the webhooks").toBe(rest.told)
-          await simulator.setChaos({ delays: 0 })
-          await simulator.flush()
-          await billing.settled()
-          expect(await billing.listSubscriptions(userId), "after the webhooks").toMatchObject([becomes])
-          expect(told.length - before, "told in all").toBe(rest.told)
-          expect(await billing.reconcile(userId)).toMatchObject({ discrepancies: [] })
-        },
-        { ...(options === undefined ? {} : { options }), ...(product === undefined ? {} : { product }) }
-      )
-    }
-  )
+const arranged = async (
+  { billing, simulator }: Scene,
+  { aMonthLater, arrange }: Pick<Change, "aMonthLater" | "arrange">
+) => {
+  await arrange?.(billing.subscriptions, userId)
+  if (aMonthLater) await simulator.advance("32 days")
+  await simulator.flush()
+  await billing.settled()
+}
 
-  test.each(changes)(
+describe("a change of a subscription", () => {
+  test.each(subscriptionChanges)("$name: is stored at once, and told once", async ({ product, becomes, ...rest }) => {
+    await subscribed(
+      async (scene, told) => {
+        const { billing, simulator } = scene
+        await arranged(scene, rest)
+        const before = told.length
+        // The webhooks of the change come late: all of them after the answer.
+        await simulator.setChaos({ delays: 1, longestDelay: 60 })
+        const made = await rest.make(billing.subscriptions, userId)
+        expect(made).toMatchObject(becomes)
+        expect(await billing.listSubscriptions(userId)).toMatchObject([becomes])
+        await billing.settled()
+        expect(told.length - before, "told before the webhooks").toBe(rest.told)
+        await simulator.setChaos({ delays: 0 })
+        await simulator.flush()
+        await billing.settled()
+        expect(await billing.listSubscriptions(userId), "after the webhooks").toMatchObject([becomes])
+        expect(told.length - before, "told in all").toBe(rest.told)
+        expect(await billing.reconcile(userId)).toMatchObject({ discrepancies: [] })
+      },
+      product === undefined ? {} : { product }
+    )
+  })
+
+  test.each(subscriptionChanges)(
     "$name: twice, and crossed by its own webhooks, ends the same",
-    async ({ arrange, make, options, product, becomes, ...rest }) => {
+    async ({ product, becomes, ...rest }) => {
       await subscribed(
         async (scene, told) => {
           const { billing, simulator } = scene
-          await arrange?.(scene)
-          await simulator.flush()
-          await billing.settled()
+          await arranged(scene, rest)
           const before = told.length
           const subscriptionId = await ownIdOf(scene)
           const [one, other] = await Promise.all([
-            make(billing.subscriptions),
+            rest.make(billing.subscriptions, userId),
             // Whoever comes second finds it done, or finds that there is none any more.
-            make(billing.subscriptions).catch((error: { readonly _tag: string }) => error),
+            rest.make(billing.subscriptions, userId).catch((error: { readonly _tag: string }) => error),
             simulator.flush()
           ])
           expect(one).toMatchObject(becomes)
@@ -203,7 +96,7 @@ describe("a change of a subscription", () => {
           expect(await billing.listSubscriptions(userId)).toMatchObject([{ id: subscriptionId, ...becomes }])
           expect(told.length - before).toBe(rest.told)
         },
-        { ...(options === undefined ? {} : { options }), ...(product === undefined ? {} : { product }) }
+        product === undefined ? {} : { product }
       )
     }
   )
@@ -244,11 +137,18 @@ describe("a change of a subscription", () => {
   })
 })
 
+const documentedAs: Readonly<Record<string, string>> = {
+  "cancel at once": "revoke",
+  "change of seats": "change of seats or units",
+  "change of units": "change of seats or units",
+  "no discount any more": "applyDiscount"
+}
+
 test("the documented table says what is told of each", () => {
   const rows = documentedRows("## What each call does", 4, "docs/subscriptions.md")
   const told = new Map(rows.map(([name, , , toldOf]) => [name, toldOf === "once" ? 1 : 0]))
-  for (const { name, told: times } of changes) {
-    const documented = { "cancel at once": "revoke", "resume before the pause": undefined }[name] ?? name
+  for (const { name, told: times } of subscriptionChanges) {
+    const documented = documentedAs[name] ?? name
     if (name !== "resume before the pause") expect([name, told.get(documented)]).toEqual([name, times])
   }
 })
@@ -310,6 +210,64 @@ const refusals: ReadonlyArray<Refusal> = [
     make: ({ change }) => change(userId, { seats: 5 }),
     tag: "SubscriptionChangeRefused",
     reason: "not sold by seats"
+  },
+  {
+    what: "change: it is not sold by units",
+    product: seats.id,
+    make: ({ change }) => change(userId, { units: 5 }),
+    tag: "SubscriptionChangeRefused",
+    reason: "not sold by units"
+  },
+  {
+    what: "change: more seats than are sold",
+    product: seats.id,
+    make: ({ change }) => change(userId, { seats: 1000 }),
+    tag: "SubscriptionChangeRefused",
+    reason: "quantity out of range"
+  },
+  {
+    what: "change: fewer units than are sold",
+    product: units.id,
+    make: ({ change }) => change(userId, { units: 1 }),
+    tag: "SubscriptionChangeRefused",
+    reason: "quantity out of range"
+  },
+  {
+    what: "change: more seats are assigned",
+    product: seats.id,
+    arrange: async (scene) => {
+      await scene.billing.subscriptions.change(userId, { seats: 5, prorationBehavior: "invoice" })
+      await scene.simulator.assignSeats(await ownIdOf(scene), 3)
+    },
+    make: ({ change }) => change(userId, { seats: 2 }),
+    tag: "SubscriptionChangeRefused",
+    reason: "seats assigned"
+  },
+  {
+    what: "change: the payment for more seats fails",
+    product: seats.id,
+    arrange: ({ simulator }) => simulator.failNextPayment(),
+    make: ({ change }) => change(userId, { seats: 5, prorationBehavior: "invoice" }),
+    tag: "SubscriptionPaymentFailed"
+  },
+  {
+    what: "change: from seats to a product without them",
+    product: seats.id,
+    make: ({ change }) => change(userId, { product: team.id }),
+    tag: "SubscriptionChangeRefused",
+    reason: "product not possible"
+  },
+  {
+    what: "preview: what the change would be refused for",
+    make: ({ preview }) => preview(userId, { seats: 5 }),
+    tag: "SubscriptionChangeRefused",
+    reason: "not sold by seats"
+  },
+  {
+    what: "cancel: Polar is at it for longer than anybody waits",
+    arrange: async (scene) => scene.simulator.lockSubscription(await ownIdOf(scene), 100),
+    make: ({ cancel }) => cancel(userId),
+    tag: "SubscriptionLocked"
   },
   {
     what: "pause: it is scheduled to end",
@@ -406,9 +364,39 @@ describe("what Polar refuses", () => {
 })
 
 describe("a preview", () => {
+  test("is what the change then charges", async () => {
+    await subscribed(
+      async ({ billing, simulator }) => {
+        const change = { seats: 12, prorationBehavior: "invoice" } as const
+        const preview = await billing.subscriptions.preview(userId, change)
+        await billing.subscriptions.change(userId, change)
+        await simulator.flush()
+        const [order] = await billing.orders.list(userId)
+        expect(order).toMatchObject({ billingReason: "subscription_update", status: "paid" })
+        expect(preview).toMatchObject({ available: true, currency: "usd", discount: 0, appliedBalance: 0 })
+        if (!preview.available) return expect.fail("no preview")
+        expect(preview.prorations).toHaveLength(1)
+        // Time goes by between the two.
+        expect(Math.abs(preview.due - (order?.totalAmount ?? 0))).toBeLessThanOrEqual(1)
+        expect(preview.due).toBe(preview.net + preview.tax)
+      },
+      { product: seats.id, options: { taxRate: 0.2 } }
+    )
+  })
+
   test("is not available where Polar has none", async () => {
-    await subscribed(async ({ billing }) => {
-      expect(await billing.subscriptions.preview("ada", { product: free.id })).toEqual({ available: false })
-    })
+    await subscribed(
+      async ({ billing }) => {
+        expect(await billing.subscriptions.preview(userId, { product: free.id })).toEqual({ available: false })
+      },
+      { options: { previews: false } }
+    )
+  })
+})
+
+test("a subscription that is locked for a moment is changed all the same", async () => {
+  await subscribed(async (scene) => {
+    await scene.simulator.lockSubscription(await ownIdOf(scene), 2)
+    expect(await scene.billing.subscriptions.cancel(userId)).toMatchObject({ cancelAtPeriodEnd: true })
   })
 })

@@ -149,6 +149,14 @@ export const update =
       return Either.right(updated)
     })
 
+/** Who buys seats is a team from then on. */
+export const upgradeToTeam = (step: Step, id: string): void => {
+  if (step.get("customers", id).type === "team") return
+  const team = step.update("customers", id, { type: "team" })
+  addOwner(step, team)
+  step.emitCustomer("customer.updated", team)
+}
+
 /** Deletes softly: address and external id are free again, and what is billable ends. */
 export const remove =
   (id: string, anonymize: boolean) =>

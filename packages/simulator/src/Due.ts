@@ -46,11 +46,12 @@ export const first = (world: World): Due | undefined => {
 const endPeriod = (step: Step, subscription: Subscription): Subscription => {
   if (subscription.cancel_at_period_end) return Subscriptions.end(step, subscription)
   if (subscription.pause_at_period_end) {
-    const paused = { status: "paused", paused_at: step.now(), pause_at_period_end: false } as const
+    const paused = { status: "paused", paused_at: step.now(), pause_at_period_end: false, assigned_seats: 0 } as const
     return Subscriptions.change(step, subscription.id, paused, ["updated", "paused"])
   }
-  const plan = { ...subscription, ...pendingPlan(step, subscription) }
   const start = subscription.current_period_end
+  const changed = { ...subscription, ...pendingPlan(step, subscription) }
+  const plan = { ...changed, ...Subscriptions.termsFrom(step.world, changed, start) }
   const renewed = Subscriptions.change(
     step,
     subscription.id,

@@ -53,8 +53,13 @@ export const transition = <A>(
   const answer = change(step)
   return Either.isRight(answer)
     ? { world: step.finish(), answer, emitted: step.emitted, last: step.last }
-    : // A card that was asked was asked, whatever became of the rest.
-      { world: { ...world, declines: step.world.declines }, answer, emitted: [], last: step.last }
+    : // A card that was asked was asked, and a lock that was met was met, whatever became of the rest.
+      {
+        world: { ...world, declines: step.world.declines, locks: step.world.locks },
+        answer,
+        emitted: [],
+        last: step.last
+      }
 }
 
 export const make = (options: Seed.WorldOptions): Effect.Effect<Engine> =>

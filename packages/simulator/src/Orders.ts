@@ -4,8 +4,9 @@ import type { EpochMicros } from "@kavach-polar/core/Timestamp"
 import * as Either from "effect/Either"
 import { day, plus } from "./Calendar.ts"
 import { taxOf, total } from "./Money.ts"
+import { labelOf, oneOf } from "./Prices.ts"
 import { quoteOf } from "./Quote.ts"
-import type { BillingReason, Checkout, Customer, Order, OrderItem, Product, Subscription } from "./Records.ts"
+import type { BillingReason, Checkout, Customer, Order, OrderItem, Product, Quantity, Subscription } from "./Records.ts"
 import { notFound, type Refusal } from "./Refusal.ts"
 import type { Step } from "./Step.ts"
 import * as Wire from "./Wire.ts"
@@ -38,7 +39,7 @@ export const item = (
 })
 
 /** What an order is made of. */
-export interface Draft {
+export interface Draft extends Quantity {
   readonly billing_reason: BillingReason
   readonly customer: Customer
   readonly product_id: string
@@ -66,17 +67,36 @@ export const purchase = (step: Step, checkout: Checkout, customer: Customer, pro
     custom_field_data: checkout.custom_field_data,
     discount_id: discount?.id ?? null,
     discount_amount: discounted,
-    items: [{ ...item(step, product, subtotal, null), tax_amount: tax }]
+    seats: checkout.seats,
+    units: checkout.units,
+    items: [{ ...item(step, product, subtotal, null, labelOf(product, checkout)), tax_amount: tax }]
   }
 }
 
-/** Of a subscription. The first order is that of a checkout, and carries its metadata; others carry the subscription's. */
+/** The period of a subscription, with its discount, on which there is no tax. */
+export const periodItem = (
+  step: Step,
+  product: Product,
+  { amount, current_period_end, current_period_start, price_amount, seats, units }: Subscription
+): OrderItem => ({
+  ...item(step, product, price_amount, [current_period_start, current_period_end], labelOf(product, { seats, units })),
+  tax_amount: taxOf(step.world, amount)
+})
+
+/** What the items come to. */
+export const amountOf = ({ discount_amount, items }: Pick<Draft, "items" | "discount_amount">): number =>
+  total(items) - discount_amount
+
+/**
+ * Of a subscription. The first order is that of a checkout, and carries its metadata and what was bought there; others carry the
+ * subscription's.
+ */
 export const charge = (
   step: Step,
   subscription: Subscription,
   billing_reason: BillingReason,
   items: ReadonlyArray<OrderItem>,
-  checkout?: Checkout
+  { checkout, discount_amount = 0 }: { readonly checkout?: Checkout; readonly discount_amount?: number } = {}
 ): Draft => ({
   billing_reason,
   customer: step.get("customers", subscription.customer_id),
@@ -86,15 +106,16 @@ export const charge = (
   currency: subscription.currency,
   metadata: checkout?.metadata ?? subscription.metadata,
   custom_field_data: checkout?.custom_field_data ?? subscription.custom_field_data,
-  discount_id: null,
-  discount_amount: 0,
+  discount_id: subscription.discount_id,
+  discount_amount,
+  ...(checkout === undefined ? oneOf : { seats: checkout.seats, units: checkout.units }),
   items
 })
 
 const put = (step: Step, { customer, items, ...draft }: Draft, status: "pending" | "paid"): Order => {
   const invoices = step.world.invoices + 1
   step.world = { ...step.world, invoices }
-  const amount = total(items) - draft.discount_amount
+  const amount = amountOf({ ...draft, items })
   const tax_amount = items.reduce((sum, { tax_amount }) => sum + tax_amount, 0)
   const number = String(invoices).padStart(4, "0")
   const order: Order = {

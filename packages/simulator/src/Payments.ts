@@ -3,12 +3,12 @@ import * as Either from "effect/Either"
 import * as BenefitSync from "./BenefitSync.ts"
 import * as Checkouts from "./Checkouts.ts"
 import * as Customers from "./Customers.ts"
+import { isRedeemable, redeem, redemptionsOf } from "./Discounts.ts"
 import * as Orders from "./Orders.ts"
-import { planOf } from "./PlanChange.ts"
 import { isRecurring, type RecurringProduct, type Trial, trialOf } from "./Products.ts"
 import { quoteOf } from "./Quote.ts"
 import type { Checkout, Customer, Order, Product, Subscription } from "./Records.ts"
-import { issue, type Refusal, refused, rulesBroken } from "./Refusal.ts"
+import { invalid, issue, type Refusal, refused, rulesBroken } from "./Refusal.ts"
 import type { Step } from "./Step.ts"
 import * as Subscriptions from "./Subscriptions.ts"
 
@@ -41,7 +41,11 @@ export const confirm =
       }
       const product = step.get("products", checkout.product_id)
       const trial = trialOf(product, checkout)
-      const charged = quoteOf(step.world, product, checkout).net > 0
+      const { discount, net } = quoteOf(step.world, product, checkout)
+      if (discount !== null && !isRedeemable(step.world, discount, step.now())) {
+        return yield* Either.left(invalid("discount_id", "Discount is no longer redeemable.", discount.id))
+      }
+      const charged = net > 0
       const confirmed = Checkouts.change(step, id, {
         ...checkout,
         status: "confirmed",
@@ -50,6 +54,16 @@ export const confirm =
       const sessionAllowed = checkout.customer_id !== null || Customers.byEmail(step, email) === undefined
       const customer = yield* buyerOf(step, confirmed, email)
       const linked = step.put("checkouts", { ...confirmed, customer_id: customer.id })
+      const perCustomer = discount?.max_redemptions_per_customer ?? null
+      if (
+        discount !== null &&
+        perCustomer !== null &&
+        redemptionsOf(step.world, discount, customer.id) >= perCustomer
+      ) {
+        return yield* Either.left(
+          refused(403, "DiscountRedemptionLimitReached", "You have already used this discount as often as you can.")
+        )
+      }
       // A card is taken for a trial too, but not charged.
       if (charged && step.charge() !== "paid") {
         const open = Checkouts.change(step, id, { status: "open", payment_method_type: null })
@@ -60,10 +74,13 @@ export const confirm =
       if (charged && isRecurring(product)) {
         step.put("customers", { ...customer, default_payment_method_id: step.uuid() })
       }
+      // Polar reserves it when the buyer confirms, and releases it when the payment fails: here that is one moment.
+      if (discount !== null) redeem(step, discount.id, customer.id)
       const buyer = step.get("customers", customer.id)
       const bought = isRecurring(product)
         ? subscribe(step, linked, buyer, product, trial)
         : purchase(step, linked, buyer, product)
+      if (product.price.amount_type === "seat_based") Customers.upgradeToTeam(step, customer.id)
       const succeeded = Checkouts.change(step, id, { status: "succeeded" })
       return { outcome: "succeeded", confirmed: linked, checkout: succeeded, sessionAllowed, ...bought } as const
     })
@@ -122,23 +139,28 @@ const subscribe = (
   trial: Trial | null
 ): { readonly order: Order; readonly subscription: Subscription } => {
   const upgraded = step.find("subscriptions", checkout.subscription_id)
+  const { discount, discounted } = quoteOf(step.world, product, checkout)
+  const begun = { product, trial, checkout, discount_id: discount?.id ?? null }
   const subscription =
     upgraded === undefined
-      ? Subscriptions.start(step, { customer, product, trial, checkout, metadata: checkout.metadata })
+      ? Subscriptions.start(step, { ...begun, customer, metadata: checkout.metadata })
       : Subscriptions.change(
           step,
           upgraded.id,
           {
-            ...Subscriptions.periodFrom(step.now(), product.recurring_interval, product.recurring_interval_count),
-            ...planOf(product),
+            ...Subscriptions.firstPeriod(step.world, step.now(), begun),
             checkout_id: checkout.id,
+            custom_field_data: checkout.custom_field_data,
             metadata: { ...upgraded.metadata, ...checkout.metadata }
           },
           ["updated"]
         )
-  const period = [subscription.current_period_start, subscription.current_period_end] as const
-  const amount = trial === null || upgraded !== undefined ? subscription.amount : 0
-  const items = [Orders.item(step, product, amount, period)]
-  const order = Orders.sell(step, Orders.charge(step, subscription, "subscription_create", items, checkout))
+  const items =
+    trial === null
+      ? [Orders.periodItem(step, product, subscription)]
+      : [Orders.item(step, product, 0, [subscription.current_period_start, subscription.current_period_end])]
+  const reason = upgraded === undefined ? "subscription_create" : "subscription_update"
+  const discount_amount = trial === null ? discounted : 0
+  const order = Orders.sell(step, Orders.charge(step, subscription, reason, items, { checkout, discount_amount }))
   return { order, subscription }
 }

@@ -1,24 +1,53 @@
-/** Changes of a subscription's plan, trial, period and metadata, and what they cost. */
+/** Changes of a subscription's plan, quantity, discount, trial, period and metadata, as Polar's API takes them. */
 import type { Metadata } from "@kavach-polar/core/Subscription"
 import type { EpochMicros } from "@kavach-polar/core/Timestamp"
 import * as Either from "effect/Either"
 import { anchorDayOf } from "./Calendar.ts"
-import { total } from "./Money.ts"
+import { redeem } from "./Discounts.ts"
 import * as Orders from "./Orders.ts"
-import { isRecurring, type RecurringProduct } from "./Products.ts"
-import type { OrderItem, Subscription } from "./Records.ts"
+import {
+  checkedDiscount,
+  type PendingChange,
+  type Planned,
+  type ProrationBehavior,
+  plan,
+  productStill,
+  withDiscount,
+  withPlan
+} from "./PlannedChange.ts"
+import { isRecurring } from "./Products.ts"
+import type { DiscountChange, PendingUpdate, Subscription } from "./Records.ts"
 import { invalid, type Refusal, refused } from "./Refusal.ts"
 import type { Step } from "./Step.ts"
-import { type Answer, alreadyCanceled, carryCredit, change, find, invoicePeriod, periodFrom } from "./Subscriptions.ts"
+import {
+  type Answer,
+  alreadyCanceled,
+  carryCredit,
+  change,
+  find,
+  invoicePeriod,
+  isActive,
+  periodFrom,
+  priced,
+  termsFrom,
+  termsOf
+} from "./Subscriptions.ts"
 
-export type ProrationBehavior = "invoice" | "prorate" | "next_period" | "reset"
+export type { ProrationBehavior }
 
 export interface PlanInput {
   readonly product_id?: string | null | undefined
   readonly proration_behavior?: ProrationBehavior | null | undefined
+  /** `null` takes the discount away. */
   readonly discount_id?: string | null | undefined
   readonly trial_end?: EpochMicros | "now" | null | undefined
   readonly metadata?: Metadata | undefined
+}
+
+/** A change that is written, and what has to be billed for it before it is told. */
+interface Written {
+  readonly subscription: Subscription
+  readonly billed: Extract<Planned, { readonly when: "now" }>["billed"]
 }
 
 /** An empty change changes nothing, and is told all the same. */
@@ -26,177 +55,155 @@ export const updatePlan =
   (id: string, input: PlanInput) =>
   (step: Step): Answer =>
     Either.gen(function* () {
-      let subscription = yield* find(step, id)
-      if (input.discount_id != null) {
-        return yield* Either.left(invalid("discount_id", "Discount does not exist.", input.discount_id))
+      let written: Written = { subscription: yield* find(step, id), billed: "later" }
+      const { discount_id, product_id, proration_behavior, trial_end } = input
+      const discount = discount_id === undefined ? undefined : { discount_id }
+      if (product_id != null) {
+        const planned = yield* plan(step, written.subscription, { product_id, discount, proration_behavior })
+        written = write(step, written.subscription, planned)
+        if (discount?.discount_id != null) redeem(step, discount.discount_id, written.subscription.customer_id)
+      } else if (discount !== undefined) {
+        written = { ...written, subscription: yield* changeDiscount(step, written.subscription, discount) }
       }
-      let told = false
+      if (trial_end != null) written = yield* changeTrial(step, written.subscription, trial_end)
       if (input.metadata !== undefined) {
-        subscription = step.update("subscriptions", id, { metadata: input.metadata })
+        written = { ...written, subscription: step.update("subscriptions", id, { metadata: input.metadata }) }
       }
-      if (input.trial_end != null) {
-        subscription = yield* changeTrial(step, subscription, input.trial_end)
-        told = true
-      }
-      if (input.product_id != null && input.product_id !== subscription.product_id) {
-        const behavior = input.proration_behavior ?? step.world.organization.prorationBehavior
-        subscription = yield* changeProduct(step, subscription, input.product_id, behavior)
-        told = true
-      }
-      return told ? subscription : change(step, id, {}, ["updated"])
+      return yield* billAndTell(step, written)
     })
 
-const changeTrial = (step: Step, subscription: Subscription, trialEnd: EpochMicros | "now"): Answer => {
-  if (subscription.ended_at !== null || subscription.status === "paused") {
-    return Either.left(refused(403, "InactiveSubscription", "This subscription is not active."))
+/** Another number of seats or units. The number that there is already drops one that waits, and else is not told. */
+export const updateQuantity =
+  (
+    id: string,
+    input: ({ readonly seats: number } | { readonly units: number }) & {
+      readonly proration_behavior?: ProrationBehavior | null | undefined
+    }
+  ) =>
+  (step: Step): Answer =>
+    Either.gen(function* () {
+      const subscription = yield* find(step, id)
+      const planned = yield* plan(step, subscription, input)
+      if (planned.when !== "never") return yield* billAndTell(step, write(step, subscription, planned))
+      const noun = "seats" in input ? "seats" : "units"
+      return (subscription.pending_update?.[noun] ?? null) === null
+        ? subscription
+        : change(step, id, { pending_update: productStill(subscription, noun) }, ["updated"])
+    })
+
+const write = (step: Step, subscription: Subscription, planned: Planned): Written => {
+  if (planned.when === "now") {
+    const pending_items = [...subscription.pending_items, ...planned.items]
+    const after = step.update("subscriptions", subscription.id, { ...planned.after, pending_items })
+    return { subscription: after, billed: planned.billed }
   }
+  if (planned.when === "never") return { subscription, billed: "later" }
+  const pending_update = pendingUpdate(step, subscription, planned.pending)
+  return { subscription: step.update("subscriptions", subscription.id, { pending_update }), billed: "later" }
+}
+
+const pendingUpdate = (step: Step, subscription: Subscription, pending: PendingChange): PendingUpdate => {
+  const { current_period_end: applies_at, pending_update } = subscription
+  const waiting = pending_update ?? { ...step.stamp(), product_id: null, seats: null, units: null, discount: null }
+  return "product_id" in pending
+    ? { ...waiting, applies_at, product_id: pending.product_id, discount: pending.discount ?? waiting.discount }
+    : { ...waiting, applies_at, ...pending }
+}
+
+const billAndTell = (step: Step, { billed, subscription }: Written): Answer => {
+  switch (billed) {
+    case "later":
+      return Either.right(change(step, subscription.id, {}, ["updated"]))
+    case "now":
+      return Either.map(invoiceNow(step, subscription), () => change(step, subscription.id, {}, ["updated"]))
+    case "new period": {
+      const now = step.now()
+      const period = periodFrom(now, subscription.recurring_interval, subscription.recurring_interval_count)
+      const terms = termsFrom(step.world, subscription, now)
+      const begun = { status: "active", trial_end: now, ...period, ...terms } as const
+      return Either.right(invoicePeriod(step, change(step, subscription.id, begun, ["cycled", "updated"])))
+    }
+  }
+}
+
+/** Charges all that waits. When that fails, nothing was changed. */
+const invoiceNow = (step: Step, subscription: Subscription): Either.Either<void, Refusal> => {
+  const { items, rest } = carryCredit(step, subscription.pending_items)
+  const draft = Orders.charge(step, subscription, "subscription_update", items)
+  const card = step.get("customers", subscription.customer_id).default_payment_method_id
+  if (Orders.amountOf(draft) > 0 && (card === null || step.charge() !== "paid")) {
+    return Either.left(refused(402, "PaymentFailed", "The payment for the subscription update failed."))
+  }
+  step.put("subscriptions", { ...subscription, pending_items: rest })
+  if (Orders.amountOf(draft) === 0) Orders.sell(step, draft)
+  else Orders.paid(step, Orders.open(step, draft))
+  return Either.void
+}
+
+const changeDiscount = (step: Step, subscription: Subscription, asked: DiscountChange): Answer =>
+  Either.map(checkedDiscount(step, subscription, step.get("products", subscription.product_id), asked), (discount) => {
+    if (discount.discount_id !== null) redeem(step, discount.discount_id, subscription.customer_id)
+    return step.update("subscriptions", subscription.id, withDiscount(step.world, subscription, discount))
+  })
+
+const changeTrial = (
+  step: Step,
+  subscription: Subscription,
+  trialEnd: EpochMicros | "now"
+): Either.Either<Written, Refusal> => {
+  const wrong = (message: string) => Either.left(invalid("trial_end", message, trialEnd))
+  if (!isActive(subscription)) {
+    return Either.left(refused(403, "InactiveSubscription", `Subscription ${subscription.id} is not active.`))
+  }
+  const trialing = subscription.status === "trialing"
   if (trialEnd === "now") {
-    return subscription.status === "trialing"
-      ? Either.right(endTrial(step, subscription))
-      : Either.left(invalid("trial_end", "This subscription is not in a trial.", "now"))
+    return trialing
+      ? Either.right({ subscription, billed: "new period" })
+      : wrong("The subscription is not currently trialing.")
   }
-  if (trialEnd <= step.now()) return Either.left(invalid("trial_end", "Must be in the future.", trialEnd))
-  const trial = {
+  if (trialEnd <= step.now()) return wrong("Input should be in the future.")
+  if (!trialing && trialEnd <= subscription.current_period_end) {
+    return wrong("Trial end must be after the current period end.")
+  }
+  const { cancel_at_period_end, pending_update, trial_start } = subscription
+  const extended = step.update("subscriptions", subscription.id, {
     status: "trialing",
-    trial_start: subscription.trial_start ?? step.now(),
+    trial_start: trial_start ?? step.now(),
     trial_end: trialEnd,
     current_period_end: trialEnd,
     anchor_day: anchorDayOf(trialEnd),
-    ...(subscription.cancel_at_period_end ? { ends_at: trialEnd } : {})
-  } as const
-  return Either.right(change(step, subscription.id, trial, ["updated"]))
-}
-
-const endTrial = (step: Step, subscription: Subscription): Subscription => {
-  const now = step.now()
-  const started = change(
-    step,
-    subscription.id,
-    {
-      status: "active",
-      trial_end: now,
-      ...periodFrom(now, subscription.recurring_interval, subscription.recurring_interval_count)
-    },
-    ["cycled", "updated"]
-  )
-  return invoicePeriod(step, started)
-}
-
-/** The product that a subscription can change to. */
-const target = (
-  step: Step,
-  subscription: Subscription,
-  productId: string
-): Either.Either<RecurringProduct, Refusal> => {
-  const product = step.find("products", productId)
-  const wrong = (message: string) => Either.left(invalid("product_id", message, productId))
-  if (product === undefined) return wrong("Product does not exist.")
-  if (product.is_archived) return wrong("Product is archived.")
-  if (!isRecurring(product)) return wrong("Product is not recurring.")
-  if (product.price_currency !== subscription.currency) return wrong("Product has no price in this currency.")
-  return Either.right(product)
-}
-
-const changeProduct = (
-  step: Step,
-  subscription: Subscription,
-  productId: string,
-  behavior: ProrationBehavior
-): Answer =>
-  Either.gen(function* () {
-    if (subscription.ended_at !== null || subscription.cancel_at_period_end) {
-      return yield* Either.left(alreadyCanceled)
-    }
-    const product = yield* target(step, subscription, productId)
-    if (behavior === "next_period") return scheduleChange(step, subscription, product)
-    if (behavior === "reset" && !step.world.organization.allowReset) {
-      return yield* Either.left(invalid("proration_behavior", "Reset is not enabled for this organization.", behavior))
-    }
-    const plan = planOf(product)
-    if (subscription.status === "trialing") {
-      return change(step, subscription.id, { ...plan, pending_update: null }, ["updated"])
-    }
-    const now = step.now()
-    const newInterval =
-      plan.recurring_interval !== subscription.recurring_interval ||
-      plan.recurring_interval_count !== subscription.recurring_interval_count
-    const restarts = newInterval || behavior === "reset"
-    const period = restarts ? periodFrom(now, plan.recurring_interval, plan.recurring_interval_count) : {}
-    const changed = step.update("subscriptions", subscription.id, { ...plan, ...period, pending_update: null })
-    const items =
-      behavior === "reset" ? [fullCharge(step, changed, product)] : prorations(step, subscription, changed, now)
-    if (behavior === "prorate" && !newInterval) {
-      return change(step, subscription.id, { pending_items: [...subscription.pending_items, ...items] }, ["updated"])
-    }
-    return yield* invoiceNow(step, changed, [...items, ...subscription.pending_items])
+    pending_update: pending_update === null ? null : { ...pending_update, applies_at: trialEnd },
+    ...(cancel_at_period_end ? { ends_at: trialEnd } : {})
   })
-
-export const planOf = (product: RecurringProduct) => ({
-  product_id: product.id,
-  amount: product.price_amount,
-  recurring_interval: product.recurring_interval,
-  recurring_interval_count: product.recurring_interval_count
-})
-
-const scheduleChange = (step: Step, subscription: Subscription, product: RecurringProduct): Subscription => {
-  const update = { ...step.stamp(), applies_at: subscription.current_period_end, product_id: product.id }
-  return change(step, subscription.id, { pending_update: update }, ["updated"])
+  return Either.right({ subscription: extended, billed: "later" })
 }
 
-/** Drops a change that is scheduled. */
+/** Drops a change that waits. */
 export const dropPendingUpdate =
   (id: string) =>
   (step: Step): Answer =>
-    Either.map(find(step, id), () => change(step, id, { pending_update: null }, ["updated"]))
-
-/** What a scheduled change makes of the subscription when its period is over. */
-export const pendingPlan = (step: Step, { pending_update }: Subscription): Partial<Subscription> => {
-  const product = pending_update === null ? undefined : step.find("products", pending_update.product_id)
-  return product === undefined || !isRecurring(product) ? {} : { ...planOf(product), pending_update: null }
-}
-
-const fullCharge = (step: Step, subscription: Subscription, product: RecurringProduct): OrderItem =>
-  Orders.item(step, product, subscription.amount, [subscription.current_period_start, subscription.current_period_end])
-
-/** Money back for the time not used, and the price of the same time on the new plan. */
-const prorations = (step: Step, before: Subscription, after: Subscription, now: EpochMicros): Array<OrderItem> => {
-  const oldProduct = step.get("products", before.product_id)
-  const newProduct = step.get("products", after.product_id)
-  const left = (subscription: Subscription): number =>
-    (subscription.current_period_end - now) / (subscription.current_period_end - subscription.current_period_start)
-  const remaining = [now, before.current_period_end] as const
-  const coming = [now, after.current_period_end] as const
-  return [
-    Orders.item(
-      step,
-      oldProduct,
-      -Math.round(before.amount * left(before)),
-      remaining,
-      `Remaining time on ${oldProduct.name}`,
-      true
-    ),
-    Orders.item(
-      step,
-      newProduct,
-      Math.round(after.amount * left(after)),
-      coming,
-      `Remaining time on ${newProduct.name}`,
-      true
+    Either.flatMap(find(step, id), ({ pending_update }) =>
+      pending_update === null
+        ? Either.left(invalid("pending_update", "This subscription has no pending update to clear.", null))
+        : Either.right(change(step, id, { pending_update: null }, ["updated"]))
     )
-  ]
-}
 
-const invoiceNow = (step: Step, subscription: Subscription, items: ReadonlyArray<OrderItem>): Answer => {
-  const carried = carryCredit(step, items)
-  const card = step.get("customers", subscription.customer_id).default_payment_method_id
-  if (total(carried.items) > 0 && (card === null || step.charge() !== "paid")) {
-    return Either.left(refused(402, "PaymentFailed", "The payment for the subscription update failed."))
+/** What a waiting change makes of the subscription when its period is over. */
+export const pendingPlan = (step: Step, subscription: Subscription): Subscription => {
+  const pending = subscription.pending_update
+  if (pending === null) return subscription
+  const { discount, product_id, seats, units } = pending
+  const current = step.get("products", subscription.product_id)
+  const product = step.find("products", product_id) ?? current
+  if (!isRecurring(product)) return { ...subscription, pending_update: null }
+  const counted = {
+    ...subscription,
+    seats: seats ?? subscription.seats,
+    units: units ?? subscription.units,
+    pending_update: null
   }
-  const changed = change(step, subscription.id, { pending_items: carried.rest }, ["updated"])
-  const draft = Orders.charge(step, changed, "subscription_update", carried.items)
-  if (total(carried.items) === 0) Orders.sell(step, draft)
-  else Orders.paid(step, Orders.open(step, draft))
-  return Either.right(changed)
+  const changed = withPlan(step.world, counted, product, discount)
+  return { ...changed, ...priced(step.world, termsOf(step.world, changed)) }
 }
 
 /** Moves the end of the period. */
@@ -213,3 +220,18 @@ export const movePeriodEnd =
         change(step, id, { ...trial, current_period_end: end, anchor_day: anchorDayOf(end) }, ["updated"])
       )
     })
+
+/** Notes that somebody has so many of the seats; a subscription that gives nothing any more has none. */
+export const assignSeats =
+  (id: string, count: number) =>
+  (step: Step): Answer =>
+    Either.flatMap(find(step, id), (subscription) =>
+      subscription.seats === null
+        ? Either.left(
+            refused(400, "NotASeatBasedSubscription", "This subscription does not support seat-based pricing.")
+          )
+        : count > subscription.seats
+          ? Either.left(refused(400, "SeatNotAvailable", "No seats available."))
+          : // Polar tells that of each seat, and not of the subscription.
+            Either.right(step.put("subscriptions", { ...subscription, assigned_seats: count }))
+    )

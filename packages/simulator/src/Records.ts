@@ -14,7 +14,39 @@ export interface Stamped {
   readonly modified_at: EpochMicros | null
 }
 
-/** A product has one price of a fixed amount; 0 is a free one. Without an interval it is bought once, and kept. */
+/** What each unit costs up to and with a number of them; the last tier may have no bound. Amounts are in minor units. */
+export interface PriceTier {
+  readonly bound: number | null
+  readonly unit_amount: number
+}
+
+/** `volume`: all units cost what the tier of their number says; `graduated`: each unit costs what its own tier says. */
+export interface PriceTiers {
+  readonly type: "volume" | "graduated"
+  readonly tiers: ReadonlyArray<PriceTier>
+  /** The smallest number that is sold. */
+  readonly minimum: number
+}
+
+/** Amounts are in minor units, for each period. */
+export type Price =
+  | { readonly amount_type: "fixed"; readonly price_amount: number }
+  | {
+      readonly amount_type: "custom"
+      readonly minimum_amount: number
+      readonly maximum_amount: number | null
+      readonly preset_amount: number | null
+    }
+  | { readonly amount_type: "seat_based"; readonly tiers: PriceTiers }
+  | { readonly amount_type: "unit_based"; readonly tiers: PriceTiers }
+
+/** How much is bought of a product that is sold by seats or by units; `null` where it is not sold so. */
+export interface Quantity {
+  readonly seats: number | null
+  readonly units: number | null
+}
+
+/** A product has one price. Without an interval it is bought once, and kept. */
 export interface Product extends Stamped {
   readonly name: string
   readonly description: string | null
@@ -25,7 +57,7 @@ export interface Product extends Stamped {
   readonly trial_interval_count: number | null
   readonly is_archived: boolean
   readonly price_id: string
-  readonly price_amount: number
+  readonly price: Price
   readonly price_currency: string
   /** What it gives, in order. */
   readonly benefit_ids: ReadonlyArray<string>
@@ -82,12 +114,32 @@ export interface Grant extends Stamped {
 /** Accounts, or a license key, by their ids. */
 export type GrantProperties = Readonly<Record<string, string>>
 
-/** A share of the price that is taken off. */
-export interface Discount extends Stamped {
+interface DiscountOf<Type extends string> extends Stamped {
+  readonly type: Type
   readonly name: string
   readonly code: string | null
   readonly metadata: Metadata
-  readonly basis_points: number
+  readonly starts_at: EpochMicros | null
+  readonly ends_at: EpochMicros | null
+  readonly max_redemptions: number | null
+  readonly max_redemptions_per_customer: number | null
+  /** For how long a subscription has it; what is bought once has it once. */
+  readonly duration: "once" | "repeating" | "forever"
+  /** Of a repeating one. */
+  readonly duration_in_months: number | null
+  /** All products when there are none. */
+  readonly product_ids: ReadonlyArray<string>
+}
+
+/** What is taken off a price: a share of it, or so much of a currency. */
+export type Discount =
+  | (DiscountOf<"percentage"> & { readonly basis_points: number })
+  | (DiscountOf<"fixed"> & { readonly amounts: Readonly<Record<string, number>> })
+
+/** A discount that somebody has used. */
+export interface Redemption extends Stamped {
+  readonly discount_id: string
+  readonly customer_id: string
 }
 
 export interface Address {
@@ -123,7 +175,7 @@ export interface Customer extends Stamped {
 
 export type CheckoutStatus = "open" | "confirmed" | "succeeded" | "expired" | "failed"
 
-export interface Checkout extends Stamped {
+export interface Checkout extends Stamped, Quantity {
   readonly status: CheckoutStatus
   readonly client_secret: string
   readonly expires_at: EpochMicros
@@ -133,6 +185,12 @@ export interface Checkout extends Stamped {
   readonly embed_origin: string | null
   readonly product_ids: ReadonlyArray<string>
   readonly product_id: string
+  /** What the buyer pays where they choose it. */
+  readonly amount: number | null
+  readonly min_seats: number | null
+  readonly max_seats: number | null
+  readonly min_units: number | null
+  readonly max_units: number | null
   readonly customer_id: string | null
   readonly external_customer_id: string | null
   readonly customer_email: string | null
@@ -156,14 +214,29 @@ export interface Checkout extends Stamped {
 
 export type SubscriptionStatus = "trialing" | "active" | "past_due" | "paused" | "canceled"
 
-export interface PendingUpdate extends Stamped {
+/** What is to change with the next period; `null` is what stays as it is. */
+export interface PendingUpdate extends Stamped, Quantity {
   readonly applies_at: EpochMicros
-  readonly product_id: string
+  readonly product_id: string | null
+  readonly discount: DiscountChange | null
 }
 
-export interface Subscription extends Stamped {
+/** Another discount, or none any more. */
+export interface DiscountChange {
+  readonly discount_id: string | null
+}
+
+export interface Subscription extends Stamped, Quantity {
   readonly status: SubscriptionStatus
+  /** Of each period, before the discount. */
+  readonly price_amount: number
+  /** Of each period, without the discount. */
   readonly amount: number
+  readonly discount_id: string | null
+  /** The start of the first period that had the discount; `null` when none has had it yet. */
+  readonly discount_applied_at: EpochMicros | null
+  /** How many of the seats somebody has. */
+  readonly assigned_seats: number
   readonly currency: string
   readonly recurring_interval: Interval
   readonly recurring_interval_count: number
@@ -209,7 +282,7 @@ export interface OrderItem extends Stamped {
 
 export type OrderStatus = "pending" | "paid" | "partially_refunded" | "refunded" | "void"
 
-export interface Order extends Stamped {
+export interface Order extends Stamped, Quantity {
   readonly status: OrderStatus
   readonly billing_reason: BillingReason
   /** What was taken off the items. */
@@ -340,6 +413,7 @@ export interface Tables {
   readonly benefits: Benefit
   readonly grants: Grant
   readonly discounts: Discount
+  readonly redemptions: Redemption
   readonly customers: Customer
   readonly members: Member
   readonly checkouts: Checkout
@@ -378,6 +452,8 @@ export interface World {
   readonly tables: { readonly [Name in TableName]: HashMap.HashMap<string, Tables[Name]> }
   /** Charges that will be declined, in order; `true` is a decline for good, such as a stolen card. */
   readonly declines: ReadonlyArray<boolean>
+  /** How many of the next changes of a subscription are refused because Polar is at it. */
+  readonly locks: Readonly<Record<string, number>>
   /** How many of the next refunds stay pending until somebody settles them. */
   readonly heldRefunds: number
   readonly invoices: number

@@ -19,7 +19,9 @@ import * as Checkouts from "./Checkouts.ts"
 import * as Engine from "./Engine.ts"
 import * as Grants from "./Grants.ts"
 import * as LicenseKeys from "./LicenseKeys.ts"
+import * as Locks from "./Locks.ts"
 import * as Payments from "./Payments.ts"
+import * as PlanChange from "./PlanChange.ts"
 import * as ProductEdits from "./ProductEdits.ts"
 import type { Benefit, Grant, LicenseKey, Product, Refund, WebhookEndpoint, WebhookEvent, World } from "./Records.ts"
 import * as Refunds from "./Refunds.ts"
@@ -51,6 +53,11 @@ export interface Service {
   readonly expireCheckout: (checkoutId: string) => Effect.Effect<void, Refusal>
   /** Declines the next charge; called several times, as many. `forGood`: trying again cannot help. */
   readonly failNextPayment: (options?: { readonly forGood?: boolean | undefined }) => Effect.Effect<void>
+
+  /** Refuses the next changes of a subscription, as Polar does while it renews it: 409 `SubscriptionLocked`. */
+  readonly lockSubscription: (id: string, requests?: number) => Effect.Effect<void, Refusal>
+  /** Says that somebody has so many of a subscription's seats. */
+  readonly assignSeats: (subscriptionId: string, count: number) => Effect.Effect<void, Refusal>
 
   /** Sends a customer's money back; all that is left of it unless an amount is given, which is without the tax. */
   readonly refund: (orderId: string, options?: Refunds.RefundOptions) => Effect.Effect<Refund, Refusal>
@@ -165,6 +172,8 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, HttpC
       expireCheckout: (id) => Effect.asVoid(engine.run(Checkouts.expire(id))),
       failNextPayment: ({ forGood = false } = {}) =>
         edit((world) => ({ ...world, declines: [...world.declines, forGood] })),
+      lockSubscription: (id, requests = 1) => engine.run(Locks.lock(id, requests)),
+      assignSeats: (id, count) => Effect.asVoid(engine.run(PlanChange.assignSeats(id, count))),
       refund: (id, options) => engine.run(Refunds.refund(id, options)),
       holdNextRefund: edit((world) => ({ ...world, heldRefunds: world.heldRefunds + 1 })),
       settleRefund: (id, status) => engine.run(Refunds.settle(id, status)),

@@ -1,4 +1,5 @@
 export * as Benefits from "./Benefits.ts"
+export * as ChangePreview from "./ChangePreview.ts"
 export * as Chaos from "./Chaos.ts"
 export * as Checkouts from "./Checkouts.ts"
 export * as Customers from "./Customers.ts"

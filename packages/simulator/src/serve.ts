@@ -32,6 +32,8 @@ export interface Simulation {
   readonly decline: (checkoutId: string, buyer?: CheckoutChange) => Promise<Payment>
   readonly expireCheckout: (checkoutId: string) => Promise<void>
   readonly failNextPayment: (options?: { readonly forGood?: boolean }) => Promise<void>
+  readonly lockSubscription: (id: string, requests?: number) => Promise<void>
+  readonly assignSeats: (subscriptionId: string, count: number) => Promise<void>
   readonly refund: (orderId: string, options?: RefundOptions) => Promise<Refund>
   readonly holdNextRefund: () => Promise<void>
   readonly settleRefund: (refundId: string, status: Settled) => Promise<Refund>
@@ -160,6 +162,8 @@ const start = async <A, E>(
       decline: (id, buyer) => run(simulator.decline(id, buyer)),
       expireCheckout: (id) => run(simulator.expireCheckout(id)),
       failNextPayment: (options) => run(simulator.failNextPayment(options)),
+      lockSubscription: (id, requests) => run(simulator.lockSubscription(id, requests)),
+      assignSeats: (id, count) => run(simulator.assignSeats(id, count)),
       refund: (id, options) => run(simulator.refund(id, options)),
       holdNextRefund: () => run(simulator.holdNextRefund),
       settleRefund: (id, status) => run(simulator.settleRefund(id, status)),

@@ -155,6 +155,42 @@ describe("the checkout page", () => {
     )
   )
 
+  it.effect("lets the buyer choose the plan, the number, the amount and a discount", () =>
+    Effect.gen(function* () {
+      const { chosen, pro, seats } = Seed.products
+      const { path } = yield* open({ products: [pro.id, seats.id, chosen.id] })
+      assert.include((yield* look(path)).text, "Workspace: $10 a month for each seat")
+      const choose = (form: string) => submit(path, form)
+      yield* choose(`shown=${pro.id}&product=${seats.id}`)
+      yield* choose(`shown=${seats.id}&product=${seats.id}&seats=3`)
+      assert.include((yield* look(path)).text, "Workspace (3 seats)")
+      for (const count of ["0", "-1", "1000", "x", ""]) {
+        assert.strictEqual((yield* choose(`shown=${seats.id}&product=${seats.id}&seats=${count}`)).status, 422, count)
+      }
+      yield* choose("discount=half3")
+      for (const words of ["Half off for three months: $15 less.", "Pay $15"])
+        assert.include((yield* look(path)).text, words)
+      assert.strictEqual((yield* choose("discount=NOPE")).status, 422)
+      yield* choose(`shown=${seats.id}&product=${chosen.id}`)
+      yield* choose(`shown=${chosen.id}&product=${chosen.id}&amount=7.50`)
+      assert.include((yield* look(path)).text, "Pay $3.75")
+      assert.strictEqual((yield* choose(`shown=${chosen.id}&product=${chosen.id}&amount=1`)).status, 422)
+      yield* submit(path, "card=good&email=ada@acme-mail.dev")
+      assert.include((yield* look("/")).text, "$3.75 a month")
+    }).pipe(Effect.provide(TestSimulator))
+  )
+
+  it.effect("sells seats to a team, and takes its owner back", () =>
+    Effect.gen(function* () {
+      const { path } = yield* open({
+        products: [Seed.products.seats.id],
+        success_url: "http://shop.acme-mail.dev/done"
+      })
+      const paid = yield* submit(path, "card=good&email=ada@acme-mail.dev")
+      assert.match(paid.headers.get("location") ?? "", /customer_session_token=polar_/)
+    }).pipe(Effect.provide(TestSimulator))
+  )
+
   it.effect("takes the buyer back with the checkout's id and the key to the portal", () =>
     Effect.gen(function* () {
       const { id, path } = yield* open({ success_url: "http://shop.acme-mail.dev/done?of={CHECKOUT_ID}" })

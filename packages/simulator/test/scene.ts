@@ -6,20 +6,28 @@ import { Effect, HashMap, Layer } from "effect"
 export const layer = (options: Simulator.Options = {}) =>
   Simulator.layer(options).pipe(Layer.provide(Simulator.layerNoNetwork))
 
-/** Opens a checkout as an app does, over the API. */
-export const open = (product: string, extra: object = {}) =>
+/** What the API answers to this request. */
+export const asked = (method: string, path: string, body?: object) =>
   Effect.gen(function* () {
     const simulator = yield* Simulator.Simulator
     const response = yield* simulator.handle(
-      new Request("http://polar.invalid/v1/checkouts/", {
-        method: "POST",
+      new Request(`http://polar.invalid${path}`, {
+        method,
         headers: { authorization: `Bearer ${Simulator.accessToken}` },
-        body: JSON.stringify({ products: [product], ...extra })
+        ...(body === undefined ? {} : { body: JSON.stringify(body) })
       })
     )
-    assert.strictEqual(response.status, 201)
-    const { id }: { readonly id: string } = JSON.parse(yield* Effect.promise(() => response.text()))
-    return id
+    const text = yield* Effect.promise(() => response.text())
+    const answer: Readonly<Record<string, unknown>> = text === "" ? {} : JSON.parse(text)
+    return { status: response.status, body: answer }
+  })
+
+/** Opens a checkout as an app does, over the API. */
+export const open = (product: string, extra: object = {}) =>
+  Effect.gen(function* () {
+    const { body, status } = yield* asked("POST", "/v1/checkouts/", { products: [product], ...extra })
+    assert.strictEqual(status, 201, JSON.stringify(body))
+    return String(body["id"])
   })
 
 /** Opens a checkout, pays it, and gives the subscription that comes of it. */

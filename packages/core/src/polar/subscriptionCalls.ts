@@ -20,18 +20,18 @@ const ChangePreviewAnswer = Schema.Struct({
   metered_amount: Schema.optionalWith(Amount, { default: () => 0 }),
   proration_amount: Amount,
   prorations: Schema.Array(Schema.Struct({ label: Schema.String, amount: Amount })),
-  subtotal: Amount,
-  discount: Schema.optionalWith(Amount, { default: () => 0 }),
-  net: Amount,
-  tax: Amount,
-  total: Amount,
-  applied_balance: Schema.optionalWith(Amount, { default: () => 0 }),
-  due: Amount
+  subtotal_amount: Amount,
+  discount_amount: Schema.optionalWith(Amount, { default: () => 0 }),
+  net_amount: Amount,
+  tax_amount: Amount,
+  total_amount: Amount,
+  applied_balance_amount: Schema.optionalWith(Amount, { default: () => 0 }),
+  due_amount: Amount
 })
 
 /** What a change of a subscription would cost. All amounts are in minor units (cents) of the subscription's currency. */
 export interface ChangePreview {
-  /** The price of the period that the change is charged with. */
+  /** The price of a whole period; 0, because a change is charged with `prorations`. */
   readonly baseAmount: number
   readonly meteredAmount: number
   /** The sum of `prorations`: below 0, the unused time is worth more than the new plan costs for it. */
@@ -43,7 +43,7 @@ export interface ChangePreview {
   readonly net: number
   readonly tax: number
   readonly total: number
-  /** Credit of the customer's that is used up. */
+  /** Below 0, credit of the customer's that is used up; above, debt that is collected. */
   readonly appliedBalance: number
   /** What the buyer is charged. */
   readonly due: number
@@ -186,13 +186,13 @@ const previewIn = (answer: typeof ChangePreviewAnswer.Type): ChangePreview => ({
   meteredAmount: answer.metered_amount,
   prorationAmount: answer.proration_amount,
   prorations: answer.prorations,
-  subtotal: answer.subtotal,
-  discount: answer.discount,
-  net: answer.net,
-  tax: answer.tax,
-  total: answer.total,
-  appliedBalance: answer.applied_balance,
-  due: answer.due
+  subtotal: answer.subtotal_amount,
+  discount: answer.discount_amount,
+  net: answer.net_amount,
+  tax: answer.tax_amount,
+  total: answer.total_amount,
+  appliedBalance: answer.applied_balance_amount,
+  due: answer.due_amount
 })
 
 /** An older Polar does not know the address, one of another shape cannot be read: both are no mistake of the app's. */

@@ -14,7 +14,7 @@ import * as OrderRoutes from "./OrderRoutes.ts"
 import * as OrganizationRoutes from "./OrganizationRoutes.ts"
 import * as ProductRoutes from "./ProductRoutes.ts"
 import * as RefundRoutes from "./RefundRoutes.ts"
-import { type Answer, type Match, matching } from "./Route.ts"
+import { type Answer, type Match, matching, type Route } from "./Route.ts"
 import * as SubscriptionRoutes from "./SubscriptionRoutes.ts"
 import * as WebhookRoutes from "./WebhookRoutes.ts"
 
@@ -33,12 +33,14 @@ export interface Options {
    * wire has no such header.
    */
   readonly lengthRequired?: boolean | undefined
+  /** Whether there are previews of changes, of the next charge and of an end, which Polar documents nowhere; yes unless given. */
+  readonly previews?: boolean | undefined
 }
 
 /** The versions that Polar answers to; the first is the one for who does not ask for any. */
 export const versions: ReadonlyArray<string> = ["2026-10", "2026-04", "2027-01"]
 
-export const routes = [
+export const routes: ReadonlyArray<Route> = [
   ...CheckoutRoutes.routes,
   ...CustomerRoutes.routes,
   ...SubscriptionRoutes.routes,
@@ -60,6 +62,7 @@ const nothingHere = new Refusal({ status: 404, error: null, detail: "Not Found" 
 export const make = (engine: Engine, options: Options): Effect.Effect<(request: Request) => Effect.Effect<Response>> =>
   Effect.sync(() => {
     const tokens = new Map(options.accessTokens.map(({ scopes, token }) => [Redacted.value(token), scopes ?? null]))
+    const there = routes.filter(({ path }) => options.previews !== false || !path.endsWith("-preview"))
     let window = { start: 0, used: 0 }
 
     const limited = Effect.map(Clock.currentTimeMillis, (now) => {
@@ -82,7 +85,7 @@ export const make = (engine: Engine, options: Options): Effect.Effect<(request: 
       Effect.gen(function* () {
         const scopes = yield* scopesOf(request)
         const path = routed(url.pathname)
-        const matches = matching(routes, path)
+        const matches = matching(there, path)
         if (matches.length === 0) return yield* redirect(url, path)
         const match = matches.find(({ route }) => route.method === request.method)
         if (match === undefined) {

@@ -10,6 +10,9 @@ import { Address, Email, Interval, Metadata, maybe, Name, pathId, read, Uuid, We
 import * as Page from "./Page.ts"
 import { created, ok, type Route, routesOf } from "./Route.ts"
 
+const Seats = maybe(Schema.Int.pipe(Schema.between(1, 10_000)))
+const Units = maybe(Schema.Int.pipe(Schema.between(1, 2 ** 31 - 1)))
+
 const buyerFields = {
   product_id: maybe(Uuid),
   product_price_id: maybe(Uuid),
@@ -18,11 +21,18 @@ const buyerFields = {
   customer_billing_address: maybe(Address),
   is_business_customer: maybe(Schema.Boolean),
   custom_field_data: maybe(Schema.Record({ key: Schema.String, value: Schema.Unknown })),
-  allow_trial: maybe(Schema.Boolean)
+  allow_trial: maybe(Schema.Boolean),
+  amount: maybe(Schema.NonNegativeInt),
+  seats: Seats,
+  units: Units
 }
+
+// Polar knows some 130 of them; here a product has one.
+const Currency = Schema.String.pipe(Schema.pattern(/^[a-z]{3}$/))
 
 const appFields = {
   ...buyerFields,
+  currency: maybe(Currency),
   customer_ip_address: maybe(Schema.String),
   metadata: maybe(Metadata),
   customer_metadata: maybe(Metadata),
@@ -36,17 +46,32 @@ const appFields = {
   embed_origin: maybe(Schema.String)
 }
 
+const inOrder = (...counts: ReadonlyArray<number | null | undefined>): boolean => {
+  const known = counts.filter((count) => count != null)
+  return known.every((count, index) => index === 0 || (known[index - 1] ?? count) <= count)
+}
+
 const Create = Schema.Struct({
   ...appFields,
+  min_seats: Seats,
+  max_seats: Seats,
+  min_units: Units,
+  max_units: Units,
   products: Schema.optional(Schema.NonEmptyArray(Uuid)),
   customer_id: maybe(Uuid),
   external_customer_id: maybe(Schema.String),
   customer_external_id: maybe(Schema.String),
   subscription_id: maybe(Uuid)
-})
+}).pipe(
+  Schema.filter(
+    ({ max_seats, max_units, min_seats, min_units, seats, units }) =>
+      (inOrder(min_seats, seats, max_seats) && inOrder(min_units, units, max_units)) ||
+      "the least, what is asked for and the most must be in order"
+  )
+)
 
 const Update = Schema.Struct(appFields)
-const Buyer = Schema.Struct(buyerFields)
+const Buyer = Schema.Struct({ ...buyerFields, discount_code: maybe(Schema.String) })
 
 const checkouts = routesOf("checkouts")
 

@@ -17,7 +17,11 @@ export const routes: ReadonlyArray<Route> = [
       query,
       rows: step
         .all("discounts")
-        .filter((discount) => asked(discount) && (text === undefined || discount.name.toLowerCase().includes(text))),
+        .filter(
+          (discount) =>
+            asked(discount) &&
+            (text === undefined || [discount.name, discount.code].some((words) => words?.toLowerCase().includes(text)))
+        ),
       sorts: {
         created_at: ({ created_at }) => created_at,
         name: ({ name }) => name,

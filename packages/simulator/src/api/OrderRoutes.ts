@@ -1,9 +1,9 @@
 /** Orders, to read, and their invoices and receipts. */
 import * as Either from "effect/Either"
+import { discountOf } from "../Discounts.ts"
 import * as Documents from "../Documents.ts"
 import * as Orders from "../Orders.ts"
 import { isRecurring } from "../Products.ts"
-import { discountOf } from "../Quote.ts"
 import type { Order } from "../Records.ts"
 import * as Wire from "../Wire.ts"
 import { pathId } from "./Input.ts"

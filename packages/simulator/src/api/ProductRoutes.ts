@@ -1,6 +1,7 @@
 /** Products: made with one fixed price, listed, and edited but for it. */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import { priceAmount, smallestOf } from "../Prices.ts"
 import * as ProductEdits from "../ProductEdits.ts"
 import { isRecurring } from "../Products.ts"
 import * as Wire from "../Wire.ts"
@@ -62,7 +63,7 @@ export const routes: ReadonlyArray<Route> = [
       sorts: {
         created_at: ({ created_at }) => created_at,
         name: ({ name }) => name,
-        price_amount: ({ price_amount }) => price_amount
+        price_amount: (product) => priceAmount(product, smallestOf(product), null)
       },
       sorting: "-created_at",
       render: (product) => Wire.product(step.world, product)

@@ -2,10 +2,13 @@
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import * as ChangePreview from "../ChangePreview.ts"
 import * as Customers from "../Customers.ts"
+import * as Locks from "../Locks.ts"
 import * as PlanChange from "../PlanChange.ts"
+import type { PlanInput } from "../PlannedChange.ts"
 import type { Subscription } from "../Records.ts"
-import { invalid, refused } from "../Refusal.ts"
+import { invalid, type Refusal } from "../Refusal.ts"
 import type { Step } from "../Step.ts"
 import * as Subscriptions from "../Subscriptions.ts"
 import * as Wire from "../Wire.ts"
@@ -51,12 +54,17 @@ const Pause = Schema.Struct({ pause_at_period_end: Schema.Boolean, resumes_at: m
 const Resume = Schema.Struct({ resume: Schema.Literal(true) })
 const PeriodEnd = Schema.Struct({ current_billing_period_end: Time })
 const Clear = Schema.Struct({ pending_update: Schema.Null })
-const Seats = Schema.Struct({ seats: Schema.Int, proration_behavior: Proration })
-const Units = Schema.Struct({ units: Schema.Int, proration_behavior: Proration })
+const Count = Schema.Int.pipe(Schema.between(1, 2 ** 31 - 1))
+const Seats = Schema.Struct({ seats: Count, proration_behavior: Proration })
+const Units = Schema.Struct({ units: Count, proration_behavior: Proration })
+const OtherProduct = Schema.Struct({ product_id: Uuid, proration_behavior: Proration })
 
 const exact = { exact: true }
 
-const notBySeat = refused(400, "NotASeatBasedSubscription", "This subscription is not seat-based.")
+const previewed = (body: unknown): Either.Either<PlanInput, Refusal> => {
+  if (Predicate.hasProperty(body, "seats")) return read(Seats, body, exact)
+  return Predicate.hasProperty(body, "units") ? read(Units, body, exact) : read(OtherProduct, body, exact)
+}
 
 /** Which kind of change it is, its own field tells; fields of two kinds are a mistake. */
 const change = (id: string, body: unknown, step: Step): Subscriptions.Answer => {
@@ -83,11 +91,11 @@ const change = (id: string, body: unknown, step: Step): Subscriptions.Answer => 
   if (has("pending_update")) {
     return Either.flatMap(read(Clear, body, exact), () => PlanChange.dropPendingUpdate(id)(step))
   }
-  if (has("seats")) return Either.flatMap(read(Seats, body, exact), () => Either.left(notBySeat))
+  if (has("seats")) {
+    return Either.flatMap(read(Seats, body, exact), (input) => PlanChange.updateQuantity(id, input)(step))
+  }
   if (has("units")) {
-    return Either.flatMap(read(Units, body, exact), ({ units }) =>
-      Either.left(invalid("units", "This subscription is not unit-based.", units))
-    )
+    return Either.flatMap(read(Units, body, exact), (input) => PlanChange.updateQuantity(id, input)(step))
   }
   return Either.flatMap(read(Plan, body, exact), (input) => PlanChange.updatePlan(id, input)(step))
 }
@@ -102,7 +110,7 @@ export const routes: ReadonlyArray<Route> = [
       product_id: ({ product_id }) => product_id,
       customer_id: ({ customer_id }) => customer_id,
       external_customer_id: ({ customer_id }) => step.get("customers", customer_id).external_id,
-      discount_id: () => null,
+      discount_id: ({ discount_id }) => discount_id,
       status: ({ status }) => status,
       customer_cancellation_reason: (row) => row.customer_cancellation_reason
     })
@@ -159,15 +167,40 @@ export const routes: ReadonlyArray<Route> = [
     })
   ),
 
+  // Polar documents none of the previews.
+  subscriptions.post("/v1/subscriptions/{id}/change-preview", (step, { body, params }) =>
+    Either.gen(function* () {
+      return ok(yield* ChangePreview.ofChange(yield* pathId(params), yield* previewed(body))(step))
+    })
+  ),
+
+  subscriptions.get("/v1/subscriptions/{id}/charge-preview", (step, { params }) =>
+    Either.gen(function* () {
+      return ok(yield* ChangePreview.ofNextPeriod(yield* pathId(params))(step))
+    })
+  ),
+
+  subscriptions.get("/v1/subscriptions/{id}/cancel-preview", (step, { params }) =>
+    Either.gen(function* () {
+      return ok(yield* ChangePreview.ofCancellation(yield* pathId(params))(step))
+    })
+  ),
+
   subscriptions.patch("/v1/subscriptions/{id}", (step, { body, params }) =>
     Either.gen(function* () {
-      return ok(Wire.subscription(step.world, yield* change(yield* pathId(params), body, step)))
+      const id = yield* pathId(params)
+      yield* Locks.check(step, id)
+      const changed = yield* change(id, body, step)
+      return ok(Wire.subscription(step.world, changed))
     })
   ),
 
   subscriptions.delete("/v1/subscriptions/{id}", (step, { params }) =>
     Either.gen(function* () {
-      return ok(Wire.subscription(step.world, yield* Subscriptions.revoke(yield* pathId(params))(step)))
+      const id = yield* pathId(params)
+      yield* Locks.check(step, id)
+      const ended = yield* Subscriptions.revoke(id)(step)
+      return ok(Wire.subscription(step.world, ended))
     })
   )
 ]

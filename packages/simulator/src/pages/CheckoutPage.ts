@@ -8,8 +8,9 @@ import { Email, Name } from "../api/Input.ts"
 import * as Checkouts from "../Checkouts.ts"
 import * as Customers from "../Customers.ts"
 import type { Payment } from "../Payments.ts"
+import { labelOf } from "../Prices.ts"
 import { isRecurring, type Trial, trialOf } from "../Products.ts"
-import { type Quote, quoteOf } from "../Quote.ts"
+import { isDiscountable, type Quote, quoteOf } from "../Quote.ts"
 import type { Checkout, Product, World } from "../Records.ts"
 import type { Refusal } from "../Refusal.ts"
 import type * as Simulator from "../Simulator.ts"
@@ -23,6 +24,10 @@ import { buyerPage, dateOf, explanation, type Handler, sentence, type Visit } fr
 interface Offer {
   readonly checkout: Checkout
   readonly product: Product
+  /** All that the buyer can choose from. */
+  readonly products: ReadonlyArray<Product>
+  /** Whether there are discounts that have one. */
+  readonly codes: boolean
   readonly trial: Trial | null
   readonly quote: Quote
   readonly seller: string
@@ -34,7 +39,9 @@ const offerOf = ({ params, simulator }: Visit): Effect.Effect<Offer, Refusal> =>
       const product = step.get("products", checkout.product_id)
       const trial = trialOf(product, checkout)
       const quote = quoteOf(step.world, product, checkout)
-      return { checkout, product, trial, quote, seller: step.world.organization.name }
+      const products = checkout.product_ids.map((id) => step.get("products", id))
+      const codes = step.all("discounts").some(({ code }) => code !== null)
+      return { checkout, product, products, codes, trial, quote, seller: step.world.organization.name }
     })
   )
 
@@ -69,6 +76,12 @@ const act: Handler = (visit) =>
       const { simulator, form } = visit
       const buyer = buyerOf(form)
       if (typeof buyer === "string") return Effect.succeed(openPage(offer, buyer, 422, form))
+      if (form.get("card") === null) {
+        return simulator.run(Checkouts.update(offer.checkout.id, { ...buyer, ...chosenOf(form) })).pipe(
+          Effect.as(seeOther(visit.url.pathname)),
+          Effect.catchAll((refusal) => Effect.succeed(openPage(offer, sentence(refusal), refusal.status, form)))
+        )
+      }
       const pay = form.get("card") === "declined" ? simulator.decline : simulator.pay
       return pay(offer.checkout.id, buyer).pipe(
         Effect.flatMap((payment) =>
@@ -89,6 +102,26 @@ const buyerOf = (form: URLSearchParams): Checkouts.CheckoutChange | string => {
   if (email !== "" && !Schema.is(Email)(email)) return "This is no e-mail address that mail could be delivered to."
   if (!Schema.is(Name)(name)) return "The name is too long."
   return { customer_email: email === "" ? null : email, customer_name: name === "" ? null : name }
+}
+
+/** What the buyer chose: a product, how much of it, what to pay for it, a discount. What was left as it is, is not said. */
+const chosenOf = (form: URLSearchParams): Checkouts.CheckoutChange => {
+  const code = form.get("discount")?.trim()
+  const product = form.get("product")
+  // What is no number is none that could be sold.
+  const number = (name: string, times = 1) => {
+    const text = form.get(name)
+    const value = Math.round(Number(text) * times)
+    return text === null ? undefined : Number.isSafeInteger(value) ? value : 0
+  }
+  const isOther = product !== null && product !== form.get("shown")
+  if (isOther) return { product_id: product }
+  return {
+    seats: number("seats"),
+    units: number("units"),
+    amount: number("amount", 100),
+    ...(code === undefined ? {} : { discount_code: code === "" ? null : code })
+  }
 }
 
 const longestWaitMillis = 15_000
@@ -114,7 +147,11 @@ const returnAddress = (simulator: Simulator.Service, payment: Payment): Effect.E
     const success = yield* simulator.read((world) => Wire.checkout(world, checkout).success_url)
     const { customer_id } = payment.confirmed
     if (!payment.sessionAllowed || customer_id === null) return success
-    const session = yield* simulator.run(Customers.openSession({ customer_id }))
+    const session = yield* simulator.run((step) => {
+      // A team's is opened for one of its members: who bought is its owner.
+      const [owner] = Customers.membersOf(step, customer_id)
+      return Customers.openSession({ customer_id, member_id: owner?.id })(step)
+    })
     const url = new URL(success)
     url.searchParams.set("customer_session_token", session.token)
     return url.href
@@ -132,6 +169,41 @@ const priceOf = ({ product, trial }: Offer): Html =>
   trial === null
     ? html`<p class="price">${price(product)}</p>`
     : html`<p class="price">${span(trial.interval, trial.count)} free</p><p>Then ${price(product)}, unless you cancel before.</p>`
+
+/** What the buyer can still choose; nothing where there is no choice. */
+const choices = ({ checkout, product, products, quote }: Offer): Html | false => {
+  const { amount_type } = product.price
+  const quantity = amount_type === "seat_based" ? "seats" : amount_type === "unit_based" ? "units" : undefined
+  if (products.length === 1 && quantity === undefined && amount_type !== "custom") return false
+  return html`<form class="card gap" method="post"><input type="hidden" name="shown" value="${product.id}">
+${
+  products.length > 1 &&
+  html`<div class="field"><label for="product">Plan</label><select id="product" name="product">${products.map(
+    (one) =>
+      html`<option value="${one.id}"${one.id === product.id && html` selected`}>${one.name}: ${price(one)}</option>`
+  )}</select></div>`
+}
+${
+  quantity !== undefined &&
+  html`<div class="field"><label for="quantity">${quantity === "seats" ? "Seats" : "Units"}</label>
+<input id="quantity" name="${quantity}" type="number" min="1" step="1" required value="${checkout[quantity] ?? 1}"></div>`
+}
+${
+  amount_type === "custom" &&
+  html`<div class="field"><label for="amount">What you pay, in ${product.price_currency.toUpperCase()}</label>
+<input id="amount" name="amount" type="number" min="0" step="0.01" required value="${quote.subtotal / 100}"></div>`
+}
+<button class="full">Update</button></form>`
+}
+
+/** Below the rest: few buyers have one. */
+const discountForm = ({ checkout, codes, product, quote }: Offer): Html | false =>
+  codes &&
+  checkout.allow_discount_codes &&
+  isDiscountable(product) &&
+  html`<form class="card gap" method="post"><div class="field"><label for="discount">Discount code</label>
+<input id="discount" name="discount" type="text" autocomplete="off" value="${quote.discount?.code ?? ""}"></div>
+<button class="full">Apply the code</button></form>`
 
 const openPage = (offer: Offer, problem?: string, status?: number, form = new URLSearchParams()): Response => {
   const { checkout, product, quote, seller } = offer
@@ -153,11 +225,12 @@ const openPage = (offer: Offer, problem?: string, status?: number, form = new UR
     formTargets: [...new Set(targets)],
     main: html`<div class="narrow">
 <p class="muted">${seller}</p>
-<h1>${product.name}</h1>
+<h1>${labelOf(product, checkout)}</h1>
 ${priceOf(offer)}
 ${quote.discount !== null && html`<p class="muted">${quote.discount.name}: ${money(quote.discounted, product.price_currency)} less.</p>`}
 ${quote.tax > 0 && html`<p class="muted">Plus ${money(quote.tax, product.price_currency)} of tax.</p>`}
 ${product.description !== null && html`<p class="muted">${product.description}</p>`}
+${choices(offer)}
 <form class="card gap" method="post">
 ${problem !== undefined && html`<p class="message bad" role="alert">${problem}</p>`}
 <div class="field"><label for="email">E-mail</label>
@@ -169,6 +242,7 @@ ${known && html`<p class="small muted" id="known">The shop already told Polar wh
 <div class="field"><button class="primary full" name="card" value="good">${today}</button></div>
 ${quote.net > 0 && html`<button class="full" name="card" value="declined">Pay with a card that is declined</button>`}
 </form>
+${discountForm(offer)}
 ${checkout.return_url !== null && html`<p class="gap"><a href="${checkout.return_url}">Cancel and go back to the shop</a></p>`}
 <p class="small muted gap">This checkout is open until ${date(dateOf(checkout.expires_at))}.</p>
 </div>`

@@ -1,12 +1,13 @@
 /** How the console looks: time, payments, who has what. */
 import type { EpochMicros } from "@kavach-polar/core/Timestamp"
+import { labelOf } from "../Prices.ts"
 import type { Checkout, Subscription, World } from "../Records.ts"
 import { rows } from "../Step.ts"
 import { isActive } from "../Subscriptions.ts"
 import { chaosSection, deliverySection, endpointSection } from "./ConsoleDeliveries.ts"
 import { orderSection } from "./ConsoleOrders.ts"
 import { type ConsoleState, section, table, told } from "./ConsoleParts.ts"
-import { badge, date, duration, price, statusBadge, time } from "./Format.ts"
+import { badge, date, duration, statusBadge, subscriptionPrice, time } from "./Format.ts"
 import { type Html, html } from "./Html.ts"
 import { dateOf } from "./Visit.ts"
 
@@ -107,7 +108,7 @@ const subscriptionSection = (state: ConsoleState): Html => {
 const subscriptionRow = (world: World, subscription: Subscription, who: Html, name: string): Html => {
   const product = rows(world, "products").find(({ id }) => id === subscription.product_id)
   const next = nextDue(world, subscription)
-  return html`<tr>${who}<td>${product?.name}<br><span class="small muted">${product !== undefined && price(product)}</span></td>
+  return html`<tr>${who}<td>${product !== undefined && labelOf(product, subscription)}<br><span class="small muted">${product !== undefined && subscriptionPrice(product, subscription)}</span></td>
 <td>${statusBadge(subscription.status, subscription.cancel_at_period_end)}${
     subscription.pause_at_period_end && html` ${badge("warn", "Pause scheduled")}`
   }</td>

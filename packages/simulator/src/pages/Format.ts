@@ -1,5 +1,6 @@
 /** Prices, times and statuses in plain words. */
-import type { OrderStatus } from "../Records.ts"
+import { isFree } from "../Prices.ts"
+import type { OrderStatus, Product, Subscription } from "../Records.ts"
 import { type Html, html } from "./Html.ts"
 
 /** Cents as money: `$19`, `$4.50`. */
@@ -13,21 +14,35 @@ export const money = (cents: number, currency: string): string =>
 /** `month`, `3 months`. */
 export const span = (interval: string, count: number): string => (count === 1 ? interval : `${count} ${interval}s`)
 
-export interface Priced {
-  readonly price_amount: number
-  readonly price_currency: string
-  /** `null` for what is bought once. */
-  readonly recurring_interval: string | null
-  readonly recurring_interval_count: number | null
+/** `$19 a month`, `$49 every 3 months`, `$99 once`, `$10 a month for each seat`, `Free`. */
+export const price = (product: Product): string => {
+  if (isFree(product)) return "Free"
+  const { price, price_currency: currency } = product
+  switch (price.amount_type) {
+    case "fixed":
+      return `${money(price.price_amount, currency)} ${often(product)}`
+    case "custom":
+      return price.minimum_amount === 0
+        ? `Pay what you want ${often(product)}`
+        : `From ${money(price.minimum_amount, currency)} ${often(product)}`
+    default: {
+      const [first] = price.tiers.tiers
+      const noun = price.amount_type === "seat_based" ? "seat" : "unit"
+      return `${money(first?.unit_amount ?? 0, currency)} ${often(product)} for each ${noun}`
+    }
+  }
 }
 
-/** `$19 a month`, `$49 every 3 months`, `$99 once`, `Free`. */
-export const price = (product: Priced): string => {
-  if (product.price_amount === 0) return "Free"
-  const { recurring_interval: interval, recurring_interval_count: count } = product
-  const amount = money(product.price_amount, product.price_currency)
-  if (interval === null || count === null) return `${amount} once`
-  return count === 1 ? `${amount} a ${interval}` : `${amount} every ${span(interval, count)}`
+/** What a subscription to it costs. */
+export const subscriptionPrice = (product: Product, subscription: Subscription): string => {
+  const { amount, currency } = subscription
+  return amount === 0 && isFree(product) ? "Free" : `${money(amount, currency)} ${often(product)}`
+}
+
+/** `a month`, `every 3 months`, `once`. */
+export const often = ({ recurring_interval: interval, recurring_interval_count: count }: Product): string => {
+  if (interval === null || count === null) return "once"
+  return count === 1 ? `a ${interval}` : `every ${span(interval, count)}`
 }
 
 const dateFormat = new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeZone: "UTC" })

@@ -1,11 +1,12 @@
 /** The customer portal: what the customer has, and the ways to end it or to keep it. */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import { isFree, labelOf } from "../Prices.ts"
 import type { Customer, CustomerSession, Order, Product, Subscription } from "../Records.ts"
 import { type Refusal, refused } from "../Refusal.ts"
 import type { Step } from "../Step.ts"
 import * as Subscriptions from "../Subscriptions.ts"
-import { date, money, orderBadge, price, statusBadge } from "./Format.ts"
+import { date, money, orderBadge, statusBadge, subscriptionPrice } from "./Format.ts"
 import { type Html, html } from "./Html.ts"
 import { seeOther } from "./Page.ts"
 import type { Route } from "./Router.ts"
@@ -59,9 +60,19 @@ const closed = (): Response =>
 const show: Handler = (visit) =>
   Effect.match(portalOf(visit), { onFailure: closed, onSuccess: (portal) => page(portal, visit) })
 
+/** Who keeps what costs something has a card for it: Polar's portal asks for one, and its API for apps does not. */
+const keep =
+  (id: string) =>
+  (step: Step): Subscriptions.Answer =>
+    Either.flatMap(Subscriptions.find(step, id), ({ customer_id, product_id }) =>
+      isFree(step.get("products", product_id)) || step.get("customers", customer_id).default_payment_method_id !== null
+        ? Subscriptions.uncancel(id)(step)
+        : Either.left(refused(409, "PaymentMethodRequired", "Add a payment method before you keep this subscription."))
+    )
+
 const act: Handler = (visit) => {
   const id = visit.form.get("subscription") ?? ""
-  const change = visit.form.get("action") === "uncancel" ? Subscriptions.uncancel(id) : Subscriptions.cancel(id, {})
+  const change = visit.form.get("action") === "uncancel" ? keep(id) : Subscriptions.cancel(id, {})
   return visit.simulator
     .run((step) =>
       Either.flatMap(sessionOf(step, visit), ({ customer_id }) =>
@@ -106,8 +117,8 @@ ${session.return_url !== null && html`<p class="gap"><a href="${session.return_u
   })
 
 const card = (subscription: Subscription, product: Product, url: URL): Html => html`<section class="card">
-<div class="head"><h2>${product.name}</h2>${statusBadge(subscription.status, subscription.cancel_at_period_end)}</div>
-<p>${price(product)}. ${future(subscription)}</p>
+<div class="head"><h2>${labelOf(product, subscription)}</h2>${statusBadge(subscription.status, subscription.cancel_at_period_end)}</div>
+<p>${subscriptionPrice(product, subscription)}. ${future(subscription)}</p>
 ${
   subscription.ended_at === null &&
   html`<form method="post" action="${url.pathname}${url.search}"><input type="hidden" name="subscription" value="${subscription.id}">

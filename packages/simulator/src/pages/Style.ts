@@ -136,7 +136,7 @@ button.full { width: 100%; padding-block: 0.7rem; }
 button.link { border: 0; background: none; padding: 0.3rem 0; color: var(--accent); text-decoration: underline; font-weight: 400; text-underline-offset: 0.15em; }
 table button, .tight button { padding: 0.3rem 0.65rem; font-size: 0.875rem; }
 label, .label { display: block; font-weight: 600; margin-bottom: 0.25rem; }
-input[type="text"], input[type="email"], select {
+input[type="text"], input[type="email"], input[type="number"], select {
   width: 100%; font: inherit; color: var(--text); background: var(--ground); border: 1px solid var(--edge);
   border-radius: 8px; padding: 0.5rem 0.7rem;
 }

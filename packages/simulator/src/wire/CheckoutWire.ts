@@ -1,5 +1,6 @@
 /** Checkouts, as the app and as the buyer's browser see them. */
 import { iso, periodEnd } from "../Calendar.ts"
+import { isFree } from "../Prices.ts"
 import { isRecurring, trialOf } from "../Products.ts"
 import { isDiscountable, quoteOf } from "../Quote.ts"
 import type { Checkout, World } from "../Records.ts"
@@ -12,7 +13,7 @@ const only = (required: boolean) => (required ? "required" : "disabled")
 const checkoutFields = (world: World, checkout: Checkout) => {
   const sold = get(world, "products", checkout.product_id)
   const trial = trialOf(sold, checkout)
-  const free = sold.price_amount === 0
+  const free = isFree(sold)
   const { discount, discounted, net, subtotal, tax } = quoteOf(world, sold, checkout)
   const offered = checkout.product_ids.map((id) => get(world, "products", id))
   const full = checkout.require_billing_address || checkout.is_business_customer
@@ -31,12 +32,12 @@ const checkoutFields = (world: World, checkout: Checkout) => {
     return_url: checkout.return_url,
     embed_origin: checkout.embed_origin,
     amount: subtotal,
-    seats: null,
-    min_seats: null,
-    max_seats: null,
-    units: null,
-    min_units: null,
-    max_units: null,
+    seats: checkout.seats,
+    min_seats: checkout.min_seats,
+    max_seats: checkout.max_seats,
+    units: checkout.units,
+    min_units: checkout.min_units,
+    max_units: checkout.max_units,
     discount_amount: discounted,
     net_amount: net,
     tax_amount: confirmed ? tax : null,
@@ -54,7 +55,7 @@ const checkoutFields = (world: World, checkout: Checkout) => {
     discount_id: discount?.id ?? null,
     allow_discount_codes: checkout.allow_discount_codes,
     require_billing_address: checkout.require_billing_address,
-    is_discount_applicable: !free && isDiscountable(sold),
+    is_discount_applicable: isDiscountable(sold),
     is_free_product_price: free,
     is_payment_required: net > 0 && trial === null,
     // The card is kept for renewals only.

@@ -75,10 +75,10 @@ export const customerState = (world: World, owner: Customer) => ({
       started_at: iso(subscription.started_at),
       ends_at: isoOrNull(subscription.ends_at),
       product_id: subscription.product_id,
-      discount_id: null,
+      discount_id: subscription.discount_id,
       price_id: get(world, "products", subscription.product_id).price_id,
-      seats: null,
-      units: null,
+      seats: subscription.seats,
+      units: subscription.units,
       meters: []
     })),
   granted_benefits: grantedBenefits(world, owner.id),

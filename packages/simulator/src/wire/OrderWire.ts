@@ -1,7 +1,7 @@
 /** Orders. */
 import { isoOrNull } from "../Calendar.ts"
+import { discountOf } from "../Discounts.ts"
 import { isPaid, refundable, total } from "../Money.ts"
-import { discountOf } from "../Quote.ts"
 import type { Order, OrderItem, World } from "../Records.ts"
 import { customer, legacyUser } from "./CustomerWire.ts"
 import { orderDiscount } from "./DiscountWire.ts"
@@ -46,8 +46,8 @@ export const order = (world: World, order: Order) => {
     invoice_number: order.invoice_number,
     is_invoice_generated: order.is_invoice_generated,
     receipt_number: order.receipt_number,
-    seats: null,
-    units: null,
+    seats: order.seats,
+    units: order.units,
     customer_id: order.customer_id,
     product_id: order.product_id,
     product_price_id: sold.price_id,

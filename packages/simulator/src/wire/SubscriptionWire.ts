@@ -1,7 +1,9 @@
 /** Subscriptions, whole and as an order shows them. */
 import { iso, isoOrNull } from "../Calendar.ts"
+import { discountOf } from "../Discounts.ts"
 import type { Subscription, World } from "../Records.ts"
 import { customer, legacyUser } from "./CustomerWire.ts"
+import { orderDiscount } from "./DiscountWire.ts"
 import { get, stamped } from "./Fields.ts"
 import { price, product } from "./ProductWire.ts"
 
@@ -29,10 +31,10 @@ export const subscriptionFields = (world: World, subscription: Subscription) => 
   resumes_at: isoOrNull(subscription.resumes_at),
   customer_id: subscription.customer_id,
   product_id: subscription.product_id,
-  discount_id: null,
+  discount_id: subscription.discount_id,
   checkout_id: subscription.checkout_id,
-  seats: null,
-  units: null,
+  seats: subscription.seats,
+  units: subscription.units,
   customer_cancellation_reason: subscription.customer_cancellation_reason,
   customer_cancellation_comment: subscription.customer_cancellation_comment,
   price_id: get(world, "products", subscription.product_id).price_id,
@@ -50,7 +52,7 @@ export const subscription = (world: World, subscription: Subscription) => {
     customer: customer(world, owner),
     user: legacyUser(owner),
     product: product(world, sold),
-    discount: null,
+    discount: orderDiscount(world, discountOf(world, subscription.discount_id)),
     price: price(sold),
     prices: [price(sold)],
     meters: [],
@@ -61,8 +63,8 @@ export const subscription = (world: World, subscription: Subscription) => {
             ...stamped(pending),
             applies_at: iso(pending.applies_at),
             product_id: pending.product_id,
-            seats: null,
-            units: null
+            seats: pending.seats,
+            units: pending.units
           }
   }
 }
