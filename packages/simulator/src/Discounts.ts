@@ -9,7 +9,7 @@ import type { Step } from "./Step.ts"
 export const discountOf = ({ tables }: World, id: string | null): Discount | null =>
   id === null ? null : Option.getOrNull(HashMap.get(tables.discounts, id))
 
-const wholeInBasisPoints = 10_000
+export const wholeInBasisPoints = 10_000
 
 /** What it takes off the amount. */
 export const takenOff = (discount: Discount | null, amount: number, currency: string): number => {

@@ -6,7 +6,7 @@ import * as Customers from "./Customers.ts"
 import { isRedeemable, redeem, redemptionsOf } from "./Discounts.ts"
 import * as Orders from "./Orders.ts"
 import { isRecurring, type RecurringProduct, type Trial, trialOf } from "./Products.ts"
-import { quoteOf } from "./Quote.ts"
+import { cardFor, quoteOf } from "./Quote.ts"
 import type { Checkout, Customer, Order, Product, Subscription } from "./Records.ts"
 import { invalid, issue, type Refusal, refused, rulesBroken } from "./Refusal.ts"
 import type { Step } from "./Step.ts"
@@ -41,15 +41,17 @@ export const confirm =
       }
       const product = step.get("products", checkout.product_id)
       const trial = trialOf(product, checkout)
-      const { discount, net } = quoteOf(step.world, product, checkout)
+      const quote = quoteOf(step.world, product, checkout)
+      const { discount } = quote
       if (discount !== null && !isRedeemable(step.world, discount, step.now())) {
         return yield* Either.left(invalid("discount_id", "Discount is no longer redeemable.", discount.id))
       }
-      const charged = net > 0
+      const card = cardFor(product, quote, trial !== null)
+      const asked = card.payment || card.setup
       const confirmed = Checkouts.change(step, id, {
         ...checkout,
         status: "confirmed",
-        payment_method_type: charged ? "card" : null
+        payment_method_type: asked ? "card" : null
       })
       const sessionAllowed = checkout.customer_id !== null || Customers.byEmail(step, email) === undefined
       const customer = yield* buyerOf(step, confirmed, email)
@@ -65,13 +67,13 @@ export const confirm =
         )
       }
       // A card is taken for a trial too, but not charged.
-      if (charged && step.charge() !== "paid") {
+      if (asked && step.charge() !== "paid") {
         const open = Checkouts.change(step, id, { status: "open", payment_method_type: null })
         const nothing = { order: null, subscription: null }
         return { outcome: "declined", confirmed: linked, checkout: open, sessionAllowed, ...nothing } as const
       }
       // For the renewals: a card that pays once is not kept.
-      if (charged && isRecurring(product)) {
+      if (card.setup) {
         step.put("customers", { ...customer, default_payment_method_id: step.uuid() })
       }
       // Polar reserves it when the buyer confirms, and releases it when the payment fails: here that is one moment.

@@ -50,8 +50,11 @@ describe("a discount at the checkout", () => {
       const id = yield* bought(pro.id, { discount_id: once.id })
       const tried = yield* bought(trial.id, { discount_id: once.id }, { customer_email: "lin@acme-mail.dev" })
       yield* simulator.advance("60 days")
-      assert.deepStrictEqual(yield* paid(id), [0, 1900])
+      assert.deepStrictEqual(yield* paid(id), [0, 1900, 1900])
       assert.deepStrictEqual(yield* paid(tried), [0, 0, 1900])
+      // The card was taken for what comes later.
+      assert.strictEqual((yield* subscriptionNow(id)).status, "active")
+      assert.strictEqual((yield* subscriptionNow(tried)).status, "active")
     }).pipe(Effect.provide(layer({ discounts: [once] })))
   )
 

@@ -404,4 +404,29 @@ describe("the portal", () => {
       assert.strictEqual((yield* submit(portal, `action=uncancel&subscription=${own?.id}`)).status, 401)
     }).pipe(Effect.provide(TestSimulator))
   )
+
+  it.effect("keeps nothing that will cost something for who has no card", () =>
+    Effect.gen(function* () {
+      const simulator = yield* Simulator.Simulator
+      const { path } = yield* open({ discount_id: friends.id, success_url: "http://shop.acme-mail.dev/" })
+      assert.notInclude((yield* look(path)).text, "declined")
+      const { headers } = yield* submit(path, "card=good&email=ada@acme-mail.dev")
+      const token = new URL(headers.get("location") ?? "").searchParams.get("customer_session_token")
+      const [id] = yield* simulator.read(({ tables }) => Array.from(HashMap.keys(tables.subscriptions)))
+      const portal = `/simulator/portal?customer_session_token=${token}`
+      assert.strictEqual((yield* submit(portal, `action=cancel&subscription=${id}`)).status, 303)
+      const refused = yield* submit(portal, `action=uncancel&subscription=${id}`)
+      assert.strictEqual(refused.status, 409)
+      assert.include(refused.text, "Add a payment method")
+    }).pipe(
+      Effect.provide(Simulator.layer({ origin, discounts: [friends] }).pipe(Layer.provide(Simulator.layerNoNetwork)))
+    )
+  )
 })
+
+const friends: Seed.DiscountInput = {
+  id: "7ad03f45-7d22-4d25-92b2-e967cb033483",
+  name: "Friends",
+  percent: 100,
+  months: "forever"
+}

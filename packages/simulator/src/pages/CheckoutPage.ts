@@ -10,7 +10,7 @@ import * as Customers from "../Customers.ts"
 import type { Payment } from "../Payments.ts"
 import { labelOf } from "../Prices.ts"
 import { isRecurring, type Trial, trialOf } from "../Products.ts"
-import { isDiscountable, type Quote, quoteOf } from "../Quote.ts"
+import { cardFor, isDiscountable, type Quote, quoteOf } from "../Quote.ts"
 import type { Checkout, Product, World } from "../Records.ts"
 import type { Refusal } from "../Refusal.ts"
 import type * as Simulator from "../Simulator.ts"
@@ -208,6 +208,7 @@ const discountForm = ({ checkout, codes, product, quote }: Offer): Html | false 
 const openPage = (offer: Offer, problem?: string, status?: number, form = new URLSearchParams()): Response => {
   const { checkout, product, quote, seller } = offer
   const known = checkout.customer_id !== null
+  const card = cardFor(product, quote, offer.trial !== null)
   const today =
     offer.trial === null && quote.net > 0
       ? `Pay ${money(quote.net + quote.tax, product.price_currency)}`
@@ -240,7 +241,7 @@ ${known && html`<p class="small muted" id="known">The shop already told Polar wh
 <input id="name" name="name" type="text" autocomplete="name" value="${form.get("name") ?? checkout.customer_name ?? ""}"></div>
 <p class="small muted">No card number is asked for: choose what the simulated card does.</p>
 <div class="field"><button class="primary full" name="card" value="good">${today}</button></div>
-${quote.net > 0 && html`<button class="full" name="card" value="declined">Pay with a card that is declined</button>`}
+${(card.payment || card.setup) && html`<button class="full" name="card" value="declined">Pay with a card that is declined</button>`}
 </form>
 ${discountForm(offer)}
 ${checkout.return_url !== null && html`<p class="gap"><a href="${checkout.return_url}">Cancel and go back to the shop</a></p>`}

@@ -1,8 +1,8 @@
 /** Checkouts, as the app and as the buyer's browser see them. */
 import { iso, periodEnd } from "../Calendar.ts"
 import { isFree } from "../Prices.ts"
-import { isRecurring, trialOf } from "../Products.ts"
-import { isDiscountable, quoteOf } from "../Quote.ts"
+import { trialOf } from "../Products.ts"
+import { cardFor, isDiscountable, quoteOf } from "../Quote.ts"
 import type { Checkout, World } from "../Records.ts"
 import { checkoutDiscount } from "./DiscountWire.ts"
 import { address, get, stamped } from "./Fields.ts"
@@ -14,7 +14,9 @@ const checkoutFields = (world: World, checkout: Checkout) => {
   const sold = get(world, "products", checkout.product_id)
   const trial = trialOf(sold, checkout)
   const free = isFree(sold)
-  const { discount, discounted, net, subtotal, tax } = quoteOf(world, sold, checkout)
+  const quote = quoteOf(world, sold, checkout)
+  const { discount, discounted, net, subtotal, tax } = quote
+  const card = cardFor(sold, quote, trial !== null)
   const offered = checkout.product_ids.map((id) => get(world, "products", id))
   const full = checkout.require_billing_address || checkout.is_business_customer
   const confirmed = checkout.status === "confirmed" || checkout.status === "succeeded"
@@ -57,10 +59,9 @@ const checkoutFields = (world: World, checkout: Checkout) => {
     require_billing_address: checkout.require_billing_address,
     is_discount_applicable: isDiscountable(sold),
     is_free_product_price: free,
-    is_payment_required: net > 0 && trial === null,
-    // The card is kept for renewals only.
-    is_payment_setup_required: !free && isRecurring(sold),
-    is_payment_form_required: net > 0,
+    is_payment_required: card.payment,
+    is_payment_setup_required: card.setup,
+    is_payment_form_required: card.payment || card.setup,
     customer_id: checkout.customer_id,
     is_business_customer: checkout.is_business_customer,
     customer_name: checkout.customer_name,
