@@ -161,7 +161,7 @@ describe("examples", () => {
 describe("units", () => {
   /** Numbers that are counts, or money in the currency's smallest unit. */
   const counts =
-    /\.(?:amount|attempts|concurrency|incrementUsage|limit|maxAttempts|maxConnections|maxRetries|port|requestsPerMinute|seats|sessionsPerMinute)$/
+    /\.(?:amount|attempts|concurrency|incrementUsage|limit|maxAttempts|maxConnections|maxRetries|maxSeats|maxUnits|minSeats|minUnits|port|requestsPerMinute|seats|sessionsPerMinute|units)$/
 
   const typeOf = (symbol: ts.Symbol): string => checker.typeToString(checker.getTypeOfSymbol(symbol))
   const isDuration = (symbol: ts.Symbol): boolean =>

@@ -202,7 +202,7 @@ export const createPolarClient = (options: PolarClientOptions = {}): PolarClient
   return {
     checkout: async ({ embed, label = "Checkout", loadTimeoutSeconds = 10, redirect = true, theme, ...body }, call) => {
       const browser = browserHere()
-      const embedOrigin = embed ? browser?.location.origin : undefined
+      const embedOrigin = embed ? browser?.location.origin : body.embedOrigin
       const { id, url } = await post<CreatedCheckout>("/checkout", { ...body, embedOrigin }, call)
       const came = (outcome: CheckoutOutcome["outcome"]) => ({ id, url, outcome })
       if (browser === undefined) return came("created")

@@ -1,20 +1,31 @@
 /** What the routes take. */
 
-/** What a checkout is of: the body of its route. */
-export interface CheckoutRequest {
-  /** Polar's id of the product, or the app's name for it. */
-  readonly productId: string
+/** What a buyer may choose of a checkout. Another order, price or buyer is for the app's server to say. */
+export interface CheckoutChoices {
   /** Where the buyer comes back to: a path of the app's, or of a trusted origin. `{CHECKOUT_ID}` in it becomes the id. */
   readonly successUrl?: string | undefined
+  /** Where the checkout's back button leads: a path of the app's, or of a trusted origin. */
+  readonly returnUrl?: string | undefined
+  /** For a product that is sold by the seat. */
+  readonly seats?: number | undefined
+  /** For a product that is sold by the unit. */
+  readonly units?: number | undefined
+  readonly discountCode?: string | undefined
+  /** The language of Polar's page, such as `fr`. */
+  readonly locale?: string | undefined
+  /** The origin of the page that embeds the checkout. `embed: true` says it for you. */
+  readonly embedOrigin?: string | undefined
 }
 
 /**
- * What is sold, and how the buyer gets there.
- *
- * @example
- * await polarClient.checkout({ productId: "pro", successUrl: "/welcome?checkout={CHECKOUT_ID}", embed: true })
+ * What a checkout is of: the body of its route. Products by Polar's ids, or the app's names for them; of several the buyer
+ * chooses, and the first is preselected.
  */
-export interface CheckoutOptions extends CheckoutRequest {
+export type CheckoutRequest = CheckoutChoices &
+  ({ readonly productId: string } | { readonly productIds: readonly [string, ...ReadonlyArray<string>] })
+
+/** How the buyer gets there. */
+export interface CheckoutDisplay {
   /**
    * `true`: Polar's checkout opens over the page, in a frame, and on a page of its own only where a frame does not load.
    *
@@ -52,6 +63,15 @@ export interface CheckoutOptions extends CheckoutRequest {
    */
   readonly redirect?: boolean | undefined
 }
+
+/**
+ * What is sold, and how the buyer gets there.
+ *
+ * @example
+ * await polarClient.checkout({ productId: "pro", successUrl: "/welcome?checkout={CHECKOUT_ID}", embed: true })
+ * await polarClient.checkout({ productIds: ["pro", "team"], seats: 3, discountCode: "SPRING", locale: "fr" })
+ */
+export type CheckoutOptions = CheckoutRequest & CheckoutDisplay
 
 /** Which subscription, of several that are live. */
 export interface SubscriptionRequest {

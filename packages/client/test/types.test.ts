@@ -21,12 +21,13 @@ test("answers", () => {
 })
 
 test("bodies", () => {
-  expectTypeOf<Client.CheckoutRequest>().toEqualTypeOf<Answer<typeof Api.CheckoutRequest>>()
   expectTypeOf<Client.SubscriptionRequest>().toEqualTypeOf<Answer<typeof Api.SubscriptionRequest>>()
   expectTypeOf<Client.CancelRequest>().toEqualTypeOf<Answer<typeof Api.CancelRequest>>()
   expectTypeOf<Client.PauseRequest>().toEqualTypeOf<Answer<typeof Api.PauseRequest>>()
   expectTypeOf<Client.PortalRequest>().toEqualTypeOf<Answer<typeof Api.PortalRequest>>()
   // One of its alternatives each time, and all of them.
+  expectTypeOf<Client.CheckoutRequest>().toExtend<Answer<typeof Api.CheckoutRequest>>()
+  expectTypeOf<Keys<Client.CheckoutRequest>>().toEqualTypeOf<keyof Answer<typeof Api.CheckoutRequest>>()
   expectTypeOf<Client.ChangeRequest>().toExtend<Answer<typeof Api.ChangeRequest>>()
   expectTypeOf<Keys<Client.ChangeRequest>>().toEqualTypeOf<keyof Answer<typeof Api.ChangeRequest>>()
 })

@@ -12,7 +12,6 @@ import * as AccessPolicy from "./rules/AccessPolicy.ts"
 import { type AnyProduct, type Catalogue, catalogueIn, type Products, productsSchema } from "./rules/catalogue.ts"
 import { benefitOf, type GrantedBenefit, grantedBenefits } from "./rules/grantedBenefits.ts"
 import type { EmailVerified } from "./rules/verifiedAddress.ts"
-import { type Checkout, type CheckoutError, type CheckoutOptions, makeCheckout } from "./useCases/createCheckout.ts"
 import { makePortal, type PortalError } from "./useCases/openPortal.ts"
 
 export type { AnyProduct, Catalogue, Products } from "./rules/catalogue.ts"
@@ -21,12 +20,15 @@ export { cancellationReasons, prorationBehaviors } from "./rules/subscriptionUpd
 export {
   AlreadySubscribed,
   CustomerShared,
+  DiscountNotApplicable,
   MemberNeeded,
   NoCustomer,
   ProductNotForSale,
   TooManySessions
 } from "./useCases/BuyerError.ts"
 export type { AccessOptions, OrderQuery, PortalOptions } from "./useCases/callOptions.ts"
+export type { CheckoutOutcome, CheckoutOutcomeError } from "./useCases/checkoutClicks.ts"
+export type { CheckoutOptions } from "./useCases/checkoutOptions.ts"
 export {
   CheckoutNotFound,
   type Checkouts,
@@ -36,7 +38,7 @@ export {
   type GetCheckoutOptions,
   type UsersCheckout
 } from "./useCases/checkouts.ts"
-export type { Checkout, CheckoutError, CheckoutOptions } from "./useCases/createCheckout.ts"
+export type { Checkout, CheckoutError } from "./useCases/createCheckout.ts"
 export {
   type Customers,
   type LinkChange,
@@ -105,7 +107,10 @@ import {
 } from "./useCases/appUsers.ts"
 import { defaultBuyersTime, withinBuyersTime } from "./useCases/buyersTime.ts"
 import { type AccessOptions, checkOptionsOf, type OrderQuery, type PortalOptions } from "./useCases/callOptions.ts"
+import { type CheckoutOutcome, type CheckoutOutcomeError, makeCheckoutClicks } from "./useCases/checkoutClicks.ts"
+import { type CheckoutOptions, checkCheckoutOptions } from "./useCases/checkoutOptions.ts"
 import { type Checkouts, makeCheckouts } from "./useCases/checkouts.ts"
+import { type Checkout, type CheckoutError, makeCheckout } from "./useCases/createCheckout.ts"
 import { type Customers, makeCustomers } from "./useCases/customers.ts"
 import { rememberHandlers } from "./useCases/knownHandlers.ts"
 import { type LicenseKeyOptions, type LicenseKeys, makeLicenseKeys } from "./useCases/licenseKeys.ts"
@@ -151,6 +156,7 @@ import { type VerifiedDelivery, type WebhookVerificationError, WebhookVerifier }
  *   answer: "beforeAnswer",
  *   buyerTimeout: "5 seconds",
  *   sessionsPerMinute: 30,
+ *   trialOncePerUser: true,
  *   licenseKeys: { maxAge: "1 minute" },
  *   products: { pro: productId },
  *   externalIds: "known",
@@ -185,6 +191,11 @@ export interface BillingOptions extends AppUsersOptions {
   /** How many checkouts, and how many portal sessions, one user may open in a minute. Default: 10. */
   readonly sessionsPerMinute?: number | undefined
   /**
+   * Whether a user who had a trial, of whatever product, buys without another one. Default: false. Two checkouts that are opened
+   * before the first trial begins may both have one.
+   */
+  readonly trialOncePerUser?: boolean | undefined
+  /**
    * For how long answers about license keys are good.
    */
   readonly licenseKeys?: LicenseKeyOptions | undefined
@@ -217,6 +228,20 @@ export class NotAnEvent extends Schema.TaggedError<NotAnEvent>()("NotAnEvent", {
   }
 }
 
+/** Opens a checkout; `product` is one or several, of which the first is preselected and the buyer may choose. */
+export interface CreateCheckout {
+  (
+    userId: UserId,
+    product: string | ReadonlyArray<string>,
+    options?: CheckoutOptions & { readonly ifSubscribed?: "refuse" | "buy" | undefined }
+  ): Effect.Effect<Checkout, CheckoutError>
+  (
+    userId: UserId,
+    product: string | ReadonlyArray<string>,
+    options: CheckoutOptions
+  ): Effect.Effect<CheckoutOutcome, CheckoutOutcomeError>
+}
+
 export interface BillingService {
   /** What the app sells: every product of the organization where that is `"any"`, or was not said. */
   readonly catalogue: Catalogue | AnyProduct | undefined
@@ -228,11 +253,7 @@ export interface BillingService {
    * A checkout session for the user. `customerEmail` and `customerName` must come from the app's own records, never
    * from the browser: Polar knows customers by their e-mail. `product` is a name in `products`, or an id of Polar's.
    */
-  readonly createCheckout: (
-    userId: UserId,
-    product: string,
-    options?: CheckoutOptions
-  ) => Effect.Effect<Checkout, CheckoutError>
+  readonly createCheckout: CreateCheckout
 
   /** A short-lived address at which the user manages what they bought. */
   readonly createPortalSession: (userId: UserId, options?: PortalOptions) => Effect.Effect<CustomerSession, PortalError>
@@ -436,12 +457,12 @@ const make = (options: BillingOptions = {}) =>
       store,
       policy,
       handlers: dispatcher.handlers,
-      emailVerified: options.emailVerified
+      emailVerified: options.emailVerified,
+      trialOncePerUser: options.trialOncePerUser ?? false
     })
     const { buyerTimeout: buyersTime = defaultBuyersTime, sessionsPerMinute } = options
     const openPortal = makePortal({ client, store })
     const documents = makeOrderDocuments({ client, store })
-    const checkoutClick = makeSessionLimit<Checkout, CheckoutError>("checkouts", sessionsPerMinute)
     const portalClick = makeSessionLimit<CustomerSession, PortalError>("portal sessions", sessionsPerMinute)
     const askAppUsers = makeAppUsers(store, options)
     const replay = makeReplay({ store, dispatcher, policy, organizationId, askAppUsers })
@@ -472,14 +493,6 @@ const make = (options: BillingOptions = {}) =>
     const benefitsOf = (userId: UserId) => Effect.map(store.liveGrantsOf(userId), grantedBenefits)
 
     const liveOf = (userId: UserId) => Effect.map(store.liveSubscriptionsOf(userId), (live) => live.map(candidateOf))
-
-    /** Whether something is known to have come of the checkout. */
-    const wasPaid = (userId: UserId, { id }: Checkout) =>
-      Effect.zipWith(
-        store.subscriptionsOf(userId, "all"),
-        store.recordsOf(orderKind, userId),
-        (subscriptions, orders) => [...subscriptions, ...orders].some(({ checkoutId }) => checkoutId === id)
-      )
 
     const apply = yield* GroupCommit.make({
       commit: (deliveries: Arr.NonEmptyReadonlyArray<Delivery>, patience) =>
@@ -537,8 +550,26 @@ const make = (options: BillingOptions = {}) =>
         userId,
         same: JSON.stringify([options]),
         open: within("open portal")(openPortal(userId, options)),
+        reuse: false,
         isOpen: () => Effect.succeed(true)
       })
+
+    const clickToBuy = makeCheckoutClicks({
+      store,
+      openCheckout,
+      openPortal: createPortalSession,
+      subscriptions,
+      within,
+      perMinute: sessionsPerMinute
+    })
+    const createCheckout = Effect.fn("Billing.createCheckout")(function* (
+      userId: UserId,
+      product: string | ReadonlyArray<string>,
+      options?: CheckoutOptions
+    ) {
+      yield* checkCheckoutOptions(options)
+      return yield* clickToBuy(userId, yield* named.allToBuy("createCheckout()", "productId", product), options)
+    })
 
     const accessOf = (
       userId: UserId,
@@ -560,16 +591,8 @@ const make = (options: BillingOptions = {}) =>
 
       catalogue: catalogue ?? (options.products === "any" ? "any" : undefined),
 
-      createCheckout: Effect.fn("Billing.createCheckout")(function* (userId, product, options) {
-        yield* checkOptionsOf.createCheckout(options)
-        const productId = yield* named.toBuy("createCheckout()", "productId", product)
-        return yield* checkoutClick({
-          userId,
-          same: JSON.stringify([productId, options]),
-          open: within("create checkout")(openCheckout(userId, productId, options)),
-          isOpen: (checkout) => Effect.map(wasPaid(userId, checkout), (paid) => !paid)
-        })
-      }),
+      // What comes of it, `ifSubscribed` says: `CreateCheckout` has each in its type.
+      createCheckout: createCheckout as CreateCheckout,
 
       createPortalSession: Effect.fn("Billing.createPortalSession")((userId, options) =>
         Effect.zipRight(checkOptionsOf.createPortalSession(options), createPortalSession(userId, options))
@@ -774,6 +797,7 @@ const billingOptions: Schema.Schema<BillingOptions> = Schema.Struct({
   answer: Options.optional(Options.oneOf("background", "beforeAnswer")),
   buyerTimeout: Options.optional(Options.duration),
   sessionsPerMinute: Options.optional(Options.positive("a number of sessions, or Infinity for no limit")),
+  trialOncePerUser: Options.optional(Options.boolean),
   emailVerified: Options.optional(Options.callback<EmailVerified>()),
   externalIds: Options.optional(Options.oneOf("known", "trust")),
   userExists: Options.optional(Options.callback<NonNullable<AppUsersOptions["userExists"]>>()),

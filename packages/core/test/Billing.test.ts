@@ -332,7 +332,7 @@ describe("Billing.createCheckout", () => {
       const polar = yield* PolarClient.MemoryPolar
       const checkout = yield* billing.createCheckout(ada, product, {
         successUrl: "https://app.example.com/done",
-        metadata: { kavach_user_id: "usr_evil", plan: "pro" }
+        metadata: { plan: "pro" }
       })
       const [customer] = yield* polar.customers
       const [opened] = yield* polar.checkouts

@@ -43,7 +43,7 @@ export type { SubscriptionDetails } from "./config/PolarConfig.ts"
 
 import type { BillingHandler, HandlerOptions } from "./host/handler.ts"
 import type { PluginContext } from "./host/KavachPlugin.ts"
-import type { ProductCall, ProductLookup, ProductsOption } from "./productNames.ts"
+import type { ProductCall, ProductGiven, ProductLookup, ProductsOption } from "./productNames.ts"
 
 export type { DeadNotification, DeadNotificationQuery } from "@kavach-polar/core/Notification"
 
@@ -63,21 +63,48 @@ export interface LicenseKey extends Omit<UsersLicenseKey, "key"> {
   readonly key: string | null
 }
 
+/** A checkout that was opened. */
+export interface OpenedCheckout {
+  readonly outcome: "checkout"
+  readonly id: string
+  /** Polar's page: send the buyer there. */
+  readonly url: string
+}
+
+/** What came of `createCheckout` with `ifSubscribed: "change"` or `"portal"`. */
+export type CheckoutOutcome =
+  | OpenedCheckout
+  /** The user was subscribed: send them to Polar's portal. */
+  | { readonly outcome: "portal"; readonly url: string }
+  /** The user was subscribed: their subscription was changed to the product, or has it already. */
+  | { readonly outcome: "changed"; readonly subscription: SubscriptionDetails }
+
+/** How `createCheckout` is called. */
+export interface CreateCheckoutCall<Name extends string> {
+  <Given extends string>(
+    userId: string,
+    product: ProductGiven<Name, Given> | ReadonlyArray<ProductGiven<Name, Given>>,
+    options?: CheckoutOptions & { readonly ifSubscribed?: "refuse" | "buy" | undefined }
+  ): Promise<OpenedCheckout>
+  <Given extends string>(
+    userId: string,
+    product: ProductGiven<Name, Given> | ReadonlyArray<ProductGiven<Name, Given>>,
+    options: CheckoutOptions
+  ): Promise<CheckoutOutcome>
+}
+
 /** Billing in promises. Every method rejects with an error whose message says what was wrong and what to do. */
 export interface PolarBilling<ProductName extends string = string> {
   /**
    * A checkout session: send the buyer to its `url`. Options that name the buyer must come from the app's own records.
-   * `product` is a name in `products`, or an id of Polar's.
+   * `product` is a name in `products`, or an id of Polar's; of several the buyer may choose, and the first is preselected. What
+   * to do for somebody who is subscribed already, `ifSubscribed` says.
    *
    * @example
    * const { url } = await billing.createCheckout("user_1", productId, { customerEmail: "ada@example.com" })
    * Response.redirect(url, 303)
    */
-  readonly createCheckout: ProductCall<
-    ProductName,
-    [options?: CheckoutOptions],
-    { readonly url: string; readonly id: string }
-  >
+  readonly createCheckout: CreateCheckoutCall<ProductName>
   /**
    * The user's current subscription, or null when none is live. One that is paused (`status: "paused"`) or overdue is live
    * too: ask `access` whether they may use what it is for.

@@ -7,6 +7,7 @@ import type {
   AlreadySubscribed,
   CheckoutNotFound,
   CustomerShared,
+  DiscountNotApplicable,
   DocumentUnavailable,
   IdempotencyKeyReused,
   MemberNeeded,
@@ -42,6 +43,7 @@ export {
   AlreadySubscribed,
   CheckoutNotFound,
   CustomerShared,
+  DiscountNotApplicable,
   DocumentUnavailable,
   IdempotencyKeyReused,
   MemberNeeded,
@@ -116,6 +118,7 @@ export type PolarBillingError =
   | UserLookupFailed
   | CustomerLinkedToAnotherUser
   | CustomerShared
+  | DiscountNotApplicable
   | Disposed
   | DocumentUnavailable
   | IdempotencyKeyReused

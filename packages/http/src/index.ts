@@ -12,7 +12,9 @@ export type {
   PluginEndpoint
 } from "./host/KavachPlugin.ts"
 export type {
+  CheckoutOutcome,
   CheckoutResult,
+  CreateCheckoutCall,
   DeadNotification,
   DeadNotificationQuery,
   Settled,

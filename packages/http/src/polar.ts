@@ -1,6 +1,6 @@
 /** `polar()`: billing for people who write promises, and the KavachOS plugin. */
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import type { BillingService, DocumentOptions, Subscriptions } from "@kavach-polar/core/Billing"
+import type { BillingService, CheckoutOptions, DocumentOptions, Subscriptions } from "@kavach-polar/core/Billing"
 import { causeLine } from "@kavach-polar/core/logText"
 import * as Options from "@kavach-polar/core/Options"
 import { StoreError } from "@kavach-polar/core/StoreError"
@@ -18,7 +18,7 @@ import { checkHandlerOptions, makeHandler } from "./host/handler.ts"
 import type { PluginContext } from "./host/KavachPlugin.ts"
 import { pluginEndpoints } from "./host/pluginEndpoints.ts"
 import { sendResponse } from "./node/answer.ts"
-import type { Polar, PolarBilling, PolarPluginContext, Settled } from "./PolarBilling.ts"
+import type { CheckoutOutcome, Polar, PolarBilling, PolarPluginContext, Settled } from "./PolarBilling.ts"
 import type { NamesIn } from "./productNames.ts"
 import { warnOfAnyProduct } from "./routes/anyProduct.ts"
 import { InvalidRequest, respondWith } from "./routes/errorResponse.ts"
@@ -30,7 +30,7 @@ import { loggingLayer } from "./runtime/logging.ts"
 import { plainSubscription as plain } from "./runtime/plainSubscription.ts"
 import { makeRuntime, type Runtime } from "./runtime/Runtime.ts"
 
-export type { Polar, PolarBilling } from "./PolarBilling.ts"
+export type { CheckoutOutcome, Polar, PolarBilling } from "./PolarBilling.ts"
 export { polarOf } from "./polarOf.ts"
 
 /**
@@ -103,23 +103,33 @@ export const polarWith = (settings: PolarSettings): Polar => {
   const logFailure = (what: string, error: unknown): void => {
     Effect.runFork(Effect.provide(Effect.logError(what, causeLine(Cause.die(error))), loggingLayer(settings)))
   }
+  const createCheckout = (
+    userId: string,
+    product: string | ReadonlyArray<string>,
+    options: CheckoutOptions = {}
+  ): Promise<CheckoutOutcome> =>
+    call((billing) =>
+      Effect.gen(function* () {
+        const outcome = yield* billing.createCheckout(
+          yield* decodeUserId(userId),
+          typeof product === "string"
+            ? yield* decodeId(ProductId, "productId", product)
+            : yield* Effect.forEach(product, (one, index) => decodeId(ProductId, `productId.${index}`, one)),
+          {
+            ...options,
+            successUrl: yield* redirectUrl("successUrl", options.successUrl),
+            returnUrl: yield* redirectUrl("returnUrl", options.returnUrl)
+          }
+        )
+        return outcome.outcome === "changed"
+          ? { outcome: "changed", subscription: plain(outcome.subscription) }
+          : outcome
+      })
+    )
 
   const billing: PolarBilling = {
-    createCheckout: (userId, productId, options = {}) =>
-      call((billing) =>
-        Effect.gen(function* () {
-          const { id, url } = yield* billing.createCheckout(
-            yield* decodeUserId(userId),
-            yield* decodeId(ProductId, "productId", productId),
-            {
-              ...options,
-              successUrl: yield* redirectUrl("successUrl", options.successUrl),
-              returnUrl: yield* redirectUrl("returnUrl", options.returnUrl)
-            }
-          )
-          return { url, id }
-        })
-      ),
+    // What comes of it, `ifSubscribed` says: `CreateCheckoutCall` has each in its type.
+    createCheckout: createCheckout as PolarBilling["createCheckout"],
     getSubscription: (userId) =>
       call((billing) =>
         decodeUserId(userId).pipe(Effect.flatMap(billing.currentSubscription), Effect.map(Option.getOrNull))

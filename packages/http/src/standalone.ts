@@ -4,6 +4,7 @@
  *
  * It takes no layers: a layer belongs to the app's own copy of Effect, and this one has another.
  */
+import type { CheckoutOptions } from "@kavach-polar/core/Billing"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import { type PolarConfig as ConfigWithLayers, PolarConfigError } from "./config/PolarConfig.ts"
@@ -11,7 +12,7 @@ import { checkedSettings } from "./config/settings.ts"
 import { storeAt } from "./host/database.ts"
 import { addressOf, type DatabaseConfig } from "./host/databaseOptions.ts"
 import { laterHandler } from "./host/handler.ts"
-import type { Polar } from "./PolarBilling.ts"
+import type { Polar, PolarBilling } from "./PolarBilling.ts"
 import type { NamesIn } from "./productNames.ts"
 
 export type { PolarLogger, PolarSubscription, PolarSubscriptionChange } from "./config/PolarConfig.ts"
@@ -28,10 +29,13 @@ export type {
   PluginEndpoint
 } from "./host/KavachPlugin.ts"
 export type {
+  CheckoutOutcome,
   CheckoutResult,
+  CreateCheckoutCall,
   DeadNotification,
   DeadNotificationQuery,
   LicenseKey,
+  OpenedCheckout,
   Polar,
   PolarBilling,
   Settled,
@@ -106,7 +110,9 @@ const later = (load: () => Promise<Polar>): Polar => {
   return {
     id: "kavach-polar",
     init: async (context) => (await load()).init(context),
-    createCheckout: async (...given) => (await load()).createCheckout(...given),
+    // Overloads cannot be passed on by a rest parameter.
+    createCheckout: (async (userId: string, product: string, options: CheckoutOptions) =>
+      (await load()).createCheckout(userId, product, options)) as PolarBilling["createCheckout"],
     getSubscription: async (userId) => (await load()).getSubscription(userId),
     listSubscriptions: async (userId) => (await load()).listSubscriptions(userId),
     checkouts: {

@@ -66,7 +66,8 @@ describe("the description", () => {
       "SubscriptionResponse",
       "WebhookResponse"
     ])
-    assert.deepInclude(spec.components.schemas["CheckoutRequest"], { required: ["productId"] })
+    assert.nestedProperty(spec, "components.schemas.CheckoutRequest.properties.productId")
+    assert.nestedProperty(spec, "components.schemas.CheckoutRequest.properties.productIds")
     assert.deepInclude(spec.components.schemas["CheckoutResponse"], { required: ["url", "id"] })
   })
 

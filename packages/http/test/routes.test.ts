@@ -637,7 +637,8 @@ describe("what goes wrong behind the routes", () => {
       // The customer is made first; the failure is meant for the checkout.
       expect((await host.checkout({ productId: product })).status).toBe(200)
       host.memory.failNext(error)
-      const answer = await host.checkout({ productId: product })
+      // Another checkout: the same click would get the one that is open.
+      const answer = await host.checkout({ productId: product, locale: "fr" })
       expect(answer.status).toBe(status)
       expect(answer.headers.get("retry-after")).toBe(retryAfter)
       expect(answer.body).toEqual({ error: typeof sentence === "string" ? sentence : expect.stringMatching(sentence) })
@@ -645,7 +646,9 @@ describe("what goes wrong behind the routes", () => {
       expect((await host.checkout({ productId: product })).status).toBe(200)
       // In the promise API the error comes as it is.
       host.memory.failNext(error)
-      await expect(host.billing.createCheckout("usr_1042", product)).rejects.toMatchObject(
+      await expect(
+        host.billing.createCheckout("usr_1042", product, { locale: "fr", reuse: false })
+      ).rejects.toMatchObject(
         error instanceof PolarError.PolarRejected && error.issues.some(({ path }) => path[0] === "products")
           ? { _tag: "ProductNotForSale", productId: product, reason: "Product is archived." }
           : { _tag: error._tag, message: error.message }

@@ -57,12 +57,50 @@ export interface CreateCheckout {
   readonly locale?: string | undefined
   /** Only for a product that is sold by the seat. */
   readonly seats?: number | undefined
+  readonly minSeats?: number | undefined
+  readonly maxSeats?: number | undefined
   /** Only for a product that is sold by the unit. */
   readonly units?: number | undefined
+  readonly minUnits?: number | undefined
+  readonly maxUnits?: number | undefined
+  /** In minor units. Only for a product whose price the buyer chooses. */
+  readonly amount?: number | undefined
+  /** In lower case, such as `eur`; every price of the products must have it. */
+  readonly currency?: string | undefined
   /** A free subscription, which the purchase upgrades. Its customer is the buyer. */
   readonly subscriptionId?: string | undefined
   /** True unless given. */
   readonly allowTrial?: boolean | undefined
+  /** In the place of the product's own trial. */
+  readonly trial?: TrialPeriod | undefined
+  readonly customFieldData?: CustomFieldData | undefined
+  /** Where the buyer is, for the currency and the tax. */
+  readonly customerIpAddress?: string | undefined
+  readonly customerBillingAddress?: BillingAddress | undefined
+  readonly customerBillingName?: string | undefined
+  readonly customerTaxId?: string | undefined
+  readonly isBusinessCustomer?: boolean | undefined
+  readonly requireBillingAddress?: boolean | undefined
+}
+
+/** How long a trial is. */
+export interface TrialPeriod {
+  readonly interval: "day" | "week" | "month" | "year"
+  /** 1 to 1000. */
+  readonly count: number
+}
+
+/** What the app asks its buyers besides, by the slugs of the custom fields at Polar. */
+export type CustomFieldData = Readonly<Record<string, string | number | boolean | Date | null>>
+
+export interface BillingAddress {
+  /** ISO 3166, two capitals, such as `FR`. */
+  readonly country: string
+  readonly line1?: string | undefined
+  readonly line2?: string | undefined
+  readonly postalCode?: string | undefined
+  readonly city?: string | undefined
+  readonly state?: string | undefined
 }
 
 export const WebUrl = Schema.String.pipe(Schema.pattern(/^https?:\/\//))
@@ -280,10 +318,27 @@ export const checkoutBody = (input: CreateCheckout): object => ({
   allow_discount_codes: input.allowDiscountCodes,
   locale: input.locale,
   seats: input.seats,
+  min_seats: input.minSeats,
+  max_seats: input.maxSeats,
   units: input.units,
+  min_units: input.minUnits,
+  max_units: input.maxUnits,
+  amount: input.amount,
+  currency: input.currency,
   subscription_id: input.subscriptionId,
-  allow_trial: input.allowTrial
+  allow_trial: input.allowTrial,
+  trial_interval: input.trial?.interval,
+  trial_interval_count: input.trial?.count,
+  custom_field_data: input.customFieldData,
+  customer_ip_address: input.customerIpAddress,
+  customer_billing_address: input.customerBillingAddress && addressBody(input.customerBillingAddress),
+  customer_billing_name: input.customerBillingName,
+  customer_tax_id: input.customerTaxId,
+  is_business_customer: input.isBusinessCustomer,
+  require_billing_address: input.requireBillingAddress
 })
+
+const addressBody = ({ postalCode, ...address }: BillingAddress): object => ({ ...address, postal_code: postalCode })
 
 export const customerBody = (input: CreateCustomer): object => ({
   email: input.email,

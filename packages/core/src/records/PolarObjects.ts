@@ -124,6 +124,12 @@ export const userIdMetadataKey = "kavach_user_id"
 export const recordedMetadataKey = "kavach_checkout"
 export const recordedMetadataValue = "recorded"
 
+/** The key of an id of the app's own that `createCheckout` was given. */
+export const externalReferenceMetadataKey = "kavach_external_reference"
+
+/** What all keys of this program begin with. */
+export const ownMetadataPrefix = "kavach_"
+
 /** Whether this program writes the key, by which a record finds its user. */
 export const isOwnMetadata = (key: string): boolean => key === userIdMetadataKey || key === recordedMetadataKey
 

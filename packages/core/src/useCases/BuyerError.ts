@@ -1,5 +1,6 @@
 /** How a buyer's click comes to nothing for a reason that the app can react to; each says what to do. */
 import * as Schema from "effect/Schema"
+import { sentence } from "../polar/PolarError.ts"
 
 /** Polar does not sell the product: it is archived, it does not exist, or its id is none. */
 export class ProductNotForSale extends Schema.TaggedError<ProductNotForSale>()("ProductNotForSale", {
@@ -9,6 +10,18 @@ export class ProductNotForSale extends Schema.TaggedError<ProductNotForSale>()("
 }) {
   override get message(): string {
     return `Polar does not sell the product ${this.productId}: ${this.reason} Offer another one, or put it on sale again at Polar. Products of production and of the sandbox have different ids.`
+  }
+}
+
+/** Polar does not take the discount for this checkout. */
+export class DiscountNotApplicable extends Schema.TaggedError<DiscountNotApplicable>()("DiscountNotApplicable", {
+  /** Its code, or its id. */
+  discount: Schema.String,
+  /** Polar's words, or that it has no discount with that code. */
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `The discount ${this.discount} does not apply to this checkout: ${sentence(this.reason)} It may be over or used up, of another organization or environment, not for one of these products, or lack the currency.`
   }
 }
 
@@ -50,7 +63,7 @@ export class MemberNeeded extends Schema.TaggedError<MemberNeeded>()("MemberNeed
   }
 }
 
-/** The user has a subscription already, beside which Polar would refuse another one when the buyer pays. */
+/** The user is subscribed to the product already, or to another one beside which Polar would refuse it when the buyer pays. */
 export class AlreadySubscribed extends Schema.TaggedError<AlreadySubscribed>()("AlreadySubscribed", {
   userId: Schema.String,
   subscription: Schema.Struct({
@@ -62,7 +75,7 @@ export class AlreadySubscribed extends Schema.TaggedError<AlreadySubscribed>()("
   })
 }) {
   override get message(): string {
-    return `User ${this.userId} has the subscription ${this.subscription.id} already (${this.subscription.status}), and the organization allows one at a time: change or end that one, for which \`createPortalSession\` leads to Polar's portal, or allow several in the organization's settings at Polar.`
+    return `User ${this.userId} has the subscription ${this.subscription.id} already (${this.subscription.status}): change that one with \`subscriptions.change\`, or say with \`ifSubscribed\` what to do. Several are possible where the organization's settings at Polar allow it.`
   }
 }
 

@@ -27,7 +27,6 @@ import {
   text
 } from "../values/options.ts"
 import type { CompleteOptions, GetCheckoutOptions } from "./checkouts.ts"
-import type { CheckoutOptions } from "./createCheckout.ts"
 import type { LinkChangeOptions, MoveOptions, WaitingOptions } from "./customers.ts"
 import type { ActivateOptions, ValidateOptions } from "./licenseKeys.ts"
 import type { DocumentOptions } from "./orderDocuments.ts"
@@ -70,20 +69,6 @@ export interface OrderQuery {
   readonly status?: OrderStatus | undefined
   readonly productId?: string | undefined
 }
-
-const checkoutOptions: Schema.Schema<CheckoutOptions> = Schema.Struct({
-  successUrl: optional(anyText),
-  returnUrl: optional(anyText),
-  customerEmail: optional(anyText),
-  customerName: optional(anyText),
-  customerEmailVerified: optional(boolean),
-  discountId: optional(anyText),
-  allowDiscountCodes: optional(boolean),
-  seats: optional(said(Schema.Number, "it must be a number")),
-  locale: optional(anyText),
-  embedOrigin: optional(anyText),
-  metadata: optional(said(Metadata, "it must be an object of texts, numbers and booleans"))
-})
 
 const portalOptions: Schema.Schema<PortalOptions> = Schema.Struct({
   returnUrl: optional(anyText),
@@ -207,7 +192,6 @@ const checked = <A, I>(call: string, schema: Schema.Schema<A, I>): ((options: un
 }
 
 export const checkOptionsOf = {
-  createCheckout: checked("createCheckout()", checkoutOptions),
   createPortalSession: checked("createPortalSession()", portalOptions),
   checkoutsGet: checked("checkouts.get()", getCheckoutOptions),
   checkoutsComplete: checked("checkouts.complete()", completeOptions),

@@ -7,66 +7,51 @@
  * the user's id as its external id, where the app says that the address is the user's own. Elsewhere the address only fills in
  * the form, where the buyer can change it, and takes hold of no customer.
  */
+import type * as Arr from "effect/Array"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { PolarClient } from "../polar/PolarClient.ts"
+import type { CheckoutSession, CreateCheckout, PolarClient } from "../polar/PolarClient.ts"
 import type { PolarError, PolarRejected } from "../polar/PolarError.ts"
 import { isRejected, refusalOf, refusesForeignId, refusesOnly } from "../polar/refusedFields.ts"
 import { withoutRefused } from "../polar/withoutRefused.ts"
-import { recordedMetadataKey, recordedMetadataValue, userIdMetadataKey } from "../records/PolarObjects.ts"
-import type { CheckoutId, CustomerId, Metadata, ProductId, UserId } from "../records/Subscription.ts"
+import {
+  externalReferenceMetadataKey,
+  recordedMetadataKey,
+  recordedMetadataValue,
+  userIdMetadataKey
+} from "../records/PolarObjects.ts"
+import type { CheckoutId, CustomerId, ProductId, User, UserId } from "../records/Subscription.ts"
 import type { AccessPolicy } from "../rules/AccessPolicy.ts"
 import type { HandlerNames } from "../rules/handlers.ts"
 import { isSameAddress } from "../rules/identity.ts"
 import { type Buyer, type EmailVerified, verifiedAddress } from "../rules/verifiedAddress.ts"
 import type { BillingStoreService } from "../store/BillingStore.ts"
 import type { StoreError } from "../store/StoreError.ts"
-import { type AlreadySubscribed, ProductNotForSale, type TooManySessions } from "./BuyerError.ts"
-import { makeBesideSubscription } from "./besideSubscription.ts"
+import { type AlreadySubscribed, DiscountNotApplicable, ProductNotForSale, type TooManySessions } from "./BuyerError.ts"
+import { alreadySubscribed, isFree, makeRefuseSecond, standingAt, upgradeOr } from "./besideSubscription.ts"
+import type { CheckoutOptions } from "./checkoutOptions.ts"
+import { SubscriptionNotFound } from "./SubscriptionError.ts"
 
 /**
  * @example
- * await billing.createCheckout("user_1", productId, {
- *   customerEmail: "ada@example.com",
- *   customerEmailVerified: true,
- *   customerName: "Ada Martin",
- *   successUrl: "https://app.example.com/welcome?checkout={CHECKOUT_ID}",
- *   returnUrl: "https://app.example.com/plans",
- *   discountId,
- *   allowDiscountCodes: false,
- *   seats: 3,
- *   locale: "fr",
- *   embedOrigin: "https://app.example.com",
- *   metadata: { campaign: "spring" }
- * })
+ * const { id, url } = await billing.createCheckout("user_1", productId)
  */
-export interface CheckoutOptions {
-  /** Where the buyer comes back to; `{CHECKOUT_ID}` in it becomes the checkout's id. http(s). */
-  readonly successUrl?: string | undefined
-  /** Where the checkout's back button leads. http(s). */
-  readonly returnUrl?: string | undefined
-  /** From the app's own records. Default: what `kavach_users` says. */
-  readonly customerEmail?: string | undefined
-  readonly customerName?: string | undefined
-  /** Whether `customerEmail` is known to be the user's own. Default: what `kavach_users` says of that address. */
-  readonly customerEmailVerified?: boolean | undefined
-  readonly discountId?: string | undefined
-  readonly allowDiscountCodes?: boolean | undefined
-  readonly seats?: number | undefined
-  readonly locale?: string | undefined
-  /** The origin of the page that embeds the checkout. */
-  readonly embedOrigin?: string | undefined
-  /** Copied by Polar to the subscription and its first order. At most 48 keys. */
-  readonly metadata?: Metadata | undefined
-}
-
 export interface Checkout {
+  readonly outcome: "checkout"
   readonly id: CheckoutId
   /** Polar's page: send the buyer there. */
   readonly url: string
 }
 
-export type CheckoutError = PolarError | StoreError | ProductNotForSale | AlreadySubscribed | TooManySessions
+export type CheckoutError =
+  | PolarError
+  | StoreError
+  | ProductNotForSale
+  | DiscountNotApplicable
+  | AlreadySubscribed
+  | SubscriptionNotFound
+  | TooManySessions
 
 interface Ports {
   readonly client: typeof PolarClient.Service
@@ -75,10 +60,17 @@ interface Ports {
   /** Whether anybody is to be told. */
   readonly handlers: HandlerNames
   readonly emailVerified: EmailVerified | undefined
+  readonly trialOncePerUser: boolean
 }
 
-export const makeCheckout = ({ client, emailVerified, handlers, policy, store }: Ports) => {
-  const beside = makeBesideSubscription({ client, store })
+/** What Polar is told of the buyer. */
+type Identity = Pick<
+  CreateCheckout,
+  "customerId" | "externalCustomerId" | "customerEmail" | "customerName" | "subscriptionId"
+>
+
+export const makeCheckout = ({ client, emailVerified, handlers, policy, store, trialOncePerUser }: Ports) => {
+  const refuseSecond = makeRefuseSecond(client)
 
   const link = (customerId: CustomerId, userId: UserId) =>
     store.linkCustomer({ customerId, userId, linkedBy: "checkout" }, policy, { handlers }).pipe(
@@ -122,51 +114,42 @@ export const makeCheckout = ({ client, emailVerified, handlers, policy, store }:
           )
     })
 
-  // An address that Polar finds undeliverable, and a name, only serve to fill in the form: the buyer types others there.
+  // An address that Polar finds undeliverable, and a name, only serve to fill in the form: the buyer types others there. Where
+  // the buyer is, Polar asks too.
   const openCheckout = withoutRefused(client.createCheckout, [
     ["customerEmail", "customer_email"],
-    ["customerName", "customer_name"]
+    ["customerName", "customer_name"],
+    ["customerIpAddress", "customer_ip_address"]
   ])
 
-  return (
+  /** The id of the discount that is named by its code. */
+  const discountOf = ({ discountCode, discountId }: CheckoutOptions) =>
+    discountCode === undefined
+      ? Effect.succeed(discountId)
+      : Effect.flatMap(
+          client.findDiscount(discountCode),
+          Option.match({
+            onNone: () =>
+              new DiscountNotApplicable({ discount: discountCode, reason: "Polar has none with this code" }),
+            onSome: (id) => Effect.succeed(id)
+          })
+        )
+
+  /** Opens the checkout as the user's own customer's where there is one, and else with what is known filled in. */
+  const openFor = (
     userId: UserId,
-    productId: ProductId,
-    options: CheckoutOptions = {}
-  ): Effect.Effect<Checkout, CheckoutError> =>
+    user: Option.Option<User>,
+    options: CheckoutOptions,
+    create: (identity: Identity) => Effect.Effect<CheckoutSession, PolarError>
+  ) =>
     Effect.gen(function* () {
-      const user = yield* store.findUser(userId)
       const buyer: Buyer = {
         id: userId,
         saidToBeVerified: options.customerEmail === undefined ? undefined : options.customerEmailVerified,
         email: Option.orElse(Option.fromNullable(options.customerEmail), () => Option.flatMap(user, (u) => u.email)),
         name: Option.orElse(Option.fromNullable(options.customerName), () => Option.flatMap(user, (u) => u.name))
       }
-
       const verified = verifiedAddress(buyer, user, emailVerified)
-
-      const create = (identity: {
-        readonly customerId?: CustomerId
-        readonly externalCustomerId?: string
-        readonly customerEmail?: string | undefined
-        readonly customerName?: string | undefined
-        readonly subscriptionId?: string
-      }) =>
-        openCheckout({
-          ...identity,
-          products: [productId],
-          successUrl: options.successUrl,
-          returnUrl: options.returnUrl,
-          discountId: options.discountId,
-          allowDiscountCodes: options.allowDiscountCodes,
-          seats: options.seats,
-          locale: options.locale,
-          embedOrigin: options.embedOrigin,
-          metadata: {
-            ...options.metadata,
-            [userIdMetadataKey]: userId,
-            [recordedMetadataKey]: recordedMetadataValue
-          }
-        })
 
       const createForForm = (identity: { readonly externalCustomerId?: string }) =>
         create({
@@ -189,7 +172,7 @@ export const makeCheckout = ({ client, emailVerified, handlers, policy, store }:
 
       const linked = yield* store.customerOf(userId)
       const known = Option.isSome(linked) ? linked : yield* makeCustomer(buyer, verified)
-      const open = createFor(known).pipe(
+      return yield* createFor(known).pipe(
         Effect.catchIf(
           (error): error is PolarRejected =>
             Option.isSome(known) && (refusesOnly(error, ["customer_id"]) || refusesForeignId(error, known.value)),
@@ -200,18 +183,96 @@ export const makeCheckout = ({ client, emailVerified, handlers, policy, store }:
             )
         )
       )
-      const current = yield* beside.subscriptionOf(userId)
-      const { session, upgrades } = yield* beside
-        .upgradeOr(current, (subscriptionId) => create({ subscriptionId }), open)
-        .pipe(Effect.catchIf(isRejected, (error) => Effect.fail(forSale(error, productId))))
-      if (!upgrades) yield* beside.refuseSecond(userId, productId, current, session)
+    })
+
+  return (
+    userId: UserId,
+    products: Arr.NonEmptyReadonlyArray<ProductId>,
+    options: CheckoutOptions = {}
+  ): Effect.Effect<Checkout, CheckoutError> =>
+    Effect.gen(function* () {
+      const [productId] = products
+      const user = yield* store.findUser(userId)
+      const subscriptions = yield* store.subscriptionsOf(userId, "all")
+      const standing = standingAt(subscriptions, yield* Clock.currentTimeMillis)
+      const same = standing.find((one) => (products as ReadonlyArray<string>).includes(one.productId))
+      if (same !== undefined && options.ifSubscribed !== "buy") return yield* alreadySubscribed(userId, same)
+
+      const hadTrial = trialOncePerUser && subscriptions.some(({ trialStart }) => trialStart !== null)
+      const trial = hadTrial ? false : options.trial
+      const discountId = yield* discountOf(options)
+
+      const create = (identity: Identity) =>
+        openCheckout({
+          ...takenAsTheyAre(options),
+          ...identity,
+          products,
+          discountId,
+          allowTrial: trial === false ? false : undefined,
+          trial: trial === false ? undefined : trial,
+          metadata: {
+            ...options.metadata,
+            ...(options.externalReference === undefined
+              ? {}
+              : { [externalReferenceMetadataKey]: options.externalReference }),
+            [userIdMetadataKey]: userId,
+            [recordedMetadataKey]: recordedMetadataValue
+          }
+        })
+
+      const open = openFor(userId, user, options, create)
+      const upgrade = (subscriptionId: string) => create({ subscriptionId })
+      const named = options.subscriptionId?.toLowerCase()
+      const opened: Effect.Effect<CheckoutSession, CheckoutError> =
+        named === undefined
+          ? Effect.gen(function* () {
+              const newest = Option.fromNullable(standing[0])
+              const { session, upgrades } = yield* upgradeOr(newest, upgrade, open)
+              if (!upgrades) yield* refuseSecond(userId, productId, newest, session)
+              return session
+            })
+          : Effect.gen(function* () {
+              const own = subscriptions.find(({ id }) => id === named)
+              if (own === undefined) return yield* new SubscriptionNotFound({ userId, subscriptionId: named })
+              if (!isFree(own) && own.amount !== null) return yield* alreadySubscribed(userId, own)
+              return yield* upgrade(named)
+            })
+      const session = yield* Effect.catchIf(opened, isRejected, (error) =>
+        Effect.fail(refusalNamed(error, productId, options))
+      )
       yield* store.recordCheckout({ id: session.id, userId, productId }, policy, { handlers })
-      return { id: session.id, url: session.url }
+      return { outcome: "checkout", id: session.id, url: session.url }
     })
 }
 
-/** What the refusal is called when it is about the product. */
-const forSale = (error: PolarRejected, productId: ProductId): PolarRejected | ProductNotForSale => {
-  const reason = refusalOf(error, "products")
-  return reason === undefined ? error : new ProductNotForSale({ productId, reason })
+/** What Polar is given as the app has said it. */
+const takenAsTheyAre = (options: CheckoutOptions) => {
+  const {
+    customerEmail: _email,
+    customerEmailVerified: _verified,
+    customerName: _name,
+    discountCode: _code,
+    externalReference: _reference,
+    ifSubscribed: _ifSubscribed,
+    reuse: _reuse,
+    subscriptionId: _subscriptionId,
+    trial: _trial,
+    ...taken
+  } = options
+  return taken
+}
+
+/** What the refusal is called when it is about the product, or the discount. */
+const refusalNamed = (
+  error: PolarRejected,
+  productId: ProductId,
+  { discountCode, discountId }: CheckoutOptions
+): PolarRejected | ProductNotForSale | DiscountNotApplicable => {
+  const ofProduct = refusalOf(error, "products")
+  if (ofProduct !== undefined) return new ProductNotForSale({ productId, reason: ofProduct })
+  const ofDiscount = refusalOf(error, "discount_id")
+  const discount = discountCode ?? discountId
+  return ofDiscount === undefined || discount === undefined
+    ? error
+    : new DiscountNotApplicable({ discount, reason: ofDiscount })
 }

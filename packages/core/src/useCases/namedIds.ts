@@ -2,6 +2,7 @@
  * What a call is given to name something of Polar's with. A wrong name is a mistake in the app's code, as a wrong option is:
  * the call dies with an `InvalidOption`.
  */
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { type Catalogue, notAnId } from "../rules/catalogue.ts"
@@ -27,6 +28,22 @@ export const makeProductNames = (catalogue: Catalogue | undefined) => {
   const toBuy = (call: string, option: string, given: string): Effect.Effect<ProductId> =>
     catalogue === undefined && isProductId(given) ? Effect.succeed(given) : product(call, option, given)
 
+  /** One or several to buy, each once. */
+  const allToBuy = (
+    call: string,
+    option: string,
+    given: string | ReadonlyArray<string>
+  ): Effect.Effect<Arr.NonEmptyReadonlyArray<ProductId>> =>
+    typeof given === "string"
+      ? Effect.map(toBuy(call, option, given), Arr.of)
+      : Effect.forEach([...new Set(given)], (one, index) => toBuy(call, `${option}.${index}`, one)).pipe(
+          Effect.flatMap((ids) =>
+            Arr.isNonEmptyReadonlyArray(ids)
+              ? Effect.succeed(Arr.dedupe(ids))
+              : refused(call, option, "name one product at least")
+          )
+        )
+
   /** Which products `access` is asked for; `undefined` is any. */
   const asked = (call: string, options: AccessOptions | undefined): Effect.Effect<ReadonlySet<string> | undefined> => {
     if (options?.product === undefined && options?.products === undefined) return Effect.succeed(undefined)
@@ -35,7 +52,7 @@ export const makeProductNames = (catalogue: Catalogue | undefined) => {
     return Effect.map(Effect.all([...one, ...several]), (ids) => new Set<string>(ids))
   }
 
-  return { product, toBuy, asked }
+  return { product, toBuy, allToBuy, asked }
 }
 
 export const customerNamed = (call: string, given: string): Effect.Effect<CustomerId> =>

@@ -312,6 +312,14 @@ export interface PolarConfig extends AppHandlers<void | Promise<void>> {
    */
   readonly sessionsPerMinute?: number | undefined
   /**
+   * Whether a user who had a trial, of whatever product, buys without another one, as far as this database knows. Default:
+   * false. Polar's own setting against abused trials looks at cards and addresses: have both.
+   *
+   * @example
+   * polar({ accessToken, webhookSecret, trialOncePerUser: true })
+   */
+  readonly trialOncePerUser?: boolean | undefined
+  /**
    * For how long an answer about a license key is kept (default 300 seconds; a "no" for ten at most), and for how long it is
    * good while Polar is out of order (default a week).
    *

@@ -154,6 +154,7 @@ const fields = {
   client: optional(layer<NonNullable<PolarConfig["client"]>>()),
   buyerTimeoutSeconds: optional(numberBetween(0.1, longestBuyersWait, "a number of seconds")),
   sessionsPerMinute: optional(sessionsPerMinute),
+  trialOncePerUser: optional(boolean),
   apiBaseUrl: optional(httpUrl),
   webhookUrl: optional(httpUrl),
   toleranceSeconds: optional(numberBetween(1, longestToleranceSeconds, "a number of seconds")),

@@ -13,15 +13,44 @@ import { DateFromTimestamp } from "@kavach-polar/core/Timestamp"
 import * as Schema from "effect/Schema"
 import { polarId } from "./polarId.ts"
 
+/** BCP 47, as far as it can be seen: `fr`, `pt-BR`. */
+const language = /^[a-z]{2,3}(-[a-z\d]{2,8})*$/i
+
+const aProduct = Schema.NonEmptyString.annotations({ description: "Polar's id of the product, a UUID" })
+
+/** What a buyer may choose of a checkout. */
+export const CheckoutChoices = Schema.Struct({
+  returnUrl: Schema.optional(
+    Schema.String.annotations({ description: "Where the checkout's back button leads: of a trusted origin, or a path" })
+  ),
+  seats: Schema.optional(
+    Schema.Int.pipe(Schema.between(1, 10_000)).annotations({ description: "For a product that is sold by the seat" })
+  ),
+  units: Schema.optional(
+    Schema.Int.pipe(Schema.positive()).annotations({ description: "For a product that is sold by the unit" })
+  ),
+  discountCode: Schema.optional(Schema.NonEmptyTrimmedString.pipe(Schema.maxLength(256))),
+  locale: Schema.optional(Schema.String.pipe(Schema.pattern(language))),
+  embedOrigin: Schema.optional(
+    Schema.String.annotations({ description: "The origin of the page that embeds the checkout: a trusted one" })
+  )
+})
+
 /** Body of `POST /auth/polar/checkout`. */
 export const CheckoutRequest = Schema.Struct({
-  productId: Schema.NonEmptyString.annotations({ description: "Polar's id of the product, a UUID" }),
+  productId: Schema.optional(aProduct),
+  productIds: Schema.optional(
+    Schema.NonEmptyArray(aProduct)
+      .pipe(Schema.maxItems(20))
+      .annotations({ description: "Instead of productId: several of which the buyer chooses, the first preselected" })
+  ),
   successUrl: Schema.optional(
     Schema.String.annotations({
       description:
         "Where the buyer comes back to: of a trusted origin, or a path of the app's own. {CHECKOUT_ID} in it becomes the checkout's id."
     })
-  )
+  ),
+  ...CheckoutChoices.fields
 }).annotations({ identifier: "CheckoutRequest" })
 export type CheckoutRequest = typeof CheckoutRequest.Type
 

@@ -151,6 +151,8 @@ export const errorResponseOf = (error: RouteError): ErrorResponse => {
       return { status: 413, error: error.message }
     case "ProductNotForSale":
       return { status: 400, error: `Invalid productId: ${error.reason}` }
+    case "DiscountNotApplicable":
+      return { status: 400, error: "Invalid discountCode: it does not apply to this checkout" }
     case "NotJson":
       return { status: 415, error: error.message }
     case "PolarRejected":

@@ -16,14 +16,13 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import type { BillingService } from "@kavach-polar/core/Billing"
 import { CheckoutId, type Subscription } from "@kavach-polar/core/Subscription"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
-import * as ParseResult from "effect/ParseResult"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
 import { CancelRequest, ChangeRequest, PauseRequest, PortalRequest, SubscriptionRequest } from "./Api.ts"
 import type { AskedFor, Authorize, RouteAction } from "./authorize.ts"
 import { type makeCaller, ownData, readJson, type SignedIn } from "./caller.ts"
 import { InvalidRequest, NotAllowed, ProductNotOffered, type RouteError } from "./errorResponse.ts"
 import { isPolarId } from "./polarId.ts"
+import { readFields } from "./readFields.ts"
 import { queryOf, urlOf } from "./requestUrl.ts"
 import { shownOrder } from "./shownOrder.ts"
 import { makeUserRate } from "./userRate.ts"
@@ -74,7 +73,7 @@ export const makeSubscriptionRequests = ({
     Effect.gen(function* () {
       const own = yield* caller.ownPage(request)
       const user = yield* caller.signedIn(request)
-      const body = yield* read(schema, yield* readJson(request, { mayBeEmpty: true }))
+      const body = yield* readFields(schema, yield* readJson(request, { mayBeEmpty: true }))
       yield* mayDo(action, user, request, body)
       return { user, body, own }
     })
@@ -190,20 +189,6 @@ const shown = (subscription: Subscription) => ({
   units: subscription.units,
   pendingUpdate: subscription.pendingUpdate
 })
-
-const read = <A, I>(schema: Schema.Schema<A, I>, body: object) =>
-  Either.mapLeft(
-    Schema.decodeUnknownEither(schema)(body, { onExcessProperty: "error" }),
-    (error) => new InvalidRequest({ problem: problemIn(error) })
-  )
-
-/** Names the field; never its value. */
-const problemIn = (error: ParseResult.ParseError): string => {
-  const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
-  const field = issue?.path.join(".") ?? ""
-  if (field === "") return "Invalid body"
-  return issue?._tag === "Unexpected" ? `Unknown field: ${field.slice(0, 100)}` : `Invalid ${field}`
-}
 
 /** The last segment of the path: each host has another way to give it. */
 const checkoutIn = (request: Request) => {

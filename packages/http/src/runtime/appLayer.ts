@@ -59,6 +59,7 @@ export const appLayer = (
       buyerTimeout:
         settings.buyerTimeoutSeconds === undefined ? undefined : Duration.seconds(settings.buyerTimeoutSeconds),
       sessionsPerMinute: settings.sessionsPerMinute,
+      trialOncePerUser: settings.trialOncePerUser,
       licenseKeys: {
         maxAge: seconds(settings.licenseKeys?.maxAgeSeconds),
         staleIfError: seconds(settings.licenseKeys?.staleIfErrorSeconds)
