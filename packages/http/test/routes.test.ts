@@ -217,6 +217,45 @@ describe("POST /auth/polar/checkout", () => {
     expect((await host.memory.checkouts()).map(({ input }) => input.successUrl)).toEqual(sent === null ? [] : [sent])
   })
 
+  test("what a buyer may choose is handed on, and nothing besides", async () => {
+    await using host = await startHost()
+    const another = product.replace(/^./, (digit) => (digit === "0" ? "1" : "0"))
+    const choices = { seats: 3, locale: "fr", returnUrl: "/plans", embedOrigin: "http://host.test" }
+    const forged = { amount: 1, trial: { interval: "year", count: 9 }, discountId: product, ifSubscribed: "change" }
+    expect((await host.checkout({ productIds: [product, another], ...choices, ...forged })).status).toBe(200)
+    const [{ input } = expect.fail("no checkout")] = await host.memory.checkouts()
+    expect(input).toMatchObject({
+      products: [product, another],
+      seats: 3,
+      locale: "fr",
+      returnUrl: "http://host.test/plans",
+      embedOrigin: "http://host.test"
+    })
+    expect(input).not.toHaveProperty("amount")
+    expect([input.trial, input.discountId]).toEqual([undefined, undefined])
+  })
+
+  test.each<[field: string, body: object]>([
+    ["seats", { productId: product, seats: "3" }],
+    ["seats", { productId: product, seats: 10_001 }],
+    ["units", { productId: product, units: 0 }],
+    ["locale", { productId: product, locale: "fr_FR" }],
+    ["discountCode", { productId: product, discountCode: " " }],
+    ["returnUrl", { productId: product, returnUrl: "https://evil.dev/" }],
+    ["embedOrigin", { productId: product, embedOrigin: "https://evil.dev" }],
+    ["productIds", { productIds: [] }],
+    ["productIds", { productIds: [product, 7] }],
+    ["productIds", { productIds: Array.from({ length: 21 }, () => product) }],
+    ["productIds", { productId: product, productIds: [product] }]
+  ])("400 that names %s: %j", async (field, body) => {
+    await using host = await startHost()
+    expect(await host.checkout(body)).toMatchObject({
+      status: 400,
+      body: { error: expect.stringMatching(`^Invalid ${field}`) }
+    })
+    expect(await host.memory.checkouts()).toEqual([])
+  })
+
   test("a path in the promise API is one of the app's own, where it is known", async () => {
     await using host = await startHost({ baseUrl: "https://a.dev/api" })
     await host.billing.createCheckout("usr_1042", product, { successUrl: "/thanks", returnUrl: "https://b.dev/" })
