@@ -422,7 +422,130 @@ describe("the portal", () => {
       Effect.provide(Simulator.layer({ origin, discounts: [friends] }).pipe(Layer.provide(Simulator.layerNoNetwork)))
     )
   )
+
+  describe("after a renewal that was declined", () => {
+    const monthly: string = Seed.products.pro.id
+
+    /** Overdue: as many charges as are given have failed, or the first one for good. */
+    const overdue = (declines: ReadonlyArray<{ readonly forGood?: boolean }>, product = monthly) =>
+      Effect.gen(function* () {
+        const simulator = yield* Simulator.Simulator
+        const { path } = yield* open({ products: [product], success_url: "http://shop.acme-mail.dev/" })
+        yield* submit(path, "card=good&email=ada@acme-mail.dev")
+        const [bought] = yield* simulator.read(({ tables }) => Array.from(HashMap.values(tables.subscriptions)))
+        assert.isDefined(bought)
+        for (const decline of declines) yield* simulator.failNextPayment(decline)
+        const days = (bought.current_period_end - bought.current_period_start) / 86_400_000_000
+        yield* simulator.advance(`${days} days`)
+        yield* simulator.advance("1 hour")
+        const subscription = simulator.read(({ tables }) => HashMap.unsafeGet(tables.subscriptions, bought.id))
+        assert.strictEqual((yield* subscription).status, "past_due")
+        const orders = simulator.read(({ tables }) =>
+          Array.from(HashMap.values(tables.orders))
+            .sort((one, other) => one.created_at - other.created_at)
+            .map(({ status }) => status)
+        )
+        // A session of the portal lasts an hour.
+        const portal = Effect.gen(function* () {
+          const { text } = yield* ask(
+            new Request(`${origin}/v1/customer-sessions/`, {
+              method: "POST",
+              headers: { authorization: `Bearer ${Simulator.accessToken}` },
+              body: JSON.stringify({ customer_id: bought.customer_id })
+            })
+          )
+          return `/simulator/portal?customer_session_token=${JSON.parse(text).token}`
+        })
+        const words = Effect.map(Effect.flatMap(portal, look), ({ text }) => text.replace(/<[^>]+>/g, ""))
+        const cancel = Effect.gen(function* () {
+          const canceled = yield* submit(yield* portal, `action=cancel&subscription=${bought.id}`)
+          assert.strictEqual(canceled.status, 303)
+        })
+        return { simulator, subscription, orders, words, cancel }
+      })
+
+    const nothingMore = "will not be charged again"
+
+    it.effect("a cancellation keeps what is owed: the portal promises no end of charges, and the charge comes", () =>
+      Effect.gen(function* () {
+        const { cancel, orders, simulator, subscription, words } = yield* overdue([{}])
+        assert.include(yield* words, "The last charge was declined. It will be tried again.")
+        yield* cancel
+        const end = new Date((yield* subscription).current_period_end / 1000)
+        const day = end.toLocaleDateString("en-GB", { dateStyle: "long", timeZone: "UTC" })
+        const promised = yield* words
+        assert.include(promised, "The last charge was declined. It will be tried again.")
+        assert.include(promised, `Once it is paid, the subscription ends on ${day} without another charge.`)
+        assert.notInclude(promised, nothingMore)
+        assert.deepStrictEqual(yield* orders, ["paid", "pending"])
+
+        yield* simulator.advance("2 days")
+        assert.deepStrictEqual(yield* orders, ["paid", "paid"])
+        assert.deepInclude(yield* subscription, { status: "active", cancel_at_period_end: true, ended_at: null })
+        assert.include(yield* words, `It ends on ${day}, and ${nothingMore}.`)
+
+        yield* simulator.advance("60 days")
+        const over = yield* subscription
+        assert.strictEqual(over.status, "canceled")
+        assert.closeTo(over.ended_at ?? 0, over.current_period_end, 1000)
+        assert.deepStrictEqual(yield* orders, ["paid", "paid"])
+      }).pipe(Effect.provide(TestSimulator))
+    )
+
+    it.effect("cancelled and never paid, it is over with the last attempt, and nothing is owed any more", () =>
+      Effect.gen(function* () {
+        const { cancel, orders, simulator, subscription, words } = yield* overdue([{}, {}, {}, {}, {}])
+        yield* cancel
+        yield* simulator.advance("20 days")
+        assert.include(yield* words, "It will be tried again.")
+        assert.deepStrictEqual(yield* orders, ["paid", "pending"])
+        yield* simulator.advance("1 day")
+        assert.strictEqual((yield* subscription).status, "canceled")
+        assert.include(yield* words, "It ended on")
+        assert.deepStrictEqual(yield* orders, ["paid", "void"])
+      }).pipe(Effect.provide(TestSimulator))
+    )
+
+    it.effect("a decline for good is not tried again, and the portal says so, cancelled or not", () =>
+      Effect.gen(function* () {
+        const { cancel, orders, simulator, subscription, words } = yield* overdue([{ forGood: true }])
+        const givenUp = "It will not be tried again, and the subscription ends on"
+        assert.include(yield* words, givenUp)
+        yield* cancel
+        assert.include(yield* words, givenUp)
+        assert.notInclude(yield* words, "It will be tried again")
+        yield* simulator.advance("21 days")
+        assert.strictEqual((yield* subscription).status, "canceled")
+        assert.deepStrictEqual(yield* orders, ["paid", "void"])
+      }).pipe(Effect.provide(TestSimulator))
+    )
+
+    it.effect(
+      "a period that is over before it is paid ends as soon as it is, and the portal names no day that is past",
+      () =>
+        Effect.gen(function* () {
+          const { cancel, orders, simulator, subscription, words } = yield* overdue([{}, {}, {}], weekly.id)
+          yield* cancel
+          assert.include(yield* words, "Once it is paid, the subscription ends on")
+          yield* simulator.advance("8 days")
+          assert.include(yield* words, "Once it is paid, the subscription ends at once, without another charge.")
+          assert.strictEqual((yield* subscription).status, "past_due")
+          yield* simulator.advance("6 days")
+          assert.strictEqual((yield* subscription).status, "canceled")
+          assert.deepStrictEqual(yield* orders, ["paid", "paid"])
+        }).pipe(
+          Effect.provide(Simulator.layer({ origin, products: [weekly] }).pipe(Layer.provide(Simulator.layerNoNetwork)))
+        )
+    )
+  })
 })
+
+const weekly: Seed.ProductInput = {
+  id: "5f4dcc3b-5aa7-4d61-9d83-27deb882cf99",
+  name: "Weekly",
+  amount: 500,
+  interval: "week"
+}
 
 const friends: Seed.DiscountInput = {
   id: "7ad03f45-7d22-4d25-92b2-e967cb033483",

@@ -1,4 +1,5 @@
 /** The customer portal: what the customer has, and the ways to end it or to keep it. */
+import type { EpochMicros } from "@kavach-polar/core/Timestamp"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { isFree, labelOf } from "../Prices.ts"
@@ -15,8 +16,16 @@ import { buyerPage, dateOf, explanation, type Handler, sentence, type Visit } fr
 interface Portal {
   readonly session: CustomerSession
   readonly customer: Customer
-  readonly subscriptions: ReadonlyArray<{ readonly subscription: Subscription; readonly product: Product }>
+  readonly now: EpochMicros
+  readonly subscriptions: ReadonlyArray<Subscribed>
   readonly orders: ReadonlyArray<Order>
+}
+
+interface Subscribed {
+  readonly subscription: Subscription
+  readonly product: Product
+  /** What is still owed for it. */
+  readonly owed: Order | undefined
 }
 
 const noAccess = refused(401, "Unauthorized", "This session has ended.")
@@ -40,10 +49,17 @@ const portalOf = (visit: Visit): Effect.Effect<Portal, Refusal> =>
       return {
         session,
         customer: step.get("customers", session.customer_id),
+        now: step.now(),
         subscriptions: step
           .all("subscriptions")
           .filter(own)
-          .map((subscription) => ({ subscription, product: step.get("products", subscription.product_id) }))
+          .map((subscription) => ({
+            subscription,
+            product: step.get("products", subscription.product_id),
+            owed: step
+              .all("orders")
+              .find(({ status, subscription_id }) => status === "pending" && subscription_id === subscription.id)
+          }))
           .reverse(),
         orders: step.all("orders").filter(own).reverse()
       }
@@ -93,7 +109,7 @@ const act: Handler = (visit) => {
     )
 }
 
-const page = ({ customer, orders, session, subscriptions }: Portal, { url }: Visit, refusal?: Refusal): Response =>
+const page = ({ customer, now, orders, session, subscriptions }: Portal, { url }: Visit, refusal?: Refusal): Response =>
   buyerPage({
     title: "Your subscription",
     status: refusal?.status ?? 200,
@@ -103,7 +119,7 @@ ${refusal !== undefined && html`<p class="message bad" role="alert">${sentence(r
 ${
   subscriptions.length === 0
     ? html`<p class="empty">You have not subscribed to anything yet.</p>`
-    : subscriptions.map(({ product, subscription }) => card(subscription, product, url))
+    : subscriptions.map((subscribed) => card(subscribed, now, url))
 }
 <section aria-labelledby="orders"><h2 id="orders">Invoices</h2>
 ${
@@ -116,9 +132,13 @@ ${
 ${session.return_url !== null && html`<p class="gap"><a href="${session.return_url}">Back to the shop</a></p>`}`
   })
 
-const card = (subscription: Subscription, product: Product, url: URL): Html => html`<section class="card">
+const card = (
+  { owed, product, subscription }: Subscribed,
+  now: EpochMicros,
+  url: URL
+): Html => html`<section class="card">
 <div class="head"><h2>${labelOf(product, subscription)}</h2>${statusBadge(subscription.status, subscription.cancel_at_period_end)}</div>
-<p>${subscriptionPrice(product, subscription)}. ${future(subscription)}</p>
+<p>${subscriptionPrice(product, subscription)}. ${future(subscription, owed, now)}</p>
 ${
   subscription.ended_at === null &&
   html`<form method="post" action="${url.pathname}${url.search}"><input type="hidden" name="subscription" value="${subscription.id}">
@@ -130,18 +150,28 @@ ${
 }
 </section>`
 
-const future = (subscription: Subscription): Html => {
+const future = (subscription: Subscription, owed: Order | undefined, now: EpochMicros): Html => {
   const end = date(dateOf(subscription.current_period_end))
   if (subscription.ended_at !== null) return html`It ended on ${date(dateOf(subscription.ended_at))}.`
-  // What is owed for the period that runs is owed, whether another one follows or not.
-  if (subscription.cancel_at_period_end && subscription.status === "past_due") {
-    return html`The last charge was declined. It will be tried again. Once it is paid, the subscription ends on ${end} without another charge.`
-  }
+  if (subscription.status === "past_due") return overdue(subscription, owed, now)
   if (subscription.cancel_at_period_end) return html`It ends on ${end}, and will not be charged again.`
   if (subscription.status === "paused") return html`It is paused, and nothing is charged.`
-  if (subscription.status === "past_due") return html`The last charge was declined. It will be tried again.`
   if (subscription.pause_at_period_end) return html`It pauses on ${end}.`
   return html`It renews on ${end}.`
+}
+
+/** What is owed for the period that runs is owed, whether another one follows or not. */
+const overdue = (subscription: Subscription, owed: Order | undefined, now: EpochMicros): Html => {
+  if (owed?.declined_for_good === true && owed.next_payment_attempt_at !== null) {
+    const givenUp = date(dateOf(owed.next_payment_attempt_at))
+    return html`The last charge was declined for good. It will not be tried again, and the subscription ends on ${givenUp}.`
+  }
+  const again = html`The last charge was declined. It will be tried again.`
+  if (!subscription.cancel_at_period_end) return again
+  const end = subscription.current_period_end
+  // Polar ends nothing that is overdue, so a short period may be over before it is paid.
+  const whenPaid = end > now ? html`ends on ${date(dateOf(end))}` : html`ends at once,`
+  return html`${again} Once it is paid, the subscription ${whenPaid} without another charge.`
 }
 
 const orderRow = (
