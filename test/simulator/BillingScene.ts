@@ -118,25 +118,29 @@ export const outcome = async (call: Promise<unknown>): Promise<string> =>
     }
   )
 
+/** The rows of the page's first table below this heading, each with its cells as they read. */
+export const tableBelow = (heading: string, page: string): ReadonlyArray<ReadonlyArray<string>> => {
+  const [, section = ""] = readFileSync(page, "utf8").split(`${heading}\n`)
+  const [beforeNext = ""] = section.split("\n## ")
+  const [table = ""] = /^\|.*\n(?:\|.*\n)*/m.exec(beforeNext) ?? []
+  return table
+    .split("\n")
+    .slice(2, -1)
+    .map((line) =>
+      line
+        .split("|")
+        .slice(1, -1)
+        .map((cell) => cell.trim().replace(/`/g, ""))
+    )
+}
+
 /** The rows of the page's table below this heading: what is wrong, and what each of so many calls does then. */
 export const documentedRows = (
   heading: string,
   calls: number,
   page = "docs/polar-calls.md"
-): ReadonlyArray<ReadonlyArray<string>> => {
-  const [, section = ""] = readFileSync(page, "utf8").split(`${heading}\n`)
-  const [table = ""] = section.split("\n## ")
-  return table
-    .split("\n")
-    .filter((line) => line.startsWith("| "))
-    .slice(2)
-    .map((line) =>
-      line
-        .split("|")
-        .slice(1, calls + 2)
-        .map((cell) => cell.trim().replace(/`/g, "").split(":")[0] ?? "")
-    )
-}
+): ReadonlyArray<ReadonlyArray<string>> =>
+  tableBelow(heading, page).map((cells) => cells.slice(0, calls + 1).map((cell) => cell.split(":")[0] ?? ""))
 
 /** As the page says it. */
 export const documented = (tag: string): string => (tag === "made" ? "works" : tag)
