@@ -132,6 +132,16 @@ export const settled = async ({ database, name, tables }: Contender): Promise<vo
   }
 }
 
+/** That each delivery of orders or grants was stored as a record of its own. */
+export const checkRecords = async ({ database, name, tables }: Contender, plan: Plan): Promise<void> => {
+  const kind = plan.event === "grant" ? "benefit_grant" : plan.event
+  const [row] = await database.run(`SELECT count(*) AS found FROM ${tables.subscriptions} WHERE kind = '${kind}'`)
+  const found = Number(row?.["found"])
+  if (found !== deliveriesIn(plan)) {
+    throw new Error(`${name} on ${database.store} stored ${found} records of ${kind}, and not ${deliveriesIn(plan)}`)
+  }
+}
+
 /** Counts what is stored, and throws unless it is what the plan leads to: no work, no figure. */
 export const checkEffect = async ({ database, name, tables }: Contender, plan: Plan): Promise<void> => {
   const deliveries = deliveriesIn(plan)

@@ -16,10 +16,24 @@ export interface Plan {
   readonly users: "distinct" | "hot"
   /** Whether each fifth request is a delivery that was sent before. */
   readonly repetitions: boolean
+  /** What is delivered. Default: subscriptions. */
+  readonly event?: EventName
 }
 
+/** `order`: of something that is bought once. `grant`: of a benefit of the subscription. */
+export type EventName = "subscription" | "order" | "grant"
+
+/** What `order` is an order of. */
+export const boughtProduct = "e149a7bc-ef99-44ac-8929-50de326aabf7"
+/** What `grant` grants. */
+export const grantedBenefit = "7a8b9c0d-f241-4a6f-9e8d-9b0c1d2e3f71"
+
 /** The id of something, in the form of a UUID: without order, as Polar's are. */
-export const idOf = (kind: "delivery" | "subscription" | "customer" | "user", turn: number, n: number): string => {
+export const idOf = (
+  kind: "delivery" | `delivery of ${EventName}` | EventName | "customer" | "user",
+  turn: number,
+  n: number
+): string => {
   const hash = createHash("md5").update(`${kind} ${turn} ${n}`).digest("hex")
   return `${hash.slice(0, 8)}-${hash.slice(8, 12)}-${hash.slice(12, 16)}-${hash.slice(16, 20)}-${hash.slice(20)}`
 }
@@ -43,29 +57,41 @@ const timestamp = (n: number): string => `${new Date(epochMillis + n).toISOStrin
 const periodEnd = (n: number): string => new Date(epochMillis + 30 * 86_400_000 + n * 1000).toISOString()
 
 type Writer = (
-  values: { readonly [Name in "timestamp" | "subscription" | "customer" | "user" | "periodEnd"]: string }
+  values: { readonly [Name in "timestamp" | EventName | "customer" | "user" | "periodEnd"]: string }
 ) => string
 
+const fixtures: Readonly<Record<EventName, string>> = {
+  subscription: "subscription.active",
+  order: "order.paid.purchase",
+  grant: "benefit_grant.created.feature_flag"
+}
+
+/** What differs from one delivery to the next, but for the customer. */
+const holes: Readonly<Record<EventName, object>> = {
+  // Each from a checkout of its own.
+  subscription: { id: "{subscription}", checkout_id: "{subscription}", current_period_end: "{periodEnd}" },
+  order: { id: "{order}", checkout_id: "{order}" },
+  grant: { id: "{grant}", subscription_id: "{subscription}", member_id: null, member: null }
+}
+
 /** The fixture, with holes where deliveries differ. */
-const bodyWriter = (root: string): Writer => {
-  const event = JSON.parse(readFileSync(resolve(root, "test/fixtures/polar-webhooks/subscription.active.json"), "utf8"))
+const bodyWriter = (root: string, name: EventName): Writer => {
+  const file = resolve(root, `test/fixtures/polar-webhooks/${fixtures[name]}.json`)
+  const event = JSON.parse(readFileSync(file, "utf8"))
   const text = JSON.stringify({
     ...event,
     timestamp: "{timestamp}",
     data: {
       ...event.data,
-      id: "{subscription}",
+      ...holes[name],
       customer_id: "{customer}",
-      // Each from a checkout of its own.
-      checkout_id: "{subscription}",
-      current_period_end: "{periodEnd}",
       user_id: "{customer}",
       user: { ...event.data.user, id: "{customer}" },
       // As the users' table has it.
       customer: { ...event.data.customer, id: "{customer}", external_id: "{user}", email: "{user}@acme-mail.dev" }
     }
   })
-  const parts = text.split(/\{(timestamp|subscription|customer|user|periodEnd)\}/)
+  const parts = text.split(/\{(timestamp|subscription|order|grant|customer|user|periodEnd)\}/)
   return (values) =>
     parts
       .map((part, index) => (index % 2 === 0 ? part : Object.entries(values).find(([name]) => name === part)?.[1]))
@@ -78,6 +104,8 @@ const bodyOf = (write: Writer, { turn, users }: Plan, n: number): string => {
   return write({
     timestamp: timestamp(n),
     subscription: idOf("subscription", turn, who),
+    order: idOf("order", turn, who),
+    grant: idOf("grant", turn, who),
     customer: idOf("customer", turn, who),
     user: idOf("user", turn, who),
     periodEnd: periodEnd(n)
@@ -92,7 +120,8 @@ export const webhookPath = "/auth/polar/webhook"
 
 /** Whole HTTP requests, signed now. */
 export const requestsOf = (plan: Plan, secret: string, root: string): ReadonlyArray<Buffer> => {
-  const write = bodyWriter(root)
+  const { event = "subscription" } = plan
+  const write = bodyWriter(root, event)
   const requests: Array<Buffer> = []
   const made: Array<Buffer> = []
   const seconds = Math.floor(Date.now() / 1000)
@@ -108,7 +137,7 @@ export const requestsOf = (plan: Plan, secret: string, root: string): ReadonlyAr
     }
     const n = made.length
     const body = bodyOf(write, plan, n)
-    const id = idOf("delivery", plan.turn, n)
+    const id = idOf(event === "subscription" ? "delivery" : `delivery of ${event}`, plan.turn, n)
     const request = Buffer.from(
       [
         `POST ${webhookPath} HTTP/1.1`,

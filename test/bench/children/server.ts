@@ -12,7 +12,7 @@ export interface ServerSettings extends SubjectSettings {
   readonly subject: Exclude<SubjectName, "before">
 }
 
-export type Call = "getSubscription" | "access" | "createCheckout"
+export type Call = "getSubscription" | "access" | "has" | "owns" | "createCheckout"
 
 export type ServerQuestion =
   | { readonly what: "port" }

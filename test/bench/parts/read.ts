@@ -1,5 +1,15 @@
-/** Reads of a warm process: the current subscription and the access check, against the bare prepared statement. */
-import { type Arena, type Contender, checkEffect, entrantsOf, inTurn, makeReady, settled, withArena } from "../Arena.ts"
+/** Reads of a warm process: the subscription, and whether a user has access, a benefit or a product, against the bare statement. */
+import {
+  type Arena,
+  type Contender,
+  checkEffect,
+  checkRecords,
+  entrantsOf,
+  inTurn,
+  makeReady,
+  settled,
+  withArena
+} from "../Arena.ts"
 import {
   type Assignment,
   type Comparison,
@@ -21,6 +31,19 @@ export const fill = async (arena: Arena, contender: Contender): Promise<Readonly
   await arena.send(contender, { inFlight: 16 })
   await settled(contender)
   await checkEffect(contender, plan)
+  return usersIn(plan)
+}
+
+/** Each user with a grant and an order too. */
+const fillAll = async (arena: Arena, contender: Contender): Promise<ReadonlyArray<string>> => {
+  const plan: Plan = { turn: arena.nextTurn(), count: subscriptions, users: "distinct", repetitions: false }
+  await makeReady(contender, plan)
+  for (const event of ["subscription", "order", "grant"] as const) {
+    await arena.prepare({ ...plan, event })
+    await arena.send(contender, { inFlight: 16 })
+    await settled(contender)
+    if (event !== "subscription") await checkRecords(contender, { ...plan, event })
+  }
   return usersIn(plan)
 }
 
@@ -63,8 +86,12 @@ const measure = async (arena: Arena, assignment: Assignment): Promise<Findings> 
   const titleOf = (call: Call, name: SubjectName) => `${call} ${store} ${name}`
   const callers: Array<Caller> = []
   for (const contender of arena.contenders) {
-    const userIds = await fill(arena, contender)
-    for (const call of contender.name === "raw" ? (["getSubscription"] as const) : calls) {
+    const userIds = await (contender.name === "ours" ? fillAll : fill)(arena, contender)
+    for (const call of contender.name === "ours"
+      ? [...calls, "has" as const, "owns" as const]
+      : contender.name === "raw"
+        ? (["getSubscription"] as const)
+        : calls) {
       callers.push({ title: titleOf(call, contender.name), contender, call, userIds })
     }
   }
@@ -74,7 +101,9 @@ const measure = async (arena: Arena, assignment: Assignment): Promise<Findings> 
   const key = `read.1.${store}`
   const comparisons: Array<Comparison> = [
     comparison(`${key}.raw`, "µs", of("getSubscription", "ours"), bare),
-    comparison(`${key}.access`, "µs", of("access", "ours"), bare)
+    comparison(`${key}.access`, "µs", of("access", "ours"), bare),
+    comparison(`${key}.has`, "µs", of("has", "ours"), bare),
+    comparison(`${key}.owns`, "µs", of("owns", "ours"), bare)
   ]
   if (assignment.scale.against !== undefined) {
     for (const [call, suffix] of [

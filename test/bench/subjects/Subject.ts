@@ -15,6 +15,10 @@ export interface Subject {
   readonly getSubscription?: (userId: string) => unknown
   /** Whether the user has access. */
   readonly access?: (userId: string) => unknown
+  /** Whether the user has the benefit that `grant` grants. */
+  readonly has?: (userId: string) => unknown
+  /** Whether the user owns the product that `order` is an order of. */
+  readonly owns?: (userId: string) => unknown
   /** A checkout at a Polar that answers at once. */
   readonly createCheckout?: (userId: string) => unknown
   /** Calls back with the `webhook-id` of every delivery that is answered from here on. */
