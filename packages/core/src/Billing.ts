@@ -90,7 +90,7 @@ import { type CustomerSession, PolarClient } from "./polar/PolarClient.ts"
 import type { PolarError } from "./polar/PolarError.ts"
 import type { Delivery, DeliveryOutcome, DeliveryState } from "./records/Delivery.ts"
 import * as DeliveryContent from "./records/deliveryContent.ts"
-import { isPurchase, type Order, orderKind } from "./records/Order.ts"
+import { isPurchase, type Order, orderKind, purchaseFacts } from "./records/Order.ts"
 import type { Refund } from "./records/Refund.ts"
 import { Subscription, type VisibleSubscription, visible } from "./records/Subscription.ts"
 import * as GroupCommit from "./runtime/groupCommit.ts"
@@ -637,11 +637,12 @@ const make = (options: BillingOptions = {}) =>
           yield* checkOptionsOf.ordersList(query)
           return [...(yield* store.recordsOf(orderKind, userId, query))].sort(newestFirst)
         }),
-        owns: Effect.fn("Billing.orders.owns")(function* (userId, product) {
-          const productId = yield* named.product("orders.owns()", "productId", product)
-          const orders = yield* store.recordsOf(orderKind, userId, { live: true, productId })
-          return orders.some(isPurchase)
-        }),
+        owns: (userId, product) =>
+          named.product("orders.owns()", "productId", product).pipe(
+            Effect.flatMap((productId) => store.recordsOf(purchaseFacts, userId, { live: true, productId })),
+            Effect.map((orders) => orders.some(isPurchase)),
+            traced("Billing.orders.owns")
+          ),
         get: Effect.fn("Billing.orders.get")((orderId) =>
           Effect.map(
             store.record(orderKind, orderId),

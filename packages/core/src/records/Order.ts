@@ -9,7 +9,7 @@ import { decoderOf, jsonDecoderOf } from "../values/decoderOf.ts"
 import { CheckoutId, CustomerId, OrderId, ProductId, SubscriptionId, text } from "../values/ids.ts"
 import { DateFromTimestamp, EpochMicrosFromString, toMillis } from "../values/Timestamp.ts"
 import { anyRecord, informative, nullable, renamed, shownText } from "../values/wire.ts"
-import { type ListedKind, packPrecedence } from "./Kind.ts"
+import { type ListedKind, packPrecedence, type StoredAs } from "./Kind.ts"
 import { isRecordedIn, PolarCustomer, userIdIn } from "./PolarObjects.ts"
 
 /** The statuses that Polar documents. Polar may add others; they are kept as their text. */
@@ -87,8 +87,12 @@ export const isPaid = (status: string): boolean => status === "paid" || status =
 /** Whether it was paid once, whatever went back since. */
 export const wasPaid = (status: string): boolean => isPaid(status) || status === "refunded"
 
+/** What tells a purchase from other orders. */
+const PurchaseFacts = PolarOrder.pick("billingReason", "status", "subscriptionId")
+export type PurchaseFacts = typeof PurchaseFacts.Type
+
 /** Whether it was bought once, and not for a period of a subscription, and is paid and not wholly given back. */
-export const isPurchase = ({ billingReason, status, subscriptionId }: Order): boolean =>
+export const isPurchase = ({ billingReason, status, subscriptionId }: PurchaseFacts): boolean =>
   billingReason === "purchase" && subscriptionId === null && isPaid(status)
 
 const rank = (status: string): number => {
@@ -144,4 +148,10 @@ export const orderKind: ListedKind<Order> = {
     { name: "invoice_number", key: "invoice_number", type: "text" },
     { name: "created_at", key: "created_at", type: "time" }
   ]
+}
+
+/** Orders of which no more is read than whether they are purchases: who asks for ownership asks often. */
+export const purchaseFacts: StoredAs<PurchaseFacts> = {
+  name: orderKind.name,
+  fromStored: jsonDecoderOf(PurchaseFacts)
 }

@@ -4,7 +4,7 @@ import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type { Delivery, DeliveryOutcome, DeliveryState, RecordedDelivery } from "../records/Delivery.ts"
-import type { Kind } from "../records/Kind.ts"
+import type { Kind, StoredAs } from "../records/Kind.ts"
 import type { DeadNotification, DeadNotificationQuery } from "../records/Notification.ts"
 import type { RecordReport } from "../records/RecordReport.ts"
 import type { OwnershipRows, RecordRow } from "../records/rows.ts"
@@ -219,7 +219,7 @@ export interface BillingStoreService {
 
   /** The user's records of a kind, in no particular order. */
   readonly recordsOf: <A>(
-    kind: Kind<A>,
+    kind: StoredAs<A>,
     userId: UserId,
     query?: RecordQuery
   ) => Effect.Effect<ReadonlyArray<A>, StoreError>

@@ -11,7 +11,7 @@ import * as Predicate from "effect/Predicate"
 import { benefitKind } from "../records/Benefit.ts"
 import { benefitGrantKind } from "../records/BenefitGrant.ts"
 import type { RecordedDelivery } from "../records/Delivery.ts"
-import type { Kind } from "../records/Kind.ts"
+import type { Kind, StoredAs } from "../records/Kind.ts"
 import type { DeadNotification, DeadNotificationQuery } from "../records/Notification.ts"
 import type {
   ClaimedNotificationRow,
@@ -165,7 +165,7 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
 
   /** The rows that can be read. */
   const readableRows = <Row extends StoredRecord, A>(
-    kind: Kind<A>,
+    kind: StoredAs<A>,
     rows: ReadonlyArray<Row>
   ): Effect.Effect<ReadonlyArray<A>> =>
     Effect.gen(function* () {
@@ -180,7 +180,7 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
 
   const recordsOf = <A>(
     operation: string,
-    kind: Kind<A>,
+    kind: StoredAs<A>,
     userId: UserId,
     { live, productId, status }: RecordQuery
   ): Effect.Effect<ReadonlyArray<A>, StoreError> =>
