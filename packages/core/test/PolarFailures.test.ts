@@ -3,21 +3,8 @@ import { FetchHttpClient, HttpClient, HttpClientRequest, HttpClientResponse } fr
 import { assert, describe, it } from "@effect/vitest"
 import * as PolarClient from "@kavach-polar/core/PolarClient"
 import type { PolarError } from "@kavach-polar/core/PolarError"
-import {
-  Cause,
-  Chunk,
-  Effect,
-  Exit,
-  Fiber,
-  HashMap,
-  List,
-  Logger,
-  Option,
-  Redacted,
-  TestClock,
-  TestServices,
-  Tracer
-} from "effect"
+import { Cause, Effect, Exit, Fiber, HashMap, List, Logger, Option, Redacted, TestClock, Tracer } from "effect"
+import { passSleep } from "./passSleep.ts"
 import * as ScriptedServer from "./ScriptedServer.ts"
 
 const token = "polar_oat_InventedInventedInventedInvented0123456"
@@ -60,19 +47,6 @@ const opened: ScriptedServer.Reply = {
   body: { id: "k", url: "https://polar.sh/checkout/polar_c_x", expires_at: "2026-10-06T14:20:11Z", customer_id: null }
 }
 const customer = { id: "c", external_id: "u", email: "ada@acme-mail.dev" }
-
-/** Waits until something sleeps until a time within the range, in milliseconds from now, and lets that time come. */
-const passSleep = (from: number, to: number) =>
-  Effect.gen(function* () {
-    const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
-    const inRange = (wake: number) => wake >= now + from && wake <= now + to
-    for (let patience = 600; patience > 0; patience--) {
-      const wakes = Chunk.filter(yield* TestClock.sleeps(), inRange)
-      if (Chunk.isNonEmpty(wakes)) return yield* TestClock.setTime(Math.max(...wakes))
-      yield* TestServices.provideLive(Effect.sleep("5 millis"))
-    }
-    assert.fail(`nothing sleeps for ${from} to ${to} ms; only until ${[...(yield* TestClock.sleeps())]}, now ${now}`)
-  })
 
 const everyText = (error: unknown): string =>
   [
