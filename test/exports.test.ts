@@ -13,6 +13,7 @@ const entryOf = (name: string): string => join(root, "packages", name)
 const entries = {
   "kavach-polar": entryOf("kavach-polar/src/index.ts"),
   "kavach-polar/fastify": entryOf("kavach-polar/src/fastify.ts"),
+  "kavach-polar/gates": entryOf("kavach-polar/src/gates.ts"),
   "kavach-polar/node": entryOf("kavach-polar/src/node.ts"),
   "@kavach-polar/http": entryOf("http/src/index.ts"),
   "@kavach-polar/http/Api": entryOf("http/src/routes/Api.ts"),

@@ -17,7 +17,7 @@ const types = plainTypes(join(built, "standalone.d.ts"))
 for (const file of ["index.d.ts", "index.d.cts"]) writeFileSync(join(dist, file), types)
 
 // Mounts have nothing inside but Node's own, and types that are whole by themselves.
-for (const mount of ["node", "fastify"]) {
+for (const mount of ["node", "fastify", "gates"]) {
   await build({
     entryPoints: [join(built, `mounts/${mount}.js`)],
     outfile: join(dist, `${mount}.js`),

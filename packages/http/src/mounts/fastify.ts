@@ -6,9 +6,9 @@
 import { Buffer } from "node:buffer"
 import type { IncomingMessage } from "node:http"
 import { Readable } from "node:stream"
-import type { FastifyPluginAsync, FastifyRequest } from "fastify"
+import type { FastifyPluginAsync, FastifyRequest, onRequestAsyncHookHandler } from "fastify"
 import { ranOff, runOff } from "../node/runOff.ts"
-import { badRequest, requestOf, schemeOf } from "../node/webRequest.ts"
+import { badRequest, headOf, requestOf, schemeOf } from "../node/webRequest.ts"
 
 /**
  * What `billing.handler()` gives, as a plugin. It reads bodies itself, and leaves the parsers of the app as they are; the
@@ -46,3 +46,34 @@ async function* answerBeforeTheEnd(incoming: IncomingMessage, body: Buffer): Asy
   yield body
   await runOff(incoming)
 }
+
+/** A gate of `gates()`, as far as it is needed here. */
+interface FastifyGate {
+  readonly refusal: (request: Request, fastifyRequest: FastifyRequest) => Promise<Response | undefined>
+}
+
+/**
+ * A gate as a hook of Fastify: `onRequest` or `preHandler`, of one route or of a plugin's.
+ *
+ * @example
+ * import type { FastifyInstance } from "fastify"
+ * import type { PolarBilling } from "kavach-polar"
+ * import { toFastifyHook } from "kavach-polar/fastify"
+ * import { gates } from "kavach-polar/gates"
+ *
+ * export const guard = (app: FastifyInstance, billing: PolarBilling) => {
+ *   const { requireBenefit } = gates(billing, { getUserId: (request) => request.headers.get("x-user") })
+ *   app.get("/export", { onRequest: toFastifyHook(requireBenefit("export")) }, async () => "…")
+ * }
+ */
+export const toFastifyHook =
+  (gate: FastifyGate): onRequestAsyncHookHandler =>
+  async (fastifyRequest, reply) => {
+    const { raw } = fastifyRequest
+    const request = headOf(raw, schemeOf(raw))
+    const refusal = request === undefined ? badRequest() : await gate.refusal(request, fastifyRequest)
+    if (refusal === undefined) return
+    void reply.code(refusal.status)
+    for (const [name, value] of refusal.headers) void reply.header(name, value)
+    return reply.send(Buffer.from(await refusal.arrayBuffer()))
+  }

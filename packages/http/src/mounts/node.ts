@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { sendWeb } from "../node/answer.ts"
-import { badRequest, internalError, requestOf, schemeOf } from "../node/webRequest.ts"
+import { badRequest, headOf, internalError, requestOf, schemeOf } from "../node/webRequest.ts"
 
 /**
  * What `billing.handler()` gives, as a listener. It answers whatever it is given: mount it on the routes' path. Behind a
@@ -38,4 +38,38 @@ export const toNodeListener =
       process.emitWarning(error instanceof Error ? error : String(error))
       await sendWeb(incoming, outgoing, internalError())
     }
+  }
+
+/** A gate of `gates()`, as far as it is needed here. */
+interface NodeGate<Incoming> {
+  readonly refusal: (request: Request, incoming: Incoming) => Promise<Response | undefined>
+}
+
+/**
+ * A gate before routes of Express, Connect or Polka: it answers who may not get through, and calls `next` for who may. The body
+ * is left to whoever comes after.
+ *
+ * @example
+ * import type { Express } from "express"
+ * import type { PolarBilling } from "kavach-polar"
+ * import { gates } from "kavach-polar/gates"
+ * import { toNodeMiddleware } from "kavach-polar/node"
+ *
+ * export const guard = (app: Express, billing: PolarBilling) => {
+ *   const { requireAccess } = gates(billing, { getUserId: (request) => request.headers.get("x-user") })
+ *   app.use("/reports", toNodeMiddleware(requireAccess({ product: "pro" })))
+ * }
+ */
+export const toNodeMiddleware =
+  <Incoming extends IncomingMessage = IncomingMessage>(gate: NodeGate<Incoming>) =>
+  async (incoming: Incoming, outgoing: ServerResponse, next: (error?: unknown) => void): Promise<void> => {
+    let refusal: Response | undefined
+    try {
+      const request = headOf(incoming, schemeOf(incoming))
+      refusal = request === undefined ? badRequest() : await gate.refusal(request, incoming)
+      if (refusal !== undefined && !outgoing.headersSent) return await sendWeb(incoming, outgoing, refusal)
+    } catch (error) {
+      return next(error)
+    }
+    next()
   }

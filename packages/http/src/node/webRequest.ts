@@ -4,9 +4,20 @@ import type { TLSSocket } from "node:tls"
 import { anyBodyOf } from "./bodyStream.ts"
 
 /** `undefined` for what no web request can be: a host header, a method or a header that is none. */
-export const requestOf = (incoming: IncomingMessage, scheme: "http" | "https" = "http"): Request | undefined => {
+export const requestOf = (incoming: IncomingMessage, scheme: "http" | "https" = "http"): Request | undefined =>
+  webRequest(incoming, scheme, () => anyBodyOf(incoming))
+
+/** The same without the body, which is left to whoever comes after. */
+export const headOf = (incoming: IncomingMessage, scheme: "http" | "https" = "http"): Request | undefined =>
+  webRequest(incoming, scheme, undefined)
+
+const webRequest = (
+  incoming: IncomingMessage,
+  scheme: "http" | "https",
+  bodyOf: (() => ReturnType<typeof anyBodyOf>) | undefined
+): Request | undefined => {
   const method = incoming.method ?? "GET"
-  const hasBody = method !== "GET" && method !== "HEAD"
+  const body = method === "GET" || method === "HEAD" ? undefined : bodyOf?.()
   try {
     const headers = new Headers()
     for (let index = 0; index + 1 < incoming.rawHeaders.length; index += 2) {
@@ -17,7 +28,7 @@ export const requestOf = (incoming: IncomingMessage, scheme: "http" | "https" = 
     return new Request(urlOf(incoming, scheme), {
       method,
       headers,
-      ...(hasBody ? { body: anyBodyOf(incoming) as RequestInit["body"] & object, duplex: "half" as const } : {})
+      ...(body === undefined ? {} : { body: body as RequestInit["body"] & object, duplex: "half" as const })
     })
   } catch {
     return undefined

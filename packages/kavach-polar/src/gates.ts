@@ -1,0 +1,1 @@
+export * from "@kavach-polar/http/gates"
