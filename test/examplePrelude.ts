@@ -2,6 +2,7 @@
 
 const imports: Readonly<Record<string, ReadonlyArray<string>>> = {
   "kavach-polar": ["createKavach", "polar", "polarOf"],
+  "kavach-polar/gates": ["gates"],
   "@kavach-polar/core": [
     "AccessPolicy",
     "Billing",

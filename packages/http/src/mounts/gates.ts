@@ -61,6 +61,7 @@ export interface Gates<Context = unknown> {
    * Who has access, a grace period included; with `product` or `products`, by a subscription to these.
    *
    * @example
+   * const { requireAccess } = gates(billing, { getUserId: () => "user_1" })
    * export const GET = requireAccess({ product: "pro" })(() => Response.json({ report: "…" }))
    */
   readonly requireAccess: (asked?: {
@@ -77,11 +78,8 @@ export interface Gates<Context = unknown> {
  * Gates for your own routes.
  *
  * @example
- * import type { PolarBilling } from "kavach-polar"
- * import { gates } from "kavach-polar/gates"
- *
- * export const gatesOf = (billing: PolarBilling) =>
- *   gates(billing, { getUserId: (request) => request.headers.get("x-user"), buyUrl: "/plans" })
+ * const { requireBenefit } = gates(billing, { getUserId: (request) => request.headers.get("x-user"), buyUrl: "/plans" })
+ * export const GET = requireBenefit("export")(() => new Response("…"))
  */
 export const gates = <Context = unknown>(
   billing: GatedBilling,
