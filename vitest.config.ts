@@ -25,7 +25,7 @@ export default defineConfig({
           include: ["packages/*/test/**/*.test.ts", "examples/*/test/**/*.test.ts", "test/**/*.test.ts"],
           exclude: ["**/node_modules/**", "**/dist/**", "test/servers/**", "test/databases/**", "test/browser/**"],
           // A busy machine, not a slow test: PGlite starts a whole server in WebAssembly.
-          testTimeout: 30_000,
+          testTimeout: 60_000,
           hookTimeout: 60_000,
           server: { deps: { inline: [/@kavach-polar\//] } }
         }

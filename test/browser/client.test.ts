@@ -10,6 +10,9 @@ import { vary } from "../../packages/core/test/deliveries.ts"
 import { deliveryOf, memoryPolar, product, secret } from "../../packages/http/test/host.ts"
 import { chromiumFlags, chromiumPath } from "./chromium.ts"
 
+/** Something that nobody in these tests has. */
+const team = "b7e2c5d8-40f1-4a6b-8c93-9d0e1f2a3b61"
+
 const built = join(import.meta.dirname, "../../packages/client/dist")
 
 const html = (body: string, headers: Readonly<Record<string, string>> = {}) =>
@@ -75,7 +78,7 @@ describe.skipIf(chromiumPath === undefined)("in a page", () => {
             webhookSecret: secret,
             client: memoryPolar().client,
             logLevel: "none",
-            products: { pro: product },
+            products: { pro: product, team },
             ...(trustedOrigins === undefined ? {} : { trustedOrigins })
           })
         ],
@@ -110,7 +113,7 @@ describe.skipIf(chromiumPath === undefined)("in a page", () => {
       })
       const refused = "polar.checkout({ productId: 'x' }).catch(({ name, status, code }) => [name, status, code])"
       expect(await page.evaluate(refused)).toEqual(["PolarClientError", 400, "invalid_request"])
-      const made = "polar.checkout({ productId: 'pro', successUrl: '/welcome', redirect: false })"
+      const made = "polar.checkout({ productId: 'team', successUrl: '/welcome', redirect: false })"
       expect(await page.evaluate(made)).toMatchObject({ outcome: "created", url: expect.stringMatching(/^https/) })
       expect(page.url()).toBe(`${url}/`)
     })
@@ -134,7 +137,7 @@ describe.skipIf(chromiumPath === undefined)("in a page", () => {
         return response
       })
       await subscribes(kavach)
-      const made = "polar.checkout({ productId: 'pro', redirect: false }).catch(({ status, code }) => [status, code])"
+      const made = "polar.checkout({ productId: 'team', redirect: false }).catch(({ status, code }) => [status, code])"
       const page = await open(own)
       expect(await page.evaluate("polar.access()")).toMatchObject({ hasAccess: true })
       expect(await page.evaluate(made)).toMatchObject({ outcome: "created" })
