@@ -77,7 +77,7 @@ describe("the server for a stranger", () => {
     const checkout = await fetch(`${second.url}/auth/polar/checkout`, {
       method: "POST",
       headers: { "x-demo-user": "usr_1042" },
-      body: JSON.stringify({ productId: "a91d4e7c-33b2-4f0e-b7a5-1c2d3e4f5a60" })
+      body: JSON.stringify({ productId: "b7e2c5d8-40f1-4a6b-8c93-9d0e1f2a3b61" })
     })
     assert.strictEqual(checkout.status, 503)
     assert.isNotNull(checkout.headers.get("retry-after"))

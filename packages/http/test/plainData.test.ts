@@ -19,7 +19,7 @@ test("what the billing returns is plain data: it survives JSON and structuredClo
   const { billing } = host
   const [order] = await billing.orders.list("usr_1042")
   const results = {
-    checkout: await billing.createCheckout("usr_1042", "a91d4e7c-33b2-4f0e-b7a5-1c2d3e4f5a60", {
+    checkout: await billing.createCheckout("usr_1042", "b7e2c5d8-40f1-4a6b-8c93-9d0e1f2a3b61", {
       customerEmail: "ada.martin@acme-mail.dev"
     }),
     current: await billing.getSubscription("usr_1042"),
