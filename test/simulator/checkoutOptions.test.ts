@@ -127,6 +127,14 @@ describe("what the app says", () => {
     })
   })
 
+  test("a change among several products is refused: it may charge for what nobody chose", async () => {
+    await withScene({}, {}, async (scene) => {
+      const change = scene.billing.createCheckout(userId, [pro, team.id], { ...said, ifSubscribed: "change" })
+      await expect(change).rejects.toMatchObject({ _tag: "InvalidOption", option: "ifSubscribed" })
+      expect(await countAtPolar(scene)).toBe(0)
+    })
+  })
+
   test("no product at all is refused", async () => {
     await withScene({}, {}, async ({ billing }) => {
       await expect(billing.createCheckout(userId, [])).rejects.toMatchObject({

@@ -567,7 +567,7 @@ const make = (options: BillingOptions = {}) =>
       product: string | ReadonlyArray<string>,
       options?: CheckoutOptions
     ) {
-      yield* checkCheckoutOptions(options)
+      yield* checkCheckoutOptions(options, product)
       return yield* clickToBuy(userId, yield* named.allToBuy("createCheckout()", "productId", product), options)
     })
 

@@ -246,8 +246,15 @@ const call = "createCheckout()"
 const checkEach = optionsCheck(call, checkoutOptions)
 
 /** What is wrong with options of which each is right by itself. */
-const togetherProblem = (options: CheckoutOptions): readonly [option: string, problem: string] | undefined => {
+const togetherProblem = (
+  options: CheckoutOptions,
+  products: number
+): readonly [option: string, problem: string] | undefined => {
   const { discountCode, discountId, maxSeats, maxUnits, minSeats, minUnits } = options
+  // A change may charge at once: for what the buyer has chosen, and nothing else.
+  if (options.ifSubscribed === "change" && products > 1) {
+    return ["ifSubscribed", '"change" needs one product: nobody has chosen among several']
+  }
   if (discountId !== undefined && discountCode !== undefined) {
     return ["discountCode", "a checkout has one discount: leave out this or discountId"]
   }
@@ -281,10 +288,13 @@ const rangeProblem = (
 }
 
 /** A wrong option is a mistake in the app's code: it dies with an `InvalidOption`. */
-export const checkCheckoutOptions = (options: CheckoutOptions | undefined): Effect.Effect<void> =>
+export const checkCheckoutOptions = (
+  options: CheckoutOptions | undefined,
+  products: string | ReadonlyArray<string>
+): Effect.Effect<void> =>
   Effect.sync(() => {
     if (options === undefined) return
     checkEach(options)
-    const wrong = togetherProblem(options)
+    const wrong = togetherProblem(options, typeof products === "string" ? 1 : products.length)
     if (wrong !== undefined) throw new InvalidOption({ call, option: wrong[0], problem: wrong[1] })
   })
