@@ -126,7 +126,8 @@ export const make = (
     }
     if (isNewlyPaid(before, after)) told("onPurchase", { orderId: id }, "")
     const refunded = newlyRefunded(before, after)
-    if (refunded !== undefined) told("onRefund", { orderId: id, ...refunded }, `:${refunded.total}:${eventAt}`)
+    if (refunded !== undefined)
+      told("onRefund", { orderId: id, ...refunded }, `:${refunded.total}:${eventAt}:${precedence}`)
   }
 
   /**

@@ -335,6 +335,33 @@ export const handlers = (suite: ContractSuite): void => {
     })
   )
 
+  it.effect("the same sum given back again in one microsecond, after a refund that failed, is told again", () =>
+    Effect.gen(function* () {
+      const user = nextUser().id
+      const heard = names("onPurchase", "onRefund")
+      const purchase = newPurchase()
+      const order = (at: number, changedAt: number, patch: Readonly<Record<string, unknown>>) =>
+        orderDelivery(purchase, "updated.purchase", {
+          externalId: user,
+          at,
+          patch: { ...patch, modified_at: `2026-10-01T00:00:00.00${changedAt}000Z` }
+        })
+      yield* applyHeard(heard, [
+        order(1, 1, { status: "paid", refunded_amount: 0 }),
+        order(2, 2, { status: "refunded", refunded_amount: 1900 }),
+        order(2, 3, { status: "paid", refunded_amount: 0 }),
+        order(2, 4, { status: "refunded", refunded_amount: 1900 })
+      ])
+      const told = ofUser(yield* toldTo(heard), user)
+      expect(
+        told.flatMap(({ told: what }) => (what._tag === "Refund" ? [[what.refund.amount, what.refund.total]] : []))
+      ).toEqual([
+        [1900, 1900],
+        [1900, 1900]
+      ])
+    })
+  )
+
   it.effect("a purchase that is heard of when it was given back is told once, whatever becomes of the refund", () =>
     Effect.gen(function* () {
       const user = nextUser().id
