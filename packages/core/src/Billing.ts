@@ -10,7 +10,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as AccessPolicy from "./rules/AccessPolicy.ts"
 import { type AnyProduct, type Catalogue, catalogueIn, type Products, productsSchema } from "./rules/catalogue.ts"
-import { benefitOf, type GrantedBenefit, grantedBenefits } from "./rules/grantedBenefits.ts"
+import type { GrantedBenefit } from "./rules/grantedBenefits.ts"
 import type { EmailVerified } from "./rules/verifiedAddress.ts"
 import { makePortal, type PortalError } from "./useCases/openPortal.ts"
 
@@ -49,6 +49,7 @@ export {
   type WaitingOptions,
   type WaitingRecord
 } from "./useCases/customers.ts"
+export type { AccessCacheOptions } from "./useCases/entitlements.ts"
 export type {
   ActivateOptions,
   InvalidLicenseKey,
@@ -67,6 +68,7 @@ export type { SoldProduct } from "./useCases/products.ts"
 export { ReconcileRunning, ReconcileTakenOver } from "./useCases/ReconcileJob.ts"
 export { IdempotencyKeyReused, RefundRefused, RefundUnderWay } from "./useCases/RefundError.ts"
 export { ReconcileTookTooLong } from "./useCases/reconcile.ts"
+export type { RefreshWhenDenied } from "./useCases/refreshWhenDenied.ts"
 export type { RefundError, RefundOptions } from "./useCases/refundOrder.ts"
 export {
   NoSubscription,
@@ -85,18 +87,18 @@ export type {
 } from "./useCases/subscriptionOptions.ts"
 export type { SubscriptionError, SubscriptionPreview, Subscriptions } from "./useCases/subscriptions.ts"
 
-import { asBuyersCall } from "./polar/buyerCall.ts"
+import { asBuyersCall } from "./polar/caller.ts"
 import { type CustomerSession, PolarClient } from "./polar/PolarClient.ts"
 import type { PolarError } from "./polar/PolarError.ts"
 import type { Delivery, DeliveryOutcome, DeliveryState } from "./records/Delivery.ts"
 import * as DeliveryContent from "./records/deliveryContent.ts"
-import { isPurchase, type Order, orderKind, purchaseFacts } from "./records/Order.ts"
+import { type Order, orderKind } from "./records/Order.ts"
 import type { Refund } from "./records/Refund.ts"
-import { Subscription, type VisibleSubscription, visible } from "./records/Subscription.ts"
+import type { Subscription, VisibleSubscription } from "./records/Subscription.ts"
 import * as GroupCommit from "./runtime/groupCommit.ts"
 import { logDebug } from "./runtime/logDebug.ts"
 import { annotate, traced } from "./runtime/traced.ts"
-import { BillingStore, type LiveSubscription, type NotificationCounts } from "./store/BillingStore.ts"
+import { BillingStore, type NotificationCounts } from "./store/BillingStore.ts"
 import { type CustomerLinkedToAnotherUser, isOfOneRow, StoreError } from "./store/StoreError.ts"
 import {
   type AppUsersOptions,
@@ -112,6 +114,7 @@ import { type CheckoutOptions, checkCheckoutOptions } from "./useCases/checkoutO
 import { type Checkouts, makeCheckouts } from "./useCases/checkouts.ts"
 import { type Checkout, type CheckoutError, makeCheckout } from "./useCases/createCheckout.ts"
 import { type Customers, makeCustomers } from "./useCases/customers.ts"
+import { type AccessCacheOptions, accessIn, makeEntitlements } from "./useCases/entitlements.ts"
 import { rememberHandlers } from "./useCases/knownHandlers.ts"
 import { type LicenseKeyOptions, type LicenseKeys, makeLicenseKeys } from "./useCases/licenseKeys.ts"
 import { makeLinkWaiting } from "./useCases/linkWaiting.ts"
@@ -137,6 +140,7 @@ import {
   type ReconcileTookTooLong,
   type ReconcileUserOptions
 } from "./useCases/reconcile.ts"
+import { makeRefreshWhenDenied, type RefreshWhenDenied } from "./useCases/refreshWhenDenied.ts"
 import { makeRefund, type RefundError, type RefundOptions } from "./useCases/refundOrder.ts"
 import { makeSessionLimit } from "./useCases/sessionLimit.ts"
 import { makeSubscriptions, type Subscriptions } from "./useCases/subscriptions.ts"
@@ -157,6 +161,8 @@ import { type VerifiedDelivery, type WebhookVerificationError, WebhookVerifier }
  *   buyerTimeout: "5 seconds",
  *   sessionsPerMinute: 30,
  *   trialOncePerUser: true,
+ *   refreshWhenDenied: "await",
+ *   accessCache: { maxAge: "10 seconds" },
  *   licenseKeys: { maxAge: "1 minute" },
  *   products: { pro: productId },
  *   externalIds: "known",
@@ -195,6 +201,18 @@ export interface BillingOptions extends AppUsersOptions {
    * before the first trial begins may both have one.
    */
   readonly trialOncePerUser?: boolean | undefined
+  /**
+   * Whether Polar is asked when somebody who has dealt with it here is refused: no access, no benefit, no product. What it says
+   * is stored, and the app is told, so that who has paid is not locked out because a webhook was lost. At most once a minute for
+   * each user, and within a fifth of the limit of requests. `true`, the default: in the background. `"await"`: the answer waits
+   * for it, two seconds at most.
+   */
+  readonly refreshWhenDenied?: RefreshWhenDenied | undefined
+  /**
+   * Keeps what was read for `access`, `benefits` and `currentSubscription` in memory. What this process stores is seen at once,
+   * what others store within `maxAge`. Default: every call reads the database.
+   */
+  readonly accessCache?: AccessCacheOptions | undefined
   /**
    * For how long answers about license keys are good.
    */
@@ -488,12 +506,6 @@ const make = (options: BillingOptions = {}) =>
     const linkWaiting = makeLinkWaiting({ store, dispatcher, policy, organizationId, askAppUsers })
     const lookAtClock = makeLookAtClock({ store, dispatcher, policy, refresh: reconciliation.refresh })
 
-    const now = Effect.map(Clock.currentTimeMillis, (millis) => new Date(millis))
-
-    const benefitsOf = (userId: UserId) => Effect.map(store.liveGrantsOf(userId), grantedBenefits)
-
-    const liveOf = (userId: UserId) => Effect.map(store.liveSubscriptionsOf(userId), (live) => live.map(candidateOf))
-
     const apply = yield* GroupCommit.make({
       commit: (deliveries: Arr.NonEmptyReadonlyArray<Delivery>, patience) =>
         dispatcher.receiving(deliveries.length, (claim) =>
@@ -571,14 +583,27 @@ const make = (options: BillingOptions = {}) =>
       return yield* clickToBuy(userId, yield* named.allToBuy("createCheckout()", "productId", product), options)
     })
 
-    const accessOf = (
-      userId: UserId,
-      asked?: { readonly at?: Date | undefined; readonly products?: ReadonlySet<string> }
-    ) =>
-      Effect.zipWith(liveOf(userId), now, (live, present) =>
-        AccessPolicy.accessOf(policy, live, asked?.at ?? present, asked?.products)
-      )
-    const checkouts = yield* makeCheckouts({ client, store, learn: reconciliation.learn, accessOf, within })
+    const { ask: askCheckout, ...checkouts } = yield* makeCheckouts({
+      client,
+      store,
+      learn: reconciliation.learn,
+      accessOf: accessIn(store, policy),
+      within
+    })
+    const entitlements = yield* makeEntitlements({
+      store,
+      policy,
+      named,
+      accessCache: options.accessCache,
+      unlessDenied: yield* makeRefreshWhenDenied({
+        client,
+        store,
+        learn: reconciliation.learn,
+        askCheckout,
+        mode: options.refreshWhenDenied ?? true,
+        scope
+      })
+    })
 
     const service: BillingService = {
       start: prepareTables(store, options.migrate).pipe(
@@ -619,13 +644,7 @@ const make = (options: BillingOptions = {}) =>
           )
       },
 
-      currentSubscription: (userId) =>
-        Effect.zipWith(liveOf(userId), now, (live, at) => {
-          const subscription = AccessPolicy.current(policy, live, at)
-          return subscription === undefined
-            ? Option.none()
-            : Option.some(visible({ ...subscription, status: AccessPolicy.statusAt(policy, subscription, at) }))
-        }).pipe(traced("Billing.currentSubscription")),
+      currentSubscription: entitlements.currentSubscription,
 
       products: {
         get: Effect.fn("Billing.products.get")((idOrKey) => products.get(idOrKey)),
@@ -637,12 +656,7 @@ const make = (options: BillingOptions = {}) =>
           yield* checkOptionsOf.ordersList(query)
           return [...(yield* store.recordsOf(orderKind, userId, query))].sort(newestFirst)
         }),
-        owns: (userId, product) =>
-          named.product("orders.owns()", "productId", product).pipe(
-            Effect.flatMap((productId) => store.recordsOf(purchaseFacts, userId, { live: true, productId })),
-            Effect.map((orders) => orders.some(isPurchase)),
-            traced("Billing.orders.owns")
-          ),
+        owns: entitlements.owns,
         get: Effect.fn("Billing.orders.get")((orderId) =>
           Effect.map(
             store.record(orderKind, orderId),
@@ -666,17 +680,7 @@ const make = (options: BillingOptions = {}) =>
         )
       },
 
-      benefits: {
-        has: (userId, key) =>
-          Effect.map(benefitsOf(userId), (all) => benefitOf(all, key) !== undefined).pipe(
-            traced("Billing.benefits.has")
-          ),
-        get: (userId, key) =>
-          Effect.map(benefitsOf(userId), (all) => Option.fromNullable(benefitOf(all, key))).pipe(
-            traced("Billing.benefits.get")
-          ),
-        list: (userId) => benefitsOf(userId).pipe(traced("Billing.benefits.list"))
-      },
+      benefits: entitlements.benefits,
 
       licenseKeys: {
         list: Effect.fn("Billing.licenseKeys.list")((userId) => asBuyersCall(licenseKeys.list(userId))),
@@ -694,26 +698,14 @@ const make = (options: BillingOptions = {}) =>
         )
       },
 
-      getSubscription: (userId) =>
-        Effect.zipWith(store.subscriptionsOf(userId, "live"), now, (live, at) =>
-          Option.map(Option.fromNullable(AccessPolicy.current(policy, live, at)), (subscription) =>
-            Subscription.ofDecoded({ ...subscription, status: AccessPolicy.statusAt(policy, subscription, at) })
-          )
-        ).pipe(traced("Billing.getSubscription")),
+      getSubscription: entitlements.getSubscription,
 
       listSubscriptions: Effect.fn("Billing.listSubscriptions")(function* (userId) {
         const subscriptions = yield* store.subscriptionsOf(userId, "all")
         return [...subscriptions].sort(newestFirst)
       }),
 
-      access: (userId, options) =>
-        Effect.zipRight(
-          checkOptionsOf.access(options),
-          Effect.flatMap(
-            Effect.suspend(() => named.asked("access()", options)),
-            (products) => accessOf(userId, { at: options?.at, ...(products === undefined ? {} : { products }) })
-          )
-        ).pipe(traced("Billing.access")),
+      access: entitlements.access,
 
       checkWebhookHeaders: verifier.checkHeaders,
 
@@ -799,6 +791,10 @@ const billingOptions: Schema.Schema<BillingOptions> = Schema.Struct({
   buyerTimeout: Options.optional(Options.duration),
   sessionsPerMinute: Options.optional(Options.positive("a number of sessions, or Infinity for no limit")),
   trialOncePerUser: Options.optional(Options.boolean),
+  refreshWhenDenied: Options.optional(
+    Options.said(Schema.Literal(true, false, "await"), 'it must be true, false or "await"')
+  ),
+  accessCache: Options.optional(Options.group(Schema.Struct({ maxAge: Options.duration }))),
   emailVerified: Options.optional(Options.callback<EmailVerified>()),
   externalIds: Options.optional(Options.oneOf("known", "trust")),
   userExists: Options.optional(Options.callback<NonNullable<AppUsersOptions["userExists"]>>()),
@@ -830,5 +826,3 @@ export const layer = (
 
 const newestFirst = <A extends { readonly id: string; readonly createdAt: Date | null }>(a: A, b: A): number =>
   (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0) || (a.id < b.id ? -1 : 1)
-
-const candidateOf = (subscription: LiveSubscription) => ({ ...subscription, isLive: true })

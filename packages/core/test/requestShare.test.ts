@@ -24,3 +24,15 @@ it.effect("a limit of one lets a buyer in", () =>
     assert.strictEqual(yield* Effect.flip(limit(0, "other")), 60_000)
   })
 )
+
+it.effect("looks for who was refused use a fifth of the limit, in any minute", () =>
+  Effect.gen(function* () {
+    const limit = yield* RequestLimit.make(10)
+    yield* limit(0, "refresh")
+    yield* limit(0, "refresh")
+    assert.strictEqual(yield* Effect.flip(limit(0, "refresh")), 60_000)
+    for (let count = 0; count < 8; count++) yield* limit(0, "buyer")
+    yield* TestClock.adjust("1 minute")
+    yield* limit(0, "refresh")
+  })
+)

@@ -2,6 +2,7 @@
 import { kinds } from "../records/kinds.ts"
 import { recordKey } from "../records/RecordReport.ts"
 import type {
+  CheckoutRow,
   LinkChangeRow,
   LinkRow,
   LiveSubscriptionRow,
@@ -35,7 +36,7 @@ import { accessTo, valueIn } from "./rowsOf.ts"
 import { ask, askOne, commit, type Script, sql } from "./Script.ts"
 import { makeStepChanges } from "./stepChanges.ts"
 import { factFields, makeStepFacts, namesOf, usersKnownAmong } from "./stepFacts.ts"
-import { customers, linkChanges, records } from "./tables.ts"
+import { checkouts, customers, linkChanges, records } from "./tables.ts"
 import { openUsers, type UsersTable } from "./usersTable.ts"
 
 /** What an adapter supplies: a database, and in what it differs from others. */
@@ -161,6 +162,7 @@ export const sqlDriver = (connection: SqlConnection, packageName: string, option
   }
 
   const links = accessTo<LinkRow>(dialect, customers, ["customerId", "userId", "linkedBy", "linkedAt", "deletedAt"])
+  const made = accessTo<CheckoutRow>(dialect, checkouts, ["id", "userId", "productId", "createdAt"])
   const facts = accessTo<RecordFact>(dialect, records, factFields)
   const changes = accessTo<LinkChangeRow>(dialect, linkChanges, [
     "id",
@@ -250,6 +252,14 @@ export const sqlDriver = (connection: SqlConnection, packageName: string, option
           sql`SELECT ${dialect.read("customer_id", "id")} FROM ${dialect.table("kavach_polar_customers")} WHERE user_id = ${put(userId, "key")} AND deleted_at IS NULL ORDER BY linked_at DESC, customer_id LIMIT 1`
         )
         return row === undefined ? undefined : String(row[0])
+      }),
+    checkoutsOf: ({ createdAfter, limit, userId }) =>
+      read(function* () {
+        return made.rows(
+          yield* askOne(
+            sql`${made.select()} WHERE user_id = ${put(userId, "key")} AND created_at >= ${put(createdAfter, "time")} ORDER BY created_at DESC, id LIMIT ${limitOf(limit)}`
+          )
+        )
       }),
     ownershipOf: (userId) => read(() => ownershipOf(userId)),
     usersOfCustomer: (customerId) =>

@@ -20,7 +20,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { pastedText } from "../values/pastedText.ts"
 import { accessTokenProblem } from "./accessToken.ts"
-import { buyersLongestWaitMillis, forBuyer } from "./buyerCall.ts"
+import { currentCaller, longestWaitMillis } from "./caller.ts"
 import { describeLoss } from "./connectionFailure.ts"
 import { Failure, refusal } from "./errorFromResponse.ts"
 import {
@@ -151,12 +151,9 @@ export const make = Effect.fnUntraced(function* (
                 })
               )
             )
-      const buyer = yield* FiberRef.get(forBuyer)
-      const longestWait = Math.min(
-        Duration.toMillis(timeout),
-        buyer ? buyersLongestWaitMillis : Number.POSITIVE_INFINITY
-      )
-      yield* Effect.mapError(limit(longestWait, buyer ? "buyer" : "other"), (wait) =>
+      const caller = yield* FiberRef.get(currentCaller)
+      const longestWait = Math.min(Duration.toMillis(timeout), longestWaitMillis[caller])
+      yield* Effect.mapError(limit(longestWait, caller), (wait) =>
         unsent(new PolarRateLimited({ operation, limitedBy: "client", retryAfterSeconds: Math.ceil(wait / 1000) }))
       )
       const answer = yield* send(complete).pipe(

@@ -1,17 +1,18 @@
 /** A limit on how often something starts, as Polar counts it: so many in any one minute. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import type { Caller } from "./caller.ts"
 
 /**
  * Succeeds as soon as the caller may start. Fails at once, with the milliseconds to wait, when that is more than
- * `longestWaitMillis`. A caller that is interrupted while it waits has used its turn. A `buyer` leaves a share to others.
+ * `longestWaitMillis`. A caller that is interrupted while it waits has used its turn.
  */
-export type RequestLimit = (longestWaitMillis: number, who?: "buyer" | "other") => Effect.Effect<void, number>
+export type RequestLimit = (longestWaitMillis: number, caller?: Caller) => Effect.Effect<void, number>
 
 const minute = 60_000
 
-/** What buyers leave to reconciliation and to what webhooks make necessary. */
-const reservedShare = 0.2
+/** What of the limit may be used up by each. */
+const shares: Readonly<Record<Exclude<Caller, "other">, number>> = { buyer: 0.8, refresh: 0.2 }
 
 // A bucket that refills would let a full bucket and its refill pass within one minute, which is twice what Polar allows.
 // Hence the start before the last `limit` ones is what a new one is measured against.
@@ -33,16 +34,18 @@ export const make = (perMinute: number): Effect.Effect<RequestLimit> =>
     if (perMinute === Number.POSITIVE_INFINITY) return () => Effect.void
     const limit = perMinute >= 1 ? Math.floor(perMinute) : 1
     const all = lastStarts(limit)
-    const buyers = lastStarts(Math.max(1, limit - Math.floor(limit * reservedShare)))
-    return (longestWaitMillis, who = "other") =>
+    const ofShare = (share: number) => lastStarts(Math.max(1, Math.floor(limit * share)))
+    const own = { buyer: ofShare(shares.buyer), refresh: ofShare(shares.refresh), other: undefined }
+    return (longestWaitMillis, caller = "other") =>
       // Nanoseconds, because that clock does not jump when the machine's time is corrected.
       Effect.flatMap(Clock.currentTimeNanos, (nanos) => {
         const now = Number(nanos) / 1_000_000
-        const start = Math.max(now, all.earliest(), who === "buyer" ? buyers.earliest() : now)
+        const share = own[caller]
+        const start = Math.max(now, all.earliest(), share?.earliest() ?? now)
         const wait = Math.ceil(start - now)
         if (wait > longestWaitMillis) return Effect.fail(wait)
         all.add(start)
-        if (who === "buyer") buyers.add(start)
+        share?.add(start)
         return wait === 0 ? Effect.void : Effect.sleep(wait)
       })
   })

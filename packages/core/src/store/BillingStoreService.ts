@@ -3,6 +3,7 @@ import type * as Arr from "effect/Array"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
 import type { Delivery, DeliveryOutcome, DeliveryState, RecordedDelivery } from "../records/Delivery.ts"
 import type { Kind, StoredAs } from "../records/Kind.ts"
 import type { DeadNotification, DeadNotificationQuery } from "../records/Notification.ts"
@@ -16,6 +17,7 @@ import type { AppUsers } from "../rules/identity.ts"
 import type { Snapshot } from "../rules/reconciliation.ts"
 import type { ClaimedNotification } from "../rules/told.ts"
 import type { SnapshotOutcome } from "../steps/applySnapshots.ts"
+import type { ChangedUsers } from "../steps/changedUsers.ts"
 import type { LinkChangeAnswer, LinkChangeRequest } from "../steps/changeLink.ts"
 import type { OwnershipEvidence } from "../steps/keys.ts"
 import type { LinkRequest } from "../steps/linkCustomer.ts"
@@ -251,6 +253,18 @@ export interface BillingStoreService {
 
   /** The customer that the user was linked to last and that Polar has not deleted. */
   readonly customerOf: (userId: UserId) => Effect.Effect<Option.Option<CustomerId>, StoreError>
+
+  /** Checkouts that this app made for the user at this time or later, the newest first. */
+  readonly checkoutsOf: (
+    userId: UserId,
+    query: { readonly createdAfter: Date; readonly limit: number }
+  ) => Effect.Effect<ReadonlyArray<CheckoutId>, StoreError>
+
+  /**
+   * Is told, right after each step of this process, whose records it may have changed: for what is kept of them in memory. Also
+   * after a step that failed, because that may have been written all the same.
+   */
+  readonly watchUsers: (changed: (users: ChangedUsers) => void) => Effect.Effect<void, never, Scope.Scope>
 
   /** What is linked to the user, what they have, and what operators changed of it. */
   readonly ownershipOf: (userId: UserId) => Effect.Effect<OwnershipRows, StoreError>

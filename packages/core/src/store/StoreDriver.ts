@@ -1,6 +1,7 @@
 /** What an adapter supplies: plain functions over rows. `BillingStore.make` turns them into the store. */
 import type { DeliveryState } from "../records/Delivery.ts"
 import type {
+  CheckoutRow,
   ClaimedNotificationRow,
   DeadNotificationRow,
   DeliveryRow,
@@ -147,6 +148,12 @@ export interface UserRecordQuery {
   readonly productId: string | undefined
 }
 
+export interface UserCheckoutQuery {
+  readonly userId: string
+  readonly createdAfter: number
+  readonly limit: number
+}
+
 export interface RecordPageQuery {
   readonly kind: string
   /** `live`: those that are live, whosever they are. `unlinked`: those that belong to nobody. */
@@ -226,6 +233,9 @@ export interface StoreDriver {
 
   /** The customer linked last, deleted ones left out. */
   readonly customerOf: (userId: string) => Awaitable<string | undefined>
+
+  /** Checkouts that this app made for the user at this time or later, the newest first. */
+  readonly checkoutsOf: (query: UserCheckoutQuery) => Awaitable<ReadonlyArray<CheckoutRow>>
 
   /** What is linked to the user, what they have, and what operators changed of it. */
   readonly ownershipOf: (userId: string) => Awaitable<OwnershipRows>

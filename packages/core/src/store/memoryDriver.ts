@@ -252,6 +252,11 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
       [...linksByUser.of(userId)]
         .filter((link) => link.deletedAt === null)
         .sort((a, b) => b.linkedAt - a.linkedAt || compare(a.customerId, b.customerId))[0]?.customerId,
+    checkoutsOf: ({ createdAfter, limit, userId }) =>
+      [...checkoutsByUser.of(userId)]
+        .filter(({ createdAt }) => createdAt >= createdAfter)
+        .sort((a, b) => b.createdAt - a.createdAt || compare(a.id, b.id))
+        .slice(0, limit),
     ownershipOf: (userId) => ({
       links: [...linksByUser.of(userId)],
       records: records.all().filter((row) => row.userId === userId),

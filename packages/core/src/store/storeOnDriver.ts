@@ -31,6 +31,7 @@ import type { ClaimedNotification } from "../rules/told.ts"
 import { traced } from "../runtime/traced.ts"
 import * as ApplyDeliveries from "../steps/applyDeliveries.ts"
 import { applySnapshots } from "../steps/applySnapshots.ts"
+import { both, type ChangedUsers, changedUsers, nobodyChanged } from "../steps/changedUsers.ts"
 import { changeLink } from "../steps/changeLink.ts"
 import { findCheckout } from "../steps/findCheckout.ts"
 import { keepAnswers } from "../steps/keepAnswers.ts"
@@ -40,7 +41,7 @@ import { linkUnlinked } from "../steps/linkUnlinked.ts"
 import { lookAtClock } from "../steps/lookAtClock.ts"
 import { recordCheckout } from "../steps/recordCheckout.ts"
 import type { Step } from "../steps/Step.ts"
-import type { CustomerId, User, UserId } from "../values/ids.ts"
+import type { CheckoutId, CustomerId, User, UserId } from "../values/ids.ts"
 import { oneLine } from "../values/logText.ts"
 import type { EpochMicros } from "../values/Timestamp.ts"
 import type { BillingStoreService, Job, LiveSubscription, RecordQuery } from "./BillingStoreService.ts"
@@ -69,10 +70,13 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
       }
     })
 
+  const watchers = new Set<(users: ChangedUsers) => void>()
+
   const run = <A>(operation: string, step: Step<A>, patience: Patience = "full"): Effect.Effect<A, StoreError> =>
     Effect.flatMap(callTime, (time) => {
       let answer: Option.Option<A> = Option.none()
       let isFault = false
+      let changed = nobodyChanged
       return attempt(operation, () =>
         driver.atomically(
           step.keys,
@@ -81,12 +85,18 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
             const decision = step.decide(facts)
             isFault = false
             answer = Option.some(decision.answer)
+            if (watchers.size > 0) changed = both(changed, changedUsers(facts, decision.changes))
             return decision.changes
           },
           time,
           patience
         )
       ).pipe(
+        Effect.ensuring(
+          Effect.sync(() => {
+            if (changed !== nobodyChanged) for (const watcher of watchers) watcher(changed)
+          })
+        ),
         // No database has refused it: whoever is answered 503 comes back to the same, so it must not stay unseen.
         Effect.tapError((error) =>
           isFault
@@ -332,6 +342,19 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
       attempt("customerOf", () => driver.customerOf(userId)).pipe(
         Effect.map((customerId) => Option.fromNullable(customerId as CustomerId | undefined)),
         span("customerOf")
+      ),
+
+    checkoutsOf: (userId, { createdAfter, limit }) =>
+      attempt("checkoutsOf", () => driver.checkoutsOf({ userId, createdAfter: createdAfter.getTime(), limit })).pipe(
+        // What is stored of a checkout's id was one.
+        Effect.map((rows) => rows.map(({ id }) => id as CheckoutId)),
+        span("checkoutsOf")
+      ),
+
+    watchUsers: (changed) =>
+      Effect.acquireRelease(
+        Effect.sync(() => void watchers.add(changed)),
+        () => Effect.sync(() => void watchers.delete(changed))
       ),
 
     ownershipOf: (userId) => attempt("ownershipOf", () => driver.ownershipOf(userId)).pipe(span("ownershipOf")),

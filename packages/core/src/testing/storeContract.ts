@@ -12,6 +12,7 @@ import type { BillingStore } from "../store/BillingStore.ts"
 import { type ContractSuite, makeUsers } from "./ContractSuite.ts"
 import { atomicity } from "./contract/atomicity.ts"
 import { benefits } from "./contract/benefits.ts"
+import { changedUsers } from "./contract/changedUsers.ts"
 import { clock } from "./contract/clock.ts"
 import { customerStates } from "./contract/customerStates.ts"
 import { duplicates } from "./contract/duplicates.ts"
@@ -85,6 +86,7 @@ export const storeContract = (store: StoreUnderTest): void => {
       describe("every kind of record", () => allKinds(suite))
       describe("license keys", () => licenseKeys(suite))
       describe("projection", () => projection(suite))
+      describe("changed users", () => changedUsers(suite))
       describe("the clock", () => clock(suite))
       describe("atomicity", () => atomicity(suite))
       describe("notifications", () => notifications(suite))

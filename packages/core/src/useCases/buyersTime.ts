@@ -1,7 +1,7 @@
 /** How long a buyer's click may wait, whatever Polar does and however often it is asked. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { asBuyersCall } from "../polar/buyerCall.ts"
+import { asBuyersCall } from "../polar/caller.ts"
 import { PolarTimeout } from "../polar/PolarError.ts"
 
 export const defaultBuyersTime = Duration.seconds(8)

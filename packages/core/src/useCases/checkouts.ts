@@ -93,6 +93,11 @@ export interface Checkouts {
   ) => Effect.Effect<CompletedCheckout, CompleteError>
 }
 
+interface CheckoutsAndAsk extends Checkouts {
+  /** Asks Polar what became of a checkout, whosever it is, and stores it. */
+  readonly ask: (checkoutId: CheckoutId) => Effect.Effect<unknown, PolarError | StoreError | UserLookupFailed>
+}
+
 interface Ports {
   readonly client: typeof PolarClient.Service
   readonly store: BillingStoreService
@@ -135,7 +140,7 @@ export const makeCheckouts = Effect.fnUntraced(function* ({
   learn,
   store,
   within
-}: Ports): Effect.fn.Return<Checkouts> {
+}: Ports): Effect.fn.Return<CheckoutsAndAsk> {
   const found = (checkoutId: CheckoutId, userId: string | undefined) =>
     Effect.flatMap(store.checkout(checkoutId), (checkout) =>
       Option.isSome(checkout) && (userId === undefined || checkout.value.userId === userId)
@@ -198,6 +203,8 @@ export const makeCheckouts = Effect.fnUntraced(function* ({
   const askOnce = (checkoutId: CheckoutId) => Effect.disconnect(Effect.uninterruptible(answers.get(checkoutId)))
 
   return {
+    ask,
+
     get: Effect.fn("Billing.checkouts.get")(function* (checkoutId, { userId } = {}) {
       const { createdAt, productId, userId: owner } = yield* found(checkoutId, userId)
       return { id: checkoutId, userId: owner, productId, createdAt }

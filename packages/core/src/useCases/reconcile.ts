@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
+import { allRecords, together } from "../polar/allRecords.ts"
 import type { PolarClient, RecordFilter, SnapshotPage, UnreadableRecord } from "../polar/PolarClient.ts"
 import type { PolarError } from "../polar/PolarError.ts"
 import { patiently } from "../polar/patiently.ts"
@@ -211,20 +211,6 @@ export const makeReconcile = ({
       }
     )
 
-  const allPages = (
-    kind: ListedKind<unknown>,
-    filter: RecordFilter
-  ): Effect.Effect<Omit<SnapshotPage, "isLast">, PolarError> =>
-    Stream.paginateChunkEffect(1, (page) =>
-      Effect.map(client.recordPage(kind, filter, page), ({ isLast, snapshots, unreadable }) => [
-        Chunk.of({ snapshots, unreadable }),
-        isLast ? Option.none() : Option.some(page + 1)
-      ])
-    ).pipe(
-      Stream.runCollect,
-      Effect.map((pages) => together(Chunk.toReadonlyArray(pages)))
-    )
-
   /**
    * Other kinds were not always kept: a token that may not list them still compares subscriptions, and so does a Polar that has
    * no such list.
@@ -294,7 +280,7 @@ export const makeReconcile = ({
               filters,
               (filter) =>
                 Effect.catchIf(
-                  allPages(kind, filter),
+                  allRecords(client, kind, filter),
                   (error) => filter.customerId !== undefined && refusesForeignId(error, filter.customerId),
                   () => Effect.succeed(together([]))
                 ),
@@ -487,11 +473,6 @@ const after = (kind: ListedKind<unknown>): Partial<ReconcileJob.Position> => {
 
 const nameOf = (kind: string, id: string | null): string =>
   id === null ? `${kind} without an id` : recordKey({ kind, id })
-
-const together = (pages: ReadonlyArray<Omit<SnapshotPage, "isLast">>): Omit<SnapshotPage, "isLast"> => ({
-  snapshots: pages.flatMap(({ snapshots }) => snapshots),
-  unreadable: pages.flatMap(({ unreadable }) => unreadable)
-})
 
 /** The same record can be on pages of several lists. */
 const distinct = (records: ReadonlyArray<UnreadableRecord>): ReadonlyArray<UnreadableRecord> =>

@@ -320,6 +320,24 @@ export interface PolarConfig extends AppHandlers<void | Promise<void>> {
    */
   readonly trialOncePerUser?: boolean | undefined
   /**
+   * Whether Polar is asked when somebody who has dealt with it here is refused: no access, no benefit, no product. So who has
+   * paid is not locked out because a webhook was lost. At most once a minute for each user, and within a fifth of the limit of
+   * requests. `true`, the default with a token: in the background, so that the next answer is right. `"await"`: this answer
+   * waits for it, two seconds at most.
+   *
+   * @example
+   * polar({ accessToken, webhookSecret, refreshWhenDenied: "await" })
+   */
+  readonly refreshWhenDenied?: boolean | "await" | undefined
+  /**
+   * Keeps what `access`, `benefits` and `getSubscription` have read in memory, of the last 10,000 users. What this process
+   * stores is seen at once, what other processes store within `maxAgeSeconds`. Default: every call reads the database.
+   *
+   * @example
+   * polar({ accessToken, webhookSecret, accessCache: { maxAgeSeconds: 10 } })
+   */
+  readonly accessCache?: { readonly maxAgeSeconds: number } | undefined
+  /**
    * For how long an answer about a license key is kept (default 300 seconds; a "no" for ten at most), and for how long it is
    * good while Polar is out of order (default a week).
    *

@@ -53,6 +53,9 @@ const longestToleranceSeconds = 7 * 24 * 3600
 // A year: an outage of Polar is over by then.
 const longestKeptSeconds = 365 * 24 * 3600
 
+// An hour: who lost access elsewhere keeps it here for so long.
+const longestCachedSeconds = 3600
+
 const longestCallSeconds = 3600
 
 // Nobody waits longer for a page.
@@ -107,6 +110,10 @@ const fields = {
   products: optional(productsSchema({ missing: "allowed" })),
   sandbox: optional(boolean),
   onSubscriptionChange: optional(callback<NonNullable<PolarConfig["onSubscriptionChange"]>>()),
+  refreshWhenDenied: optional(said(Schema.Literal(true, false, "await"), 'it must be true, false or "await"')),
+  accessCache: optional(
+    group(Schema.Struct({ maxAgeSeconds: numberBetween(0.1, longestCachedSeconds, "a number of seconds") }))
+  ),
   licenseKeys: optional(
     group(
       Schema.Struct({

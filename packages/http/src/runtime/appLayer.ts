@@ -60,6 +60,13 @@ export const appLayer = (
         settings.buyerTimeoutSeconds === undefined ? undefined : Duration.seconds(settings.buyerTimeoutSeconds),
       sessionsPerMinute: settings.sessionsPerMinute,
       trialOncePerUser: settings.trialOncePerUser,
+      // Without a token there is nobody to ask.
+      refreshWhenDenied:
+        settings.accessToken === undefined && settings.client === undefined ? false : settings.refreshWhenDenied,
+      accessCache:
+        settings.accessCache === undefined
+          ? undefined
+          : { maxAge: Duration.seconds(settings.accessCache.maxAgeSeconds) },
       licenseKeys: {
         maxAge: seconds(settings.licenseKeys?.maxAgeSeconds),
         staleIfError: seconds(settings.licenseKeys?.staleIfErrorSeconds)

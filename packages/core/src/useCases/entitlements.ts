@@ -1,0 +1,164 @@
+/** What may a user use? Asked of the own store, or of what was read of it a moment ago. */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { isPurchase, purchaseFacts } from "../records/Order.ts"
+import { Subscription, type UserId, type VisibleSubscription, visible } from "../records/Subscription.ts"
+import * as AccessPolicy from "../rules/AccessPolicy.ts"
+import { benefitOf, type GrantedBenefit, grantedBenefits } from "../rules/grantedBenefits.ts"
+import { traced } from "../runtime/traced.ts"
+import { makeUserCache } from "../runtime/userCache.ts"
+import type { BillingStoreService, LiveSubscription } from "../store/BillingStore.ts"
+import type { StoreError } from "../store/StoreError.ts"
+import { type AccessOptions, checkOptionsOf } from "./callOptions.ts"
+import type { makeProductNames } from "./namedIds.ts"
+import type { UnlessDenied } from "./refreshWhenDenied.ts"
+
+/**
+ * @example
+ * Billing.layer({ accessCache: { maxAge: "10 seconds" } })
+ */
+export interface AccessCacheOptions {
+  /** How long what another process has stored may stay unseen. What this process stores is seen at once. */
+  readonly maxAge: Duration.DurationInput
+}
+
+export interface Entitlements {
+  readonly access: (userId: UserId, options?: AccessOptions) => Effect.Effect<AccessPolicy.Access, StoreError>
+  readonly currentSubscription: (userId: UserId) => Effect.Effect<Option.Option<VisibleSubscription>, StoreError>
+  readonly getSubscription: (userId: UserId) => Effect.Effect<Option.Option<Subscription>, StoreError>
+  readonly owns: (userId: UserId, product: string) => Effect.Effect<boolean, StoreError>
+  readonly benefits: {
+    readonly has: (userId: UserId, key: string) => Effect.Effect<boolean, StoreError>
+    readonly get: (userId: UserId, key: string) => Effect.Effect<Option.Option<GrantedBenefit>, StoreError>
+    readonly list: (userId: UserId) => Effect.Effect<ReadonlyArray<GrantedBenefit>, StoreError>
+  }
+}
+
+interface Ports {
+  readonly store: BillingStoreService
+  readonly policy: AccessPolicy.AccessPolicy
+  readonly named: ReturnType<typeof makeProductNames>
+  readonly unlessDenied: UnlessDenied
+  readonly accessCache: AccessCacheOptions | undefined
+}
+
+/** A kilobyte or two each. */
+const mostCached = 10_000
+
+const now = Effect.map(Clock.currentTimeMillis, (millis) => new Date(millis))
+
+/** The user's access, always as the store has it. */
+export const accessIn =
+  (store: BillingStoreService, policy: AccessPolicy.AccessPolicy) =>
+  (userId: UserId): Effect.Effect<AccessPolicy.Access, StoreError> =>
+    Effect.zipWith(store.liveSubscriptionsOf(userId), now, (live, present) =>
+      AccessPolicy.accessOf(policy, live.map(candidateOf), present)
+    )
+
+export const makeEntitlements = Effect.fnUntraced(function* ({
+  accessCache,
+  named,
+  policy,
+  store,
+  unlessDenied
+}: Ports) {
+  const readLive = (userId: UserId) => Effect.map(store.liveSubscriptionsOf(userId), (live) => live.map(candidateOf))
+  const readBenefits = (userId: UserId) => Effect.map(store.liveGrantsOf(userId), grantedBenefits)
+
+  const cached = Effect.fnUntraced(function* <A>(read: (userId: UserId) => Effect.Effect<A, StoreError>) {
+    if (accessCache === undefined) return read
+    const cache = makeUserCache((userId) => read(userId as UserId), {
+      maxAgeMillis: Duration.toMillis(accessCache.maxAge),
+      most: mostCached
+    })
+    yield* store.watchUsers(cache.forget)
+    return cache.get
+  })
+  // What was read is kept, and not what was answered: the clock has its word on every answer.
+  const liveOf = yield* cached(readLive)
+  const benefitsOf = yield* cached(readBenefits)
+
+  const benefit = (userId: UserId, key: string) =>
+    unlessDenied(
+      userId,
+      Effect.map(benefitsOf(userId), (all) => benefitOf(all, key)),
+      (found) => found === undefined
+    )
+
+  const current = <A extends AccessPolicy.CurrentCandidate>(live: ReadonlyArray<A>, at: Date) => {
+    const subscription = AccessPolicy.current(policy, live, at)
+    return subscription === undefined
+      ? Option.none()
+      : Option.some({ ...subscription, status: AccessPolicy.statusAt(policy, subscription, at) })
+  }
+
+  const accessAt = (userId: UserId, at?: Date, products?: ReadonlySet<string>) =>
+    Effect.flatMap(liveOf(userId), (live) =>
+      Effect.clockWith((clock) =>
+        Effect.succeed(AccessPolicy.accessOf(policy, live, at ?? new Date(clock.unsafeCurrentTimeMillis()), products))
+      )
+    )
+
+  const entitlements: Entitlements = {
+    access: (userId, options) =>
+      traced("Billing.access")(
+        options === undefined
+          ? unlessDenied(userId, accessAt(userId), isDenied)
+          : Effect.zipRight(
+              checkOptionsOf.access(options),
+              Effect.flatMap(
+                Effect.suspend(() => named.asked("access()", options)),
+                (products) =>
+                  options.at === undefined
+                    ? unlessDenied(userId, accessAt(userId, undefined, products), isDenied)
+                    : // What Polar says now is no answer to what will be, or was.
+                      accessAt(userId, options.at, products)
+              )
+            )
+      ),
+
+    currentSubscription: (userId) =>
+      unlessDenied(
+        userId,
+        Effect.zipWith(liveOf(userId), now, (live, at) => Option.map(current(live, at), visible)),
+        Option.isNone
+      ).pipe(traced("Billing.currentSubscription")),
+
+    getSubscription: (userId) =>
+      unlessDenied(
+        userId,
+        Effect.zipWith(store.subscriptionsOf(userId, "live"), now, (live, at) =>
+          Option.map(current(live, at), Subscription.ofDecoded)
+        ),
+        Option.isNone
+      ).pipe(traced("Billing.getSubscription")),
+
+    owns: (userId, product) =>
+      named.product("orders.owns()", "productId", product).pipe(
+        Effect.flatMap((productId) =>
+          unlessDenied(
+            userId,
+            Effect.map(store.recordsOf(purchaseFacts, userId, { live: true, productId }), (orders) =>
+              orders.some(isPurchase)
+            ),
+            (owned) => !owned
+          )
+        ),
+        traced("Billing.orders.owns")
+      ),
+
+    benefits: {
+      has: (userId, key) =>
+        Effect.map(benefit(userId, key), (found) => found !== undefined).pipe(traced("Billing.benefits.has")),
+      get: (userId, key) => Effect.map(benefit(userId, key), Option.fromNullable).pipe(traced("Billing.benefits.get")),
+      list: (userId) => benefitsOf(userId).pipe(traced("Billing.benefits.list"))
+    }
+  }
+  return entitlements
+})
+
+const isDenied = ({ entitlement }: AccessPolicy.Access): boolean => entitlement === "denied"
+
+const candidateOf = (subscription: LiveSubscription) => ({ ...subscription, isLive: true })
