@@ -2,6 +2,12 @@
 import { assert, test } from "vitest"
 import { inBrowser, inConsole, openCheckout, pay, read, readPage, signIn, subscribe } from "./person.ts"
 
+const dayFormat = new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeZone: "UTC" })
+
+/** `2 January 2027`. */
+const dateAfter = (start: Date, days: number): string =>
+  dayFormat.format(new Date(start.getTime() + days * 24 * 3600_000))
+
 inBrowser("a person in the shop", (visit) => {
   test("signs in, subscribes, pays, and may read the archive", async () => {
     const visited = await visit()
@@ -26,12 +32,13 @@ inBrowser("a person in the shop", (visit) => {
     const account = await readPage(visited, "/account")
     assert.include(account, "Active")
     assert.include(account, "It renews on")
-    assert.include(await readPage(visited, "/activity"), "Ada Martin")
+    assert.include(await readPage(visited, "/activity"), "Began")
 
     // Nobody else has it.
     await page.getByRole("button", { name: "Sign out" }).click()
     await signIn(visited, "Lin Osei")
     assert.strictEqual((await page.goto(`${shop}/archive`))?.status(), 403)
+    assert.include(await readPage(visited, "/activity"), "Nothing has happened yet.")
   })
 
   test("is declined once, is told so, and pays with another card", async () => {
@@ -76,7 +83,7 @@ inBrowser("a person in the shop", (visit) => {
     await page.waitForURL(`${shop}/account`)
     const canceled = await read(page.getByRole("main"))
     assert.include(canceled, "Cancellation scheduled")
-    assert.include(canceled, "Until")
+    assert.include(canceled, "Your access ends on")
     assert.strictEqual((await page.goto(`${shop}/archive`))?.status(), 200)
 
     await inConsole(visited, "Advance to the end")
@@ -89,14 +96,20 @@ inBrowser("a person in the shop", (visit) => {
 
   test("a renewal is declined: there is grace, it runs out, and payments that go on failing end it", async () => {
     const visited = await visit()
-    const { page, shop } = visited
+    const { page, shop, simulator } = visited
     await signIn(visited)
     await subscribe(visited)
     await inConsole(visited, "Fail the next payment")
     await inConsole(visited, "Advance to the next renewal")
     const overdue = await readPage(visited, "/account")
     assert.include(overdue, "Payment overdue")
+    assert.include(overdue, "Your last payment was declined: $19 is open.")
     assert.include(overdue, "Access for now")
+    // The next attempt, the end of the grace period, and the last attempt.
+    const declinedAt = await simulator.now()
+    for (const days of [2, 7, 21]) assert.include(overdue, dateAfter(declinedAt, days))
+    await page.getByRole("button", { name: "Pay now" }).click()
+    await page.waitForURL(`${simulator.url}/simulator/portal**`)
     assert.strictEqual((await page.goto(`${shop}/archive`))?.status(), 200)
     assert.include(await read(page.getByRole("main")), "Your last payment was declined")
 

@@ -1,25 +1,7 @@
 /** The purchase by somebody who uses no mouse. */
 import { assert, test } from "vitest"
-import { inBrowser, read, type Visited } from "./person.ts"
-
-/** Presses Tab until something of this name has the focus, and sees that the focus can be seen. */
-const tabTo = async ({ page }: Visited, name: string): Promise<void> => {
-  for (let presses = 0; presses < 30; presses++) {
-    await page.keyboard.press("Tab")
-    const focused = page.locator(":focus")
-    const label =
-      (await focused.getAttribute("aria-label")) ??
-      ((await focused.getAttribute("type")) === "checkbox"
-        ? await read(page.locator("label:focus-within"))
-        : await read(focused))
-    if (label !== name) continue
-    const outline = await page.evaluate("getComputedStyle(document.activeElement).outline")
-    assert.match(String(outline), /\b3px\b/, `the focus ring of "${name}"`)
-    assert.match(String(outline), /\bsolid\b/)
-    return
-  }
-  assert.fail(`"${name}" cannot be reached with the Tab key`)
-}
+import { inBrowser, read } from "./person.ts"
+import { tabTo } from "./tabTo.ts"
 
 inBrowser("with the keyboard only", (visit) => {
   test("signs in, subscribes, pays and reads", async () => {

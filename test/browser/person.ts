@@ -87,3 +87,9 @@ export const readPage = async ({ page, shop }: Visited, path: string): Promise<s
   await page.goto(`${shop}${path}`)
   return read(page.getByRole("main"))
 }
+
+/** What the shop says has become of the subscriptions of whoever is signed in, the oldest first. */
+export const activityOf = async ({ page, shop }: Visited): Promise<ReadonlyArray<string>> => {
+  await page.goto(`${shop}/activity`)
+  return (await page.locator("#activity li > strong").allInnerTexts()).reverse()
+}

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { serve as serveSimulator } from "@kavach-polar/simulator"
 import { afterAll, assert, describe, test } from "vitest"
-import { steps } from "../../examples/shop/src/steps.ts"
+import { beginning, steps } from "../../examples/shop/src/steps.ts"
 import { eventually, startAndFail, startServer, statusForHost, temporaryFolder } from "./serverProcess.ts"
 
 const cleanups: Array<() => unknown> = []
@@ -77,8 +77,9 @@ describe("npm start", () => {
     await server.stop()
   })
 
-  test("the README has the steps that are printed", () => {
+  test("the README has the steps that are printed, and that the pages have", () => {
     const readme = readFileSync(join(import.meta.dirname, "../../README.md"), "utf8")
+    assert.include(readme, beginning)
     const list = /^(1\. [\s\S]*?)\n\n/m.exec(readme)?.[1] ?? ""
     const written = list.split(/^\d+\. /m).slice(1)
     assert.deepStrictEqual(
@@ -90,11 +91,11 @@ describe("npm start", () => {
   test("Check with Polar says what it found", { timeout: 30_000 }, async () => {
     const server = await start({ data: folder(), by: "node shop" })
     const cookie = await subscribe(server.url)
-    const checked = await post(`${server.url}/account/check`, {}, cookie)
+    const checked = await post(`${server.url}/activity/check`, {}, cookie)
     assert.strictEqual(checked.status, 303)
     const page = await fetch(new URL(checked.headers.get("location") ?? "", server.url), { headers: { cookie } })
     assert.include(await page.text(), "What the shop knows is what Polar says.")
-    const plain = await fetch(`${server.url}/account`, { headers: { cookie } })
+    const plain = await fetch(`${server.url}/activity`, { headers: { cookie } })
     assert.notInclude(await plain.text(), "Checked with Polar.")
     await server.stop()
   })

@@ -5,6 +5,7 @@ import type { SessionUser } from "@kavach-polar/http/Session"
 import { type Activity, makeActivity, type Notification } from "./activity.ts"
 import { type Plan, rememberPlans } from "./catalog.ts"
 import { problemPage } from "./pages/frame.ts"
+import { failurePage } from "./pages/problem.ts"
 import { routesAt } from "./routes.ts"
 import { makeSessions, type Sessions } from "./sessions.ts"
 import { addUsers, users } from "./users.ts"
@@ -22,6 +23,8 @@ export interface ShopOptions {
   /** The simulator that stands in for Polar, if one does. */
   readonly simulator?: Simulated | undefined
   readonly onNotification?: ((notification: Notification) => void) | undefined
+  /** What a page could not do. Errors of kavach-polar say what was wrong and what to do, and no secrets. */
+  readonly onFailure?: ((error: unknown) => void) | undefined
 }
 
 export interface Simulated {
@@ -80,8 +83,9 @@ export const openShop = async (options: ShopOptions): Promise<Shop> => {
     trustedOrigins: options.origins,
     // The shop shows whatever the organization has; yours names what it sells.
     products: "any",
-    onSubscriptionChange: async (userId, { cancelAtPeriodEnd, currentPeriodEnd, productId, status }) => {
-      const notification = { at: await now(), userId, status, productId, currentPeriodEnd, cancelAtPeriodEnd }
+    onSubscriptionChange: async (userId, { cancelAtPeriodEnd, currentPeriodEnd, id, productId, status }) => {
+      const state = { subscriptionId: id, status, productId, currentPeriodEnd, cancelAtPeriodEnd }
+      const notification = { at: await now(), userId, ...state }
       activity.add(notification)
       options.onNotification?.(notification)
     },
@@ -110,13 +114,18 @@ export const openShop = async (options: ShopOptions): Promise<Shop> => {
       options.simulator === undefined ? ["https://sandbox.polar.sh", "https://polar.sh"] : [options.simulator.url]
   }
   return {
-    handle: async (request) => (await kavach.plugins.handleRequest(request)) ?? answerPage(services, request),
+    handle: async (request) =>
+      (await kavach.plugins.handleRequest(request)) ?? answerPage(services, request, options.onFailure),
     endStreams: activity.close,
     close: kavach.close
   }
 }
 
-const answerPage = async (services: Services, request: Request): Promise<Response> => {
+const answerPage = async (
+  services: Services,
+  request: Request,
+  onFailure: ShopOptions["onFailure"]
+): Promise<Response> => {
   const url = new URL(request.url)
   const user = services.sessions.userOf(request)
   const visit = { services, request, url, user, form: new URLSearchParams() }
@@ -147,8 +156,7 @@ const answerPage = async (services: Services, request: Request): Promise<Respons
       ? await problemPage(visit, 400, "That is no form", "The body is too large, or no form at all.")
       : await route.handler({ ...visit, form })
   } catch (error) {
-    // Errors of kavach-polar say what was wrong and what to do, and no secrets.
-    const reason = error instanceof Error ? error.message : "Something unexpected happened."
-    return problemPage(visit, 502, "That did not work", reason)
+    onFailure?.(error)
+    return failurePage(visit, error)
   }
 }

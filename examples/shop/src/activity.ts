@@ -3,18 +3,24 @@
 export interface Notification {
   readonly at: Date
   readonly userId: string
+  readonly subscriptionId: string
   readonly status: string
   readonly productId: string
   readonly currentPeriodEnd: Date | null
   readonly cancelAtPeriodEnd: boolean
 }
 
+/** A notification, and what was known before; `undefined` of a subscription that is new. */
+export interface Change extends Notification {
+  readonly before: Notification | undefined
+}
+
 export interface Activity {
   readonly add: (notification: Notification) => void
   /** Something else that pages show has changed. */
   readonly changed: () => void
-  /** The newest first; the last hundred are kept. */
-  readonly recent: () => ReadonlyArray<Notification>
+  /** What this user's subscriptions became, the newest first. */
+  readonly of: (userId: string) => ReadonlyArray<Change>
   /** Grows with every notification and change. */
   readonly version: () => number
   /** Server-sent events: the version now, and whenever it grows. */
@@ -30,7 +36,7 @@ const encoder = new TextEncoder()
 const streamLimit = 50
 
 export const makeActivity = (): Activity => {
-  let notifications: ReadonlyArray<Notification> = []
+  let changes: ReadonlyArray<Change> = []
   let version = 0
   let closed = false
   const listeners = new Set<ReadableStreamDefaultController<Uint8Array>>()
@@ -49,11 +55,12 @@ export const makeActivity = (): Activity => {
 
   return {
     add: (notification) => {
-      notifications = [notification, ...notifications].slice(0, kept)
+      const before = changes.find(({ subscriptionId }) => subscriptionId === notification.subscriptionId)
+      changes = [{ ...notification, before }, ...changes].slice(0, kept)
       changed()
     },
     changed,
-    recent: () => notifications,
+    of: (userId) => changes.filter((change) => change.userId === userId),
     version: () => version,
     stream: () => {
       let own: ReadableStreamDefaultController<Uint8Array> | undefined

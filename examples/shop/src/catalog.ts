@@ -4,6 +4,7 @@ import * as Schema from "effect/Schema"
 const Product = Schema.Struct({
   id: Schema.String,
   name: Schema.String,
+  is_archived: Schema.optionalWith(Schema.Boolean, { default: () => false }),
   description: Schema.NullOr(Schema.String),
   recurring_interval: Schema.NullOr(Schema.String),
   recurring_interval_count: Schema.optionalWith(Schema.NullOr(Schema.Number), { default: () => null }),
@@ -24,6 +25,8 @@ export interface Plan {
   readonly id: string
   readonly name: string
   readonly description: string | null
+  /** Who has a plan that is not sold any more keeps it. */
+  readonly isForSale: boolean
   /** Cents; `null` for a price that Polar works out, such as one by use. */
   readonly amount: number | null
   readonly currency: string
@@ -46,9 +49,9 @@ export interface CatalogOptions {
 
 const timeoutMillis = 10_000
 
-/** What is on sale, the cheapest first. Rejects with `CatalogUnavailable`. */
+/** What is on sale, or was, the cheapest first. Rejects with `CatalogUnavailable`. */
 export const readPlans = async ({ accessToken, apiBaseUrl }: CatalogOptions): Promise<ReadonlyArray<Plan>> => {
-  const response = await fetch(new URL("/v1/products/?is_archived=false&limit=100", apiBaseUrl), {
+  const response = await fetch(new URL("/v1/products/?limit=100", apiBaseUrl), {
     headers: { authorization: `Bearer ${accessToken}`, accept: "application/json" },
     signal: AbortSignal.timeout(timeoutMillis)
   }).catch(() => {
@@ -83,6 +86,7 @@ const planOf = (product: typeof Product.Type): ReadonlyArray<Plan> => {
       id: product.id,
       name: product.name,
       description: product.description,
+      isForSale: !product.is_archived,
       amount: price.amount_type === "free" ? 0 : (price.price_amount ?? null),
       currency: price.price_currency ?? "usd",
       interval: product.recurring_interval,
@@ -97,12 +101,19 @@ const planOf = (product: typeof Product.Type): ReadonlyArray<Plan> => {
 
 const rememberedMillis = 60_000
 
-/** The plans as they were within the last minute. A failure is not remembered. */
+/** The plans as they were within the last minute, or for as long as Polar does not list them. A failure is not remembered. */
 export const rememberPlans = (options: CatalogOptions): (() => Promise<ReadonlyArray<Plan>>) => {
   let last: { readonly at: number; readonly plans: ReadonlyArray<Plan> } | undefined
   return async () => {
     const now = Date.now()
-    if (last === undefined || now - last.at >= rememberedMillis) last = { at: now, plans: await readPlans(options) }
+    if (last === undefined || now - last.at >= rememberedMillis) {
+      const before = last
+      const plans = await readPlans(options).catch((error: unknown) => {
+        if (before === undefined) throw error
+        return before.plans
+      })
+      last = { at: now, plans }
+    }
     return last.plans
   }
 }

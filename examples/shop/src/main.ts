@@ -2,7 +2,7 @@
 import { parseArgs } from "node:util"
 import { CannotStart } from "./CannotStart.ts"
 import { type Started, start } from "./start.ts"
-import { steps } from "./steps.ts"
+import { beginning, steps } from "./steps.ts"
 
 const help = `Usage: npm start -- [options]
 
@@ -71,7 +71,8 @@ const run = async (): Promise<void> => {
         json
           ? JSON.stringify({ event: "subscriptionChange", userId, subscription: { status } })
           : `onSubscriptionChange: ${userId} is now ${status}`
-      )
+      ),
+    onFailure: (error) => process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
   })
   for (const line of json ? [announcement(started)] : sentences(started)) out(line)
   await untilStopped
@@ -99,7 +100,7 @@ const sentences = ({ database, simulator, url }: Started): ReadonlyArray<string>
         `Simulator  ${simulator.url}`,
         `Database   ${database}, made anew: the simulator keeps nothing when it stops, so both start afresh.`,
         "",
-        "Open the shop, sign in as Ada, subscribe and pay. Then:",
+        beginning,
         ...steps.map((step, index) => `  ${index + 1}. ${step}`)
       ]
 

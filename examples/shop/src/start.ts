@@ -18,6 +18,7 @@ export interface StartOptions {
   readonly port: number
   readonly simulatorPort: number
   readonly onNotification?: ((notification: Notification) => void) | undefined
+  readonly onFailure?: ((error: unknown) => void) | undefined
 }
 
 export interface Started {
@@ -56,8 +57,12 @@ const handbook: Seed.ProductInput = {
 
 /** What the simulator sells. */
 const products: ReadonlyArray<Seed.ProductInput> = [
+  { ...Seed.products.free, description: "The newest note, every week. The archive stays closed." },
   { ...Seed.products.pro, description: "Every note, every week, and the whole archive." },
-  { ...Seed.products.trial, description: "The same. Cancel within the two weeks, and pay nothing." },
+  {
+    ...Seed.products.trial,
+    description: "Every note and the whole archive. Cancel within the two weeks, and pay nothing."
+  },
   { ...Seed.products.team, description: "For everyone you work with, a year at a time." },
   handbook
 ]
@@ -102,7 +107,8 @@ export const start = async (options: StartOptions): Promise<Started> => {
       webhookSecret,
       origins: [server.url, server.url.replace("127.0.0.1", "localhost")],
       simulator: simulator === undefined ? undefined : { url: simulator.url, now: simulator.now },
-      onNotification: options.onNotification
+      onNotification: options.onNotification,
+      onFailure: options.onFailure
     })
     await simulator?.addEndpoint({ url: `${server.url}${webhookPath}`, secret: webhookSecret, name: "Demo shop" })
     return { url: server.url, simulator, database, close }

@@ -4,10 +4,12 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { Seed, serve } from "@kavach-polar/simulator"
 import { afterAll, assert, beforeAll, describe, test } from "vitest"
 import { makeActivity } from "../src/activity.ts"
 import { readPlans } from "../src/catalog.ts"
 import { nextOf } from "../src/pages/signIn.ts"
+import { openShop } from "../src/Shop.ts"
 import { type Started, start } from "../src/start.ts"
 
 let shop: Started
@@ -45,14 +47,23 @@ const signIn = async (user: string): Promise<string> => {
   return (response.headers.get("set-cookie") ?? "").split(";")[0] ?? ""
 }
 
+/** Presses the button of a plan. Gives the checkout's id. */
+const openCheckout = async (product: string, cookie: string): Promise<string> => {
+  const simulator = shop.simulator ?? assert.fail("no simulator")
+  const till = (await post("/subscribe", { product }, { cookie })).headers.get("location") ?? ""
+  const checkouts = await simulator.read(({ tables }) => [...tables.checkouts].map(([, one]) => one))
+  return checkouts.find(({ client_secret }) => till.includes(client_secret))?.id ?? assert.fail("no checkout")
+}
+
 describe("pages", () => {
   test("ask strangers to sign in, and bring them back", async () => {
-    for (const path of ["/account", "/archive", "/welcome"]) {
+    const paths = ["/account", "/account/cancel", "/archive", "/activity", "/welcome", "/choose?product=some-plan"]
+    for (const path of paths) {
       const response = await look(path)
       assert.strictEqual(response.status, 303)
       assert.strictEqual(response.headers.get("location"), `/sign-in?next=${encodeURIComponent(path)}`)
     }
-    for (const path of ["/", "/sign-in", "/activity"]) assert.strictEqual((await look(path)).status, 200)
+    for (const path of ["/", "/sign-in"]) assert.strictEqual((await look(path)).status, 200)
   })
 
   test("explain themselves when there is nothing to see, or nothing to do", async () => {
@@ -65,12 +76,14 @@ describe("pages", () => {
     const cookie = await signIn("usr_1042")
     const refused = await look("/archive", cookie)
     assert.strictEqual(refused.status, 403)
-    assert.include(await refused.text(), "The user has no live subscription.")
+    assert.include(await refused.text(), "You have no subscription.")
     const portal = await post("/account/portal", {}, { cookie })
-    assert.strictEqual(portal.status, 502)
+    assert.strictEqual(portal.status, 404)
+    assert.include(await portal.text(), "You have bought nothing yet")
     const product = await post("/subscribe", { product: "<b>" }, { cookie })
-    assert.strictEqual(product.status, 502)
-    assert.notInclude(await product.text(), "<b>")
+    assert.strictEqual(product.status, 422)
+    assert.include(await product.text(), "That is not for sale")
+    assert.notInclude(await (await look("/choose?product=<b>", cookie)).text(), "<b>")
   })
 
   test("carry a policy that allows no script but the shop's own", async () => {
@@ -97,7 +110,9 @@ describe("pages", () => {
 
   test("lead to this shop only after signing in", () => {
     assert.strictEqual(nextOf("/account"), "/account")
-    for (const text of [null, "", "//evil.example", "/\\evil.example", "https://evil.example", "/a?b", "/a\n"]) {
+    assert.strictEqual(nextOf("/choose?product=a-1"), "/choose?product=a-1")
+    const foreign = ["//evil.example", "/\\evil.example", "https://evil.example", "/?//evil.example", "/a\n", "/a?b\n"]
+    for (const text of [null, "", ...foreign]) {
       assert.strictEqual(nextOf(text), "/", String(text))
     }
   })
@@ -142,6 +157,114 @@ test("what is bought once is shown to its buyer, with its feature and its licens
   assert.notInclude(after, key)
 })
 
+describe("what comes to nothing is a sentence with a next step", () => {
+  const pro = Seed.products.pro.id
+  const team = Seed.products.team.id
+
+  test("someone else's checkout welcomes nobody, and an unknown one neither", async () => {
+    const simulator = shop.simulator ?? assert.fail("no simulator")
+    const lin = await signIn("usr_1043")
+    const checkout = await openCheckout(Seed.products.trial.id, lin)
+    const ada = await signIn("usr_1042")
+    for (const id of [checkout, "7f8d1c2e-0000-4000-8000-000000000000", "x"]) {
+      const page = await look(`/welcome?checkout=${id}`, ada)
+      assert.strictEqual(page.status, 404, id)
+      const text = await page.text()
+      assert.include(text, "There is no such checkout of yours")
+      assert.notInclude(text, "Welcome")
+    }
+    const own = await (await look(`/welcome?checkout=${checkout}`, lin)).text()
+    assert.include(own, "You have not paid yet")
+    assert.include(own, "Go back to the checkout")
+    await simulator.pay(checkout, { customer_email: "lin.osei@acme-mail.dev" })
+    await simulator.flush()
+    const trial = await (await look(`/welcome?checkout=${checkout}`, lin)).text()
+    assert.include(trial, "Your trial of Pro with a trial has started, and nothing was charged.")
+    assert.notInclude(trial, "received")
+    assert.strictEqual((await look("/welcome", ada)).status, 404)
+  })
+
+  test("a change that Polar is busy for, that is not paid, or that is nobody's", async () => {
+    const simulator = shop.simulator ?? assert.fail("no simulator")
+    const cookie = await signIn("usr_1042")
+    const nothing = await post("/change", { product: team, subscription: "x" }, { cookie })
+    assert.strictEqual(nothing.status, 404)
+    assert.include(await nothing.text(), "There is no such subscription of yours")
+
+    const checkout = await openCheckout(pro, cookie)
+    const { subscription } = await simulator.pay(checkout, { customer_email: "ada.martin@acme-mail.dev" })
+    await simulator.flush()
+    const id = subscription?.id ?? assert.fail("no subscription")
+    const change = { product: team, subscription: id }
+
+    await simulator.failNextPayment()
+    const unpaid = await post("/change", change, { cookie })
+    assert.strictEqual(unpaid.status, 402)
+    const unpaidText = await unpaid.text()
+    assert.include(unpaidText, "The payment failed")
+    assert.include(unpaidText, 'action="/account/portal"')
+    assert.include(await (await look("/account", cookie)).text(), "Pro (monthly)")
+
+    await simulator.lockSubscription(id, 50)
+    const locked = await post("/change", change, { cookie })
+    assert.strictEqual(locked.status, 409)
+    assert.include(await locked.text(), "One moment, please")
+    await simulator.lockSubscription(id, 0)
+
+    const others = await post("/change", change, { cookie: await signIn("usr_1043") })
+    assert.strictEqual(others.status, 404)
+    const late = await post("/account/pause", { subscription: id, until: "2020-01-01" }, { cookie })
+    assert.strictEqual(late.status, 422)
+    assert.include(await late.text(), "Choose a day after")
+    // A second checkout for who is subscribed is what a change costs.
+    const second = await post("/subscribe", { product: team }, { cookie })
+    assert.strictEqual(second.headers.get("location"), `/choose?product=${team}`)
+    assert.include(await (await look(`/choose?product=${team}`, cookie)).text(), "Upgrade and pay $")
+    for (const path of ["/change", "/account/cancel", "/account/keep", "/account/pause", "/account/resume"]) {
+      const foreign = await post(path, change, { cookie, origin: "https://evil.example" })
+      assert.strictEqual(foreign.status, 403, path)
+    }
+    assert.notInclude(await (await look("/account", cookie)).text(), "Cancellation scheduled")
+  })
+})
+
+test("where Polar previews no change, the page says so, and the change is made all the same", async () => {
+  const simulator = await serve({ previews: false })
+  const database = join(folder, "previews.sqlite")
+  const secret = "whsec_c2ltdWxhdG9yOiBhIHNlY3JldCBmb3IgYSB0ZXN0IDE="
+  const origin = "http://127.0.0.1:3999"
+  const { close, handle } = await openShop({
+    database,
+    accessToken: simulator.accessToken,
+    webhookSecret: secret,
+    apiBaseUrl: simulator.url,
+    origins: [origin]
+  })
+  await simulator.connect((request) => handle(new Request(`${origin}/auth/polar/webhook`, request)), { secret })
+  const ask = (path: string, cookie = "", body?: Readonly<Record<string, string>>) =>
+    handle(
+      new Request(`${origin}${path}`, {
+        headers: { cookie, origin },
+        ...(body === undefined ? {} : { method: "POST", body: new URLSearchParams(body) })
+      })
+    )
+  const signedIn = await ask("/sign-in", "", { user: "usr_1042" })
+  const cookie = (signedIn.headers.get("set-cookie") ?? "").split(";")[0] ?? ""
+  await ask("/subscribe", cookie, { product: Seed.products.pro.id })
+  const [checkout] = await simulator.read(({ tables }) => [...tables.checkouts].map(([id]) => id))
+  const { subscription } = await simulator.pay(checkout ?? "", { customer_email: "ada.martin@acme-mail.dev" })
+  assert.include(await (await ask(`/welcome?checkout=${checkout}`, cookie)).text(), "We have received $19.")
+  const product = Seed.products.team.id
+  const page = await (await ask(`/choose?product=${product}`, cookie)).text()
+  assert.include(page, "Polar does not say beforehand what you pay today.")
+  assert.include(page, ">Upgrade</button>")
+  const changed = await ask("/change", cookie, { product, subscription: subscription?.id ?? "" })
+  assert.strictEqual(changed.headers.get("location"), "/account?done=changed")
+  assert.include(await (await ask("/account", cookie)).text(), "Team (yearly)")
+  await close()
+  await simulator.close()
+})
+
 test("streams tell the version at once and whenever it grows, and end with the shop", async () => {
   const activity = makeActivity()
   const reader = activity.stream().body?.getReader()
@@ -151,6 +274,7 @@ test("streams tell the version at once and whenever it grows, and end with the s
   const notification = {
     at: new Date(0),
     userId: "usr_1",
+    subscriptionId: "sub_1",
     status: "active",
     productId: "p",
     currentPeriodEnd: null,

@@ -4,9 +4,9 @@ import { html } from "../web/html.ts"
 import { seeOther } from "../web/responses.ts"
 import { problemPage, shopPage } from "./frame.ts"
 
-/** A path of this shop, and never the address of another site. */
+/** An address in this shop, and never that of another site. */
 export const nextOf = (text: string | null): string =>
-  text !== null && /^\/(?![/\\])[\w\-/]*$/.test(text) ? text : "/"
+  text !== null && /^\/(?![/\\])[\w\-/]*(\?[\w\-=&%.]*)?$/.test(text) ? text : "/"
 
 export const show = (visit: Visit): Promise<Response> => {
   const next = nextOf(visit.url.searchParams.get("next"))
@@ -32,5 +32,6 @@ export const signIn = (visit: Visit): Promise<Response> | Response => {
 
 export const signOut = ({ services }: Visit): Response => seeOther("/", { "set-cookie": services.sessions.close() })
 
-/** Where somebody is sent who must sign in first. */
-export const signInFirst = ({ url }: Visit): Response => seeOther(`/sign-in?next=${encodeURIComponent(url.pathname)}`)
+/** Where somebody is sent who must sign in first, and comes back from; `next` where that is no page to look at. */
+export const signInFirst = ({ url }: Visit, next = `${url.pathname}${url.search}`): Response =>
+  seeOther(`/sign-in?next=${encodeURIComponent(next)}`)

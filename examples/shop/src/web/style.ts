@@ -50,7 +50,7 @@ body {
   color: var(--text);
   font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif;
 }
-.wide { width: 100%; max-width: 60rem; margin-inline: auto; padding-inline: 1.25rem; }
+.wide { width: 100%; max-width: 68rem; margin-inline: auto; padding-inline: 1.25rem; }
 h1 { font-size: 1.85rem; line-height: 1.2; letter-spacing: -0.015em; margin: 0 0 0.5rem; text-wrap: balance; }
 h2 { font-size: 1.25rem; line-height: 1.3; margin: 0 0 0.75rem; }
 h3 { font-size: 1.05rem; line-height: 1.3; margin: 0 0 0.25rem; }
@@ -92,11 +92,11 @@ h1 + :is(.card, .empty, div) { margin-top: 1.25rem; }
 .card { background: var(--surface); border: 1px solid var(--line); border-radius: 12px; padding: 1.25rem 1.4rem; }
 .card + .card { margin-top: 1rem; }
 .narrow { max-width: 30rem; margin-inline: auto; }
-.cards { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); padding: 0; list-style: none; margin: 0; }
+.cards { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); padding: 0; list-style: none; margin: 0; }
 .cards > * { display: flex; flex-direction: column; gap: 0.35rem; }
 .cards > .card { margin: 0; }
 .cards p { margin: 0; }
-.cards form { margin-top: auto; padding-top: 0.75rem; }
+.cards .do { margin-top: auto; padding-top: 0.75rem; }
 .price { font-size: 1.5rem; font-weight: 650; letter-spacing: -0.01em; margin: 0; }
 .price .per { font-size: 1rem; font-weight: 400; color: var(--muted); letter-spacing: 0; }
 .head { display: flex; flex-wrap: wrap; gap: 0.4rem 0.75rem; align-items: center; margin-bottom: 0.75rem; }
@@ -129,13 +129,39 @@ button:active { transform: translateY(1px); }
 button.primary, .button.primary { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
 button.primary:hover, .button.primary:hover { background: var(--accent-strong); border-color: var(--accent-strong); color: var(--on-accent); }
 button.link { border: 0; background: none; padding: 0.3rem 0; color: var(--accent); text-decoration: underline; font-weight: 400; text-underline-offset: 0.15em; }
+button.danger { color: var(--bad); border-color: currentcolor; }
+button.danger:hover { background: var(--bad-ground); color: var(--bad); }
 
+label, legend { font-weight: 600; }
+label .muted, legend .muted { font-weight: 400; }
+.field { margin-bottom: 1rem; }
+.field label { display: block; margin-bottom: 0.25rem; }
+input[type="date"], textarea {
+  width: 100%; font: inherit; color: var(--text); background: var(--ground); border: 1px solid var(--edge);
+  border-radius: 8px; padding: 0.5rem 0.7rem;
+}
+textarea { resize: vertical; }
+.check { display: flex; gap: 0.6rem; align-items: baseline; margin-bottom: 0.45rem; font-weight: 400; }
+.check input { accent-color: var(--accent); width: 1.05rem; height: 1.05rem; flex: none; transform: translateY(0.15rem); }
+fieldset { border: 0; margin: 0 0 1rem; padding: 0; min-width: 0; }
+legend { padding: 0; margin-bottom: 0.5rem; }
+.sum { list-style: none; margin: 0.5rem 0 0; padding: 0; font-size: 0.9375rem; }
+.sum li { display: flex; justify-content: space-between; gap: 1.5rem; padding: 0.4rem 0; border-top: 1px solid var(--line); }
+.sum li span:last-child { white-space: nowrap; font-variant-numeric: tabular-nums; }
+
+.activity { list-style: none; margin: 0; padding-block: 0.35rem; }
+.activity li { display: grid; grid-template-columns: 12rem minmax(10rem, 1fr) minmax(14rem, 19rem) 11.5rem; gap: 0.25rem 1rem; padding: 0.7rem 0; border-top: 1px solid var(--line); align-items: baseline; }
+.activity li:first-child { border-top: 0; }
+.activity :is(.when, .until) { color: var(--muted); font-size: 0.875rem; }
+.steps summary { cursor: pointer; }
+.steps ol { margin: 0.5rem 0 0; padding-left: 1.25rem; max-width: 42rem; }
 .log { list-style: none; margin: 0; padding: 0; }
 .log li { padding: 0.7rem 0; border-top: 1px solid var(--line); display: flex; flex-wrap: wrap; gap: 0.25rem 0.9rem; align-items: baseline; }
 .log li:first-child { border-top: 0; }
 .log.card { padding-block: 0.35rem; padding-inline: 1.4rem; }
 .split { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(18rem, 1fr)); }
 .split > .card { margin: 0; }
+@media (max-width: 60rem) { .activity li { grid-template-columns: 1fr; } }
 @media (max-width: 36rem) {
   main { padding-block: 1.35rem 2rem; }
   h1 { font-size: 1.5rem; }

@@ -1,4 +1,5 @@
 /** Prices, times and statuses as people read them. */
+import type { Plan } from "../catalog.ts"
 import { type Html, html } from "./html.ts"
 
 /** Cents as money: `$19`, `$4.50`. */
@@ -12,8 +13,16 @@ export const money = (cents: number, currency: string): string =>
 /** `month`, `3 months`. */
 export const span = (interval: string, count: number): string => (count === 1 ? interval : `${count} ${interval}s`)
 
+/** `a month`, `every 3 months`, `once`. */
+export const often = (interval: string | null, count: number): string =>
+  interval === null ? "once" : count === 1 ? `a ${interval}` : `every ${span(interval, count)}`
+
+/** `$19 a month`, `free`, `by use`. */
+export const price = ({ amount, currency, interval, intervalCount }: Plan): string =>
+  amount === null ? "by use" : amount === 0 ? "free" : `${money(amount, currency)} ${often(interval, intervalCount)}`
+
 const dateFormat = new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeZone: "UTC" })
-const timeFormat = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium", timeZone: "UTC" })
+const timeFormat = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" })
 
 export const date = (at: Date): Html => html`<time datetime="${at.toISOString()}">${dateFormat.format(at)}</time>`
 
@@ -41,12 +50,15 @@ const statuses: Readonly<Record<string, readonly [Tone, string]>> = {
   trialing: ["good", "On trial"],
   past_due: ["warn", "Payment overdue"],
   paused: ["plain", "Paused"],
-  canceled: ["bad", "Ended"],
+  canceled: ["plain", "Ended"],
   unpaid: ["bad", "Unpaid"]
 }
 
-/** A subscription's status, and whether it is about to end. Polar adds statuses: one that is not known is shown as it is. */
+/** A subscription's status, or that it is about to end. Polar adds statuses: one that is not known is shown as it is. */
 export const statusBadge = (status: string, endsAtPeriodEnd: boolean): Html => {
   const [tone, words] = statuses[status] ?? ["plain", status]
-  return html`${badge(tone, words)}${endsAtPeriodEnd && status !== "canceled" && html` ${badge("warn", "Cancellation scheduled")}`}`
+  const ends = endsAtPeriodEnd && status !== "canceled"
+  return ends && status !== "past_due"
+    ? badge("warn", "Cancellation scheduled")
+    : html`${badge(tone, words)}${ends && html` ${badge("warn", "Cancellation scheduled")}`}`
 }
