@@ -19,6 +19,7 @@ const entries = {
   "@kavach-polar/http/Api": entryOf("http/src/routes/Api.ts"),
   "@kavach-polar/http/ApiLayer": entryOf("http/src/routes/ApiLayer.ts"),
   "@kavach-polar/http/Endpoints": entryOf("http/src/routes/Endpoints.ts"),
+  "@kavach-polar/http/Gate": entryOf("http/src/routes/Gate.ts"),
   "@kavach-polar/http/NodeServer": entryOf("http/src/NodeServer.ts"),
   "@kavach-polar/http/Session": entryOf("http/src/routes/Session.ts"),
   "@kavach-polar/client": entryOf("client/src/index.ts"),
