@@ -125,6 +125,10 @@ inBrowser("every page", (visit) => {
           "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         )
         if (typeof overflow !== "number" || overflow > 0) problems.push(`${station}: ${overflow} pixels too wide`)
+        const cut = await page.evaluate(
+          `[...document.querySelectorAll(".scroll")].filter((part) => part.scrollWidth > part.clientWidth).length`
+        )
+        if (cut !== 0) problems.push(`${station}: ${cut} tables are cut at the edge`)
       })
       assert.deepStrictEqual(problems, [])
     })

@@ -108,10 +108,19 @@ inBrowser("a person in the shop", (visit) => {
     // The next attempt, the end of the grace period, and the last attempt.
     const declinedAt = await simulator.now()
     for (const days of [2, 7, 21]) assert.include(overdue, dateAfter(declinedAt, days))
-    await page.getByRole("button", { name: "Pay now" }).click()
-    await page.waitForURL(`${simulator.url}/simulator/portal**`)
     assert.strictEqual((await page.goto(`${shop}/archive`))?.status(), 200)
     assert.include(await read(page.getByRole("main")), "Your last payment was declined")
+
+    // Paid in the portal, it goes on at once; the next renewal is declined again.
+    await page.goto(`${shop}/account`)
+    await page.getByRole("button", { name: "Pay now" }).click()
+    await page.waitForURL(`${simulator.url}/simulator/portal**`)
+    await page.getByRole("button", { name: "Pay $19 now" }).click()
+    await page.getByRole("button", { name: "Pay $19 now" }).waitFor({ state: "detached" })
+    await simulator.flush()
+    assert.include(await readPage(visited, "/account"), "It renews on")
+    await inConsole(visited, "Fail the next payment")
+    await inConsole(visited, "Advance to the next renewal")
 
     for (let attempt = 1; attempt <= 3; attempt++) {
       await inConsole(visited, "Fail the next payment")
@@ -124,6 +133,27 @@ inBrowser("a person in the shop", (visit) => {
     await inConsole(visited, "Fail the next payment")
     await inConsole(visited, "Advance to the next attempt")
     assert.include(await readPage(visited, "/account"), "You have no subscription")
+  })
+
+  test("the console that is open shows what happens by itself, and leads to the shop and back", async () => {
+    const visited = await visit()
+    const { page, shop, simulator } = visited
+    await page.goto(simulator.url)
+    await page.getByText("Nobody has come yet.").waitFor()
+    const buyer = { shop, simulator, page: await page.context().newPage() }
+    await signIn(buyer)
+    await subscribe(buyer)
+    await page.getByRole("button", { name: "Advance to the next renewal" }).waitFor()
+    await page.getByRole("button", { name: "Revoke now" }).click()
+    await page.getByRole("status").waitFor()
+    // What is over is folded away.
+    await page.getByText("One that has ended").click()
+    await page.locator("#ended tbody tr").waitFor()
+    assert.isTrue((await page.locator("#ended").getAttribute("open")) !== null)
+    await page.getByRole("link", { name: "Demo shop" }).click()
+    await page.waitForURL(`${shop}/`)
+    await page.getByRole("link", { name: "simulator's console" }).click()
+    await page.waitForURL(`${simulator.url}/`)
   })
 
   test("a page that is open hears of a change by itself", async () => {

@@ -71,15 +71,27 @@ const endPeriod = (step: Step, subscription: Subscription): Subscription => {
   return Subscriptions.invoicePeriod(step, renewed)
 }
 
+const paidAfterAll = (step: Step, subscription: Subscription, order: Order): void => {
+  Subscriptions.change(step, subscription.id, { status: "active", past_due_at: null }, ["updated", "active"])
+  Orders.paid(step, order)
+  BenefitSync.afterRenewal(step, subscription.id)
+}
+
+/** The customer pays what is open in the portal, and does not wait for the next attempt. Says whether the card was good. */
+export const payNow = (step: Step, order: Order): boolean => {
+  const subscription = step.find("subscriptions", order.subscription_id)
+  if (subscription === undefined || step.charge() !== "paid") return false
+  paidAfterAll(step, subscription, order)
+  return true
+}
+
 /** Charges again what a renewal costs; the last time, or after a decline for good, it is the end. */
 const retry = (step: Step, order: Order): void => {
   const subscription = step.find("subscriptions", order.subscription_id)
   if (subscription === undefined) return
   const outcome = order.declined_for_good ? "declined" : Orders.collect(step, order)
   if (outcome === "paid") {
-    Subscriptions.change(step, subscription.id, { status: "active", past_due_at: null }, ["updated", "active"])
-    Orders.paid(step, order)
-    BenefitSync.afterRenewal(step, subscription.id)
+    paidAfterAll(step, subscription, order)
   } else if (Orders.isLastAttempt(order)) {
     Subscriptions.end(step, subscription)
   } else {

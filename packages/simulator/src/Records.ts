@@ -399,6 +399,8 @@ export interface WebhookEvent extends Stamped {
   readonly due_at: EpochMicros | null
   /** Place in the endpoint's queue; events of one queue that are due go in this order. */
   readonly position: number
+  /** The place that it had before chaos let others pass. */
+  readonly firstPosition: number
 }
 
 export interface WebhookDelivery extends Stamped {
@@ -406,6 +408,8 @@ export interface WebhookDelivery extends Stamped {
   readonly succeeded: boolean
   readonly http_code: number | null
   readonly response: string | null
+  /** 2 when chaos sent it twice. */
+  readonly copies: number
 }
 
 export interface Tables {

@@ -85,9 +85,12 @@ export const make = (engine: Engine): Effect.Effect<Sender, never, HttpClient.Ht
         const lost = yield* happens(chaos.drops)
         const body = (yield* happens(chaos.tampering)) ? Chaos.tampered(event.payload) : event.payload
         const outcome = lost ? { http_code: null, response: "lost on the way" } : yield* post(endpoint, event, body)
-        if (!lost && (yield* happens(chaos.duplicates))) yield* post(endpoint, event, body)
+        const twice = !lost && (yield* happens(chaos.duplicates))
+        if (twice) yield* post(endpoint, event, body)
         const jitter = yield* Random.next
-        yield* engine.run((step) => Either.right(Webhooks.attempted(event, outcome, jitter)(step))).pipe(Effect.orDie)
+        yield* engine
+          .run((step) => Either.right(Webhooks.attempted(event, { ...outcome, copies: twice ? 2 : 1 }, jitter)(step)))
+          .pipe(Effect.orDie)
       })
 
     // What chaos does to an event's place and time is decided once, when it is first seen.

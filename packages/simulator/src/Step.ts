@@ -114,7 +114,8 @@ export class Step {
         skipped: false,
         last_http_code: null,
         due_at: at,
-        position
+        position,
+        firstPosition: position
       })
     }
   }

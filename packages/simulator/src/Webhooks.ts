@@ -120,6 +120,8 @@ export const redeliver =
 export interface Outcome {
   readonly http_code: number | null
   readonly response: string | null
+  /** How many copies were sent; 1 unless given. */
+  readonly copies?: number | undefined
 }
 
 export const attemptLimit = 10
@@ -129,12 +131,12 @@ export const attemptLimit = 10
  * never more than 20 minutes. The tenth failure is the last, and ten events in a row that died disable the endpoint.
  */
 export const attempted =
-  (event: WebhookEvent, outcome: Outcome, jitter: number) =>
+  (event: WebhookEvent, { copies = 1, ...outcome }: Outcome, jitter: number) =>
   (step: Step): void => {
     const current = step.find("events", event.id)
     if (current === undefined) return
     const succeeded = outcome.http_code !== null && outcome.http_code >= 200 && outcome.http_code <= 299
-    step.put("deliveries", { ...step.stamp(), event_id: event.id, succeeded, ...outcome })
+    step.put("deliveries", { ...step.stamp(), event_id: event.id, succeeded, copies, ...outcome })
     const attempts = current.attempts + 1
     const dead = !succeeded && attempts >= attemptLimit
     step.update("events", event.id, {

@@ -1,7 +1,7 @@
 /** The pages without a browser: what is escaped, who may post, and what addresses that lead nowhere say. */
 import { assert, describe, it } from "@effect/vitest"
 import { Pages, Seed, Simulator } from "@kavach-polar/simulator"
-import { Effect, HashMap, Layer } from "effect"
+import { Effect, HashMap, Layer, Random } from "effect"
 import { isLoopback, isSameOrigin, readForm } from "../src/pages/Form.ts"
 import { html } from "../src/pages/Html.ts"
 import { find } from "../src/pages/Router.ts"
@@ -223,14 +223,30 @@ describe("the checkout page", () => {
     Effect.gen(function* () {
       const { path } = yield* open()
       const simulator = yield* Simulator.Simulator
+      yield* simulator.addEndpoint({ url: "http://127.0.0.1:9/hooks", name: "Field <Notes>" })
+      const wayBack = '<a class="button" href="http://127.0.0.1:9">Back to Field &lt;Notes&gt;</a>'
       yield* simulator.advance("25 hours")
       for (const page of [yield* look(path), yield* submit(path, "card=good&email=ada@acme-mail.dev")]) {
         assert.strictEqual(page.status, 410)
         assert.include(page.text, "has expired")
+        assert.include(page.text, wayBack)
       }
       const unknown = yield* look("/checkout/nobody")
       assert.strictEqual(unknown.status, 404)
       assert.include(unknown.text, "There is no such checkout")
+      assert.include(unknown.text, wayBack)
+      assert.include((yield* look("/simulator/portal")).text, wayBack)
+    }).pipe(Effect.provide(TestSimulator))
+  )
+
+  it.effect("says of a trial that nothing was charged", () =>
+    Effect.gen(function* () {
+      const { path } = yield* open({ products: [Seed.products.trial.id] })
+      yield* submit(path, "card=good&email=ada@acme-mail.dev")
+      const { text } = yield* look(path)
+      assert.include(text, "Your trial has started")
+      assert.include(text, "Nothing was charged.")
+      assert.notInclude(text, "Payment received")
     }).pipe(Effect.provide(TestSimulator))
   )
 })
@@ -367,6 +383,37 @@ describe("the console", () => {
   )
 })
 
+describe("what chaos did", () => {
+  it.effect("is said of each delivery: twice, late, and after how many that happened later", () =>
+    Effect.gen(function* () {
+      const simulator = yield* Simulator.Simulator
+      const told: Array<string> = []
+      yield* simulator.connect(({ body }) =>
+        Effect.sync(() => {
+          told.push(JSON.parse(new TextDecoder().decode(body)).type)
+          return 200
+        })
+      )
+      const { id } = yield* open({ products: [Seed.products.pro.id] })
+      yield* simulator.flush
+      const quiet = (yield* look("/")).text
+      for (const word of [/Delivered twice/, /\d s late/, /After \d+ later one/]) assert.notMatch(quiet, word)
+
+      yield* simulator.setChaos({ duplicates: 1, reorder: 0.5, delays: 0.5, longestDelay: 5000 })
+      yield* simulator.pay(id, { customer_email: "ada@acme-mail.dev" })
+      yield* simulator.advance("1 minute")
+      const { text } = yield* look("/")
+      assert.match(text, /Delivered twice/)
+      assert.match(text, /\d s late/)
+      assert.match(text, /After \d+ later ones?/)
+      const [rows] = /<section id="deliveries"[\s\S]*<\/section>/.exec(text) ?? []
+      const places = (rows ?? "").split('<th scope="row">').slice(1)
+      const sentTwice = places.filter((row) => row.includes("Delivered twice")).length
+      assert.strictEqual(sentTwice, told.length - places.length)
+    }).pipe(Effect.provide(TestSimulator), Effect.withRandom(Random.make("chaos")))
+  )
+})
+
 describe("the portal", () => {
   it.effect("serves its own customer, for an hour", () =>
     Effect.gen(function* () {
@@ -461,7 +508,10 @@ describe("the portal", () => {
           const canceled = yield* submit(yield* portal, `action=cancel&subscription=${bought.id}`)
           assert.strictEqual(canceled.status, 303)
         })
-        return { simulator, subscription, orders, words, cancel }
+        const pay = Effect.gen(function* () {
+          return yield* submit(yield* portal, `action=pay&subscription=${bought.id}`)
+        })
+        return { simulator, subscription, orders, words, cancel, pay }
       })
 
     const nothingMore = "will not be charged again"
@@ -488,6 +538,27 @@ describe("the portal", () => {
         const over = yield* subscription
         assert.strictEqual(over.status, "canceled")
         assert.closeTo(over.ended_at ?? 0, over.current_period_end, 1000)
+        assert.deepStrictEqual(yield* orders, ["paid", "paid"])
+      }).pipe(Effect.provide(TestSimulator))
+    )
+
+    it.effect("the customer pays what is open at once, if the card is good", () =>
+      Effect.gen(function* () {
+        const { orders, pay, simulator, subscription, words } = yield* overdue([{}])
+        assert.include(yield* words, "Pay $19 now")
+        yield* simulator.failNextPayment()
+        const declined = yield* pay
+        assert.strictEqual(declined.status, 402)
+        assert.include(declined.text, "The card was declined, and nothing was charged.")
+        assert.strictEqual((yield* subscription).status, "past_due")
+
+        assert.strictEqual((yield* pay).status, 303)
+        assert.deepInclude(yield* subscription, { status: "active", past_due_at: null })
+        assert.deepStrictEqual(yield* orders, ["paid", "paid"])
+        assert.notInclude(yield* words, "Pay $19 now")
+        assert.strictEqual((yield* pay).status, 409)
+        // Nothing is left to be tried again.
+        yield* simulator.advance("3 days")
         assert.deepStrictEqual(yield* orders, ["paid", "paid"])
       }).pipe(Effect.provide(TestSimulator))
     )

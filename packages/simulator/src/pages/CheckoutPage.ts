@@ -17,9 +17,9 @@ import type * as Simulator from "../Simulator.ts"
 import * as Wire from "../Wire.ts"
 import { date, money, price, span } from "./Format.ts"
 import { type Html, html } from "./Html.ts"
-import { seeOther } from "./Page.ts"
+import { type Link, seeOther } from "./Page.ts"
 import type { Route } from "./Router.ts"
-import { buyerPage, dateOf, explanation, type Handler, sentence, type Visit } from "./Visit.ts"
+import { appLinks, buyerPage, dateOf, explanation, type Handler, sentence, type Visit, waysBack } from "./Visit.ts"
 
 interface Offer {
   readonly checkout: Checkout
@@ -46,26 +46,33 @@ const offerOf = ({ params, simulator }: Visit): Effect.Effect<Offer, Refusal> =>
   )
 
 /** Instead of the page, for a checkout that is over or never was. */
-const unavailable = (refusal: Refusal): Response =>
+const unavailable = (refusal: Refusal, apps: ReadonlyArray<Link>): Response =>
   refusal.status === 410
     ? explanation(
         410,
         "This checkout has expired",
-        html`<p>It was open for a day and nobody paid, so nothing was charged.</p><p>Go back to the shop and start again: it opens a new one.</p>`
+        html`<p>It was open for a day and nobody paid, so nothing was charged.</p><p>Go back to the shop and start again: it opens a new one.</p>${waysBack(apps)}`
       )
     : explanation(
         404,
         "There is no such checkout",
-        html`<p>The address may be incomplete, or the simulator was started again since: it keeps checkouts in memory only.</p><p>Go back to the shop and start again.</p>`
+        html`<p>The address may be incomplete, or the simulator was started again since: it keeps checkouts in memory only.</p><p>Go back to the shop and start again.</p>${waysBack(apps)}`
       )
 
+const gone =
+  ({ simulator }: Visit) =>
+  (refusal: Refusal): Effect.Effect<Response> =>
+    Effect.map(simulator.read(appLinks), (apps) => unavailable(refusal, apps))
+
 const show: Handler = (visit) =>
-  Effect.match(offerOf(visit), {
-    onFailure: unavailable,
+  Effect.matchEffect(offerOf(visit), {
+    onFailure: gone(visit),
     onSuccess: (offer) =>
-      offer.checkout.status === "open"
-        ? openPage(offer, visit.url.searchParams.get("declined") === null ? undefined : declined)
-        : finishedPage(offer)
+      Effect.sync(() =>
+        offer.checkout.status === "open"
+          ? openPage(offer, visit.url.searchParams.get("declined") === null ? undefined : declined)
+          : finishedPage(offer)
+      )
   })
 
 const declined = "The card was declined, and nothing was charged. Try again, or pay with another card."
@@ -92,7 +99,7 @@ const act: Handler = (visit) =>
         Effect.catchAll((refusal) => Effect.succeed(openPage(offer, sentence(refusal), refusal.status, form)))
       )
     }),
-    Effect.catchAll((refusal) => Effect.succeed(unavailable(refusal)))
+    Effect.catchAll(gone(visit))
   )
 
 /** What the buyer typed, or what is wrong with it. */
@@ -250,13 +257,15 @@ ${checkout.return_url !== null && html`<p class="gap"><a href="${checkout.return
   })
 }
 
-const finishedPage = ({ checkout, product }: Offer): Response =>
-  buyerPage({
-    title: "Payment received",
-    main: html`<div class="card narrow"><h1>Payment received</h1>
-<p>You have ${isRecurring(product) ? "subscribed to" : "bought"} ${product.name}.</p>
+const finishedPage = ({ checkout, product, quote, trial }: Offer): Response => {
+  const title = trial !== null ? "Your trial has started" : quote.net > 0 ? "Payment received" : "All done"
+  return buyerPage({
+    title,
+    main: html`<div class="card narrow"><h1>${title}</h1>
+<p>You have ${isRecurring(product) ? "subscribed to" : "bought"} ${product.name}.${(trial !== null || quote.net === 0) && " Nothing was charged."}</p>
 ${checkout.success_url !== null && html`<p><a class="button primary" href="${successUrlOf(checkout)}">Back to the shop</a></p>`}</div>`
   })
+}
 
 const successUrlOf = ({ id, success_url }: Checkout): string =>
   (success_url ?? "").replaceAll(/\{CHECKOUT_ID\}|%7BCHECKOUT_ID%7D/gi, id)

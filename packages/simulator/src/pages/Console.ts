@@ -12,9 +12,10 @@ import * as Webhooks from "../Webhooks.ts"
 import { chaosSwitches } from "./ConsoleDeliveries.ts"
 import * as Refunds from "./ConsoleRefunds.ts"
 import { nextDue, view } from "./ConsoleView.ts"
+import { livePath } from "./Live.ts"
 import { seeOther } from "./Page.ts"
 import type { Route } from "./Router.ts"
-import { consolePage, dateOf, type Handler, type Visit } from "./Visit.ts"
+import { appLinks, consolePage, dateOf, type Handler, type Visit } from "./Visit.ts"
 
 const show: Handler = ({ simulator, url }) =>
   Effect.gen(function* () {
@@ -26,6 +27,8 @@ const show: Handler = ({ simulator, url }) =>
     return consolePage({
       title: "Console",
       current: "/",
+      script: livePath,
+      apps: appLinks(world),
       main: view({ world, now, realNow, chaos, done })
     })
   })

@@ -1,6 +1,6 @@
 /** The part of the console about deliveries: chaos, endpoints, and what became of each event. */
 import type { EpochMicros } from "@kavach-polar/core/Timestamp"
-import type { WebhookEndpoint, WebhookEvent } from "../Records.ts"
+import type { WebhookDelivery, WebhookEndpoint, WebhookEvent } from "../Records.ts"
 import { rows } from "../Step.ts"
 import { type ConsoleState, section, table } from "./ConsoleParts.ts"
 import { badge, time } from "./Format.ts"
@@ -63,12 +63,30 @@ ${
 }</form></td></tr>`
 
 const shownEvents = 40
+/** The others are folded away. */
+const openEvents = 10
+
+const deliveryColumns = ["Event", "When", "State", "On the way", "Answer", "Actions"]
 
 export const deliverySection = (state: ConsoleState): Html => {
   const { world, now } = state
   const events = rows(world, "events")
   const shown = [...events].sort((one, other) => other.position - one.position).slice(0, shownEvents)
-  const answers = new Map(rows(world, "deliveries").map((delivery) => [delivery.event_id, delivery.response]))
+  const attempts = attemptsOf(rows(world, "deliveries"))
+  const firstSent = (event: WebhookEvent) => attempts.get(event.id)?.[0]?.created_at ?? Number.POSITIVE_INFINITY
+  const lines = shown.map((event) =>
+    deliveryRow({
+      event,
+      now,
+      attempts: attempts.get(event.id) ?? [],
+      overtakenBy: events.filter(
+        (other) =>
+          other.endpoint_id === event.endpoint_id &&
+          other.firstPosition > event.firstPosition &&
+          firstSent(other) < firstSent(event)
+      ).length
+    })
+  )
   return section(
     state,
     "deliveries",
@@ -76,27 +94,69 @@ export const deliverySection = (state: ConsoleState): Html => {
     events.length === 0
       ? html`<p class="empty">Nothing has been delivered yet. Every change shows up here, with what the endpoint answered.</p>`
       : html`<p class="muted">${
-          events.length > shownEvents ? `The newest ${shownEvents} of ${events.length} events.` : "The newest first."
-        } <a href="/#deliveries">Refresh</a></p>
-${table(
-  "deliveries",
-  ["Event", "When", "State", "Answer", "Actions"],
-  shown.map((event) => deliveryRow(event, now, answers.get(event.id) ?? null))
-)}`
+          events.length > shownEvents
+            ? `The newest ${shownEvents} of ${events.length} events.`
+            : "The last to be sent first."
+        } The table keeps itself current; without scripts, <a href="/#deliveries">refresh it</a>.</p>
+${table("deliveries", deliveryColumns, lines.slice(0, openEvents))}
+${
+  lines.length > openEvents &&
+  html`<details id="older"><summary>${lines.length - openEvents} before these</summary>
+${table("deliveries", deliveryColumns, lines.slice(openEvents))}</details>`
+}`
   )
 }
 
-const deliveryRow = (event: WebhookEvent, now: EpochMicros, answer: string | null): Html => html`<tr>
+/** The attempts at each event, the first one first. */
+const attemptsOf = (
+  deliveries: ReadonlyArray<WebhookDelivery>
+): ReadonlyMap<string, ReadonlyArray<WebhookDelivery>> => {
+  const byEvent = new Map<string, ReadonlyArray<WebhookDelivery>>()
+  for (const delivery of [...deliveries].sort((one, other) => one.created_at - other.created_at)) {
+    byEvent.set(delivery.event_id, [...(byEvent.get(delivery.event_id) ?? []), delivery])
+  }
+  return byEvent
+}
+
+interface DeliveryRow {
+  readonly event: WebhookEvent
+  readonly now: EpochMicros
+  /** The first one first. */
+  readonly attempts: ReadonlyArray<WebhookDelivery>
+  /** How many that happened later came before it. */
+  readonly overtakenBy: number
+}
+
+const deliveryRow = ({ attempts, event, now, overtakenBy }: DeliveryRow): Html => {
+  const answer = attempts.at(-1)?.response ?? null
+  return html`<tr>
 <th scope="row"><code>${event.type}</code></th><td>${time(dateOf(event.created_at))}</td>
 <td>${deliveryState(event, now)}</td>
+<td>${onTheWay(event, attempts, overtakenBy).map((what) => html`${badge("plain", what)} `)}</td>
 <td>${
-  event.attempts === 0
-    ? html`<span class="muted">Not sent yet</span>`
-    : html`${event.last_http_code ?? "No answer"}${event.attempts > 1 && html` <span class="muted">after ${event.attempts} attempts</span>`}${
-        answer !== null && html` <code class="small">${answer.slice(0, 40)}</code>`
-      }`
-}</td>
-<td><form method="post" action="/console/events/${event.id}/redeliver"><button>Redeliver</button></form></td></tr>`
+    event.attempts === 0
+      ? html`<span class="muted">Not sent yet</span>`
+      : html`${event.last_http_code ?? "No answer"}${event.attempts > 1 && html` <span class="muted">after ${event.attempts} attempts</span>`}${
+          answer !== null && event.succeeded !== true && html` <code class="small">${answer.slice(0, 40)}</code>`
+        }`
+  }</td>
+<td><form method="post" action="/console/events/${event.id}/redeliver"><button class="link">Redeliver</button></form></td></tr>`
+}
+
+/** What chaos did to it. */
+const onTheWay = (
+  event: WebhookEvent,
+  attempts: ReadonlyArray<WebhookDelivery>,
+  overtakenBy: number
+): ReadonlyArray<string> => {
+  const [first] = attempts
+  const late = first === undefined ? 0 : Math.round((first.created_at - event.created_at) / 1_000_000)
+  return [
+    ...(attempts.some(({ copies }) => copies > 1) ? ["Delivered twice"] : []),
+    ...(late > 0 ? [`${late} s late`] : []),
+    ...(overtakenBy > 0 ? [`After ${overtakenBy} later one${overtakenBy === 1 ? "" : "s"}`] : [])
+  ]
+}
 
 const deliveryState = (event: WebhookEvent, now: EpochMicros): Html => {
   if (event.succeeded === true) return badge("good", "Delivered")

@@ -22,4 +22,4 @@ export const table = (id: string, columns: ReadonlyArray<string>, body: Readonly
 <thead><tr>${columns.map((column) => html`<th scope="col">${column}</th>`)}</tr></thead><tbody>${body}</tbody></table></div>`
 
 export const section = (state: ConsoleState, id: string, title: string, body: Html): Html =>
-  html`<section id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">${title}</h2>${id !== "checkouts" && told(state, id)}${body}</section>`
+  html`<section id="${id}"${id !== "chaos" && html` data-live`} aria-labelledby="${id}-title"><h2 id="${id}-title">${title}</h2>${id !== "checkouts" && told(state, id)}${body}</section>`

@@ -1,7 +1,7 @@
 /** How the console looks: time, payments, who has what. */
 import type { EpochMicros } from "@kavach-polar/core/Timestamp"
 import { labelOf } from "../Prices.ts"
-import type { Checkout, Subscription, World } from "../Records.ts"
+import type { Checkout, Customer, Subscription, World } from "../Records.ts"
 import { rows } from "../Step.ts"
 import { isActive } from "../Subscriptions.ts"
 import { chaosSection, deliverySection, endpointSection } from "./ConsoleDeliveries.ts"
@@ -53,7 +53,7 @@ const noticeableMicros = 60_000_000
 const timeCard = (state: ConsoleState): Html => {
   const { now, realNow } = state
   const ahead = now - realNow
-  return html`<section class="card" id="time" aria-labelledby="time-title"><h2 id="time-title">Simulated time</h2>${told(state, "time")}
+  return html`<section class="card" id="time" data-live aria-labelledby="time-title"><h2 id="time-title">Simulated time</h2>${told(state, "time")}
 <p><strong>${time(dateOf(now))}</strong><br><span class="muted">${
     ahead < noticeableMicros
       ? "The same as the real time."
@@ -66,7 +66,7 @@ ${[1, 7, 30].map((days) => html`<button name="days" value="${days}">${days === 1
 
 const paymentCard = (state: ConsoleState): Html => {
   const { declines } = state.world
-  return html`<section class="card" id="payments" aria-labelledby="payments-title">
+  return html`<section class="card" id="payments" data-live aria-labelledby="payments-title">
 <h2 id="payments-title">Payments</h2>${told(state, "payments")}
 <p>${
     declines.length === 0
@@ -75,6 +75,7 @@ const paymentCard = (state: ConsoleState): Html => {
         ? html`${badge("warn", "The next payment will be declined")}`
         : html`${badge("warn", `The next ${declines.length} payments will be declined`)}`
   }</p>
+<p class="small muted">A payment that fails is tried again. One that fails for good, as with a stolen card, is not.</p>
 <form method="post" action="/console/payments" class="row">
 <button name="next" value="decline">Fail the next payment</button>
 <button name="next" value="decline-for-good">Fail it for good</button>
@@ -86,14 +87,14 @@ const subscriptionSection = (state: ConsoleState): Html => {
   const { world } = state
   const customers = rows(world, "customers").filter(({ deleted_at }) => deleted_at === null)
   const subscriptions = rows(world, "subscriptions")
+  const ended = subscriptions.filter(({ ended_at }) => ended_at !== null).reverse()
   const lines = customers.flatMap((customer) => {
-    const own = subscriptions.filter(({ customer_id }) => customer_id === customer.id).reverse()
-    const who = html`<th scope="row">${customer.name ?? customer.email}<br><span class="small muted">${customer.email}${
-      customer.external_id !== null && html` · <code>${customer.external_id}</code>`
-    }</span></th>`
+    const own = subscriptions
+      .filter(({ customer_id, ended_at }) => customer_id === customer.id && ended_at === null)
+      .reverse()
     return own.length === 0
-      ? [html`<tr>${who}<td colspan="4" class="muted">No subscription yet</td></tr>`]
-      : own.map((one) => subscriptionRow(world, one, who, customer.name ?? customer.email))
+      ? [html`<tr>${who(customer)}<td colspan="4" class="muted">No subscription now</td></tr>`]
+      : own.map((one) => subscriptionRow(world, one, customer))
   })
   return section(
     state,
@@ -101,19 +102,38 @@ const subscriptionSection = (state: ConsoleState): Html => {
     "Customers and subscriptions",
     lines.length === 0
       ? html`<p class="empty">Nobody has come yet. A customer appears when somebody in the shop starts a checkout.</p>`
-      : table("subscriptions", ["Customer", "Plan", "Status", "Next", "Actions"], lines)
+      : html`${table("subscriptions", subscriptionColumns, lines)}
+${
+  ended.length > 0 &&
+  html`<details id="ended"><summary>${ended.length === 1 ? "One that has ended" : `${ended.length} that have ended`}</summary>
+${table(
+  "subscriptions",
+  subscriptionColumns,
+  ended.flatMap((one) => {
+    const customer = rows(world, "customers").find(({ id }) => id === one.customer_id)
+    return customer === undefined ? [] : [subscriptionRow(world, one, customer)]
+  })
+)}</details>`
+}`
   )
 }
 
-const subscriptionRow = (world: World, subscription: Subscription, who: Html, name: string): Html => {
+const subscriptionColumns = ["Customer", "Plan", "Status", "Next", "Actions"]
+
+const who = ({ email, external_id, name }: Customer): Html =>
+  html`<th scope="row">${name ?? email}<br><span class="small muted">${email}${
+    external_id !== null && html` · <code>${external_id}</code>`
+  }</span></th>`
+
+const subscriptionRow = (world: World, subscription: Subscription, customer: Customer): Html => {
   const product = rows(world, "products").find(({ id }) => id === subscription.product_id)
   const next = nextDue(world, subscription)
-  return html`<tr>${who}<td>${product !== undefined && labelOf(product, subscription)}<br><span class="small muted">${product !== undefined && subscriptionPrice(product, subscription)}</span></td>
+  return html`<tr>${who(customer)}<td>${product !== undefined && labelOf(product, subscription)}<br><span class="small muted">${product !== undefined && subscriptionPrice(product, subscription)}</span></td>
 <td>${statusBadge(subscription.status, subscription.cancel_at_period_end)}${
     subscription.pause_at_period_end && html` ${badge("warn", "Pause scheduled")}`
   }</td>
 <td>${next === undefined ? html`<span class="muted">Nothing</span>` : html`${capitalized(next.what)}<br><span class="small muted">${date(dateOf(next.at))}</span>`}</td>
-<td class="actions"><form method="post" action="/console/subscriptions/${subscription.id}" class="row" aria-label="Subscription of ${name}">
+<td class="actions"><form method="post" action="/console/subscriptions/${subscription.id}" class="row" aria-label="Subscription of ${customer.name ?? customer.email}">
 ${next !== undefined && html`<button class="primary" name="action" value="advance">Advance to the ${next.what}</button>`}
 ${actionsOf(subscription).map(([action, label]) => html`<button name="action" value="${action}"${action === "revoke" && html` class="danger"`}>${label}</button>`)}
 </form></td></tr>`

@@ -46,6 +46,10 @@ const forever = "public, max-age=31536000, immutable"
 export const stylesheetResponse = (): Response =>
   new Response(stylesheet, { headers: { "content-type": "text/css; charset=utf-8", "cache-control": forever } })
 
+/** A script of the simulator's own; it says nothing of what there is. */
+export const scriptResponse = (script: string): Response =>
+  new Response(script, { headers: { "content-type": "text/javascript; charset=utf-8", "cache-control": "no-cache" } })
+
 const icon = html`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="#2f55c8"/><path d="M9 17l5 5 9-12" fill="none" stroke="#fff" stroke-width="3.5" stroke-linecap="round" stroke-linejoin="round"/></svg>`
 
 export const iconResponse = (): Response =>

@@ -6,7 +6,8 @@ import * as Console from "./Console.ts"
 import * as DocumentPage from "./DocumentPage.ts"
 import { isLoopback, isSameOrigin, readForm } from "./Form.ts"
 import { html } from "./Html.ts"
-import { iconPath, iconResponse, stylesheetPath, stylesheetResponse } from "./Page.ts"
+import { livePath, liveScript } from "./Live.ts"
+import { iconPath, iconResponse, scriptResponse, stylesheetPath, stylesheetResponse } from "./Page.ts"
 import * as PortalPage from "./PortalPage.ts"
 import { find, type Route } from "./Router.ts"
 import { consolePage, explanation, type Handler, sentence } from "./Visit.ts"
@@ -19,6 +20,7 @@ const file =
 const routes: ReadonlyArray<Route<Handler>> = [
   { method: "GET", path: stylesheetPath, handler: file(stylesheetResponse) },
   { method: "GET", path: iconPath, handler: file(iconResponse) },
+  { method: "GET", path: livePath, handler: file(() => scriptResponse(liveScript)) },
   ...Console.routes,
   ...CheckoutPage.routes,
   ...DocumentPage.routes,

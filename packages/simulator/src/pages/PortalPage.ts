@@ -2,6 +2,7 @@
 import type { EpochMicros } from "@kavach-polar/core/Timestamp"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Due from "../Due.ts"
 import { isFree, labelOf } from "../Prices.ts"
 import type { Customer, CustomerSession, Order, Product, Subscription } from "../Records.ts"
 import { type Refusal, refused } from "../Refusal.ts"
@@ -11,7 +12,7 @@ import { date, money, orderBadge, statusBadge, subscriptionPrice } from "./Forma
 import { type Html, html } from "./Html.ts"
 import { seeOther } from "./Page.ts"
 import type { Route } from "./Router.ts"
-import { buyerPage, dateOf, explanation, type Handler, sentence, type Visit } from "./Visit.ts"
+import { appLinks, buyerPage, dateOf, explanation, type Handler, sentence, type Visit, waysBack } from "./Visit.ts"
 
 interface Portal {
   readonly session: CustomerSession
@@ -56,9 +57,7 @@ const portalOf = (visit: Visit): Effect.Effect<Portal, Refusal> =>
           .map((subscription) => ({
             subscription,
             product: step.get("products", subscription.product_id),
-            owed: step
-              .all("orders")
-              .find(({ status, subscription_id }) => status === "pending" && subscription_id === subscription.id)
+            owed: owedFor(step, subscription.id)
           }))
           .reverse(),
         orders: step.all("orders").filter(own).reverse()
@@ -66,15 +65,20 @@ const portalOf = (visit: Visit): Effect.Effect<Portal, Refusal> =>
     })
   )
 
-const closed = (): Response =>
-  explanation(
-    401,
-    "Your access to this page has ended",
-    html`<p>A link to the portal works for an hour. Go back to the shop and open it again.</p>`
+const closed = ({ simulator }: Visit): Effect.Effect<Response> =>
+  Effect.map(simulator.read(appLinks), (apps) =>
+    explanation(
+      401,
+      "Your access to this page has ended",
+      html`<p>A link to the portal works for an hour. Go back to the shop and open it again.</p>${waysBack(apps)}`
+    )
   )
 
 const show: Handler = (visit) =>
-  Effect.match(portalOf(visit), { onFailure: closed, onSuccess: (portal) => page(portal, visit) })
+  Effect.matchEffect(portalOf(visit), {
+    onFailure: () => closed(visit),
+    onSuccess: (portal) => Effect.succeed(page(portal, visit))
+  })
 
 /** Who keeps what costs something has a card for it: Polar's portal asks for one, and its API for apps does not. */
 const keep =
@@ -86,9 +90,38 @@ const keep =
         : Either.left(refused(409, "PaymentMethodRequired", "Add a payment method before you keep this subscription."))
     )
 
+/** Pays what is open with a card that is good, unless the console says that the next payment fails. */
+const pay =
+  (id: string) =>
+  (step: Step): Either.Either<"paid" | "declined", Refusal> => {
+    const owed = owedFor(step, id)
+    return owed === undefined
+      ? Either.left(refused(409, "NothingOpen", "Nothing is open any more."))
+      : Either.right(Due.payNow(step, owed) ? "paid" : "declined")
+  }
+
+const declined = refused(402, "PaymentFailed", "The card was declined, and nothing was charged. Try again.")
+
+const owedFor = (step: Step, id: string): Order | undefined =>
+  step.all("orders").find(({ status, subscription_id }) => status === "pending" && subscription_id === id)
+
+const changeOf = (
+  action: string | null,
+  id: string
+): ((step: Step) => Either.Either<Subscription | "paid" | "declined", Refusal>) => {
+  switch (action) {
+    case "uncancel":
+      return keep(id)
+    case "pay":
+      return pay(id)
+    default:
+      return Subscriptions.cancel(id, {})
+  }
+}
+
 const act: Handler = (visit) => {
   const id = visit.form.get("subscription") ?? ""
-  const change = visit.form.get("action") === "uncancel" ? keep(id) : Subscriptions.cancel(id, {})
+  const change = changeOf(visit.form.get("action"), id)
   return visit.simulator
     .run((step) =>
       Either.flatMap(sessionOf(step, visit), ({ customer_id }) =>
@@ -97,13 +130,18 @@ const act: Handler = (visit) => {
       )
     )
     .pipe(
+      // Here, because what is refused leaves nothing behind: the card was asked.
+      Effect.filterOrFail(
+        (outcome) => outcome !== "declined",
+        () => declined
+      ),
       Effect.as(seeOther(`${visit.url.pathname}${visit.url.search}`)),
       Effect.catchAll((refusal) =>
         refusal.status === 401
-          ? Effect.succeed(closed())
-          : Effect.match(portalOf(visit), {
-              onFailure: closed,
-              onSuccess: (portal) => page(portal, visit, refusal)
+          ? closed(visit)
+          : Effect.matchEffect(portalOf(visit), {
+              onFailure: () => closed(visit),
+              onSuccess: (portal) => Effect.succeed(page(portal, visit, refusal))
             })
       )
     )
@@ -141,12 +179,16 @@ const card = (
 <p>${subscriptionPrice(product, subscription)}. ${future(subscription, owed, now)}</p>
 ${
   subscription.ended_at === null &&
-  html`<form method="post" action="${url.pathname}${url.search}"><input type="hidden" name="subscription" value="${subscription.id}">
+  html`<form method="post" action="${url.pathname}${url.search}"><input type="hidden" name="subscription" value="${subscription.id}"><div class="row">
+${
+  owed !== undefined &&
+  html`<button class="primary" name="action" value="pay">Pay ${money(owed.amount + owed.tax_amount, owed.currency)} now</button>`
+}
 ${
   subscription.cancel_at_period_end
     ? html`<button class="primary" name="action" value="uncancel">Keep the subscription</button>`
     : html`<button class="danger" name="action" value="cancel">Cancel the subscription</button>`
-}</form>`
+}</div></form>`
 }
 </section>`
 

@@ -49,8 +49,7 @@ body {
   color: var(--text);
   font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif;
 }
-.wide { width: 100%; max-width: 60rem; margin-inline: auto; padding-inline: 1.25rem; }
-body.simulator .wide { max-width: 72rem; }
+.wide { width: 100%; max-width: 68rem; margin-inline: auto; padding-inline: 1.25rem; }
 h1 { font-size: 1.85rem; line-height: 1.2; letter-spacing: -0.015em; margin: 0 0 0.5rem; text-wrap: balance; }
 h2 { font-size: 1.25rem; line-height: 1.3; margin: 0 0 0.75rem; }
 h3 { font-size: 1.05rem; line-height: 1.3; margin: 0 0 0.25rem; }
@@ -134,7 +133,7 @@ button.danger { color: var(--bad); border-color: currentcolor; }
 button.danger:hover { background: var(--bad-ground); color: var(--bad); }
 button.full { width: 100%; padding-block: 0.7rem; }
 button.link { border: 0; background: none; padding: 0.3rem 0; color: var(--accent); text-decoration: underline; font-weight: 400; text-underline-offset: 0.15em; }
-table button, .tight button { padding: 0.3rem 0.65rem; font-size: 0.875rem; }
+table button:not(.link), .tight button { padding: 0.3rem 0.65rem; font-size: 0.875rem; }
 label, .label { display: block; font-weight: 600; margin-bottom: 0.25rem; }
 input[type="text"], input[type="email"], input[type="number"], select {
   width: 100%; font: inherit; color: var(--text); background: var(--ground); border: 1px solid var(--edge);
@@ -156,7 +155,7 @@ table { border-collapse: collapse; width: 100%; min-width: 36rem; font-size: 0.9
 body.simulator table { min-width: 52rem; }
 table .small { font-weight: 400; }
 table code, table time { white-space: nowrap; }
-th, td { text-align: left; padding: 0.6rem 0.9rem; vertical-align: top; border-top: 1px solid var(--line); }
+th, td { text-align: left; padding: 0.6rem 0.9rem; vertical-align: middle; border-top: 1px solid var(--line); }
 thead th { border-top: 0; color: var(--muted); font-weight: 600; font-size: 0.8125rem; white-space: nowrap; }
 tbody tr:hover { background: color-mix(in srgb, var(--accent) 5%, transparent); }
 td.actions { min-width: 17rem; }
@@ -173,6 +172,21 @@ td.actions { min-width: 17rem; }
   .aside { margin-left: 0; width: 100%; justify-content: space-between; }
   dl { grid-template-columns: 1fr; gap: 0; }
   dd { margin-bottom: 0.6rem; }
+}
+details { margin-top: 1rem; }
+summary { cursor: pointer; font-weight: 600; }
+details > .scroll { margin-top: 0.75rem; }
+@media (max-width: 52rem) {
+  .scroll { overflow-x: visible; background: none; border: 0; }
+  table, body.simulator table { min-width: 0; }
+  table, tbody, tr, th, td { display: block; }
+  thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  tbody tr { background: var(--surface); border: 1px solid var(--line); border-radius: 12px; padding: 0.75rem 1rem; }
+  tbody tr + tr { margin-top: 0.75rem; }
+  th, td { border: 0; padding: 0.2rem 0; }
+  td:empty { display: none; }
+  td.actions { min-width: 0; padding-top: 0.5rem; }
+  table code { white-space: normal; overflow-wrap: anywhere; }
 }
 @media (prefers-reduced-motion: reduce) { button:active { transform: none; } }
 `

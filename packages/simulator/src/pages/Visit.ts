@@ -4,6 +4,7 @@ import type * as Effect from "effect/Effect"
 import type { World } from "../Records.ts"
 import type { Refusal } from "../Refusal.ts"
 import type * as Simulator from "../Simulator.ts"
+import { rows } from "../Step.ts"
 import { type Html, html } from "./Html.ts"
 import { type Link, type Page, respond, type Site } from "./Page.ts"
 import type { Params } from "./Router.ts"
@@ -29,10 +30,23 @@ const site = (links: ReadonlyArray<Link>): Site => ({
   footer: html`<p>Everything here is kept in memory, and gone when the simulator stops.</p>`
 })
 
-const consoleLinks: ReadonlyArray<Link> = [{ href: "/", text: "Console" }]
+/** Where the apps are that listen, which is where a buyer or a developer came from. */
+export const appLinks = (world: World): ReadonlyArray<Link> => {
+  const byOrigin = new Map(
+    rows(world, "endpoints").flatMap(({ name, url }) => {
+      const { hostname, origin } = new URL(url)
+      return hostname.endsWith(".invalid") ? [] : [[origin, name ?? hostname] as const]
+    })
+  )
+  return Array.from(byOrigin, ([href, text]) => ({ href, text }))
+}
 
 /** A page for the developer. */
-export const consolePage = (page: Omit<Page, "site">): Response => respond({ ...page, site: site(consoleLinks) })
+export const consolePage = ({
+  apps = [],
+  ...page
+}: Omit<Page, "site"> & { readonly apps?: ReadonlyArray<Link> }): Response =>
+  respond({ ...page, site: site([{ href: "/", text: "Console" }, ...apps]) })
 
 /** A page for the buyer. */
 export const buyerPage = (page: Omit<Page, "site">): Response => respond({ ...page, site: site([]) })
@@ -40,6 +54,11 @@ export const buyerPage = (page: Omit<Page, "site">): Response => respond({ ...pa
 /** A page that says in two sentences why there is nothing else to see. */
 export const explanation = (status: number, title: string, text: Html, page: typeof buyerPage = buyerPage): Response =>
   page({ status, title, main: html`<div class="card narrow"><h1>${title}</h1>${text}</div>` })
+
+/** The way back for a buyer whose page is over. */
+export const waysBack = (apps: ReadonlyArray<Link>): Html | false =>
+  apps.length > 0 &&
+  html`<p class="row">${apps.map(({ href, text }) => html`<a class="button" href="${href}">Back to ${text}</a>`)}</p>`
 
 /** A refusal as a sentence for people. */
 export const sentence = (refusal: Refusal): string =>
