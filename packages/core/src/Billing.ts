@@ -49,6 +49,7 @@ export {
   type WaitingOptions,
   type WaitingRecord
 } from "./useCases/customers.ts"
+export { Diagnosis, Finding } from "./useCases/diagnose.ts"
 export type { AccessCacheOptions } from "./useCases/entitlements.ts"
 export type {
   ActivateOptions,
@@ -114,6 +115,7 @@ import { type CheckoutOptions, checkCheckoutOptions } from "./useCases/checkoutO
 import { type Checkouts, makeCheckouts } from "./useCases/checkouts.ts"
 import { type Checkout, type CheckoutError, makeCheckout } from "./useCases/createCheckout.ts"
 import { type Customers, makeCustomers } from "./useCases/customers.ts"
+import { type Diagnosis, makeDiagnose } from "./useCases/diagnose.ts"
 import { type AccessCacheOptions, accessIn, makeEntitlements } from "./useCases/entitlements.ts"
 import { rememberHandlers } from "./useCases/knownHandlers.ts"
 import { type LicenseKeyOptions, type LicenseKeys, makeLicenseKeys } from "./useCases/licenseKeys.ts"
@@ -412,6 +414,12 @@ export interface BillingService {
    */
   readonly reconcileAll: (options?: ReconcileOptions) => Effect.Effect<ReconcileReport, ReconcileError>
 
+  /**
+   * What is wrong with this installation, and what puts it right: the database, the token, the webhook endpoint, what waits, and
+   * whether both sides say the same. Looks only, and never fails: what cannot be looked at is a finding.
+   */
+  readonly diagnose: Effect.Effect<Diagnosis>
+
   /** The same, unless it was done to the end at this time or later. For a schedule that several processes keep. */
   readonly reconcileUnlessDoneSince: (since: Date) => Effect.Effect<Option.Option<ReconcileReport>, ReconcileError>
 }
@@ -495,6 +503,7 @@ const make = (options: BillingOptions = {}) =>
       askAppUsers
     })
     const customers = makeCustomers({ store, dispatcher, policy })
+    const diagnose = makeDiagnose({ client, store, organizationId, checkWebhooks, sample: reconciliation.sample })
     const licenseKeys = makeLicenseKeys({ client, store, policy, organizationId, buyersTime, ...options.licenseKeys })
     const products = makeProducts({ store, catalogue })
     const refund = makeRefund({ client, store, learn: reconciliation.learn })
@@ -774,6 +783,8 @@ const make = (options: BillingOptions = {}) =>
           })
         )
       }),
+
+      diagnose,
 
       reconcileUnlessDoneSince: Effect.fn("Billing.reconcileUnlessDoneSince")((since) =>
         reconciliation.reconcileAll({ unlessFinishedSince: since })

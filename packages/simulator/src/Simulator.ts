@@ -143,7 +143,7 @@ export const make = (options: Options = {}): Effect.Effect<Service, never, HttpC
       })
 
     const addEndpoint = (options: EndpointOptions) =>
-      engine.run(Webhooks.createEndpoint({ ...options, events: options.events ?? Webhooks.eventTypes }))
+      engine.run(Webhooks.createEndpoint({ ...options, events: options.events ?? Webhooks.allEventTypes }))
 
     // From one thing that is due to the next, so that ten attempts at a webhook are ten, also when months pass at once.
     const advance = (duration: Duration.DurationInput): Effect.Effect<void> =>

@@ -42,6 +42,24 @@ export const eventTypes = [
   "subscription.resumed"
 ] as const
 
+/** Those that an endpoint may ask for besides: nothing here causes them. */
+const neverCaused = [
+  "customer_seat.assigned",
+  "customer_seat.claimed",
+  "customer_seat.revoked",
+  "discount.created",
+  "discount.updated",
+  "discount.deleted",
+  "member.created",
+  "member.updated",
+  "member.deleted",
+  "organization.updated",
+  "subscription.migrated"
+] as const
+
+/** All of Polar's (Polar docs: webhooks/events). */
+export const allEventTypes = [...eventTypes, ...neverCaused] as const
+
 export interface EndpointInput {
   readonly url: string
   readonly events: ReadonlyArray<string>

@@ -240,6 +240,8 @@ export interface RecordFilter {
   readonly orderId?: string | undefined
   /** Only of orders. */
   readonly checkoutId?: string | undefined
+  /** Pages begin with what is newest. Default: with what is oldest, which a page that comes later cannot move. */
+  readonly newestFirst?: boolean | undefined
 }
 
 export const SubscriptionPage = page(PolarSubscription)

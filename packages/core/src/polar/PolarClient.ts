@@ -176,6 +176,12 @@ export class PolarClient extends Context.Tag("@kavach-polar/core/PolarClient")<
       returnUrl?: string | undefined
     ) => Effect.Effect<CustomerSession, PolarError>
 
+    /**
+     * By how many milliseconds this machine's clock is ahead of Polar's, by Polar's last answer. `None` before there is one. A
+     * second or two may be what the answer took.
+     */
+    readonly clockAhead: Effect.Effect<Option.Option<number>>
+
     /** For what Polar tells only to whoever has the access token, and is kept all the same. */
     readonly secretBox: SecretBox
   } & OrderCalls &
@@ -229,7 +235,7 @@ const checkOptions = OptionTypes.optionsCheck("PolarClient.layer()", clientOptio
 export const make = Effect.fnUntraced(function* (
   options: Options
 ): Effect.fn.Return<Service, never, HttpClient.HttpClient> {
-  const { call } = yield* PolarHttp.make(options)
+  const { call, clockAhead } = yield* PolarHttp.make(options)
   const organization: Query = options.organizationId === undefined ? [] : [["organization_id", options.organizationId]]
 
   const onePage = <A, I>({ operation, path, query }: ListRequest, schema: Schema.Schema<Page<A>, I>, number: number) =>
@@ -413,7 +419,7 @@ export const make = Effect.fnUntraced(function* (
             ...parameter("order_id", filter.orderId),
             ...parameter("checkout_id", filter.checkoutId),
             ...parameter(`metadata[${userIdMetadataKey}]`, filter.metadataUserId),
-            ["sorting", kind.list.sorting]
+            ["sorting", filter.newestFirst === true ? `-${kind.list.sorting.replace(/^-/, "")}` : kind.list.sorting]
           ]
         },
         UnreadPage,
@@ -509,6 +515,7 @@ export const make = Effect.fnUntraced(function* (
     ...makeOrderCalls(call),
     ...makeSubscriptionCalls(call),
     ...makeLicenseKeyCalls(call),
+    clockAhead,
     secretBox: makeSecretBox(options.accessToken)
   }
 })
@@ -581,6 +588,7 @@ export const layerDisabled = (reason: string): Layer.Layer<PolarClient> => {
     validateLicenseKey: fail("validate license key"),
     activateLicenseKey: fail("activate license key"),
     deactivateLicenseKey: fail("deactivate license key"),
+    clockAhead: Effect.succeedNone,
     secretBox: makeSecretBox(Redacted.make(""))
   })
 }

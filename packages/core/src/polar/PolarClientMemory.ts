@@ -232,7 +232,7 @@ export const make = Effect.sync(() => {
           const all = kind.name === "subscription" ? matching(filter).map(subscriptionReport) : othersOf(kind, filter)
           return {
             unreadable: [],
-            snapshots: all
+            snapshots: (filter.newestFirst === true ? all.toReversed() : all)
               .slice((page - 1) * pageSize, page * pageSize)
               .map((report): Snapshot => ({ report, fetchedAt })),
             isLast: page * pageSize >= all.length
@@ -284,6 +284,7 @@ export const make = Effect.sync(() => {
     validateLicenseKey: (): Effect.Effect<never, PolarError> => answer(noKey("validate license key")),
     activateLicenseKey: (): Effect.Effect<never, PolarError> => answer(noKey("activate license key")),
     deactivateLicenseKey: (): Effect.Effect<never, PolarError> => answer(noKey("deactivate license key")),
+    clockAhead: Effect.succeedNone,
     secretBox: makeSecretBox(Redacted.make("of no organization"))
   }
 

@@ -83,6 +83,8 @@ export interface Call {
 
 export interface PolarHttp {
   readonly call: <A, I>(call: Call, schema: Schema.Schema<A, I>) => Effect.Effect<A, PolarError>
+  /** By how many milliseconds this clock is ahead of Polar's, by the last answer that said what time it is there. */
+  readonly clockAhead: Effect.Effect<Option.Option<number>>
 }
 
 const hosts = { production: "https://api.polar.sh", sandbox: "https://sandbox-api.polar.sh" } as const
@@ -109,6 +111,7 @@ export const make = Effect.fnUntraced(function* (
   const pinned = yield* Ref.make(true)
   const probing = yield* Effect.makeSemaphore(1)
   const probed = yield* Ref.make<boolean | null>(null)
+  const ahead = yield* Ref.make(Option.none<number>())
 
   const scrub = (text: string) => text.replaceAll(Redacted.value(token), "<redacted>")
 
@@ -123,6 +126,12 @@ export const make = Effect.fnUntraced(function* (
       )
       .pipe(
         Effect.flatMap(readAnswer),
+        Effect.tap(({ headers }) => {
+          const there = Date.parse(headers["date"] ?? "")
+          return Number.isNaN(there)
+            ? Effect.void
+            : Effect.flatMap(Clock.currentTimeMillis, (here) => Ref.set(ahead, Option.some(here - there)))
+        }),
         Effect.locallyWith(Headers.currentRedactedNames, (names) => [...names, "authorization"])
       )
 
@@ -268,6 +277,7 @@ export const make = Effect.fnUntraced(function* (
       : Effect.fail(error)
 
   return {
+    clockAhead: Ref.get(ahead),
     call: (call, schema) =>
       problem === null
         ? Effect.catchAll(persist(call, schema), ({ error }) => explain(error))

@@ -443,10 +443,30 @@ export const makeReconcile = ({
       Effect.asVoid
     )
 
+  /** Compares so many of the newest at Polar and so many of those that are stored as live, and changes nothing. */
+  const sample = (most: number): Effect.Effect<ReconcileCounts, PolarError | StoreError | UserLookupFailed> =>
+    Effect.gen(function* () {
+      const newest = yield* Effect.forEach([subscriptionKind, orderKind] as const, (kind: ListedKind<unknown>) =>
+        unlessRefused<ReadonlyArray<Snapshot>>(
+          kind,
+          Effect.map(client.recordPage(kind, { newestFirst: true }, 1), ({ snapshots }) => snapshots.slice(0, most)),
+          () => []
+        )
+      )
+      // Ids are random, and so are the first of them.
+      const stored = yield* store.recordPage({ kind: subscriptionKind.name, which: "live", limit: most })
+      const seen = new Set(newest.flat().map(({ report }) => report.id))
+      // What is stored of a subscription's id was one.
+      const unseen = stored.flatMap(({ id }) => (seen.has(id) ? [] : [id as SubscriptionId]))
+      const { snapshots, unknownToPolar, unreadable } = yield* fetch(unseen, atOnce)
+      const aside = yield* setAside(subscriptionKind, noCounts, unreadable)
+      return { ...(yield* compare(aside, [...newest.flat(), ...snapshots], true)), unknownToPolar }
+    })
+
   /** Stores what Polar's API said of single records. */
   const learn = (snapshots: ReadonlyArray<Snapshot>, asker?: UserId) => compare(noCounts, snapshots, false, asker)
 
-  return { reconcile, reconcileAll, refresh, learn }
+  return { reconcile, reconcileAll, refresh, learn, sample }
 }
 
 /** For whom the app asks is its user, unless it says otherwise. */

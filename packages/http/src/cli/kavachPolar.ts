@@ -3,6 +3,7 @@ import * as Command from "@effect/cli/Command"
 import type { CommandLine } from "./CommandLine.ts"
 import { customers } from "./commands/customers.ts"
 import { demo } from "./commands/demo.ts"
+import { doctor } from "./commands/doctor.ts"
 import { migrate } from "./commands/migrate.ts"
 import { notifications } from "./commands/notifications.ts"
 import { reconcile } from "./commands/reconcile.ts"
@@ -15,6 +16,7 @@ export const kavachPolar = (line: CommandLine) =>
       "Looks after the billing of an app that uses Polar. Each command tells its options with --help."
     ),
     Command.withSubcommands([
+      doctor(line),
       reconcile(line),
       replay(line),
       notifications(line),

@@ -25,10 +25,29 @@ import { CommandFailed, type Terminal } from "./Terminal.ts"
  */
 export const withBilling = <A, E>(
   terminal: Terminal,
-  options: { readonly database: string | undefined },
+  options: OnDatabase,
   use: (billing: Billing.BillingService) => Effect.Effect<A, E>
-): Promise<A> => {
-  const { env } = terminal
+): Promise<A> =>
+  runOn(
+    terminal,
+    Effect.zipRight(
+      requireTables,
+      Effect.flatMap(Billing.Billing, (service) => Effect.zipRight(service.start, use(service)))
+    ).pipe(Effect.provide(billingOn(terminal, options)))
+  )
+
+/** The same on whatever tables there are, or none. */
+export const withBillingAsItIs = <A, E>(
+  terminal: Terminal,
+  options: OnDatabase,
+  use: (billing: Billing.BillingService) => Effect.Effect<A, E>
+): Promise<A> => runOn(terminal, Effect.provide(Effect.flatMap(Billing.Billing, use), billingOn(terminal, options)))
+
+interface OnDatabase {
+  readonly database: string | undefined
+}
+
+const billingOn = ({ env }: Terminal, options: OnDatabase) => {
   const store = storeAt({ ...existingDatabaseOf(options.database, env).address, asItIs: true })
   const ports = Layer.mergeAll(
     clientOf(env),
@@ -44,11 +63,7 @@ export const withBilling = <A, E>(
     }),
     ports
   )
-  const program = Effect.zipRight(
-    requireTables,
-    Effect.flatMap(Billing.Billing, (service) => Effect.zipRight(service.start, use(service)))
-  )
-  return runOn(terminal, Effect.provide(program, Layer.provideMerge(billing, store)))
+  return Layer.provideMerge(billing, store)
 }
 
 /** Runs `use` on the store alone. */

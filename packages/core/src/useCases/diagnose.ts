@@ -1,0 +1,409 @@
+/**
+ * What is wrong with an installation, and what puts it right: for whoever is called when somebody paid and has no access. Looks
+ * only: at Polar's side, at the database, at what waits, and whether both sides say the same.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type { PolarClient } from "../polar/PolarClient.ts"
+import type { PolarError } from "../polar/PolarError.ts"
+import type { RecordedDelivery } from "../records/Delivery.ts"
+import { listedKinds } from "../records/kinds.ts"
+import type { BillingStoreService } from "../store/BillingStore.ts"
+import type { StoreError } from "../store/StoreError.ts"
+import type { UserLookupFailed } from "./appUsers.ts"
+import type { EndpointReport, ReconcileCounts, WebhookReport } from "./ReconcileReport.ts"
+
+export const checkNames = [
+  "database",
+  "token",
+  "scopes",
+  "organization",
+  "endpoint",
+  "clock",
+  "waiting",
+  "drift"
+] as const
+
+/** What one look found. */
+export const Finding = Schema.Struct({
+  check: Schema.Literal(...checkNames),
+  /**
+   * - `fine`: as it should be
+   * - `warning`: works, and somebody should look
+   * - `broken`: somebody pays and does not get what they paid for, or soon will
+   * - `unknown`: could not be looked at, because something else is broken
+   */
+  level: Schema.Literal("fine", "warning", "broken", "unknown"),
+  /** What was found, as a sentence. */
+  what: Schema.String,
+  /** What comes of it. */
+  why: Schema.NullOr(Schema.String),
+  /** The command that helps, or where to go. */
+  help: Schema.NullOr(Schema.String)
+})
+export type Finding = typeof Finding.Type
+
+export const Diagnosis = Schema.Struct({
+  /** The worst that was found. */
+  status: Schema.Literal("fine", "warning", "broken"),
+  findings: Schema.Array(Finding)
+})
+export type Diagnosis = typeof Diagnosis.Type
+
+interface Ports {
+  readonly client: typeof PolarClient.Service
+  readonly store: BillingStoreService
+  readonly organizationId: string | undefined
+  readonly checkWebhooks: (options: {
+    readonly dryRun: boolean
+  }) => Effect.Effect<WebhookReport, PolarError | StoreError>
+  readonly sample: (most: number) => Effect.Effect<ReconcileCounts, PolarError | StoreError | UserLookupFailed>
+}
+
+/** Of Polar's newest subscriptions, of its newest orders, and of what is stored as live. */
+const sampleSize = 50
+
+/** Deliveries are signed with a time, and refused when it is further away (Polar docs: webhooks/delivery). */
+const toleranceSeconds = 300
+const uneasySeconds = 60
+
+/** As many as are counted one by one. */
+const mostCounted = 100
+
+type Check = (typeof checkNames)[number]
+
+const finding =
+  (level: Finding["level"]) =>
+  (check: Check, what: string, why: string | null = null, help: string | null = null): Finding => ({
+    check,
+    level,
+    what,
+    why,
+    help
+  })
+const fine = finding("fine")
+const warning = finding("warning")
+const broken = finding("broken")
+const unknown = finding("unknown")
+
+/** What is read of each kind, and what does without it. */
+const scopes: Readonly<Record<string, readonly [scope: string, without: string]>> = {
+  subscription: [
+    "subscriptions:read",
+    "subscriptions cannot be compared with Polar: what no webhook brought stays lost."
+  ],
+  order: ["orders:read", "orders cannot be compared with Polar: a purchase whose webhook was lost stays lost."],
+  refund: ["refunds:read", "refunds cannot be compared with Polar."],
+  benefit: ["benefits:read", "benefits cannot be compared with Polar."],
+  product: ["products:read", "products cannot be compared with Polar, so `products.get` may be old."],
+  customer: ["customers:read", "customers cannot be compared with Polar."],
+  checkout: [
+    "checkouts:read",
+    "checkouts cannot be compared with Polar, and a buyer who is back waits for the webhook."
+  ],
+  discount: ["discounts:read", "discounts cannot be compared with Polar, and no code can be looked up."],
+  member: ["members:read", "members of a customer that is a team cannot be looked up."]
+}
+
+export const makeDiagnose = ({ checkWebhooks, client, organizationId, sample, store }: Ports) => {
+  const database: Effect.Effect<ReadonlyArray<Finding>> = Effect.match(store.migrationStatus, {
+    onFailure: ({ message, reason }) => [
+      broken(
+        "database",
+        message,
+        "Deliveries are answered 503, and Polar gives up on each after half an hour.",
+        reason === "schema" ? "kavach-polar migrate, or deploy the version that has made the tables" : null
+      )
+    ],
+    onSuccess: ({ applied, pending }) =>
+      pending.length === 0
+        ? [fine("database", "The tables are as this version needs them.")]
+        : [
+            broken(
+              "database",
+              applied.length === 0
+                ? "The database has no tables of billing."
+                : `The database has yet to have ${pending.join(", ")}.`,
+              "Deliveries are answered 503, and Polar gives up on each after half an hour.",
+              "kavach-polar migrate"
+            )
+          ]
+  })
+
+  /** The token, and whose it is. */
+  const token: Effect.Effect<ReadonlyArray<Finding>> = Effect.match(client.organizations, {
+    onFailure: (error) => {
+      switch (error._tag) {
+        case "PolarForbidden":
+          return [
+            fine("token", "Polar knows the access token. It may not say whose it is: that takes organizations:read.")
+          ]
+        case "PolarUnauthorized":
+        case "PolarNotConfigured":
+          return [
+            broken(
+              "token",
+              error.message,
+              "No checkout can be made, and nothing can be compared with Polar.",
+              "Set POLAR_ACCESS_TOKEN, and POLAR_ENVIRONMENT to sandbox or production"
+            )
+          ]
+        default:
+          return [unknown("token", error.message)]
+      }
+    },
+    onSuccess: (organizations) => {
+      const named = organizations.map(({ id, slug }) => `${slug} (${id})`).join(", ")
+      const known = fine("token", `The access token is of the organization ${named}.`)
+      if (organizationId === undefined) return [known]
+      return organizations.some(({ id }) => id === organizationId)
+        ? [known, fine("organization", "POLAR_ORGANIZATION_ID is the token's organization.")]
+        : [
+            known,
+            broken(
+              "organization",
+              `POLAR_ORGANIZATION_ID is ${organizationId}, and the access token is of ${named}.`,
+              "Deliveries of any other organization than POLAR_ORGANIZATION_ID are ignored.",
+              "Set POLAR_ORGANIZATION_ID to Polar's id of your organization, or leave it out"
+            )
+          ]
+    }
+  })
+
+  const scopesOfToken: Effect.Effect<ReadonlyArray<Finding>> = Effect.forEach(
+    listedKinds.filter(({ name }) => name in scopes),
+    (kind) =>
+      Effect.match(client.recordPage(kind, { newestFirst: true }, 1), {
+        onFailure: (error): ReadonlyArray<Finding> => {
+          const [scope, without] = scopes[kind.name] ?? ["", ""]
+          if (error._tag !== "PolarForbidden") return [unknown("scopes", error.message)]
+          const report = kind.name === "subscription" || kind.name === "order" ? broken : warning
+          return [
+            report(
+              "scopes",
+              `The access token lacks ${scope}.`,
+              `Without it ${without}`,
+              "Make a token that has it at Polar"
+            )
+          ]
+        },
+        onSuccess: () => []
+      }),
+    { concurrency: 2 }
+  ).pipe(
+    Effect.map((all) => all.flat()),
+    Effect.map((found) =>
+      found.length > 0 ? found : [fine("scopes", "The access token may read all that is compared with Polar.")]
+    )
+  )
+
+  const endpoint: Effect.Effect<ReadonlyArray<Finding>> = Effect.match(checkWebhooks({ dryRun: true }), {
+    onFailure: ({ message }) => [unknown("endpoint", message)],
+    onSuccess: ({ endpoints, notChecked }) => {
+      if (notChecked !== null) {
+        return [
+          warning(
+            "endpoint",
+            "The access token lacks webhooks:read, so the webhook endpoint cannot be looked at.",
+            "Polar switches an endpoint off that fails for long, and nobody here would notice.",
+            "Make a token that has it at Polar"
+          )
+        ]
+      }
+      const own = endpoints.filter(({ isOwn }) => isOwn)
+      return own.length === 0 ? [noEndpoint(endpoints)] : own.flatMap(findingsOf)
+    }
+  })
+
+  const clock: Effect.Effect<ReadonlyArray<Finding>> = Effect.map(client.clockAhead, (ahead) => {
+    if (Option.isNone(ahead)) return [unknown("clock", "Polar has not said what time it is there.")]
+    const seconds = Math.round(Math.abs(ahead.value) / 1000)
+    const difference = `This clock is ${seconds} seconds ${ahead.value < 0 ? "behind" : "ahead of"} Polar's.`
+    if (seconds <= uneasySeconds) return [fine("clock", difference)]
+    return [
+      (seconds > toleranceSeconds ? broken : warning)(
+        "clock",
+        difference,
+        `Deliveries that seem to be signed more than ${toleranceSeconds} seconds away from now are refused.`,
+        "Set this machine's clock by a time server (NTP)"
+      )
+    ]
+  })
+
+  const inbox = (state: "failed" | "unlinked") =>
+    store.deliveries({ states: [state], order: "oldest", limit: mostCounted })
+
+  const waiting: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis
+    const failed = yield* inbox("failed")
+    const unlinked = yield* inbox("unlinked")
+    const { dead } = yield* store.countNotifications()
+    const found = [
+      ...(failed.length === 0
+        ? []
+        : [
+            broken(
+              "waiting",
+              `${counted(failed)} could not be applied, the oldest ${since(failed, now)}.`,
+              "What they tell of is not in the database.",
+              "kavach-polar replay --state failed"
+            )
+          ]),
+      ...(unlinked.length === 0
+        ? []
+        : [
+            warning(
+              "waiting",
+              `${counted(unlinked)} wait for their user, the oldest ${since(unlinked, now)}.`,
+              "Somebody may have paid who is not known here, and has nothing of it.",
+              "kavach-polar customers waiting, then customers link"
+            )
+          ]),
+      ...(dead === 0
+        ? []
+        : [
+            broken(
+              "waiting",
+              `The app did not take ${dead === 1 ? "1 notification" : `${dead} notifications`}, and is not told of ${dead === 1 ? "it" : "them"} any more.`,
+              "What your handlers do for it was not done.",
+              "kavach-polar notifications list, then notifications retry"
+            )
+          ])
+    ]
+    return found.length > 0 ? found : [fine("waiting", "Nothing waits for anybody.")]
+  }).pipe(Effect.catchAll(({ message }) => Effect.succeed([unknown("waiting", message)])))
+
+  const drift: Effect.Effect<ReadonlyArray<Finding>> = Effect.match(sample(sampleSize), {
+    onFailure: ({ message }) => [unknown("drift", message)],
+    onSuccess: ({ compared, discrepancyCount, unknownToPolar }) => {
+      const found = [
+        ...(discrepancyCount === 0
+          ? []
+          : [
+              broken(
+                "drift",
+                `Of ${compared} records ${discrepancyCount} are not as Polar has them.`,
+                "Somebody has what they did not pay for, or paid for what they have not.",
+                "kavach-polar reconcile"
+              )
+            ]),
+        ...(unknownToPolar.length === 0
+          ? []
+          : [
+              broken(
+                "drift",
+                `Polar does not know ${unknownToPolar.length} subscriptions that are stored as live.`,
+                "The access token is of another organization or environment than the database's records.",
+                "Compare POLAR_ENVIRONMENT and the token with those of the app"
+              )
+            ])
+      ]
+      return found.length > 0 ? found : [fine("drift", `${compared} records are as Polar has them.`)]
+    }
+  })
+
+  return Effect.gen(function* () {
+    const tables = yield* database
+    const ofToken = yield* token
+    const [hasTables, hasToken] = [!isBad(tables), !isBad(ofToken)]
+    const orNot = (check: Check, isPossible: boolean, look: Effect.Effect<ReadonlyArray<Finding>>) =>
+      isPossible
+        ? look
+        : Effect.succeed([
+            unknown(check, `Not looked at: ${hasToken ? "the database" : "the access token"} comes first.`)
+          ])
+    const findings = [
+      ...tables,
+      ...ofToken,
+      ...(yield* orNot("scopes", hasToken, scopesOfToken)),
+      ...(yield* orNot("endpoint", hasToken && hasTables, endpoint)),
+      ...(yield* orNot("clock", hasToken, clock)),
+      ...(hasTables ? yield* waiting : [unknown("waiting", "Not looked at: the database comes first.")]),
+      ...(yield* orNot("drift", hasToken && hasTables, drift))
+    ]
+    return { status: worstOf(findings), findings } satisfies Diagnosis
+  }).pipe(Effect.withSpan("Billing.diagnose"))
+}
+
+const isBad = (findings: ReadonlyArray<Finding>): boolean =>
+  findings.some(({ check, level }) => level !== "fine" && check !== "organization")
+
+/** What could not be looked at is somebody's to look at. */
+const worstOf = (findings: ReadonlyArray<Finding>): Diagnosis["status"] =>
+  findings.some(({ level }) => level === "broken")
+    ? "broken"
+    : findings.every(({ level }) => level === "fine")
+      ? "fine"
+      : "warning"
+
+const noEndpoint = (others: ReadonlyArray<EndpointReport>): Finding =>
+  broken(
+    "endpoint",
+    others.length === 0
+      ? "Polar has no webhook endpoint for this organization."
+      : `None of Polar's webhook endpoints is this app's: ${others.map(({ url }) => url).join(", ")}.`,
+    "No event arrives: who pays gets nothing until the next comparison with Polar.",
+    others.length === 0
+      ? "Add an endpoint at Polar that ends in /auth/polar/webhook, of the format raw, with all events"
+      : "If one of them is this app's, set POLAR_WEBHOOK_URL to it; else add one at Polar"
+  )
+
+const findingsOf = ({ enabled, format, missingTypes, undelivered, url }: EndpointReport): ReadonlyArray<Finding> => {
+  const found = [
+    ...(enabled
+      ? []
+      : [
+          broken(
+            "endpoint",
+            `Polar has disabled ${url} after too many failures.`,
+            "No event arrives: who pays gets nothing until the next comparison with Polar.",
+            "Enable it in Polar's settings, then: kavach-polar reconcile"
+          )
+        ]),
+    ...(format === "raw"
+      ? []
+      : [
+          broken(
+            "endpoint",
+            `The format of ${url} is ${format}.`,
+            "Its deliveries are messages for people, which cannot be applied.",
+            "Set the endpoint's format to raw at Polar"
+          )
+        ]),
+    ...(missingTypes.length === 0
+      ? []
+      : [
+          warning(
+            "endpoint",
+            `${url} does not get ${missingTypes.join(", ")}.`,
+            "What these tell of is seen with the next comparison with Polar, and some of it never.",
+            "Choose all events for the endpoint at Polar"
+          )
+        ]),
+    ...(undelivered === 0
+      ? []
+      : [
+          broken(
+            "endpoint",
+            `${undelivered} events of the last 30 days did not arrive at ${url}.`,
+            "Polar has given up on them.",
+            "kavach-polar reconcile"
+          )
+        ])
+  ]
+  return found.length > 0 ? found : [fine("endpoint", `${url} is enabled, and all events have arrived.`)]
+}
+
+const counted = ({ length }: ReadonlyArray<RecordedDelivery>): string =>
+  length === 1 ? "1 delivery" : `${length >= mostCounted ? `${mostCounted} or more` : length} deliveries`
+
+const since = ([oldest]: ReadonlyArray<RecordedDelivery>, now: number): string => {
+  const minutes = Math.max(0, Math.round((now - (oldest?.receivedAt.getTime() ?? now)) / 60_000))
+  return minutes < 120
+    ? `${minutes} minutes ago`
+    : minutes < 48 * 60
+      ? `${Math.round(minutes / 60)} hours ago`
+      : `${Math.round(minutes / (24 * 60))} days ago`
+}

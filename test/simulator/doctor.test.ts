@@ -1,0 +1,291 @@
+/** Bad days: `doctor` names what is wrong and the command that helps, the command puts it right, and `doctor` is content. */
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { SqliteStore } from "@kavach-polar/adapter-sqlite"
+import type { PolarConfig } from "@kavach-polar/http"
+import type { ServeOptions } from "@kavach-polar/simulator"
+import Database from "better-sqlite3"
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
+import { main } from "../../packages/http/src/cli/main.ts"
+import { email, pro, type Scene, tokenWithout, userId, withScene } from "./BillingScene.ts"
+
+let folder = ""
+let filename = ""
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "kavach-polar-"))
+  filename = join(folder, "app.db")
+})
+
+afterEach(() => {
+  vi.useRealTimers()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+interface Ran {
+  readonly exitCode: number
+  readonly out: string
+  readonly err: string
+}
+
+/** The command line, as an operator runs it beside the app. */
+const kavachPolar = async (
+  { simulator }: Scene,
+  line: string,
+  env: Readonly<Record<string, string | undefined>> = {}
+): Promise<Ran> => {
+  const [out, err]: [Array<string>, Array<string>] = [[], []]
+  const exitCode = await main(
+    {
+      args: line.split(" "),
+      env: {
+        DATABASE_URL: filename,
+        POLAR_ACCESS_TOKEN: simulator.accessToken,
+        POLAR_API_URL: simulator.url,
+        POLAR_WEBHOOK_URL: "http://in-process.invalid/",
+        ...env
+      },
+      out: (text) => out.push(text),
+      err: (text) => err.push(text),
+      progress: () => {},
+      stopped: new Promise(() => {})
+    },
+    "0.0.0"
+  )
+  return { exitCode, out: out.join("\n"), err: err.join("\n") }
+}
+
+interface Found {
+  readonly check: string
+  readonly level: string
+  readonly what: string
+  readonly help: string | null
+}
+
+const findings = async (scene: Scene, env?: Readonly<Record<string, string | undefined>>) => {
+  const { exitCode, out } = await kavachPolar(scene, "doctor --json", env)
+  const { findings: found, status } = JSON.parse(out) as {
+    readonly status: string
+    readonly findings: ReadonlyArray<Found>
+  }
+  expect(exitCode).toBe({ fine: 0, broken: 1, warning: 3 }[status])
+  return { status, wrong: found.filter(({ level }) => level !== "fine"), found }
+}
+
+const withApp = (use: (scene: Scene) => Promise<void>, config: Partial<PolarConfig> = {}, options: ServeOptions = {}) =>
+  withScene(options, { store: SqliteStore.layer({ filename }), refreshWhenDenied: false, ...config }, async (scene) => {
+    await scene.billing.start()
+    await use(scene)
+  })
+
+const isFine = async (scene: Scene) => {
+  const { status, wrong } = await findings(scene)
+  expect(wrong).toEqual([])
+  expect(status).toBe("fine")
+}
+
+const allEvents = async (scene: Scene, change: object = {}) => {
+  const { items } = (await scene.api("GET", "/v1/webhooks/endpoints")) as unknown as {
+    readonly items: ReadonlyArray<{ readonly id: string; readonly events: ReadonlyArray<string> }>
+  }
+  await scene.api("PATCH", `/v1/webhooks/endpoints/${items[0]?.id}`, change)
+  return items[0]
+}
+
+test("on a good day nothing is wrong, and no secret is said", async () => {
+  await withApp(async (scene) => {
+    await scene.buy()
+    await isFine(scene)
+    const { exitCode, out } = await kavachPolar(scene, "doctor")
+    expect(exitCode).toBe(0)
+    expect(out).toContain("Nothing is wrong.")
+    for (const check of ["database", "token", "scopes", "endpoint", "clock", "waiting", "drift"]) {
+      expect(out).toMatch(new RegExp(`^ok +${check} `, "m"))
+    }
+    expect(out).not.toContain(scene.simulator.accessToken)
+  })
+})
+
+describe("a bad day", () => {
+  test("Polar has disabled the endpoint", async () => {
+    await withApp(async (scene) => {
+      await allEvents(scene, { enabled: false })
+      const { wrong } = await findings(scene)
+      expect(wrong).toMatchObject([
+        {
+          check: "endpoint",
+          level: "broken",
+          what: expect.stringContaining("disabled"),
+          help: expect.stringContaining("Enable")
+        }
+      ])
+      await allEvents(scene, { enabled: true })
+      await isFine(scene)
+    })
+  })
+
+  test("the endpoint lacks an event", async () => {
+    await withApp(async (scene) => {
+      const endpoint = await allEvents(scene)
+      const events = endpoint?.events ?? []
+      await allEvents(scene, { events: events.filter((type) => type !== "order.paid") })
+      const { status, wrong } = await findings(scene)
+      expect(status).toBe("warning")
+      expect(wrong).toMatchObject([{ check: "endpoint", what: expect.stringContaining("does not get order.paid.") }])
+      await allEvents(scene, { events })
+      await isFine(scene)
+    })
+  })
+
+  test("the endpoint is somebody else's", async () => {
+    await withApp(async (scene) => {
+      const { wrong } = await findings(scene, { POLAR_WEBHOOK_URL: undefined })
+      expect(wrong).toMatchObject([
+        {
+          check: "endpoint",
+          level: "broken",
+          what: expect.stringContaining("http://in-process.invalid/"),
+          help: expect.stringContaining("POLAR_WEBHOOK_URL")
+        }
+      ])
+    })
+  })
+
+  test("a token of another environment, and none", async () => {
+    await withApp(async (scene) => {
+      for (const token of ["polar_oat_of_another_environment", undefined]) {
+        const { status, wrong } = await findings(scene, { POLAR_ACCESS_TOKEN: token })
+        expect(status).toBe("broken")
+        expect(wrong[0]).toMatchObject({
+          check: "token",
+          level: "broken",
+          help: expect.stringContaining("POLAR_ACCESS_TOKEN")
+        })
+        expect(wrong.slice(1).every(({ level }) => level === "unknown")).toBe(true)
+        expect(JSON.stringify(wrong)).not.toContain("polar_oat_of_another_environment")
+      }
+    })
+  })
+
+  test("a token that lacks a scope", async () => {
+    await withApp(
+      async (scene) => {
+        const { wrong } = await findings(scene)
+        expect(wrong).toContainEqual(
+          expect.objectContaining({ check: "scopes", level: "broken", what: "The access token lacks orders:read." })
+        )
+        expect(wrong).toContainEqual(
+          expect.objectContaining({
+            check: "endpoint",
+            level: "warning",
+            what: expect.stringContaining("webhooks:read")
+          })
+        )
+      },
+      {},
+      tokenWithout("orders:read")
+    )
+  })
+
+  test("another organization than the token's", async () => {
+    await withApp(async (scene) => {
+      const { wrong } = await findings(scene, { POLAR_ORGANIZATION_ID: "9f6f2f0e-5b0d-4c6e-9c55-2a7b5d0c1e09" })
+      expect(wrong).toMatchObject([{ check: "organization", level: "broken" }])
+    })
+  })
+
+  test("the database is behind: migrate puts it right", async () => {
+    await withApp(async (scene) => {
+      const other = join(folder, "new.db")
+      new Database(other).close()
+      const { wrong } = await findings(scene, { DATABASE_URL: other })
+      expect(wrong[0]).toMatchObject({ check: "database", level: "broken", help: "kavach-polar migrate" })
+      expect((await kavachPolar(scene, "migrate", { DATABASE_URL: other })).exitCode).toBe(0)
+      expect((await findings(scene, { DATABASE_URL: other })).wrong).toEqual([])
+    })
+  })
+
+  test("the tables are of a newer version", async () => {
+    await withApp(async (scene) => {
+      const database = new Database(filename)
+      database.exec(
+        "INSERT INTO kavach_polar_migrations (version, name, checksum, requires, applied_at) SELECT 9999, 'of_tomorrow', 'x', 9999, max(applied_at) FROM kavach_polar_migrations"
+      )
+      database.close()
+      const { wrong } = await findings(scene)
+      expect(wrong[0]).toMatchObject({ check: "database", level: "broken", help: expect.stringContaining("deploy") })
+    })
+  })
+
+  test("the database cannot be opened", async () => {
+    await withApp(async (scene) => {
+      const { wrong } = await findings(scene, { DATABASE_URL: "postgres://nobody@127.0.0.1:9/app" })
+      expect(wrong[0]).toMatchObject({ check: "database", level: "broken" })
+    })
+  })
+
+  test("webhooks were lost: reconcile puts it right", async () => {
+    await withApp(async (scene) => {
+      await scene.silently(() => scene.buy())
+      const { wrong } = await findings(scene)
+      expect(wrong).toMatchObject([{ check: "drift", level: "broken", help: "kavach-polar reconcile" }])
+      await scene.simulator.setChaos({ drops: 0 })
+      expect((await kavachPolar(scene, "reconcile")).exitCode).toBe(0)
+      expect((await scene.billing.access(userId)).entitlement).toBe("granted")
+      await isFine(scene)
+    })
+  })
+
+  test("the app has not taken a change: notifications retry puts it right", async () => {
+    await withApp(
+      async (scene) => {
+        await scene.buy()
+        await vi.waitFor(async () => expect((await scene.billing.settled()).dead).toBe(1), { timeout: 10_000 })
+        const { wrong } = await findings(scene)
+        expect(wrong).toMatchObject([
+          { check: "waiting", level: "broken", help: expect.stringContaining("notifications retry") }
+        ])
+        expect((await kavachPolar(scene, "notifications retry --all")).exitCode).toBe(0)
+        await isFine(scene)
+      },
+      {
+        callback: { attempts: 1 },
+        onSubscriptionChange: () => {
+          throw new Error("the mail server is away")
+        }
+      }
+    )
+  })
+
+  test("a customer of whom nobody knows whose it is: customers link puts it right", async () => {
+    await withApp(async (scene) => {
+      const { id: customerId } = await scene.api("POST", "/v1/customers/", { email })
+      const { id } = await scene.api("POST", "/v1/checkouts/", { products: [pro], customer_id: customerId })
+      await scene.simulator.pay(id)
+      await scene.simulator.flush()
+      const { status, wrong } = await findings(scene)
+      expect(status).toBe("warning")
+      expect(wrong).toMatchObject([
+        { check: "waiting", level: "warning", help: expect.stringContaining("customers link") }
+      ])
+      expect((await kavachPolar(scene, `customers link ${customerId} --user ${userId}`)).exitCode).toBe(0)
+      await isFine(scene)
+    })
+  })
+
+  test("the clock is off by six minutes", async () => {
+    await withApp(async (scene) => {
+      vi.useFakeTimers({ toFake: ["Date"] })
+      vi.setSystemTime(Date.now() + 6 * 60_000)
+      const { wrong } = await findings(scene)
+      expect(wrong).toContainEqual(
+        expect.objectContaining({
+          check: "clock",
+          level: "broken",
+          what: expect.stringMatching(/3[56]\d seconds ahead/)
+        })
+      )
+    })
+  })
+})
