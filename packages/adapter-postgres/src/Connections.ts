@@ -34,29 +34,37 @@ const rollback: Statement = { text: "ROLLBACK", values: [] }
 
 /** On connections that are taken one by one. */
 export const onHeld = (acquire: () => Promise<HeldConnection>): Connections => {
-  const hold = async <A>(
+  /** One timer for all of it, whether it waits for the connection or for its answer. */
+  const hold = <A>(
     use: (held: HeldConnection, spoil: (error: Error) => void) => Promise<A>,
     deadline: number
   ): Promise<A> => {
-    const acquiring = acquire()
-    const held = await withinDeadline(acquiring, deadline, () => {
-      acquiring.then(
-        (late) => late.release(),
-        () => {}
-      )
+    let held: HeldConnection | undefined
+    let isLate = false
+    const useOne = async (): Promise<A> => {
+      const mine = await acquire()
+      if (isLate) {
+        mine.release()
+        throw new Error("the connection came too late")
+      }
+      held = mine
+      let broken: Error | undefined
+      const spoil = (error: Error) => {
+        broken ??= error
+      }
+      try {
+        return await use(mine, spoil)
+      } catch (error) {
+        if (error instanceof Error && breaksConnection(error)) spoil(error)
+        throw error
+      } finally {
+        if (!isLate) mine.release(broken)
+      }
+    }
+    return withinDeadline(useOne(), deadline, () => {
+      isLate = true
+      held?.release(new Error("no answer in time"))
     })
-    let broken: Error | undefined
-    const spoil = (error: Error) => {
-      broken ??= error
-    }
-    try {
-      return await withinDeadline(use(held, spoil), deadline, () => spoil(new Error("no answer in time")))
-    } catch (error) {
-      if (error instanceof Error && breaksConnection(error)) spoil(error)
-      throw error
-    } finally {
-      held.release(broken)
-    }
   }
   return {
     read: (script, deadline) => hold((held) => runAsync(script(), (batch) => send(held, batch.statements)), deadline),

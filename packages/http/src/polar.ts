@@ -200,10 +200,9 @@ export const polarWith = (settings: PolarSettings): Polar => {
         call((billing) => Effect.flatMap(decodeUserId(userId), (user) => billing.orders.list(user, query))),
       owns: (userId, productId) =>
         call((billing) =>
-          Effect.gen(function* () {
-            const user = yield* decodeId(UserId, "userId", userId)
-            return yield* billing.orders.owns(user, yield* decodeId(ProductId, "productId", productId))
-          })
+          Effect.flatMap(decodeId(UserId, "userId", userId), (user) =>
+            Effect.flatMap(decodeId(ProductId, "productId", productId), (product) => billing.orders.owns(user, product))
+          )
         ),
       get: (orderId) =>
         call((billing) =>

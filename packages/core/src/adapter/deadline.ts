@@ -39,7 +39,16 @@ export const withinDeadline = <A>(promise: Promise<A>, deadline: number, giveUp:
       },
       Math.max(deadline - performance.now(), 0)
     )
-    promise.then(resolve, reject).finally(() => clearTimeout(timer))
+    promise.then(
+      (value) => {
+        clearTimeout(timer)
+        resolve(value)
+      },
+      (error: unknown) => {
+        clearTimeout(timer)
+        reject(error)
+      }
+    )
   })
 
 /**

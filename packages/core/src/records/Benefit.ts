@@ -41,6 +41,12 @@ export const PolarBenefit = Schema.Struct({
 
 export interface Benefit extends Schema.Schema.Type<typeof PolarBenefit> {}
 
+/** What tells which of two is newer, and its key: who asks for a benefit asks often. */
+export const BenefitFacts = PolarBenefit.pick("metadata", "createdAt", "modifiedAt")
+export type BenefitFacts = typeof BenefitFacts.Type
+
+export const readBenefitFacts = jsonDecoderOf(BenefitFacts)
+
 const Context = Schema.Struct({ organizationId: informative("organization_id", text(64)) })
 
 export const readBenefit = decoderOf(PolarBenefit)

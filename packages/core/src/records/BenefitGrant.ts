@@ -13,7 +13,7 @@ import { decoderOf, jsonDecoderOf } from "../values/decoderOf.ts"
 import { BenefitGrantId, BenefitId, CustomerId, OrderId, SubscriptionId, text } from "../values/ids.ts"
 import { DateFromTimestamp, EpochMicrosFromString, toMillis } from "../values/Timestamp.ts"
 import { anyRecord, informative, nullable, renamed } from "../values/wire.ts"
-import { PolarBenefit } from "./Benefit.ts"
+import { BenefitFacts, PolarBenefit } from "./Benefit.ts"
 import { type ListedKind, packPrecedence } from "./Kind.ts"
 import { PolarCustomer } from "./PolarObjects.ts"
 import type { RecordColumns, RecordReport } from "./RecordReport.ts"
@@ -42,6 +42,16 @@ export const PolarBenefitGrant = Schema.Struct({
 })
 
 export interface BenefitGrant extends Schema.Schema.Type<typeof PolarBenefitGrant> {}
+
+/** What tells which benefit a user has: who asks for one asks often. */
+const GrantFacts = Schema.Struct({
+  ...PolarBenefitGrant.pick("benefitId", "isGranted").fields,
+  benefit: informative("benefit", BenefitFacts)
+})
+export type GrantFacts = typeof GrantFacts.Type
+
+/** As `fromStored` does, without all that is kept of it. */
+export const readGrantFacts = jsonDecoderOf(GrantFacts)
 
 const PolarContext = Schema.Struct({
   customer: informative("customer", PolarCustomer),

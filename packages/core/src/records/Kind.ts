@@ -51,9 +51,6 @@ export interface Kind<A> {
   readonly view: ReadonlyArray<ViewColumn>
 }
 
-/** How stored records of a kind are read back, as a whole or only what is asked for. */
-export type StoredAs<A> = Pick<Kind<A>, "name" | "fromStored">
-
 export interface RecordList {
   readonly path: string
   /** Oldest first, so that what is added meanwhile moves no page. */

@@ -4,13 +4,15 @@
  * Sources: Polar's API reference, object `Order`; Polar docs: features/orders, webhooks/events.
  */
 import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { decoderOf, jsonDecoderOf } from "../values/decoderOf.ts"
 import { CheckoutId, CustomerId, OrderId, ProductId, SubscriptionId, text } from "../values/ids.ts"
 import { DateFromTimestamp, EpochMicrosFromString, toMillis } from "../values/Timestamp.ts"
 import { anyRecord, informative, nullable, renamed, shownText } from "../values/wire.ts"
-import { type ListedKind, packPrecedence, type StoredAs } from "./Kind.ts"
+import { type ListedKind, packPrecedence } from "./Kind.ts"
 import { isRecordedIn, PolarCustomer, userIdIn } from "./PolarObjects.ts"
+import type { RecordRow } from "./rows.ts"
 
 /** The statuses that Polar documents. Polar may add others; they are kept as their text. */
 export const orderStatuses = ["draft", "pending", "paid", "partially_refunded", "refunded", "void"] as const
@@ -88,8 +90,7 @@ export const isPaid = (status: string): boolean => status === "paid" || status =
 export const wasPaid = (status: string): boolean => isPaid(status) || status === "refunded"
 
 /** What tells a purchase from other orders. */
-const PurchaseFacts = PolarOrder.pick("billingReason", "status", "subscriptionId")
-export type PurchaseFacts = typeof PurchaseFacts.Type
+export type PurchaseFacts = Pick<Order, "billingReason" | "status" | "subscriptionId">
 
 /** Whether it was bought once, and not for a period of a subscription, and is paid and not wholly given back. */
 export const isPurchase = ({ billingReason, status, subscriptionId }: PurchaseFacts): boolean =>
@@ -150,8 +151,19 @@ export const orderKind: ListedKind<Order> = {
   ]
 }
 
-/** Orders of which no more is read than whether they are purchases: who asks for ownership asks often. */
-export const purchaseFacts: StoredAs<PurchaseFacts> = {
-  name: orderKind.name,
-  fromStored: jsonDecoderOf(PurchaseFacts)
-}
+const decodeSummary = jsonDecoderOf(Schema.Struct({ billing_reason: Schema.NullOr(BillingReason) }))
+
+/** The same of a stored order, without reading all that is kept of it: who asks for ownership asks often. */
+export const purchaseFacts = ({
+  status,
+  subscriptionId,
+  summary
+}: Pick<RecordRow, "status" | "subscriptionId" | "summary">): PurchaseFacts => ({
+  status,
+  // What is stored of an id was one.
+  subscriptionId: subscriptionId as Order["subscriptionId"],
+  billingReason: Option.match(decodeSummary(summary), {
+    onNone: () => null,
+    onSome: ({ billing_reason }) => billing_reason
+  })
+})

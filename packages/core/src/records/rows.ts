@@ -64,6 +64,9 @@ export type StoredRecord = Pick<RecordRow, "kind" | "id" | "data">
 /** What is needed of a live subscription to decide about access, and to show it. */
 export type LiveSubscriptionRow = Pick<RecordRow, "id" | "status" | "productId" | "summary">
 
+/** What is needed of an order to tell whether it is a purchase. */
+export type OrderRow = Pick<RecordRow, "id" | "status" | "subscriptionId" | "summary">
+
 /** A grant of a user's, and its benefit, as `data`; `null` where the benefit is not stored. */
 export interface GrantRow {
   readonly id: string

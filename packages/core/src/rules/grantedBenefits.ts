@@ -1,6 +1,6 @@
 /** Which benefits does a user have, and by which key are they asked for? */
-import { type Benefit, changedAtOf } from "../records/Benefit.ts"
-import type { BenefitGrant } from "../records/BenefitGrant.ts"
+import { type Benefit, type BenefitFacts, changedAtOf } from "../records/Benefit.ts"
+import type { BenefitGrant, GrantFacts } from "../records/BenefitGrant.ts"
 
 /** A benefit that a user has. */
 export interface GrantedBenefit {
@@ -34,16 +34,20 @@ export const grantedBenefits = (grants: ReadonlyArray<GrantWithBenefit>): Readon
     .map(grantedBenefit)
     .sort((a, b) => (a.grantedAt?.getTime() ?? 0) - (b.grantedAt?.getTime() ?? 0) || (a.key < b.key ? -1 : 1))
 
-const newerOf = (own: Benefit | null, sent: Benefit | null): Benefit | null =>
+const newerOf = <A extends BenefitFacts>(own: A | null, sent: A | null): A | null =>
   own === null || sent === null ? (own ?? sent) : (changedAtOf(own) ?? 0) >= (changedAtOf(sent) ?? 0) ? own : sent
+
+const keyOf = (benefit: BenefitFacts | null, benefitId: string): string => {
+  const key = benefit?.metadata["key"]
+  return typeof key === "string" && key !== "" ? key : benefitId
+}
 
 /** What a grant gives, or gave. */
 export const grantedBenefit = ({ benefit: own, grant }: GrantWithBenefit): GrantedBenefit => {
   const benefit = newerOf(own, grant.benefit)
-  const key = benefit?.metadata["key"]
   return {
     benefitId: grant.benefitId,
-    key: typeof key === "string" && key !== "" ? key : grant.benefitId,
+    key: keyOf(benefit, grant.benefitId),
     type: benefit?.type ?? "unknown",
     description: benefit?.description ?? null,
     metadata: benefit?.metadata ?? {},
@@ -58,6 +62,17 @@ export const grantedBenefit = ({ benefit: own, grant }: GrantWithBenefit): Grant
   }
 }
 
+/** What a benefit is asked for by. */
+export type BenefitNames = Pick<GrantedBenefit, "benefitId" | "key">
+
+/** The same of what was granted, without all that it gives. */
+export const grantedNames = (
+  grants: ReadonlyArray<{ readonly grant: GrantFacts; readonly benefit: BenefitFacts | null }>
+): ReadonlyArray<BenefitNames> =>
+  grants.flatMap(({ benefit, grant: { benefitId, isGranted, benefit: sent } }) =>
+    isGranted ? [{ benefitId, key: keyOf(newerOf(benefit, sent), benefitId) }] : []
+  )
+
 /** The one that was granted first, of those that are asked for by this key or id. */
-export const benefitOf = (benefits: ReadonlyArray<GrantedBenefit>, key: string): GrantedBenefit | undefined =>
+export const benefitOf = <A extends BenefitNames>(benefits: ReadonlyArray<A>, key: string): A | undefined =>
   benefits.find((benefit) => benefit.key === key || benefit.benefitId === key)

@@ -5,13 +5,14 @@ import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Delivery, DeliveryOutcome, DeliveryState, RecordedDelivery } from "../records/Delivery.ts"
-import type { Kind, StoredAs } from "../records/Kind.ts"
+import type { Kind } from "../records/Kind.ts"
 import type { DeadNotification, DeadNotificationQuery } from "../records/Notification.ts"
+import type { PurchaseFacts } from "../records/Order.ts"
 import type { RecordReport } from "../records/RecordReport.ts"
 import type { OwnershipRows, RecordRow } from "../records/rows.ts"
 import type { Subscription, VisibleSubscription } from "../records/Subscription.ts"
 import type { AccessFacts, AccessPolicy } from "../rules/AccessPolicy.ts"
-import type { GrantWithBenefit } from "../rules/grantedBenefits.ts"
+import type { BenefitNames, GrantWithBenefit } from "../rules/grantedBenefits.ts"
 import type { HandlerNames } from "../rules/handlers.ts"
 import type { AppUsers } from "../rules/identity.ts"
 import type { Snapshot } from "../rules/reconciliation.ts"
@@ -219,9 +220,18 @@ export interface BillingStoreService {
   /** The benefits that the user has been granted, each with the benefit as it is by now. */
   readonly liveGrantsOf: (userId: UserId) => Effect.Effect<ReadonlyArray<GrantWithBenefit>, StoreError>
 
+  /** The same, of each only what it is asked for by. */
+  readonly grantedNamesOf: (userId: UserId) => Effect.Effect<ReadonlyArray<BenefitNames>, StoreError>
+
+  /** Of the user's live orders of this product what tells whether they are purchases. */
+  readonly purchaseFactsOf: (
+    userId: UserId,
+    productId: ProductId
+  ) => Effect.Effect<ReadonlyArray<PurchaseFacts>, StoreError>
+
   /** The user's records of a kind, in no particular order. */
   readonly recordsOf: <A>(
-    kind: StoredAs<A>,
+    kind: Kind<A>,
     userId: UserId,
     query?: RecordQuery
   ) => Effect.Effect<ReadonlyArray<A>, StoreError>

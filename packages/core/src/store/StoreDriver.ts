@@ -8,6 +8,7 @@ import type {
   GrantRow,
   JobRow,
   LiveSubscriptionRow,
+  OrderRow,
   OwnershipRows,
   RecordRow,
   StoredRecord,
@@ -228,6 +229,9 @@ export interface StoreDriver {
 
   /** The user's live grants, each with the record of its benefit. */
   readonly liveGrantsOf: (userId: string) => Awaitable<ReadonlyArray<GrantRow>>
+
+  /** The user's live orders of this product. */
+  readonly liveOrdersOf: (userId: string, productId: string) => Awaitable<ReadonlyArray<OrderRow>>
 
   readonly record: (kind: string, id: string) => Awaitable<RecordRow | undefined>
 

@@ -247,6 +247,8 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
           grant: data,
           benefit: records.get(recordKey({ kind: "benefit", id: benefitId ?? "" }))?.data ?? null
         })),
+    liveOrdersOf: (userId, productId) =>
+      [...recordsByUser.of(ofUser("order", userId))].filter((row) => row.live && row.productId === productId),
     record: (kind, id) => records.get(recordKey({ kind, id })),
     customerOf: (userId) =>
       [...linksByUser.of(userId)]

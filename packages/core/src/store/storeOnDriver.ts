@@ -8,11 +8,12 @@ import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
-import { benefitKind } from "../records/Benefit.ts"
-import { benefitGrantKind } from "../records/BenefitGrant.ts"
+import { benefitKind, readBenefitFacts } from "../records/Benefit.ts"
+import { benefitGrantKind, readGrantFacts } from "../records/BenefitGrant.ts"
 import type { RecordedDelivery } from "../records/Delivery.ts"
-import type { Kind, StoredAs } from "../records/Kind.ts"
+import type { Kind } from "../records/Kind.ts"
 import type { DeadNotification, DeadNotificationQuery } from "../records/Notification.ts"
+import { purchaseFacts } from "../records/Order.ts"
 import type {
   ClaimedNotificationRow,
   DeadNotificationRow,
@@ -25,7 +26,7 @@ import type {
 import { nobody } from "../records/rows.ts"
 import * as StoredJson from "../records/storedJson.ts"
 import { subscriptionKind } from "../records/subscriptionKind.ts"
-import type { GrantWithBenefit } from "../rules/grantedBenefits.ts"
+import { grantedNames } from "../rules/grantedBenefits.ts"
 import { type HandlerNames, onlySubscriptions } from "../rules/handlers.ts"
 import type { ClaimedNotification } from "../rules/told.ts"
 import { traced } from "../runtime/traced.ts"
@@ -174,39 +175,55 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
     })
 
   /** The rows that can be read. */
-  const readableRows = <Row extends StoredRecord, A>(
-    kind: StoredAs<A>,
-    rows: ReadonlyArray<Row>
-  ): Effect.Effect<ReadonlyArray<A>> =>
-    Effect.gen(function* () {
-      const values: Array<A> = []
-      for (const row of rows) {
-        const value = kind.fromStored(row.data)
-        if (Option.isSome(value)) values.push(value.value)
-        else yield* setAside(kind.name, row.id)
-      }
-      return values
-    })
+  const readableRows = <Row extends { readonly id: string }, A>(
+    what: string,
+    rows: ReadonlyArray<Row>,
+    read: (row: Row) => Option.Option<A>
+  ): Effect.Effect<ReadonlyArray<A>> => {
+    const values: Array<A> = []
+    const unreadable: Array<string> = []
+    for (const row of rows) {
+      const value = read(row)
+      if (Option.isSome(value)) values.push(value.value)
+      else unreadable.push(row.id)
+    }
+    const all = Effect.succeed(values)
+    return unreadable.length === 0
+      ? all
+      : Effect.zipRight(
+          Effect.forEach(unreadable, (id) => setAside(what, id), { discard: true }),
+          all
+        )
+  }
 
   const recordsOf = <A>(
     operation: string,
-    kind: StoredAs<A>,
+    kind: Kind<A>,
     userId: UserId,
     { live, productId, status }: RecordQuery
   ): Effect.Effect<ReadonlyArray<A>, StoreError> =>
     attempt(operation, () => driver.recordsOf({ kind: kind.name, userId, live, status, productId })).pipe(
-      Effect.flatMap((rows) => readableRows(kind, rows)),
+      Effect.flatMap((rows) => readableRows(kind.name, rows, ({ data }) => kind.fromStored(data))),
       span(operation)
     )
 
-  /** One that cannot be read is left out. */
-  const grantWithBenefit = ({ benefit, grant, id }: GrantRow): Effect.Effect<ReadonlyArray<GrantWithBenefit>> =>
-    Effect.map(readableRows(benefitGrantKind, [{ kind: "benefit_grant", id, data: grant }]), (grants) =>
-      grants.map((value) => ({
+  /** Those that can be read, each with its benefit. */
+  const grantsOf = <G, B>(
+    operation: string,
+    userId: UserId,
+    readGrant: (data: string) => Option.Option<G>,
+    readBenefit: (data: string) => Option.Option<B>
+  ): Effect.Effect<ReadonlyArray<{ readonly grant: G; readonly benefit: B | null }>, StoreError> => {
+    const read = ({ benefit, grant }: GrantRow) =>
+      Option.map(readGrant(grant), (value) => ({
         grant: value,
-        benefit: benefit === null ? null : Option.getOrNull(benefitKind.fromStored(benefit))
+        benefit: benefit === null ? null : Option.getOrNull(readBenefit(benefit))
       }))
+    return attempt(operation, () => driver.liveGrantsOf(userId)).pipe(
+      Effect.flatMap((rows) => readableRows(benefitGrantKind.name, rows, read)),
+      span(operation)
     )
+  }
 
   return {
     parallelSteps: driver.parallelSteps,
@@ -303,11 +320,15 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
         span("liveSubscriptionsOf")
       ),
 
-    liveGrantsOf: (userId) =>
-      attempt("liveGrantsOf", () => driver.liveGrantsOf(userId)).pipe(
-        Effect.flatMap(Effect.forEach(grantWithBenefit)),
-        Effect.map((grants) => grants.flat()),
-        span("liveGrantsOf")
+    liveGrantsOf: (userId) => grantsOf("liveGrantsOf", userId, benefitGrantKind.fromStored, benefitKind.fromStored),
+
+    grantedNamesOf: (userId) =>
+      Effect.map(grantsOf("grantedNamesOf", userId, readGrantFacts, readBenefitFacts), grantedNames),
+
+    purchaseFactsOf: (userId, productId) =>
+      attempt("purchaseFactsOf", () => driver.liveOrdersOf(userId, productId)).pipe(
+        Effect.map((rows) => rows.map(purchaseFacts)),
+        span("purchaseFactsOf")
       ),
 
     recordsOf: (kind, userId, query = {}) => recordsOf("recordsOf", kind, userId, query),

@@ -3,10 +3,10 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { isPurchase, purchaseFacts } from "../records/Order.ts"
+import { isPurchase } from "../records/Order.ts"
 import { Subscription, type UserId, type VisibleSubscription, visible } from "../records/Subscription.ts"
 import * as AccessPolicy from "../rules/AccessPolicy.ts"
-import { benefitOf, type GrantedBenefit, grantedBenefits } from "../rules/grantedBenefits.ts"
+import { type BenefitNames, benefitOf, type GrantedBenefit, grantedBenefits } from "../rules/grantedBenefits.ts"
 import { traced } from "../runtime/traced.ts"
 import { makeUserCache } from "../runtime/userCache.ts"
 import type { BillingStoreService, LiveSubscription } from "../store/BillingStore.ts"
@@ -80,10 +80,17 @@ export const makeEntitlements = Effect.fnUntraced(function* ({
   const liveOf = yield* cached(readLive)
   const benefitsOf = yield* cached(readBenefits)
 
-  const benefit = (userId: UserId, key: string) =>
+  // Where all of it is kept in memory anyhow, nothing less is read.
+  const namesOf = accessCache === undefined ? store.grantedNamesOf : benefitsOf
+
+  const benefitIn = <A extends BenefitNames>(
+    read: (userId: UserId) => Effect.Effect<ReadonlyArray<A>, StoreError>,
+    userId: UserId,
+    key: string
+  ) =>
     unlessDenied(
       userId,
-      Effect.map(benefitsOf(userId), (all) => benefitOf(all, key)),
+      Effect.map(read(userId), (all) => benefitOf(all, key)),
       (found) => found === undefined
     )
 
@@ -140,9 +147,7 @@ export const makeEntitlements = Effect.fnUntraced(function* ({
         Effect.flatMap((productId) =>
           unlessDenied(
             userId,
-            Effect.map(store.recordsOf(purchaseFacts, userId, { live: true, productId }), (orders) =>
-              orders.some(isPurchase)
-            ),
+            Effect.map(store.purchaseFactsOf(userId, productId), (orders) => orders.some(isPurchase)),
             (owned) => !owned
           )
         ),
@@ -151,8 +156,11 @@ export const makeEntitlements = Effect.fnUntraced(function* ({
 
     benefits: {
       has: (userId, key) =>
-        Effect.map(benefit(userId, key), (found) => found !== undefined).pipe(traced("Billing.benefits.has")),
-      get: (userId, key) => Effect.map(benefit(userId, key), Option.fromNullable).pipe(traced("Billing.benefits.get")),
+        Effect.map(benefitIn<BenefitNames>(namesOf, userId, key), (found) => found !== undefined).pipe(
+          traced("Billing.benefits.has")
+        ),
+      get: (userId, key) =>
+        Effect.map(benefitIn(benefitsOf, userId, key), Option.fromNullable).pipe(traced("Billing.benefits.get")),
       list: (userId) => benefitsOf(userId).pipe(traced("Billing.benefits.list"))
     }
   }

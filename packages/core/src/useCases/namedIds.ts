@@ -20,7 +20,8 @@ export const makeProductNames = (catalogue: Catalogue | undefined) => {
   const product = (call: string, option: string, given: string): Effect.Effect<ProductId> => {
     const offered = catalogue?.offered(given)
     if (offered !== undefined) return Effect.succeed(offered)
-    if (isPolarId(given)) return Effect.succeed(ProductId.make(given.toLowerCase()))
+    // A UUID is all that an id of a product has to be.
+    if (isPolarId(given)) return Effect.succeed(given.toLowerCase() as ProductId)
     return refused(call, option, catalogue?.problemOf(given) ?? notAnId)
   }
 

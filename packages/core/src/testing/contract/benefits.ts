@@ -20,8 +20,17 @@ import {
   recordIn
 } from "../polarDeliveries.ts"
 
+/** As `get` and `list` read them, and as `has` does: both know the same. */
 const benefitsOf = (userId: UserId) =>
-  Effect.flatMap(BillingStore, (store) => Effect.map(store.liveGrantsOf(userId), grantedBenefits))
+  Effect.gen(function* () {
+    const store = yield* BillingStore
+    const whole = grantedBenefits(yield* store.liveGrantsOf(userId))
+    const names = yield* store.grantedNamesOf(userId)
+    expect(names.map(({ benefitId, key }) => `${benefitId} ${key}`).sort()).toEqual(
+      whole.map(({ benefitId, key }) => `${benefitId} ${key}`).sort()
+    )
+    return whole
+  })
 
 const keysOf = (userId: UserId) => Effect.map(benefitsOf(userId), (benefits) => benefits.map(({ key }) => key))
 

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto"
 import { expect } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -470,6 +471,38 @@ export const records = (suite: ContractSuite): void => {
         expect(yield* refundsOf(externalId)).toMatchObject([{ status: "failed" }])
         expect(yield* recordsOf(refundKind, externalId, { live: true })).toEqual([])
       }
+    })
+  )
+
+  it.effect("what tells purchases is read of every order of the product that gives something, and of no other", () =>
+    Effect.gen(function* () {
+      const store = yield* BillingStore
+      const user = nextUser()
+      const other = nextUser()
+      const purchase = newPurchase()
+      const of = (name: string, patch: Readonly<Record<string, unknown>>) =>
+        orderDelivery(newPurchase({ customerId: purchase.customerId, productId: purchase.productId }), name, {
+          externalId: user.id,
+          patch
+        })
+      const facts = store.purchaseFactsOf(user.id, ProductId.make(purchase.productId))
+      expect(yield* facts).toEqual([])
+      const subscriptionId = randomUUID()
+      yield* applyEach([
+        of("paid.purchase", {}),
+        of("paid.purchase", { billing_reason: "somethingNew", status: "partially_refunded" }),
+        of("paid.subscription_cycle", { subscription_id: subscriptionId }),
+        of("paid.purchase", { status: "refunded" }),
+        of("paid.purchase", { status: "pending" }),
+        of("paid.purchase", { product_id: randomUUID() }),
+        orderDelivery(newPurchase({ productId: purchase.productId }), "paid.purchase", { externalId: other.id })
+      ])
+      const found = [...(yield* facts)].sort((a, b) => ((a.billingReason ?? "") < (b.billingReason ?? "") ? -1 : 1))
+      expect(found).toEqual([
+        { billingReason: "purchase", status: "paid", subscriptionId: null },
+        { billingReason: "somethingNew", status: "partially_refunded", subscriptionId: null },
+        { billingReason: "subscription_cycle", status: "paid", subscriptionId }
+      ])
     })
   )
 
