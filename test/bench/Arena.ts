@@ -22,6 +22,8 @@ export interface Arena {
   readonly server: BenchServer
   readonly contenders: ReadonlyArray<Contender>
   readonly contender: (label: string) => Contender
+  /** Another subject, in a process of its own, on the database that a contender has filled. It receives nothing. */
+  readonly beside: (contender: Contender, name: Exclude<SubjectName, "before">) => Promise<Contender>
   /** A number that no other turn has. */
   readonly nextTurn: () => number
   readonly prepare: (plan: Plan) => Promise<void>
@@ -87,6 +89,12 @@ export const withArena = async <A>(
         if (found === undefined) throw new Error(`${label} is not here`)
         return found
       },
+      beside: async ({ database, tables }, name) => {
+        const settings: ServerSettings = { subject: name, store, url: database.url, secret }
+        const child = await startChild("server", settings, { profiles })
+        children.push(child)
+        return { name, label: name, database, tables, ask: (question) => child.ask(question) }
+      },
       nextTurn: () => {
         turns += 1
         return turns
@@ -132,9 +140,10 @@ export const settled = async ({ database, name, tables }: Contender): Promise<vo
   }
 }
 
-/** That each delivery of orders or grants was stored as a record of its own. */
+/** That each delivery was stored as a record of its own. */
 export const checkRecords = async ({ database, name, tables }: Contender, plan: Plan): Promise<void> => {
-  const kind = plan.event === "grant" ? "benefit_grant" : plan.event
+  const { event = "subscription" } = plan
+  const kind = event === "grant" ? "benefit_grant" : event
   const [row] = await database.run(`SELECT count(*) AS found FROM ${tables.subscriptions} WHERE kind = '${kind}'`)
   const found = Number(row?.["found"])
   if (found !== deliveriesIn(plan)) {

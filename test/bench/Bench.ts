@@ -5,8 +5,8 @@ import { median, type Spread, spread } from "./statistics.ts"
 export const storeNames = ["sqlite", "libsql", "postgres", "postgres-js", "mysql", "mariadb"] as const
 export type StoreName = (typeof storeNames)[number]
 
-/** Ours; the same effect by hand on the raw driver; ours of another checkout. */
-export type SubjectName = "ours" | "raw" | "before"
+/** Ours; the same effect by hand on the raw driver; reads of ours' tables by hand on it; ours of another checkout. */
+export type SubjectName = "ours" | "raw" | "bareReads" | "before"
 
 /** How much is measured. */
 export interface Scale {

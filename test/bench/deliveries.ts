@@ -21,16 +21,17 @@ export interface Plan {
 }
 
 /** `order`: of something that is bought once. `grant`: of a benefit of the subscription. */
-export type EventName = "subscription" | "order" | "grant"
+export const eventNames = ["subscription", "order", "grant", "customer", "product", "benefit"] as const
+export type EventName = (typeof eventNames)[number]
 
 /** What `order` is an order of. */
 export const boughtProduct = "e149a7bc-ef99-44ac-8929-50de326aabf7"
-/** What `grant` grants. */
-export const grantedBenefit = "7a8b9c0d-f241-4a6f-9e8d-9b0c1d2e3f71"
+/** The `metadata.key` of the benefits that `grant` grants and `benefit` is about. */
+export const grantedKey = "export"
 
 /** The id of something, in the form of a UUID: without order, as Polar's are. */
 export const idOf = (
-  kind: "delivery" | `delivery of ${EventName}` | EventName | "customer" | "user",
+  kind: "delivery" | `delivery of ${EventName}` | EventName | "user",
   turn: number,
   n: number
 ): string => {
@@ -56,42 +57,76 @@ const timestamp = (n: number): string => `${new Date(epochMillis + n).toISOStrin
 /** A period's end that is no other delivery's, so that each delivery is a change that the app is told of. */
 const periodEnd = (n: number): string => new Date(epochMillis + 30 * 86_400_000 + n * 1000).toISOString()
 
-type Writer = (
-  values: { readonly [Name in "timestamp" | EventName | "customer" | "user" | "periodEnd"]: string }
-) => string
+const holeNames = ["timestamp", ...eventNames, "user", "periodEnd"] as const
+type Values = Readonly<Record<(typeof holeNames)[number], string>>
+type Writer = (values: Values) => string
 
-const fixtures: Readonly<Record<EventName, string>> = {
-  subscription: "subscription.active",
-  order: "order.paid.purchase",
-  grant: "benefit_grant.created.feature_flag"
+const hole = (name: keyof Values): string => `{${name}}`
+
+/** What differs from one delivery to the next in the data of a fixture. */
+interface Shape {
+  readonly fixture: string
+  readonly holes: (data: Json) => Json
 }
 
-/** What differs from one delivery to the next, but for the customer. */
-const holes: Readonly<Record<EventName, object>> = {
-  // Each from a checkout of its own.
-  subscription: { id: "{subscription}", checkout_id: "{subscription}", current_period_end: "{periodEnd}" },
-  order: { id: "{order}", checkout_id: "{order}" },
-  grant: { id: "{grant}", subscription_id: "{subscription}", member_id: null, member: null }
+type Json = Readonly<Record<string, unknown>>
+
+const object = (value: unknown): Json => (typeof value === "object" && value !== null ? { ...value } : {})
+
+// As the users' table has it.
+const buyer = { id: hole("customer"), external_id: hole("user"), email: `${hole("user")}@acme-mail.dev` }
+
+const ofBuyer = ({ customer, user }: Json): Json => ({
+  customer_id: hole("customer"),
+  user_id: hole("customer"),
+  user: { ...object(user), id: hole("customer") },
+  customer: { ...object(customer), ...buyer }
+})
+
+const withKey = (benefit: unknown): Json => ({ ...object(benefit), metadata: { key: grantedKey } })
+
+const shapes: Readonly<Record<EventName, Shape>> = {
+  subscription: {
+    fixture: "subscription.active",
+    // Each from a checkout of its own.
+    holes: (data) => ({
+      ...ofBuyer(data),
+      id: hole("subscription"),
+      checkout_id: hole("subscription"),
+      current_period_end: hole("periodEnd")
+    })
+  },
+  order: {
+    fixture: "order.paid.purchase",
+    holes: (data) => ({ ...ofBuyer(data), id: hole("order"), checkout_id: hole("order") })
+  },
+  grant: {
+    fixture: "benefit_grant.created.feature_flag",
+    holes: (data) => ({
+      ...ofBuyer(data),
+      id: hole("grant"),
+      subscription_id: hole("subscription"),
+      benefit_id: hole("benefit"),
+      benefit: { ...withKey(data["benefit"]), id: hole("benefit") },
+      member_id: null,
+      member: null
+    })
+  },
+  customer: { fixture: "customer.updated", holes: () => buyer },
+  product: { fixture: "product.updated.recurring", holes: () => ({ id: hole("product") }) },
+  benefit: { fixture: "benefit.created.feature_flag", holes: (data) => ({ ...withKey(data), id: hole("benefit") }) }
 }
 
 /** The fixture, with holes where deliveries differ. */
 const bodyWriter = (root: string, name: EventName): Writer => {
-  const file = resolve(root, `test/fixtures/polar-webhooks/${fixtures[name]}.json`)
-  const event = JSON.parse(readFileSync(file, "utf8"))
+  const { fixture, holes } = shapes[name]
+  const event = JSON.parse(readFileSync(resolve(root, `test/fixtures/polar-webhooks/${fixture}.json`), "utf8"))
   const text = JSON.stringify({
     ...event,
-    timestamp: "{timestamp}",
-    data: {
-      ...event.data,
-      ...holes[name],
-      customer_id: "{customer}",
-      user_id: "{customer}",
-      user: { ...event.data.user, id: "{customer}" },
-      // As the users' table has it.
-      customer: { ...event.data.customer, id: "{customer}", external_id: "{user}", email: "{user}@acme-mail.dev" }
-    }
+    timestamp: hole("timestamp"),
+    data: { ...event.data, ...holes(event.data) }
   })
-  const parts = text.split(/\{(timestamp|subscription|order|grant|customer|user|periodEnd)\}/)
+  const parts = text.split(new RegExp(`\\{(${holeNames.join("|")})\\}`))
   return (values) =>
     parts
       .map((part, index) => (index % 2 === 0 ? part : Object.entries(values).find(([name]) => name === part)?.[1]))
@@ -107,6 +142,8 @@ const bodyOf = (write: Writer, { turn, users }: Plan, n: number): string => {
     order: idOf("order", turn, who),
     grant: idOf("grant", turn, who),
     customer: idOf("customer", turn, who),
+    product: idOf("product", turn, who),
+    benefit: idOf("benefit", turn, who),
     user: idOf("user", turn, who),
     periodEnd: periodEnd(n)
   })

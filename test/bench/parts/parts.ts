@@ -4,6 +4,7 @@ import { checkout } from "./checkout.ts"
 import { growth } from "./growth.ts"
 import { imported } from "./imported.ts"
 import { ingest } from "./ingest.ts"
+import { kinds } from "./kinds.ts"
 import { lag } from "./lag.ts"
 import { read } from "./read.ts"
 import { soak } from "./soak.ts"
@@ -11,6 +12,6 @@ import { verify } from "./verify.ts"
 
 /** In the order in which they run: first these, then those on one store after the other. */
 export const machineParts: ReadonlyArray<MachinePart> = [verify, imported, attack]
-export const storeParts: ReadonlyArray<StorePart> = [ingest, read, checkout, lag, growth, soak]
+export const storeParts: ReadonlyArray<StorePart> = [ingest, kinds, read, checkout, lag, growth, soak]
 
 export const partNames = [...machineParts, ...storeParts].map(({ name }) => name)

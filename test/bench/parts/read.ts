@@ -34,11 +34,11 @@ export const fill = async (arena: Arena, contender: Contender): Promise<Readonly
   return usersIn(plan)
 }
 
-/** Each user with a grant and an order too. */
+/** Each user with an order and a benefit too, and the benefits as their own events say them. */
 const fillAll = async (arena: Arena, contender: Contender): Promise<ReadonlyArray<string>> => {
   const plan: Plan = { turn: arena.nextTurn(), count: subscriptions, users: "distinct", repetitions: false }
   await makeReady(contender, plan)
-  for (const event of ["subscription", "order", "grant"] as const) {
+  for (const event of ["subscription", "order", "grant", "benefit"] as const) {
     await arena.prepare({ ...plan, event })
     await arena.send(contender, { inFlight: 16 })
     await settled(contender)
@@ -85,14 +85,17 @@ const measure = async (arena: Arena, assignment: Assignment): Promise<Findings> 
   const { store } = arena.server
   const titleOf = (call: Call, name: SubjectName) => `${call} ${store} ${name}`
   const callers: Array<Caller> = []
+  const add = (contender: Contender, userIds: ReadonlyArray<string>, calls: ReadonlyArray<Call>) => {
+    for (const call of calls) callers.push({ title: titleOf(call, contender.name), contender, call, userIds })
+  }
   for (const contender of arena.contenders) {
-    const userIds = await (contender.name === "ours" ? fillAll : fill)(arena, contender)
-    for (const call of contender.name === "ours"
-      ? [...calls, "has" as const, "owns" as const]
-      : contender.name === "raw"
-        ? (["getSubscription"] as const)
-        : calls) {
-      callers.push({ title: titleOf(call, contender.name), contender, call, userIds })
+    if (contender.name === "ours") {
+      const userIds = await fillAll(arena, contender)
+      add(contender, userIds, ["getSubscription", "access", ...questions])
+      add(await arena.beside(contender, "bareReads"), userIds, questions)
+    } else {
+      const userIds = await fill(arena, contender)
+      add(contender, userIds, contender.name === "raw" ? ["getSubscription"] : ["getSubscription", "access"])
     }
   }
   const found = await latencies(callers, assignment)
@@ -102,8 +105,10 @@ const measure = async (arena: Arena, assignment: Assignment): Promise<Findings> 
   const comparisons: Array<Comparison> = [
     comparison(`${key}.raw`, "µs", of("getSubscription", "ours"), bare),
     comparison(`${key}.access`, "µs", of("access", "ours"), bare),
-    comparison(`${key}.has`, "µs", of("has", "ours"), bare),
-    comparison(`${key}.owns`, "µs", of("owns", "ours"), bare)
+    ...questions.flatMap((call) => [
+      comparison(`${key}.${call}.raw`, "µs", of(call, "ours"), of(call, "bareReads")),
+      comparison(`${key}.${call}`, "µs", of(call, "ours"), bare)
+    ])
   ]
   if (assignment.scale.against !== undefined) {
     for (const [call, suffix] of [
@@ -126,7 +131,8 @@ const measure = async (arena: Arena, assignment: Assignment): Promise<Findings> 
   }
 }
 
-const calls = ["getSubscription", "access"] as const
+/** What is asked of a user's records with a yes or no. */
+const questions = ["has", "owns"] as const
 
 export const read: StorePart = {
   on: "store",

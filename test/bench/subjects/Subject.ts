@@ -15,7 +15,7 @@ export interface Subject {
   readonly getSubscription?: (userId: string) => unknown
   /** Whether the user has access. */
   readonly access?: (userId: string) => unknown
-  /** Whether the user has the benefit that `grant` grants. */
+  /** Whether the user has the benefit that `grant` grants, asked for by its key. */
   readonly has?: (userId: string) => unknown
   /** Whether the user owns the product that `order` is an order of. */
   readonly owns?: (userId: string) => unknown

@@ -7,7 +7,7 @@ import { polar } from "@kavach-polar/http"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { CheckoutSession } from "../../../packages/core/src/polar/PolarApi.ts"
-import { boughtProduct, grantedBenefit } from "../deliveries.ts"
+import { boughtProduct, grantedKey } from "../deliveries.ts"
 import { instantCheckout } from "./instantCheckout.ts"
 import { mount } from "./mount.ts"
 import type { Subject, SubjectSettings } from "./Subject.ts"
@@ -70,7 +70,7 @@ export const startOurs = async (settings: SubjectSettings): Promise<Subject> => 
     port,
     getSubscription: billing.getSubscription,
     access: billing.access,
-    has: (userId) => billing.benefits.has(userId, grantedBenefit),
+    has: (userId) => billing.benefits.has(userId, grantedKey),
     owns: (userId) => billing.orders.owns(userId, boughtProduct),
     createCheckout: (userId) =>
       billing.createCheckout(userId, "a91d4e7c-33b2-4f0e-b7a5-1c2d3e4f5a60", { reuse: false }),
