@@ -99,9 +99,8 @@ export const sqlDriver = (connection: SqlConnection, packageName: string, option
     "data"
   ])
   const orders = accessTo<OrderRow>(dialect, records, ["id", "status", "subscriptionId", "summary"])
-  /** A user's records of a kind lie together in an index, in the order of their keys. */
-  const ofUser = (kind: string, as = "") =>
-    `${as}user_id = ${dialect.place("key")} AND ${as}record_key > '${kind} ' AND ${as}record_key < '${kind}!'`
+  // Not by a range of keys, which would be quicker: on a column that sorts otherwise it would find too little.
+  const ofUser = (kind: string, as = "") => `${as}user_id = ${dialect.place("key")} AND ${as}kind = '${kind}'`
   const selectLive = `${live.select()} WHERE ${ofUser("subscription")} AND ${dialect.isTrue("live")}`
   const selectOrders = `${orders.select()} WHERE ${ofUser("order")} AND ${dialect.isTrue("live")} AND product_id = ${dialect.place("id")}`
 
@@ -155,7 +154,7 @@ export const sqlDriver = (connection: SqlConnection, packageName: string, option
     const { kind, live: isLive, productId, status, userId } = query
     return stored.rows(
       yield* askOne(
-        sql`${stored.select()} WHERE user_id = ${put(userId, "key")} AND record_key > ${put(recordKey({ kind, id: "" }), "key")} AND record_key < ${put(`${kind}!`, "key")}${isLive === undefined ? "" : isLive ? ` AND ${dialect.isTrue("live")}` : ` AND NOT (${dialect.isTrue("live")})`}${status === undefined ? "" : sql` AND status = ${put(status, "id")}`}${productId === undefined ? "" : sql` AND product_id = ${put(productId, "id")}`}`
+        sql`${stored.select()} WHERE user_id = ${put(userId, "key")} AND kind = ${put(kind, "word")}${isLive === undefined ? "" : isLive ? ` AND ${dialect.isTrue("live")}` : ` AND NOT (${dialect.isTrue("live")})`}${status === undefined ? "" : sql` AND status = ${put(status, "id")}`}${productId === undefined ? "" : sql` AND product_id = ${put(productId, "id")}`}`
       )
     )
   }
