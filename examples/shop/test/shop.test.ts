@@ -9,6 +9,7 @@ import { afterAll, assert, beforeAll, describe, test } from "vitest"
 import { makeActivity } from "../src/activity.ts"
 import { readPlans } from "../src/catalog.ts"
 import { nextOf } from "../src/pages/signIn.ts"
+import { periodEnd } from "../src/period.ts"
 import { openShop } from "../src/Shop.ts"
 import { type Started, start } from "../src/start.ts"
 
@@ -228,41 +229,103 @@ describe("what comes to nothing is a sentence with a next step", () => {
   })
 })
 
-test("where Polar previews no change, the page says so, and the change is made all the same", async () => {
-  const simulator = await serve({ previews: false })
-  const database = join(folder, "previews.sqlite")
+/** A shop without a server, on a simulator of its own, with Ada signed in. */
+const ownShop = async (options: Parameters<typeof serve>[0] = {}) => {
+  const simulator = await serve(options)
   const secret = "whsec_c2ltdWxhdG9yOiBhIHNlY3JldCBmb3IgYSB0ZXN0IDE="
   const origin = "http://127.0.0.1:3999"
   const { close, handle } = await openShop({
-    database,
+    database: join(mkdtempSync(join(folder, "own-")), "shop.sqlite"),
     accessToken: simulator.accessToken,
     webhookSecret: secret,
     apiBaseUrl: simulator.url,
     origins: [origin]
   })
   await simulator.connect((request) => handle(new Request(`${origin}/auth/polar/webhook`, request)), { secret })
-  const ask = (path: string, cookie = "", body?: Readonly<Record<string, string>>) =>
+  let cookie = ""
+  const ask = (path: string, body?: Readonly<Record<string, string>>) =>
     handle(
       new Request(`${origin}${path}`, {
         headers: { cookie, origin },
         ...(body === undefined ? {} : { method: "POST", body: new URLSearchParams(body) })
       })
     )
-  const signedIn = await ask("/sign-in", "", { user: "usr_1042" })
-  const cookie = (signedIn.headers.get("set-cookie") ?? "").split(";")[0] ?? ""
-  await ask("/subscribe", cookie, { product: Seed.products.pro.id })
-  const [checkout] = await simulator.read(({ tables }) => [...tables.checkouts].map(([id]) => id))
-  const { subscription } = await simulator.pay(checkout ?? "", { customer_email: "ada.martin@acme-mail.dev" })
-  assert.include(await (await ask(`/welcome?checkout=${checkout}`, cookie)).text(), "We have received $19.")
+  const signedIn = await ask("/sign-in", { user: "usr_1042" })
+  cookie = (signedIn.headers.get("set-cookie") ?? "").split(";")[0] ?? ""
+  return {
+    ask,
+    /** What a page says, without its markup. */
+    read: async (path: string) => (await (await ask(path)).text()).replace(/<[^>]+>/g, "").replace(/\s+/g, " "),
+    /** Gives what was bought, and what the buyer is told who comes back. */
+    buy: async (product: string) => {
+      const till = (await ask("/subscribe", { product })).headers.get("location") ?? ""
+      const checkouts = await simulator.read(({ tables }) => [...tables.checkouts].map(([, one]) => one))
+      const id = checkouts.find(({ client_secret }) => till.includes(client_secret))?.id ?? assert.fail("no checkout")
+      const { subscription } = await simulator.pay(id, { customer_email: "ada.martin@acme-mail.dev" })
+      const welcome = await (await ask(`/welcome?checkout=${id}`)).text()
+      return { subscription: subscription?.id ?? "", welcome }
+    },
+    close: async () => {
+      await close()
+      await simulator.close()
+    }
+  }
+}
+
+test("where Polar previews no change, the page says so, and the change is made all the same", async () => {
+  const { ask, buy, close, read } = await ownShop({ previews: false })
+  const { subscription, welcome } = await buy(Seed.products.pro.id)
+  assert.include(welcome, "We have received $19.")
   const product = Seed.products.team.id
-  const page = await (await ask(`/choose?product=${product}`, cookie)).text()
+  const page = await read(`/choose?product=${product}`)
   assert.include(page, "Polar does not say beforehand what you pay today.")
-  assert.include(page, ">Upgrade</button>")
-  const changed = await ask("/change", cookie, { product, subscription: subscription?.id ?? "" })
+  assert.include(page, "UpgradeKeep Pro (monthly)")
+  const changed = await ask("/change", { product, subscription })
   assert.strictEqual(changed.headers.get("location"), "/account?done=changed")
-  assert.include(await (await ask("/account", cookie)).text(), "Team (yearly)")
+  assert.include(await read("/account"), "Team (yearly)")
   await close()
-  await simulator.close()
+})
+
+test("what is left over of a plan that cost more is credited, and the page says so", async () => {
+  const { ask, buy, close, read } = await ownShop()
+  const { subscription } = await buy(Seed.products.team.id)
+  const product = Seed.products.pro.id
+  const page = await read(`/choose?product=${product}`)
+  assert.include(page, "Switch to Pro (monthly)")
+  assert.include(page, "Nothing today")
+  assert.match(page, /\$471 of what you paid for Team \(yearly\) is left over\. It is credited to you/)
+  assert.match(page, /You pay \$19 a month, next on \d+ \w+ 20\d\d\./)
+  const changed = await ask("/change", { product, subscription })
+  assert.strictEqual(changed.headers.get("location"), "/account?done=changed")
+  const account = await read("/account")
+  assert.include(account, "Pro (monthly)")
+  // When it is charged next is what the page had said.
+  const [, next] = /next on (\d+ \w+ 20\d\d)/.exec(page) ?? []
+  assert.include(account, `It renews on ${next}`)
+  await close()
+})
+
+test("a plan without a trial ends the one that runs, and the page says so", async () => {
+  const { buy, close, read } = await ownShop()
+  await buy(Seed.products.trial.id)
+  assert.include(await read("/account"), "Your trial has started. It is free until")
+  const page = await read(`/choose?product=${Seed.products.pro.id}`)
+  assert.include(page, "$19 today")
+  assert.include(page, "Your free trial ends today, and Pro (monthly) begins.")
+  await close()
+})
+
+test("a period ends on the same day, or on the last one of a month that is too short", () => {
+  const end = (start: string, interval: string | null, count = 1) =>
+    periodEnd(new Date(`${start}T10:00:00Z`), interval, count)
+      ?.toISOString()
+      .slice(0, 10)
+  assert.strictEqual(end("2026-11-30", "month"), "2026-12-30")
+  assert.strictEqual(end("2027-01-31", "month"), "2027-02-28")
+  assert.strictEqual(end("2028-02-29", "year"), "2029-02-28")
+  assert.strictEqual(end("2026-12-30", "day", 14), "2027-01-13")
+  assert.strictEqual(end("2026-12-30", "week", 2), "2027-01-13")
+  assert.isUndefined(end("2026-12-30", null))
 })
 
 test("streams tell the version at once and whenever it grows, and end with the shop", async () => {
