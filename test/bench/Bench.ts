@@ -6,7 +6,7 @@ export const storeNames = ["sqlite", "libsql", "postgres", "postgres-js", "mysql
 export type StoreName = (typeof storeNames)[number]
 
 /** Ours; the same effect by hand on the raw driver; reads of ours' tables by hand on it; ours of another checkout. */
-export type SubjectName = "ours" | "raw" | "bareReads" | "before"
+export type SubjectName = "ours" | "cached" | "raw" | "bareReads" | "before"
 
 /** How much is measured. */
 export interface Scale {

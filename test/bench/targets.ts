@@ -43,6 +43,7 @@ export const targets: ReadonlyArray<Target> = [
   atMost("read.1.*.owns.raw", 1.3, others),
   // Of the subscription's, which tells the app and has the largest body.
   ...["order", "grant", "customer", "product", "benefit"].map((event) => atMost(`kinds.*.${event}`, 1)),
+  atMost("read.1.*.access.cached", 3, ["sqlite"], " µs"),
   // Of the drivers whose statements can be counted.
   atMost("read.*.statements", 1, ["sqlite", "postgres", "mysql", "mariadb"]),
   atMost("lag.*.p99", 10, storeNames, " ms"),

@@ -3,7 +3,7 @@ import type { SubjectName } from "../Bench.ts"
 import { deliveriesIn, idOf, type Plan } from "../deliveries.ts"
 import { percentile } from "../statistics.ts"
 import { startBareReads } from "../subjects/bareReads.ts"
-import { startOurs } from "../subjects/ours.ts"
+import { startCached, startOurs } from "../subjects/ours.ts"
 import { startRaw } from "../subjects/raw.ts"
 import type { Subject, SubjectSettings } from "../subjects/Subject.ts"
 import { answerQuestions, settingsOf } from "./channel.ts"
@@ -48,7 +48,7 @@ export interface Calls {
   readonly perSecond: number
 }
 
-const starters = { ours: startOurs, raw: startRaw, bareReads: startBareReads }
+const starters = { ours: startOurs, cached: startCached, raw: startRaw, bareReads: startBareReads }
 
 const { subject: name, ...settings } = settingsOf<ServerSettings>()
 const subject: Subject = await starters[name](settings)

@@ -20,6 +20,7 @@ import {
 } from "../Bench.ts"
 import type { Call, Calls } from "../children/server.ts"
 import { type Plan, usersIn } from "../deliveries.ts"
+import { median } from "../statistics.ts"
 
 const subscriptions = 1000
 
@@ -93,6 +94,8 @@ const measure = async (arena: Arena, assignment: Assignment): Promise<Findings> 
       const userIds = await fillAll(arena, contender)
       add(contender, userIds, ["getSubscription", "access", ...questions])
       add(await arena.beside(contender, "bareReads"), userIds, questions)
+      // From memory, whichever the store.
+      if (store === "sqlite") add(await arena.beside(contender, "cached"), userIds, ["access"])
     } else {
       const userIds = await fill(arena, contender)
       add(contender, userIds, contender.name === "raw" ? ["getSubscription"] : ["getSubscription", "access"])
@@ -124,10 +127,15 @@ const measure = async (arena: Arena, assignment: Assignment): Promise<Findings> 
     call: "getSubscription",
     userId: ours.userIds[0] ?? ""
   })
+  const cached = of("access", "cached")
   return {
     comparisons,
-    figures:
-      typeof statements === "number" ? [{ key: `read.${store}.statements`, unit: "statements", value: statements }] : []
+    figures: [
+      ...(typeof statements === "number"
+        ? [{ key: `read.${store}.statements`, unit: "statements", value: statements }]
+        : []),
+      ...(cached.length > 0 ? [{ key: `${key}.access.cached`, unit: "µs", value: median(cached) }] : [])
+    ]
   }
 }
 

@@ -3,7 +3,7 @@ import type { BillingStore } from "@kavach-polar/core/BillingStore"
 import * as PolarClient from "@kavach-polar/core/PolarClient"
 import type { StoreError } from "@kavach-polar/core/StoreError"
 import { CheckoutId } from "@kavach-polar/core/Subscription"
-import { polar } from "@kavach-polar/http"
+import { type PolarConfig, polar } from "@kavach-polar/http"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { CheckoutSession } from "../../../packages/core/src/polar/PolarApi.ts"
@@ -55,7 +55,14 @@ const instantClient = Layer.effect(
   }))
 ).pipe(Layer.provide(PolarClient.layerDisabled("The benchmark asks nothing of Polar.")))
 
-export const startOurs = async (settings: SubjectSettings): Promise<Subject> => {
+/** Ours, with `accessCache`. */
+export const startCached = (settings: SubjectSettings): Promise<Subject> =>
+  startOurs(settings, { accessCache: { maxAgeSeconds: 3600 } })
+
+export const startOurs = async (
+  settings: SubjectSettings,
+  more: Pick<PolarConfig, "accessCache"> = {}
+): Promise<Subject> => {
   let answered: (deliveryId: string | undefined) => void = () => {}
   let notified: (subscriptionId: string) => void = () => {}
   const billing = polar({
@@ -63,7 +70,8 @@ export const startOurs = async (settings: SubjectSettings): Promise<Subject> => 
     store: await storeOf(settings),
     client: instantClient,
     logLevel: "error",
-    onSubscriptionChange: (_userId, { id }) => notified(id)
+    onSubscriptionChange: (_userId, { id }) => notified(id),
+    ...more
   })
   const { close, port } = await mount(billing, (deliveryId) => answered(deliveryId))
   return {
