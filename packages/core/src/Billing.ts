@@ -49,7 +49,7 @@ export {
   type WaitingOptions,
   type WaitingRecord
 } from "./useCases/customers.ts"
-export { Diagnosis, Finding } from "./useCases/diagnose.ts"
+export { Diagnosis, Finding } from "./useCases/diagnosis.ts"
 export type { AccessCacheOptions } from "./useCases/entitlements.ts"
 export type {
   ActivateOptions,
@@ -115,7 +115,8 @@ import { type CheckoutOptions, checkCheckoutOptions } from "./useCases/checkoutO
 import { type Checkouts, makeCheckouts } from "./useCases/checkouts.ts"
 import { type Checkout, type CheckoutError, makeCheckout } from "./useCases/createCheckout.ts"
 import { type Customers, makeCustomers } from "./useCases/customers.ts"
-import { type Diagnosis, makeDiagnose } from "./useCases/diagnose.ts"
+import { makeDiagnose } from "./useCases/diagnose.ts"
+import type { Diagnosis } from "./useCases/diagnosis.ts"
 import { type AccessCacheOptions, accessIn, makeEntitlements } from "./useCases/entitlements.ts"
 import { rememberHandlers } from "./useCases/knownHandlers.ts"
 import { type LicenseKeyOptions, type LicenseKeys, makeLicenseKeys } from "./useCases/licenseKeys.ts"

@@ -5,7 +5,6 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import type { PolarClient } from "../polar/PolarClient.ts"
 import type { PolarError } from "../polar/PolarError.ts"
 import type { RecordedDelivery } from "../records/Delivery.ts"
@@ -13,44 +12,9 @@ import { listedKinds } from "../records/kinds.ts"
 import type { BillingStoreService } from "../store/BillingStore.ts"
 import type { StoreError } from "../store/StoreError.ts"
 import type { UserLookupFailed } from "./appUsers.ts"
-import type { EndpointReport, ReconcileCounts, WebhookReport } from "./ReconcileReport.ts"
-
-export const checkNames = [
-  "database",
-  "token",
-  "scopes",
-  "organization",
-  "endpoint",
-  "clock",
-  "waiting",
-  "drift"
-] as const
-
-/** What one look found. */
-export const Finding = Schema.Struct({
-  check: Schema.Literal(...checkNames),
-  /**
-   * - `fine`: as it should be
-   * - `warning`: works, and somebody should look
-   * - `broken`: somebody pays and does not get what they paid for, or soon will
-   * - `unknown`: could not be looked at, because something else is broken
-   */
-  level: Schema.Literal("fine", "warning", "broken", "unknown"),
-  /** What was found, as a sentence. */
-  what: Schema.String,
-  /** What comes of it. */
-  why: Schema.NullOr(Schema.String),
-  /** The command that helps, or where to go. */
-  help: Schema.NullOr(Schema.String)
-})
-export type Finding = typeof Finding.Type
-
-export const Diagnosis = Schema.Struct({
-  /** The worst that was found. */
-  status: Schema.Literal("fine", "warning", "broken"),
-  findings: Schema.Array(Finding)
-})
-export type Diagnosis = typeof Diagnosis.Type
+import { broken, type Check, type Diagnosis, type Finding, fine, unknown, warning, worstOf } from "./diagnosis.ts"
+import { endpointFindings, noEndpoint } from "./endpointFindings.ts"
+import type { ReconcileCounts, WebhookReport } from "./ReconcileReport.ts"
 
 interface Ports {
   readonly client: typeof PolarClient.Service
@@ -71,22 +35,6 @@ const uneasySeconds = 60
 
 /** As many as are counted one by one. */
 const mostCounted = 100
-
-type Check = (typeof checkNames)[number]
-
-const finding =
-  (level: Finding["level"]) =>
-  (check: Check, what: string, why: string | null = null, help: string | null = null): Finding => ({
-    check,
-    level,
-    what,
-    why,
-    help
-  })
-const fine = finding("fine")
-const warning = finding("warning")
-const broken = finding("broken")
-const unknown = finding("unknown")
 
 /** What is read of each kind, and what does without it. */
 const scopes: Readonly<Record<string, readonly [scope: string, without: string]>> = {
@@ -213,7 +161,7 @@ export const makeDiagnose = ({ checkWebhooks, client, organizationId, sample, st
         ]
       }
       const own = endpoints.filter(({ isOwn }) => isOwn)
-      return own.length === 0 ? [noEndpoint(endpoints)] : own.flatMap(findingsOf)
+      return own.length === 0 ? [noEndpoint(endpoints)] : own.flatMap(endpointFindings)
     }
   })
 
@@ -329,72 +277,6 @@ export const makeDiagnose = ({ checkWebhooks, client, organizationId, sample, st
 
 const isBad = (findings: ReadonlyArray<Finding>): boolean =>
   findings.some(({ check, level }) => level !== "fine" && check !== "organization")
-
-/** What could not be looked at is somebody's to look at. */
-const worstOf = (findings: ReadonlyArray<Finding>): Diagnosis["status"] =>
-  findings.some(({ level }) => level === "broken")
-    ? "broken"
-    : findings.every(({ level }) => level === "fine")
-      ? "fine"
-      : "warning"
-
-const noEndpoint = (others: ReadonlyArray<EndpointReport>): Finding =>
-  broken(
-    "endpoint",
-    others.length === 0
-      ? "Polar has no webhook endpoint for this organization."
-      : `None of Polar's webhook endpoints is this app's: ${others.map(({ url }) => url).join(", ")}.`,
-    "No event arrives: who pays gets nothing until the next comparison with Polar.",
-    others.length === 0
-      ? "Add an endpoint at Polar that ends in /auth/polar/webhook, of the format raw, with all events"
-      : "If one of them is this app's, set POLAR_WEBHOOK_URL to it; else add one at Polar"
-  )
-
-const findingsOf = ({ enabled, format, missingTypes, undelivered, url }: EndpointReport): ReadonlyArray<Finding> => {
-  const found = [
-    ...(enabled
-      ? []
-      : [
-          broken(
-            "endpoint",
-            `Polar has disabled ${url} after too many failures.`,
-            "No event arrives: who pays gets nothing until the next comparison with Polar.",
-            "Enable it in Polar's settings, then: kavach-polar reconcile"
-          )
-        ]),
-    ...(format === "raw"
-      ? []
-      : [
-          broken(
-            "endpoint",
-            `The format of ${url} is ${format}.`,
-            "Its deliveries are messages for people, which cannot be applied.",
-            "Set the endpoint's format to raw at Polar"
-          )
-        ]),
-    ...(missingTypes.length === 0
-      ? []
-      : [
-          warning(
-            "endpoint",
-            `${url} does not get ${missingTypes.join(", ")}.`,
-            "What these tell of is seen with the next comparison with Polar, and some of it never.",
-            "Choose all events for the endpoint at Polar"
-          )
-        ]),
-    ...(undelivered === 0
-      ? []
-      : [
-          broken(
-            "endpoint",
-            `${undelivered} events of the last 30 days did not arrive at ${url}.`,
-            "Polar has given up on them.",
-            "kavach-polar reconcile"
-          )
-        ])
-  ]
-  return found.length > 0 ? found : [fine("endpoint", `${url} is enabled, and all events have arrived.`)]
-}
 
 const counted = ({ length }: ReadonlyArray<RecordedDelivery>): string =>
   length === 1 ? "1 delivery" : `${length >= mostCounted ? `${mostCounted} or more` : length} deliveries`
