@@ -56,29 +56,32 @@ const scopes: Readonly<Record<string, readonly [scope: string, without: string]>
 }
 
 export const makeDiagnose = ({ checkWebhooks, client, organizationId, sample, store }: Ports) => {
-  const database: Effect.Effect<ReadonlyArray<Finding>> = Effect.match(store.migrationStatus, {
-    onFailure: ({ message, reason }) => [
-      broken(
-        "database",
-        message,
-        "Deliveries are answered 503, and Polar gives up on each after half an hour.",
-        reason === "schema" ? "kavach-polar migrate, or deploy the version that has made the tables" : null
-      )
-    ],
-    onSuccess: ({ applied, pending }) =>
-      pending.length === 0
-        ? [fine("database", "The tables are as this version needs them.")]
-        : [
-            broken(
-              "database",
-              applied.length === 0
-                ? "The database has no tables of billing."
-                : `The database has yet to have ${pending.join(", ")}.`,
-              "Deliveries are answered 503, and Polar gives up on each after half an hour.",
-              "kavach-polar migrate"
-            )
-          ]
-  })
+  const database: Effect.Effect<ReadonlyArray<Finding>> = Effect.match(
+    Effect.suspend(() => store.migrationStatus),
+    {
+      onFailure: ({ message, reason }) => [
+        broken(
+          "database",
+          message,
+          "Deliveries are answered 503, and Polar gives up on each after half an hour.",
+          reason === "schema" ? "kavach-polar migrate, or deploy the version that has made the tables" : null
+        )
+      ],
+      onSuccess: ({ applied, pending }) =>
+        pending.length === 0
+          ? [fine("database", "The tables are as this version needs them.")]
+          : [
+              broken(
+                "database",
+                applied.length === 0
+                  ? "The database has no tables of billing."
+                  : `The database has yet to have ${pending.join(", ")}.`,
+                "Deliveries are answered 503, and Polar gives up on each after half an hour.",
+                "kavach-polar migrate"
+              )
+            ]
+    }
+  )
 
   /** The token, and whose it is. */
   const token: Effect.Effect<ReadonlyArray<Finding>> = Effect.match(client.organizations, {

@@ -81,7 +81,8 @@ export const makeEntitlements = Effect.fnUntraced(function* ({
   const benefitsOf = yield* cached(readBenefits)
 
   // Where all of it is kept in memory anyhow, nothing less is read.
-  const namesOf = accessCache === undefined ? store.grantedNamesOf : benefitsOf
+  const namesOf = (userId: UserId): Effect.Effect<ReadonlyArray<BenefitNames>, StoreError> =>
+    accessCache === undefined ? store.grantedNamesOf(userId) : benefitsOf(userId)
 
   const benefitIn = <A extends BenefitNames>(
     read: (userId: UserId) => Effect.Effect<ReadonlyArray<A>, StoreError>,
@@ -156,7 +157,7 @@ export const makeEntitlements = Effect.fnUntraced(function* ({
 
     benefits: {
       has: (userId, key) =>
-        Effect.map(benefitIn<BenefitNames>(namesOf, userId, key), (found) => found !== undefined).pipe(
+        Effect.map(benefitIn(namesOf, userId, key), (found) => found !== undefined).pipe(
           traced("Billing.benefits.has")
         ),
       get: (userId, key) =>
