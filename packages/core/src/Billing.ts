@@ -593,10 +593,12 @@ const make = (options: BillingOptions = {}) =>
       return yield* clickToBuy(userId, yield* named.allToBuy("createCheckout()", "productId", product), options)
     })
 
+    const learn: typeof reconciliation.learn = (snapshots, asker) =>
+      Effect.uninterruptible(reconciliation.learn(snapshots, asker))
     const { ask: askCheckout, ...checkouts } = yield* makeCheckouts({
       client,
       store,
-      learn: reconciliation.learn,
+      learn,
       accessOf: accessIn(store, policy),
       within
     })
@@ -608,7 +610,7 @@ const make = (options: BillingOptions = {}) =>
       unlessDenied: yield* makeRefreshWhenDenied({
         client,
         store,
-        learn: reconciliation.learn,
+        learn,
         askCheckout,
         mode: options.refreshWhenDenied ?? true,
         scope

@@ -5,6 +5,9 @@
  * Whoever has an open or recent checkout is looked after once a minute. Whoever has a customer only, such as somebody whose
  * subscription has ended, once in ten minutes: then what is known of them is old. Nobody else is. All looks together have a
  * share of the limit of requests, and rest while Polar is away. Each process counts for itself.
+ *
+ * Nobody waits for a look, so it may be under way when billing is disposed of. What it has asked of the database is awaited then:
+ * the app may close its own pool right after, and a client of postgres.js hangs where somebody still has a connection of it.
  */
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
@@ -123,8 +126,10 @@ export const makeRefreshWhenDenied = Effect.fnUntraced(function* ({
   /** Succeeds with how long what was found is good for. */
   const look = Effect.fn("Billing.refreshWhenDenied")(function* (userId: UserId) {
     const now = yield* Clock.currentTimeMillis
-    const checkouts = yield* store.checkoutsOf(userId, { createdAfter: new Date(now - recent), limit: mostCheckouts })
-    const { links } = yield* store.ownershipOf(userId)
+    const checkouts = yield* Effect.uninterruptible(
+      store.checkoutsOf(userId, { createdAfter: new Date(now - recent), limit: mostCheckouts })
+    )
+    const { links } = yield* Effect.uninterruptible(store.ownershipOf(userId))
     const customers = links
       .filter(({ deletedAt }) => deletedAt === null)
       .sort((a, b) => b.linkedAt - a.linkedAt)
