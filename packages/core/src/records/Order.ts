@@ -158,12 +158,10 @@ export const purchaseFacts = ({
   status,
   subscriptionId,
   summary
-}: Pick<RecordRow, "status" | "subscriptionId" | "summary">): PurchaseFacts => ({
-  status,
-  // What is stored of an id was one.
-  subscriptionId: subscriptionId as Order["subscriptionId"],
-  billingReason: Option.match(decodeSummary(summary), {
-    onNone: () => null,
-    onSome: ({ billing_reason }) => billing_reason
-  })
-})
+}: Pick<RecordRow, "status" | "subscriptionId" | "summary">): Option.Option<PurchaseFacts> =>
+  Option.map(decodeSummary(summary), ({ billing_reason }) => ({
+    status,
+    // What is stored of an id was one.
+    subscriptionId: subscriptionId as Order["subscriptionId"],
+    billingReason: billing_reason
+  }))

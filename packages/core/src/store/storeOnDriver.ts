@@ -13,7 +13,7 @@ import { benefitGrantKind, readGrantFacts } from "../records/BenefitGrant.ts"
 import type { RecordedDelivery } from "../records/Delivery.ts"
 import type { Kind } from "../records/Kind.ts"
 import type { DeadNotification, DeadNotificationQuery } from "../records/Notification.ts"
-import { purchaseFacts } from "../records/Order.ts"
+import { orderKind, purchaseFacts } from "../records/Order.ts"
 import type {
   ClaimedNotificationRow,
   DeadNotificationRow,
@@ -327,7 +327,7 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
 
     purchaseFactsOf: (userId, productId) =>
       attempt("purchaseFactsOf", () => driver.liveOrdersOf(userId, productId)).pipe(
-        Effect.map((rows) => rows.map(purchaseFacts)),
+        Effect.flatMap((rows) => readableRows(orderKind.name, rows, purchaseFacts)),
         span("purchaseFactsOf")
       ),
 

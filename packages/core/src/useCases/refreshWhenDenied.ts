@@ -1,6 +1,6 @@
 /**
  * No paying user stays locked out because webhooks were lost. An answer of "no" to somebody who has dealt with Polar here leads
- * to a look at Polar: what it says is stored as anything else that was read from it, and the app is told.
+ * to a look at Polar: what it says is stored as every other answer of its API is, and the app is told.
  *
  * Whoever has an open or recent checkout is looked after once a minute. Whoever has a customer only, such as somebody whose
  * subscription has ended, once in ten minutes: then what is known of them is old. Nobody else is. All looks together have a
