@@ -515,9 +515,11 @@ describe("demo", () => {
         writeFileSync(join(data, "webhook-secret"), left)
       }
       const database = () => join(emptyFolder(), "billing.sqlite")
-      const servers = await Promise.all([1, 2, 3].map(() => startServer({ data, env: { DATABASE_URL: database() } })))
+      const servers = await Promise.all(
+        [1, 2, 3, 4].map(() => startServer({ data, env: { DATABASE_URL: database() } }))
+      )
       for (const server of servers) {
-        const webhook = signer(readFileSync(join(data, "webhook-secret"), "utf8").trim(), "standard")
+        const webhook = signer(server.webhookSecret ?? "", "standard")
         const body = JSON.stringify(fixture("subscription.active"))
         expect((await deliver(server, webhook, "evt", body)).status).toBe(200)
         await server.stop()

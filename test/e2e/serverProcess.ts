@@ -103,7 +103,9 @@ export const startServer = (options: ServerOptions): Promise<ServerProcess> =>
     })
   })
 
-const secretIn = (file: unknown): string | null => (typeof file === "string" ? readFileSync(file, "utf8").trim() : null)
+/** Shops that started at once have a line each, and use the first one. */
+const secretIn = (file: unknown): string | null =>
+  typeof file === "string" ? (readFileSync(file, "utf8").trim().split("\n")[0] ?? "") : null
 
 /** Starts a server that is expected to give up. */
 export const startAndFail = (options: ServerOptions): Promise<Exited> =>

@@ -1,7 +1,7 @@
 /** The folder that the shop keeps its database and its webhook secret in. Nobody else on the machine may read them. */
 import { randomBytes } from "node:crypto"
 import { constants } from "node:fs"
-import { access, chmod, link, mkdir, open, readFile, rm, writeFile } from "node:fs/promises"
+import { access, appendFile, chmod, mkdir, open, readFile, rm } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import { CannotStart } from "./CannotStart.ts"
 
@@ -32,25 +32,26 @@ export const makePrivate = async (file: string): Promise<void> => {
 }
 
 /**
- * The secret that the simulator signs with: made at the first start, then kept. Polar makes one for each endpoint. Of two
- * shops that start at once the first one's is kept, and both use it.
+ * The secret that the simulator signs with: made at the first start, then kept. Polar makes one for each endpoint. Shops
+ * that start at once each add a line, and all use the first one: a file that is only added to has one first line.
  */
 export const ownWebhookSecret = async (folder: string): Promise<string> => {
   const file = join(folder, "webhook-secret")
-  const draft = `${file}.${randomBytes(4).toString("hex")}`
-  for (;;) {
-    const kept = await readFile(file, "utf8").catch((error: unknown) => unless("ENOENT", error))
-    if (kept !== undefined && kept.trim() !== "") {
-      await chmod(file, 0o600)
-      return kept.trim()
-    }
-    // A blank one is of no use.
-    if (kept !== undefined) await rm(file, { force: true })
-    await writeFile(draft, `whsec_${randomBytes(32).toString("base64")}\n`, { mode: 0o600, flag: "wx" })
-    // Whole or not at all, and never in the place of another's.
-    await link(draft, file).catch((error: unknown) => unless("EEXIST", error))
-    await rm(draft)
-  }
+  const kept = await firstLine(file)
+  if (kept === undefined) await appendFile(file, `whsec_${randomBytes(32).toString("base64")}\n`, { mode: 0o600 })
+  await chmod(file, 0o600)
+  const secret = kept ?? (await firstLine(file))
+  if (secret === undefined) throw new CannotStart(`The file ${file} is empty after it was written. Is the disk full?`)
+  return secret
+}
+
+/** The first line with something in it. A file that was left blank is as good as none. */
+const firstLine = async (file: string): Promise<string | undefined> => {
+  const text = await readFile(file, "utf8").catch((error: unknown) => unless("ENOENT", error))
+  return text
+    ?.split("\n")
+    .map((line) => line.trim())
+    .find((line) => line !== "")
 }
 
 /** An error of this code is none. */
