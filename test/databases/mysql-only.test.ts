@@ -343,6 +343,7 @@ for (const [server, name] of [
             expect(rows).toEqual(migrations.map(({ name, version }) => ({ version, name })))
             const tables = yield* Effect.promise(() => query("SHOW TABLES"))
             expect(tables.flatMap((row) => Object.values(row)).sort()).toEqual([
+              "kavach_polar_actions",
               "kavach_polar_benefit_grants",
               "kavach_polar_benefits",
               "kavach_polar_checkout_records",

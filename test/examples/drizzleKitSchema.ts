@@ -1,6 +1,7 @@
 import { schema } from "@kavach-polar/adapter-postgres"
 
 export const {
+  actions,
   benefitGrants,
   benefits,
   checkoutRecords,
@@ -12,6 +13,8 @@ export const {
   deliveries,
   discounts,
   jobs,
+  licenseAnswers,
+  licenseKeys,
   linkChanges,
   members,
   migrations,

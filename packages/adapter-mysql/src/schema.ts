@@ -204,6 +204,29 @@ export const linkChanges = mysqlTable(
   ]
 )
 
+/** The audit trail: what people did with billing's console, also what failed. */
+export const actions = mysqlTable(
+  "kavach_polar_actions",
+  {
+    id: varchar("id", { length: 255 }).primaryKey(),
+    at: time("at").notNull(),
+    /** Who did it, as the app's authorize said. */
+    who: mediumtext("who").notNull(),
+    /** Such as delivery.replay or customer.move. */
+    action: varchar("action", { length: 255 }).notNull(),
+    /** The id of what it was done to. */
+    subject: varchar("subject", { length: 255 }),
+    /** What was asked for, as JSON. */
+    detail: mediumtext("detail"),
+    /** What came of it; begins with failed where nothing did. */
+    result: mediumtext("result").notNull()
+  },
+  (table) => [
+    index("kavach_polar_actions_at").on(table.at, table.id),
+    index("kavach_polar_actions_subject").on(table.subject)
+  ]
+)
+
 /** What a step locks before it reads: its rows hold nothing, and must all be there. */
 export const locks = mysqlTable("kavach_polar_locks", {
   id: int("id").primaryKey()

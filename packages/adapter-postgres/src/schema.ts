@@ -205,6 +205,29 @@ export const linkChanges = pgTable(
   ]
 )
 
+/** The audit trail: what people did with billing's console, also what failed. */
+export const actions = pgTable(
+  "kavach_polar_actions",
+  {
+    id: text("id").primaryKey(),
+    at: time("at").notNull(),
+    /** Who did it, as the app's authorize said. */
+    who: text("who").notNull(),
+    /** Such as delivery.replay or customer.move. */
+    action: text("action").notNull(),
+    /** The id of what it was done to. */
+    subject: text("subject"),
+    /** What was asked for, as JSON. */
+    detail: text("detail"),
+    /** What came of it; begins with failed where nothing did. */
+    result: text("result").notNull()
+  },
+  (table) => [
+    index("kavach_polar_actions_at").on(table.at, table.id),
+    index("kavach_polar_actions_subject").on(table.subject)
+  ]
+)
+
 /** Which migrations this database has had. */
 export const migrations = pgTable("kavach_polar_migrations", {
   version: integer("version").primaryKey(),

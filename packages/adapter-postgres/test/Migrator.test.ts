@@ -28,6 +28,7 @@ const structure = (query: Query) =>
   )
 
 const allTables = [
+  "kavach_polar_actions",
   "kavach_polar_checkouts",
   "kavach_polar_customers",
   "kavach_polar_deliveries",
@@ -81,7 +82,8 @@ it("the migrations are in the form that databases remember", () => {
     ["0008_link_changes", "c4552f5467fdfc67ba09625498caf837099d6e501b07bdf929dd8dc6bea52cb3"],
     ["0009_all_kinds", "4bc136a72d922f32edcd4c89751c2b2c4f477faa9b09434de8f2828433d45f25"],
     ["0010_handlers", "9d03608f5aa84f76b06765b9e0155b8a0b6fa79e6b6d38b906007b9e4b32afd0"],
-    ["0011_license_keys", "a49f2baea5f8f11b883de19334bb3af4ce5f1ddbd7351a4ae11ab43507440978"]
+    ["0011_license_keys", "a49f2baea5f8f11b883de19334bb3af4ce5f1ddbd7351a4ae11ab43507440978"],
+    ["0012_actions", "569bec04ec20ac22aac67b92e5edacaadca8af3901c65e0f6965203968da03cb"]
   ])
 })
 

@@ -29,6 +29,7 @@ const tables = (query: Query) =>
 const schema = (query: Query) => query("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY name")
 
 const allTables = [
+  "kavach_polar_actions",
   "kavach_polar_checkouts",
   "kavach_polar_customers",
   "kavach_polar_deliveries",
@@ -143,7 +144,8 @@ it("the migrations are in the form that databases remember", () => {
     ["0008_link_changes", "8dad623d0c971a599378254c39a0ed9d5258e6085deacafd31ea8ae6e4d9cab9"],
     ["0009_all_kinds", "0aade27a3d9b081a24ccab7e78212be1e5697f88e545e6fe5616925770e0963b"],
     ["0010_handlers", "101b9004b4574a6f5cc5f815c09be04000a4305e46f9a34f0d22ac8b938ccd09"],
-    ["0011_license_keys", "2cc0fdad501a958efe291fb635f2f8516b5ebd998f6df38509546f83b257a19d"]
+    ["0011_license_keys", "2cc0fdad501a958efe291fb635f2f8516b5ebd998f6df38509546f83b257a19d"],
+    ["0012_actions", "4275a760eec183d944845fe3e6bb0c5cf0f2b9f4d72a3159b06532e168a4d252"]
   ])
 })
 

@@ -102,6 +102,13 @@ export const migrations: ReadonlyArray<Migration> = [
     // A program of 10 goes on beside it.
     requires: 10,
     steps: (ddl) => createViews(ddl, viewsOf("license_key", "license_answer"))
+  },
+  {
+    version: 12,
+    name: "0012_actions",
+    // A program of 10 goes on beside it.
+    requires: 10,
+    steps: (ddl) => ddl.createTable(asOf(tableNamed("kavach_polar_actions"), 12)).map(step)
   }
 ]
 

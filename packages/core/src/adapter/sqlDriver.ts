@@ -25,6 +25,7 @@ import type {
   UserRecordQuery
 } from "../store/StoreDriver.ts"
 import type { StoreErrorReason } from "../store/StoreError.ts"
+import { makeActionRows } from "./actionRows.ts"
 import type { Dialect } from "./Dialect.ts"
 import { DriverError } from "./DriverError.ts"
 import type { TransactionOptions } from "./deadline.ts"
@@ -90,6 +91,7 @@ export const sqlDriver = (connection: SqlConnection, packageName: string, option
   const outbox = makeOutbox(dialect)
   const inbox = makeInbox(dialect)
   const jobs = makeJobRows(dialect)
+  const actions = makeActionRows(dialect)
   const stored = accessTo<StoredRecord>(dialect, records, ["kind", "id", "data"])
   const live = accessTo<LiveSubscriptionRow>(dialect, records, ["id", "status", "productId", "summary"])
   const whole = accessTo<RecordRow>(dialect, records, [...factFields, "data"])
@@ -323,6 +325,8 @@ export const sqlDriver = (connection: SqlConnection, packageName: string, option
     job: (name) => read(() => jobs.find(name)),
     claimJob: (claim) => transaction(() => jobs.claim(claim)),
     saveJob: (save) => transaction(() => jobs.save(save)),
+    recordAction: (row) => transaction(() => actions.record(row)),
+    actions: (query) => read(() => actions.select(query)),
     explain: (error) => {
       const explained = error instanceof DriverError ? { reason: error.reason, detail: error.message } : explain(error)
       // The users' table may have been changed or made anew by its owner; look again next time.

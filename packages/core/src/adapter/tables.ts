@@ -300,6 +300,26 @@ export const linkChanges = {
   ]
 } as const satisfies Table
 
+export const actions = {
+  name: "kavach_polar_actions",
+  since: 12,
+  says: "The audit trail: what people did with billing's console, also what failed.",
+  columns: {
+    id: { type: "key" },
+    at: { type: "time" },
+    who: { type: "text", says: "who did it, as the app's authorize said" },
+    action: { type: "key", says: "such as delivery.replay or customer.move" },
+    subject: { type: "key", nullable: true, says: "the id of what it was done to" },
+    detail: { type: "text", nullable: true, says: "what was asked for, as JSON" },
+    result: { type: "text", says: "what came of it; begins with failed where nothing did" }
+  },
+  key: ["id"],
+  indexes: [
+    { name: "kavach_polar_actions_at", columns: ["at", "id"] },
+    { name: "kavach_polar_actions_subject", columns: ["subject"] }
+  ]
+} as const satisfies Table
+
 export const tables: ReadonlyArray<Table> = [
   deliveries,
   records,
@@ -307,7 +327,8 @@ export const tables: ReadonlyArray<Table> = [
   checkouts,
   notifications,
   jobs,
-  linkChanges
+  linkChanges,
+  actions
 ]
 
 /** The columns of an index where it has a condition, or where there are none; nothing where there is no such index. */

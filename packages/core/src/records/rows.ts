@@ -109,6 +109,22 @@ export interface LinkChangeRow {
   readonly changedAt: number
 }
 
+/** What somebody did with billing's console. Key: `id`. */
+export interface ActionRow {
+  readonly id: string
+  readonly at: number
+  /** Who did it, as the app said. */
+  readonly who: string
+  /** Such as `delivery.replay`. */
+  readonly action: string
+  /** The id of what it was done to. */
+  readonly subject: string | null
+  /** What was asked for, as JSON. */
+  readonly detail: string | null
+  /** What came of it. */
+  readonly result: string
+}
+
 /** What says whose things are, of one user. */
 export interface OwnershipRows {
   readonly links: ReadonlyArray<LinkRow>

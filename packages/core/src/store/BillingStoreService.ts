@@ -4,6 +4,7 @@ import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import type { Action, ActionQuery } from "../records/Action.ts"
 import type { Delivery, DeliveryOutcome, DeliveryState, RecordedDelivery } from "../records/Delivery.ts"
 import type { Kind } from "../records/Kind.ts"
 import type { DeadNotification, DeadNotificationQuery } from "../records/Notification.ts"
@@ -375,6 +376,12 @@ export interface BillingStoreService {
 
   /** Forgets up to `limit` notifications that the callback took before the date. Succeeds with how many. */
   readonly deleteDoneNotifications: (before: Date, limit: number) => Effect.Effect<number, StoreError>
+
+  /** Keeps what somebody did with the console: the audit trail. Nothing is ever deleted from it. */
+  readonly recordAction: (action: Omit<Action, "id" | "at">) => Effect.Effect<void, StoreError>
+
+  /** The audit trail, the newest first. */
+  readonly actions: (query?: ActionQuery) => Effect.Effect<ReadonlyArray<Action>, StoreError>
 
   /** What is known of a job. */
   readonly job: (name: string) => Effect.Effect<Option.Option<Job>, StoreError>

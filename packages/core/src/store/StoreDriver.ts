@@ -1,6 +1,7 @@
 /** What an adapter supplies: plain functions over rows. `BillingStore.make` turns them into the store. */
 import type { DeliveryState } from "../records/Delivery.ts"
 import type {
+  ActionRow,
   CheckoutRow,
   ClaimedNotificationRow,
   DeadNotificationRow,
@@ -198,6 +199,14 @@ export interface JobSave {
   readonly report?: string
 }
 
+/** Which of the audit trail; every condition given must hold. */
+export interface ActionRowQuery {
+  readonly subject: string | undefined
+  /** Only what comes after this one, which is older. */
+  readonly after: { readonly at: number; readonly id: string } | undefined
+  readonly limit: number
+}
+
 export interface StoreDriver {
   /** The database system, for spans: "sqlite", "postgresql", "mysql", "memory". */
   readonly name: string
@@ -316,6 +325,11 @@ export interface StoreDriver {
 
   /** `false`, and nothing written, unless `owner` holds the job. */
   readonly saveJob: (save: JobSave) => Awaitable<boolean>
+
+  readonly recordAction: (row: ActionRow) => Awaitable<void>
+
+  /** The newest first, and those of one time by id, the greatest first. */
+  readonly actions: (query: ActionRowQuery) => Awaitable<ReadonlyArray<ActionRow>>
 
   /** What an error of the database means. `detail` holds no SQL and no values. */
   readonly explain: (error: unknown) => { readonly reason: StoreErrorReason; readonly detail: string }

@@ -4,6 +4,7 @@ import { settledStates } from "../records/DeliveryState.ts"
 import { kindNamed } from "../records/kinds.ts"
 import { recordKey } from "../records/RecordReport.ts"
 import type {
+  ActionRow,
   CheckoutRow,
   ClaimedNotificationRow,
   DeliveryRow,
@@ -58,6 +59,7 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
   const projectionsByCustomer = projections.indexedBy((row) => row.polarCustomerId ?? null)
   const jobs = new Map<string, JobRow>()
   const linkChanges: Array<LinkChangeRow> = []
+  const actions: Array<ActionRow> = []
 
   /** Unless somebody else has it by now. */
   const endLease = (id: string, owner: string, outcome: Partial<StoredNotification>): boolean => {
@@ -413,6 +415,16 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
       })
       return true
     },
+    recordAction: (row) => void actions.push(row),
+    actions: ({ after, limit, subject }) =>
+      actions
+        .filter(
+          (row) =>
+            (subject === undefined || row.subject === subject) &&
+            (after === undefined || row.at < after.at || (row.at === after.at && row.id < after.id))
+        )
+        .sort((a, b) => b.at - a.at || compare(b.id, a.id))
+        .slice(0, limit),
     explain: (error) => ({ reason: "unknown", detail: error instanceof Error ? error.message : "not an error" })
   }
 }

@@ -29,6 +29,7 @@ import { subscriptionKind } from "../records/subscriptionKind.ts"
 import { grantedNames } from "../rules/grantedBenefits.ts"
 import { type HandlerNames, onlySubscriptions } from "../rules/handlers.ts"
 import type { ClaimedNotification } from "../rules/told.ts"
+import { randomId } from "../runtime/randomId.ts"
 import { traced } from "../runtime/traced.ts"
 import * as ApplyDeliveries from "../steps/applyDeliveries.ts"
 import { applySnapshots } from "../steps/applySnapshots.ts"
@@ -529,6 +530,24 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
     deleteDoneNotifications: (before, limit) =>
       attempt("deleteDoneNotifications", () => driver.deleteDoneNotifications(before.getTime(), limit)).pipe(
         span("deleteDoneNotifications")
+      ),
+
+    recordAction: (action) =>
+      Effect.gen(function* () {
+        const row = { ...action, id: yield* randomId, at: yield* Clock.currentTimeMillis }
+        yield* attempt("recordAction", () => driver.recordAction(row))
+      }).pipe(span("recordAction")),
+
+    actions: ({ following, limit = 100, subject } = {}) =>
+      attempt("actions", () =>
+        driver.actions({
+          subject,
+          after: following === undefined ? undefined : { at: following.at.getTime(), id: following.id },
+          limit
+        })
+      ).pipe(
+        Effect.map((rows) => rows.map((row) => ({ ...row, at: new Date(row.at) }))),
+        span("actions")
       ),
 
     job: (name) =>

@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 import type { User } from "../records/Subscription.ts"
 import type { BillingStore } from "../store/BillingStore.ts"
 import { type ContractSuite, makeUsers } from "./ContractSuite.ts"
+import { actions } from "./contract/actions.ts"
 import { atomicity } from "./contract/atomicity.ts"
 import { benefits } from "./contract/benefits.ts"
 import { changedUsers } from "./contract/changedUsers.ts"
@@ -79,6 +80,7 @@ export const storeContract = (store: StoreUnderTest): void => {
       describe("who paid", () => whoPaid(suite))
       describe("sold elsewhere", () => soldElsewhere(suite))
       describe("operators", () => operators(suite))
+      describe("actions", () => actions(suite))
       describe("privacy", () => privacy(suite))
       describe("orders and refunds", () => records(suite))
       describe("benefits", () => benefits(suite))

@@ -1,0 +1,33 @@
+/** The audit trail: what people did with the console. */
+import type { ActionRow } from "../records/rows.ts"
+import type { ActionRowQuery } from "../store/StoreDriver.ts"
+import type { Dialect } from "./Dialect.ts"
+import { limitOf } from "./outbox.ts"
+import { accessTo, valueIn, writerOf } from "./rowsOf.ts"
+import { askOne, commit, join, type Script, sql } from "./Script.ts"
+import { actions } from "./tables.ts"
+
+export const makeActionRows = (dialect: Dialect) => {
+  const put = valueIn(dialect)
+  const access = accessTo<ActionRow>(dialect, actions, ["id", "at", "who", "action", "subject", "detail", "result"])
+  const insert = writerOf<ActionRow>(dialect, actions, "leave")
+
+  return {
+    record: function* (row: ActionRow): Script<void> {
+      yield* commit(...dialect.settings({}), insert(row))
+    },
+
+    select: function* ({ after, limit, subject }: ActionRowQuery): Script<ReadonlyArray<ActionRow>> {
+      const conditions = [
+        ...(subject === undefined ? [] : [sql`subject = ${put(subject, "key")}`]),
+        ...(after === undefined
+          ? []
+          : [sql`at <= ${put(after.at, "time")} AND (at < ${put(after.at, "time")} OR id < ${put(after.id, "key")})`])
+      ]
+      const where = conditions.length === 0 ? "" : sql` WHERE ${join(conditions, " AND ")}`
+      return access.rows(
+        yield* askOne(sql`${access.select()}${where} ORDER BY at DESC, id DESC LIMIT ${limitOf(limit)}`)
+      )
+    }
+  }
+}
