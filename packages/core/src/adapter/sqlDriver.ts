@@ -34,6 +34,7 @@ import { makeJobRows } from "./jobRows.ts"
 import { migrate, migrationStatus } from "./migrations.ts"
 import { limitOf, makeOutbox } from "./outbox.ts"
 import { type UsersOptions, usersWith } from "./ownUsers.ts"
+import { makePersonalRows } from "./personalRows.ts"
 import { accessTo, valueIn } from "./rowsOf.ts"
 import { ask, askOne, commit, type Rows, type Script, type Statement, sql } from "./Script.ts"
 import { makeStepChanges } from "./stepChanges.ts"
@@ -201,6 +202,8 @@ export const sqlDriver = (connection: SqlConnection, packageName: string, option
     }
   }
 
+  const personalRows = makePersonalRows(dialect)
+
   const due = accessTo<DueRow>(dialect, records, ["recordKey", "kind", "clockAt"])
   const recordsDue = function* ({ after, before, limit }: DueRecordQuery): Script<ReadonlyArray<DueRecord>> {
     const further =
@@ -276,6 +279,7 @@ export const sqlDriver = (connection: SqlConnection, packageName: string, option
         )
       }),
     ownershipOf: (userId) => read(() => ownershipOf(userId)),
+    personalData: (userId, customerIds) => read(() => personalRows(userId, customerIds)),
     usersOfCustomer: (customerId) =>
       read(function* () {
         const id = dialect.read("user_id", "key")

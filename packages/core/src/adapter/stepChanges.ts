@@ -9,7 +9,7 @@ import type {
   RecordRow,
   StoredRecord
 } from "../records/rows.ts"
-import type { Changes } from "../steps/Step.ts"
+import type { Changes, ErasedUser } from "../steps/Step.ts"
 import type { CallTime, Patience } from "../store/StoreDriver.ts"
 import type { Dialect } from "./Dialect.ts"
 import { valueIn, writerOf } from "./rowsOf.ts"
@@ -58,6 +58,19 @@ export const makeStepChanges = (dialect: Dialect) => {
   const dropBodies = (customerId: string): Statement =>
     sql`UPDATE ${dialect.table(tables.deliveries.name)} SET body = NULL WHERE customer_id = ${put(customerId, "id")} AND ${dialect.hasBody}`
 
+  const erase = ({ pseudonym, userId }: ErasedUser): ReadonlyArray<Statement> => {
+    const rename = ({ name }: tables.Table, column: string, further = ""): Statement =>
+      sql`UPDATE ${dialect.table(name)} SET ${column} = ${put(pseudonym, "key")}${further} WHERE ${column} = ${put(userId, "key")}`
+    return [
+      rename(tables.records, "user_id"),
+      rename(tables.deliveries, "user_id", ", body = NULL, last_error = NULL"),
+      rename(tables.checkouts, "user_id"),
+      rename(tables.linkChanges, "from_user_id"),
+      rename(tables.linkChanges, "to_user_id"),
+      sql`DELETE FROM ${dialect.table(tables.notifications.name)} WHERE user_id = ${put(userId, "key")}`
+    ]
+  }
+
   return (
     changes: Changes,
     users: UsersTable | undefined,
@@ -94,6 +107,7 @@ export const makeStepChanges = (dialect: Dialect) => {
       })
     ),
     ...changes.checkouts.map(insertCheckout),
-    ...(changes.linkChanges ?? []).map(insertLinkChange)
+    ...(changes.linkChanges ?? []).map(insertLinkChange),
+    ...(changes.erased === undefined ? [] : erase(changes.erased))
   ]
 }

@@ -105,6 +105,7 @@ export const checkoutKind: ListedKind<Checkout> = {
     }),
   fromStored: jsonDecoderOf(PolarCheckout),
   personal: ["customer_email", "customer_name", "custom_field_data"],
+  userIds: ["external_customer_id"],
   // The newest first, and no more than these: most are of visitors who never came back.
   list: { path: "/v1/checkouts/", sorting: "-created_at", byMetadata: false, mostPages: 10 },
   viewName: "kavach_polar_checkout_records",

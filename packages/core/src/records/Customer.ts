@@ -69,6 +69,7 @@ export const customerKind: ListedKind<Customer> = {
     ),
   fromStored: jsonDecoderOf(PolarCustomerRecord),
   personal: ["email", "name"],
+  userIds: ["external_id"],
   list: { path: "/v1/customers/", sorting: "created_at", byMetadata: false },
   viewName: "kavach_polar_customer_records",
   view: [

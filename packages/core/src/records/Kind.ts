@@ -30,6 +30,8 @@ export interface Kind<A> {
    * them anonymous. Where there was an object, an empty one stays, else `null`. Of every kind `metadata` goes, too.
    */
   readonly personal: ReadonlyArray<string>
+  /** Where in `RecordReport.data` the app's own id of its user may stand: it goes with the user. Default: nowhere. */
+  readonly userIds?: ReadonlyArray<string>
   /**
    * How Polar's API lists them, by the customer of those that a user has; `undefined` for what is not compared with Polar's.
    */

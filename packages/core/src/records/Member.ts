@@ -62,6 +62,7 @@ export const memberKind: ListedKind<Member> = {
     }),
   fromStored: jsonDecoderOf(PolarMember),
   personal: ["email", "name"],
+  userIds: ["external_id"],
   list: { path: "/v1/members/", sorting: "created_at", byMetadata: false },
   view: [
     { name: "external_id", key: "external_id", type: "text" },

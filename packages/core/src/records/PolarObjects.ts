@@ -133,6 +133,8 @@ export const ownMetadataPrefix = "kavach_"
 /** Whether this program writes the key, by which a record finds its user. */
 export const isOwnMetadata = (key: string): boolean => key === userIdMetadataKey || key === recordedMetadataKey
 
+export const isRecordedMark = (key: string): boolean => key === recordedMetadataKey
+
 /** Whether the metadata is that of a checkout of which whoever made it has a record. */
 export const isRecordedIn = (metadata: Readonly<Record<string, unknown>> | null): boolean =>
   metadata?.[recordedMetadataKey] === recordedMetadataValue

@@ -12,7 +12,7 @@ import { licenseKeyAnswerKind } from "./LicenseKeyAnswer.ts"
 import { memberKind } from "./Member.ts"
 import { orderKind } from "./Order.ts"
 import { organizationKind } from "./Organization.ts"
-import { isOwnMetadata } from "./PolarObjects.ts"
+import { isOwnMetadata, isRecordedMark } from "./PolarObjects.ts"
 import { productKind } from "./Product.ts"
 import { refundKind } from "./Refund.ts"
 import { blanked } from "./storedText.ts"
@@ -56,6 +56,12 @@ export const kindNamed = (name: string): Kind<unknown> | undefined => byName.get
 export const withoutPerson = <Row extends { readonly kind: string; readonly data: string }>(row: Row): Row => {
   const kind = kindNamed(row.kind)
   return { ...row, data: kind === undefined ? "{}" : blanked(row.data, ["metadata", ...kind.personal], isOwnMetadata) }
+}
+
+/** The same with nothing that names the app's user either; that a checkout of its was recorded stays. */
+export const withoutUser = <Row extends { readonly kind: string; readonly data: string }>(row: Row): Row => {
+  const paths = ["metadata", ...(kindNamed(row.kind)?.userIds ?? [])]
+  return { ...row, data: blanked(withoutPerson(row).data, paths, isRecordedMark) }
 }
 
 const byEventType = new Map(kinds.flatMap((kind) => kind.eventTypes.map((type) => [type, kind] as const)))

@@ -86,8 +86,9 @@ export interface LinkRow {
 /**
  * `checkout`: created or found for the user at a checkout. `external_id`: an event said so. `host`: the app did. `operator`:
  * somebody put it right by hand. `deleted`: there was no link when Polar deleted the customer, and this only says that it did.
+ * `erased`: its user was, and whoever stands in their place has it (`rules/erasure.ts`).
  */
-export type LinkSource = "checkout" | "external_id" | "host" | "operator" | "deleted"
+export type LinkSource = "checkout" | "external_id" | "host" | "operator" | "deleted" | "erased"
 
 /**
  * In `LinkRow.userId`: there is no link. Where an operator has ended it, only somebody who says so makes a new one; where Polar
@@ -131,6 +132,23 @@ export interface OwnershipRows {
   readonly records: ReadonlyArray<RecordFact>
   /** The newest first. */
   readonly changes: ReadonlyArray<LinkChangeRow>
+}
+
+/** What is stored of a person, apart from what says whose things are. */
+export interface PersonalRows {
+  readonly records: ReadonlyArray<RecordRow>
+  /** The oldest first. */
+  readonly deliveries: ReadonlyArray<DeliveryRow>
+  readonly checkouts: ReadonlyArray<CheckoutRow>
+  /** The oldest first. */
+  readonly notifications: ReadonlyArray<StoredNotificationRow>
+}
+
+/** A notification in whatever state. */
+export interface StoredNotificationRow extends NotificationRow {
+  readonly state: string
+  readonly attempts: number
+  readonly lastError: string | null
 }
 
 /** A checkout that was made for a user: the proof that the user exists. Key: `id`. */

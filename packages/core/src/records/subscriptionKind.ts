@@ -133,6 +133,7 @@ export const subscriptionKind: ListedKind<Subscription> = {
   fromStored: StoredJson.decodeSubscription,
   withDetails,
   personal: ["customer.email", "customer.name", "cancellationComment", "customFieldData"],
+  userIds: ["customer.externalId"],
   list: { path: "/v1/subscriptions/", sorting: "started_at", byMetadata: true },
   shown: (fact) => StoredJson.encodePayload(fact, shownStatus(fact)),
   // No status of Polar's says that somebody else has it. This one, without a period, says all that there is to say to them.

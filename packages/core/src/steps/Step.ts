@@ -131,6 +131,17 @@ export interface Changes {
   readonly blanks?: ReadonlyArray<StoredRecord>
   /** Customers whose deliveries lose their bodies, before anything else is written. */
   readonly bodiless?: ReadonlyArray<string>
+  /** A user who is to be found in no own table any more, after everything else is written. */
+  readonly erased?: ErasedUser
+}
+
+/**
+ * In records, deliveries, checkouts and changes of links `pseudonym` takes the place of `userId`; the deliveries lose bodies and
+ * errors; what was queued or told is deleted.
+ */
+export interface ErasedUser {
+  readonly userId: string
+  readonly pseudonym: string
 }
 
 export interface Release {

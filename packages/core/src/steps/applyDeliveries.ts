@@ -10,6 +10,7 @@ import type { CustomerEvent, RecordEvent } from "../records/PolarEvent.ts"
 import type { RecordReport } from "../records/RecordReport.ts"
 import type { DeliveryRow, QueuedNotificationRow } from "../records/rows.ts"
 import type { AccessPolicy } from "../rules/AccessPolicy.ts"
+import { isErased } from "../rules/erasure.ts"
 import { type HandlerNames, onlySubscriptions } from "../rules/handlers.ts"
 import type { AppUsers } from "../rules/identity.ts"
 import { supersedes, versionOf } from "../rules/order.ts"
@@ -150,8 +151,9 @@ const heardEvent = (
   }
 }
 
-/** Of a person whom Polar has deleted or made anonymous. */
-const isForgotten = (copy: WorkingCopy.WorkingCopy, { customerId }: Applied, { content }: Delivery): boolean =>
+/** Of a person whom Polar has deleted or made anonymous, or whom the app has erased. */
+const isForgotten = (copy: WorkingCopy.WorkingCopy, { customerId, userId }: Applied, { content }: Delivery): boolean =>
+  isErased(userId) ||
   [customerId ?? null, ...namedWithoutRecord(content)].some((id) => id !== null && copy.isForgotten(id))
 
 /** The customers whom a body names that is kept although it could not be read. */
@@ -262,7 +264,7 @@ const keepNewest = (
     if (fillIn(copy, report, { owner, version, now })) return { userId, isStale: false }
     return { userId, isStale: stored.deliveryId !== deliveryId }
   }
-  copy.write(rowOf(copy.withoutForgotten(report), { owner, version, deliveryId, now }))
+  copy.write(rowOf(copy.withoutForgotten(report, userId), { owner, version, deliveryId, now }))
   return { userId, isStale: false }
 }
 

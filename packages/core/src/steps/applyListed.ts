@@ -27,7 +27,7 @@ export const applyListed = (
     const version = versionOfListed(report.changedAt)
     const write = (said: RecordReport, by: Owner, details: Version | null) =>
       copy.write(
-        rowOf(copy.withoutForgotten(said), {
+        rowOf(copy.withoutForgotten(said, by.userId), {
           owner: by,
           version,
           deliveryId: encodeOrigin({ stateAt: at, details }),
@@ -65,12 +65,15 @@ export const fillIn = (
   if (origin.details !== null && !supersedes(version, origin.details)) return false
   const filled: ListedOrigin = { ...origin, details: version }
   copy.write(
-    rowOf(copy.withoutForgotten({ ...report, ...withDetails(report.kind, { ...stored, data }, report) }), {
-      owner,
-      version: versionOf(stored),
-      deliveryId: encodeOrigin(filled),
-      now
-    })
+    rowOf(
+      copy.withoutForgotten({ ...report, ...withDetails(report.kind, { ...stored, data }, report) }, owner.userId),
+      {
+        owner,
+        version: versionOf(stored),
+        deliveryId: encodeOrigin(filled),
+        now
+      }
+    )
   )
   return true
 }

@@ -70,7 +70,7 @@ const applyOne = (copy: WorkingCopy.WorkingCopy, snapshot: Snapshot, now: number
   )
   if (verdict !== undefined) {
     const deliveryId = `api ${snapshot.fetchedAt}`
-    copy.write(rowOf(copy.withoutForgotten(report), { owner, version: verdict.version, deliveryId, now }))
+    copy.write(rowOf(copy.withoutForgotten(report, userId), { owner, version: verdict.version, deliveryId, now }))
   }
   copy.tellUsers({ by: "reconciliation" })
   return {

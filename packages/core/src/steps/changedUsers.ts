@@ -14,7 +14,7 @@ const shared: ReadonlySet<string> = new Set(["benefit"])
 /** Those of whom a record is, or was until now. */
 export const changedUsers = (facts: Facts, changes: Changes): ChangedUsers => {
   const written: ReadonlyArray<RecordId> = [...changes.records, ...changes.adoptions, ...changes.clocks]
-  if (written.length === 0) return nobodyChanged
+  if (written.length === 0) return changes.erased === undefined ? nobodyChanged : new Set([changes.erased.userId])
   if (written.some(({ kind }) => shared.has(kind))) return "everybody"
   const before = new Map(facts.records.map((fact) => [recordKey(fact), fact.userId]))
   const users = new Set<string>()

@@ -30,7 +30,9 @@ export const keepAnswers = (
         if (before !== undefined && before.eventAt > askedAt) continue
         const owner = copy.identify(report)
         const version = { at: askedAt, precedence: report.precedence }
-        copy.write(rowOf(copy.withoutForgotten(report), { owner, version, deliveryId: `api ${askedAt}`, now }))
+        copy.write(
+          rowOf(copy.withoutForgotten(report, owner.userId), { owner, version, deliveryId: `api ${askedAt}`, now })
+        )
       }
       return { changes: copy.changes(), answer: undefined }
     }

@@ -8,6 +8,7 @@ import type { Access, AccessPolicy } from "../rules/AccessPolicy.ts"
 import { type AccessCause, isFlip, notedAccess } from "../rules/accessChange.ts"
 import { benefitChanges, benefitsIn } from "../rules/benefitChange.ts"
 import { withDetails } from "../rules/changedSubscription.ts"
+import { isErased } from "../rules/erasure.ts"
 import { type HandlerNames, handlersOfEvent, onlySubscriptions } from "../rules/handlers.ts"
 import { isNewlyPaid, newlyRefunded } from "../rules/orderChange.ts"
 import { notificationOf, notificationsOfMove } from "../rules/whenToNotify.ts"
@@ -78,6 +79,8 @@ export const make = (
   }
 
   const queue = (told: Told, mayClaim: boolean) => {
+    // The app knows nobody of that name.
+    if (isErased(told.userId)) return
     const lease = mayClaim ? leaseOn(told.subject) : null
     untold.set(told.subject, Math.max(told.eventAt, untold.get(told.subject) ?? 0))
     rows.set(told.id, { ...told, createdAt: now, lease })

@@ -3,7 +3,7 @@
  * changes that this amounts to. It lives for one call of a step's `decide`, and asks the rules.
  */
 import type { DeliveryState } from "../records/Delivery.ts"
-import { withoutPerson } from "../records/kinds.ts"
+import { withoutPerson, withoutUser } from "../records/kinds.ts"
 import { type RecordReport, recordKey } from "../records/RecordReport.ts"
 import type {
   CheckoutRow,
@@ -20,6 +20,7 @@ import { nobody } from "../records/rows.ts"
 import { type SubscriptionFact, subscriptionFact } from "../records/subscriptionKind.ts"
 import type { AccessCause } from "../rules/accessChange.ts"
 import { clockStateOf } from "../rules/clock.ts"
+import { isErased } from "../rules/erasure.ts"
 import {
   type AppUsers,
   asUserId,
@@ -62,8 +63,8 @@ export interface WorkingCopy {
   /** Nothing personal of the customer stays: neither in what is stored, nor in what this step has yet to write. */
   readonly forgetCustomer: (customerId: string) => void
   readonly isForgotten: (customerId: string) => boolean
-  /** The report as it may be stored. */
-  readonly withoutForgotten: (report: RecordReport) => RecordReport
+  /** The report as it may be stored of this user's. */
+  readonly withoutForgotten: (report: RecordReport, userId: string | null) => RecordReport
   readonly record: (name: RecordId) => RecordFact | undefined
   /** The `data` of one of which the step has asked for it, or that it has written. */
   readonly data: (name: RecordId) => string | undefined
@@ -285,7 +286,11 @@ export const make = (facts: Facts, { users = {}, ...options }: WorkingCopyOption
   const linkCustomer = (customerId: string, userId: string, linkedBy: LinkSource) => {
     const before = linkOf(customerId)
     // What an operator ended is not begun again by what was known before.
-    const isEnded = before?.userId === nobody && (linkedBy === "host" || linkedBy === "operator")
+    // Nor does what Polar says bring back somebody who was erased; the app may, when they have come back.
+    const isSaidByApp = linkedBy === "host" || linkedBy === "operator"
+    const isEnded =
+      (before?.userId === nobody && isSaidByApp) ||
+      (isErased(before?.userId) && (isSaidByApp || linkedBy === "checkout"))
     if (before !== undefined && !isEnded) return
     setLink(customerId, userId, linkedBy)
     for (const fact of [...records.values()]) {
@@ -305,7 +310,9 @@ export const make = (facts: Facts, { users = {}, ...options }: WorkingCopyOption
   }
 
   const isForgotten = (customerId: string): boolean =>
-    forgotten.has(customerId) || (links.get(customerId)?.deletedAt ?? null) !== null
+    forgotten.has(customerId) || (links.get(customerId)?.deletedAt ?? null) !== null || isOfErased(customerId)
+
+  const isOfErased = (customerId: string): boolean => isErased(links.get(customerId)?.userId)
 
   const subscriptionsOf = (userId: string): ReadonlyArray<SubscriptionFact> => {
     const own: Array<SubscriptionFact> = []
@@ -366,8 +373,11 @@ export const make = (facts: Facts, { users = {}, ...options }: WorkingCopyOption
       for (const [key, row] of written) if (row.customerId === customerId) written.set(key, withoutPerson(row))
     },
     isForgotten,
-    withoutForgotten: (report) =>
-      report.customer.id !== null && isForgotten(report.customer.id) ? withoutPerson(report) : report,
+    withoutForgotten: (report, userId) => {
+      const { id } = report.customer
+      if (isErased(userId) || (id !== null && isOfErased(id))) return withoutUser(report)
+      return id !== null && isForgotten(id) ? withoutPerson(report) : report
+    },
     record: (name) => records.get(recordKey(name)),
     data: (name) => written.get(recordKey(name))?.data ?? details.get(recordKey(name)),
     identify: (evidence) => {

@@ -10,7 +10,7 @@ import type { Kind } from "../records/Kind.ts"
 import type { DeadNotification, DeadNotificationQuery } from "../records/Notification.ts"
 import type { PurchaseFacts } from "../records/Order.ts"
 import type { RecordReport } from "../records/RecordReport.ts"
-import type { OwnershipRows, RecordRow } from "../records/rows.ts"
+import type { OwnershipRows, PersonalRows, RecordRow } from "../records/rows.ts"
 import type { Subscription, VisibleSubscription } from "../records/Subscription.ts"
 import type { AccessFacts, AccessPolicy } from "../rules/AccessPolicy.ts"
 import type { BenefitNames, GrantWithBenefit } from "../rules/grantedBenefits.ts"
@@ -21,6 +21,7 @@ import type { ClaimedNotification } from "../rules/told.ts"
 import type { SnapshotOutcome } from "../steps/applySnapshots.ts"
 import type { ChangedUsers } from "../steps/changedUsers.ts"
 import type { LinkChangeAnswer, LinkChangeRequest } from "../steps/changeLink.ts"
+import type { ErasureRequest } from "../steps/eraseUser.ts"
 import type { OwnershipEvidence } from "../steps/keys.ts"
 import type { LinkRequest } from "../steps/linkCustomer.ts"
 import type { NamedCustomer } from "../steps/linkNamedCustomers.ts"
@@ -289,6 +290,15 @@ export interface BillingStoreService {
     policy: AccessPolicy,
     options?: StepOptions & { readonly dryRun?: boolean | undefined }
   ) => Effect.Effect<LinkChangeAnswer, StoreError>
+
+  /**
+   * Erases a user from the own tables, in one atomic step: what was bought stays under the pseudonym, without the person. The user's
+   * row in the app's own table stays, with empty `polar_*` columns.
+   */
+  readonly eraseUser: (request: ErasureRequest, policy: AccessPolicy) => Effect.Effect<void, StoreError>
+
+  /** All that is stored of a user and of these customers, as it stands in the tables. */
+  readonly personalData: (userId: UserId, customerIds: ReadonlyArray<string>) => Effect.Effect<PersonalRows, StoreError>
 
   /** The user to whom the customer is linked, and those who have something of it (a checkout is not yet anything): more than one share it. */
   readonly usersOfCustomer: (customerId: CustomerId) => Effect.Effect<ReadonlySet<UserId>, StoreError>

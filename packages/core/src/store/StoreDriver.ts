@@ -11,6 +11,7 @@ import type {
   LiveSubscriptionRow,
   OrderRow,
   OwnershipRows,
+  PersonalRows,
   RecordRow,
   StoredRecord,
   UserRow
@@ -252,6 +253,9 @@ export interface StoreDriver {
 
   /** What is linked to the user, what they have, and what operators changed of it. */
   readonly ownershipOf: (userId: string) => Awaitable<OwnershipRows>
+
+  /** What is stored of the user or of these customers. */
+  readonly personalData: (userId: string, customerIds: ReadonlyArray<string>) => Awaitable<PersonalRows>
 
   /** The user to whom the customer is linked, and those who have something of it (a checkout is not yet anything). */
   readonly usersOfCustomer: (customerId: string) => Awaitable<ReadonlyArray<string>>

@@ -18,7 +18,7 @@ import type {
 } from "../records/rows.ts"
 import { isWeak } from "../rules/identity.ts"
 import { isListed } from "../steps/listedOrigin.ts"
-import type { Changes, Facts, Keys, RecordId } from "../steps/Step.ts"
+import type { Changes, ErasedUser, Facts, Keys, RecordId } from "../steps/Step.ts"
 import { recordSubject, sequencedSubjects } from "../steps/subjects.ts"
 import { outdatedAmong, supersededAmong } from "../steps/supersede.ts"
 import * as MemoryTable from "./memoryTable.ts"
@@ -224,6 +224,21 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
     for (const row of changes.checkouts) {
       if (!checkouts.has(row.id)) checkouts.put(row)
     }
+    if (changes.erased !== undefined) erase(changes.erased)
+  }
+
+  const erase = ({ pseudonym, userId }: ErasedUser): void => {
+    const isTheirs = (row: { readonly userId: string | null }) => row.userId === userId
+    for (const row of records.all().filter(isTheirs)) records.put({ ...row, userId: pseudonym })
+    for (const row of deliveries.all().filter(isTheirs)) {
+      deliveries.put({ ...row, userId: pseudonym, body: null, lastError: null })
+    }
+    for (const row of checkouts.all().filter(isTheirs)) checkouts.put({ ...row, userId: pseudonym })
+    for (const row of notifications.all().filter(isTheirs)) notifications.delete(row.id)
+    const renamed = (id: string | null) => (id === userId ? pseudonym : id)
+    for (const [place, row] of linkChanges.entries()) {
+      linkChanges[place] = { ...row, fromUserId: renamed(row.fromUserId), toUserId: renamed(row.toUserId) }
+    }
   }
 
   return {
@@ -268,6 +283,27 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
         .filter(({ fromUserId, toUserId }) => fromUserId === userId || toUserId === userId)
         .sort((a, b) => b.changedAt - a.changedAt || compare(a.id, b.id))
     }),
+    personalData: (userId, customerIds) => {
+      const customers = new Set<string | null>(customerIds)
+      const isTheirs = (row: { readonly userId: string | null; readonly customerId: string | null }) =>
+        row.userId === userId || customers.has(row.customerId)
+      return {
+        records: records
+          .all()
+          .filter(isTheirs)
+          .sort((a, b) => compare(recordKey(a), recordKey(b))),
+        deliveries: deliveries
+          .all()
+          .filter(isTheirs)
+          .sort((a, b) => a.receivedAt - b.receivedAt || compare(a.id, b.id)),
+        checkouts: [...checkoutsByUser.of(userId)].sort((a, b) => compare(a.id, b.id)),
+        notifications: notifications
+          .all()
+          .filter((row) => row.userId === userId)
+          .sort((a, b) => a.createdAt - b.createdAt || compare(a.id, b.id))
+          .map(({ leaseOwner: _, leaseUntil: __, availableAt: ___, ...row }) => row)
+      }
+    },
     usersOfCustomer: (customerId) => {
       const ids = [...recordsByCustomer.of(customerId)].flatMap(({ kind, userId }) => (isOwned(kind) ? [userId] : []))
       return [links.get(customerId)?.userId ?? null, ...ids].flatMap((id) => (id === null ? [] : [id]))

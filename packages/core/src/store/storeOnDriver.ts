@@ -35,6 +35,7 @@ import * as ApplyDeliveries from "../steps/applyDeliveries.ts"
 import { applySnapshots } from "../steps/applySnapshots.ts"
 import { both, type ChangedUsers, changedUsers, nobodyChanged } from "../steps/changedUsers.ts"
 import { changeLink } from "../steps/changeLink.ts"
+import { eraseUser } from "../steps/eraseUser.ts"
 import { findCheckout } from "../steps/findCheckout.ts"
 import { keepAnswers } from "../steps/keepAnswers.ts"
 import { linkCustomer } from "../steps/linkCustomer.ts"
@@ -385,6 +386,15 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
         run("changeLink", changeLink(request, { policy, now, handlers, dryRun }))
       ).pipe(span("changeLink")),
+
+    eraseUser: (request, policy) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => run("eraseUser", eraseUser(request, { policy, now }))).pipe(
+        Effect.asVoid,
+        span("eraseUser")
+      ),
+
+    personalData: (userId, customerIds) =>
+      attempt("personalData", () => driver.personalData(userId, customerIds)).pipe(span("personalData")),
 
     usersOfCustomer: (customerId) =>
       attempt("usersOfCustomer", () => driver.usersOfCustomer(customerId)).pipe(

@@ -17,6 +17,7 @@ import { changedUsers } from "./contract/changedUsers.ts"
 import { clock } from "./contract/clock.ts"
 import { customerStates } from "./contract/customerStates.ts"
 import { duplicates } from "./contract/duplicates.ts"
+import { erasure } from "./contract/erasure.ts"
 import { handlers } from "./contract/handlers.ts"
 import { identity } from "./contract/identity.ts"
 import { inbox } from "./contract/inbox.ts"
@@ -82,6 +83,7 @@ export const storeContract = (store: StoreUnderTest): void => {
       describe("operators", () => operators(suite))
       describe("actions", () => actions(suite))
       describe("privacy", () => privacy(suite))
+      describe("erasure", () => erasure(suite))
       describe("orders and refunds", () => records(suite))
       describe("benefits", () => benefits(suite))
       describe("customer states", () => customerStates(suite))
