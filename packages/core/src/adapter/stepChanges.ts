@@ -67,6 +67,8 @@ export const makeStepChanges = (dialect: Dialect) => {
       rename(tables.checkouts, "user_id"),
       rename(tables.linkChanges, "from_user_id"),
       rename(tables.linkChanges, "to_user_id"),
+      rename(tables.actions, "subject"),
+      sql`UPDATE ${dialect.table(tables.actions.name)} SET detail = REPLACE(detail, ${put(JSON.stringify(userId), "text")}, ${put(JSON.stringify(pseudonym), "text")}) WHERE detail IS NOT NULL`,
       sql`DELETE FROM ${dialect.table(tables.notifications.name)} WHERE user_id = ${put(userId, "key")}`
     ]
   }

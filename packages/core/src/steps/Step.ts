@@ -136,7 +136,7 @@ export interface Changes {
 }
 
 /**
- * In records, deliveries, checkouts and changes of links `pseudonym` takes the place of `userId`; the deliveries lose bodies and
+ * In records, deliveries, checkouts, changes of links and the audit trail `pseudonym` takes the place of `userId`; the deliveries lose bodies and
  * errors; what was queued or told is deleted.
  */
 export interface ErasedUser {

@@ -239,6 +239,10 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
     for (const [place, row] of linkChanges.entries()) {
       linkChanges[place] = { ...row, fromUserId: renamed(row.fromUserId), toUserId: renamed(row.toUserId) }
     }
+    for (const [place, row] of actions.entries()) {
+      const detail = row.detail?.replaceAll(JSON.stringify(userId), JSON.stringify(pseudonym)) ?? null
+      actions[place] = { ...row, subject: renamed(row.subject), detail }
+    }
   }
 
   return {

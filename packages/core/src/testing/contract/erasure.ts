@@ -52,7 +52,8 @@ export const erasure = (suite: ContractSuite): void => {
         : [
             yield* store.personalData(userId, [scene.customerId]),
             yield* store.ownershipOf(userId),
-            yield* store.deadNotifications()
+            yield* store.deadNotifications(),
+            yield* store.actions({ limit: 1000 })
           ]
       return JSON.stringify(held, (_, value) => (typeof value === "bigint" ? String(value) : value))
     })
@@ -77,6 +78,11 @@ export const erasure = (suite: ContractSuite): void => {
       defaultPolicy
     )
     yield* failToTell(scene.subscriptionId, `nobody answers at ${person.name}`)
+    for (const [subject, detail] of [
+      [user.id, null],
+      [scene.customerId, JSON.stringify({ to: user.id, dryRun: false })]
+    ] as const)
+      yield* store.recordAction({ who: "Lin", action: "customer.move", subject, detail, result: "done" })
     return { user, scene, person, had, checkoutId }
   })
 
@@ -134,6 +140,11 @@ export const erasure = (suite: ContractSuite): void => {
       const { changes, links } = yield* store.ownershipOf(pseudonym)
       expect(links).toMatchObject([{ customerId: scene.customerId, linkedBy: "erased" }])
       expect(changes).toMatchObject([{ toUserId: pseudonym, changedBy: "Lin" }])
+
+      expect(yield* store.actions({ subject: pseudonym })).toMatchObject([{ who: "Lin", detail: null }])
+      expect(yield* store.actions({ subject: scene.customerId })).toMatchObject([
+        { detail: JSON.stringify({ to: pseudonym, dryRun: false }) }
+      ])
 
       // Nobody else is touched.
       expect(yield* textOf(other.user.id, other.scene)).toContain(other.person.name)
