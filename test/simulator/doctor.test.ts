@@ -7,8 +7,8 @@ import type { PolarConfig } from "@kavach-polar/http"
 import type { ServeOptions } from "@kavach-polar/simulator"
 import Database from "better-sqlite3"
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
-import { main } from "../../packages/http/src/cli/main.ts"
 import { email, pro, type Scene, tokenWithout, userId, withScene } from "./BillingScene.ts"
+import { type Ran, kavachPolar as run } from "./kavachPolar.ts"
 
 let folder = ""
 let filename = ""
@@ -23,38 +23,21 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-interface Ran {
-  readonly exitCode: number
-  readonly out: string
-  readonly err: string
-}
-
-/** The command line, as an operator runs it beside the app. */
-const kavachPolar = async (
+/** Beside the app. */
+const kavachPolar = (
   { simulator }: Scene,
   line: string,
   env: Readonly<Record<string, string | undefined>> = {}
-): Promise<Ran> => {
-  const [out, err]: [Array<string>, Array<string>] = [[], []]
-  const exitCode = await main(
-    {
-      args: line.split(" "),
-      env: {
-        DATABASE_URL: filename,
-        POLAR_ACCESS_TOKEN: simulator.accessToken,
-        POLAR_API_URL: simulator.url,
-        POLAR_WEBHOOK_URL: "http://in-process.invalid/",
-        ...env
-      },
-      out: (text) => out.push(text),
-      err: (text) => err.push(text),
-      progress: () => {},
-      stopped: new Promise(() => {})
-    },
-    "0.0.0"
-  )
-  return { exitCode, out: out.join("\n"), err: err.join("\n") }
-}
+): Promise<Ran> =>
+  run(line.split(" "), {
+    env: {
+      DATABASE_URL: filename,
+      POLAR_ACCESS_TOKEN: simulator.accessToken,
+      POLAR_API_URL: simulator.url,
+      POLAR_WEBHOOK_URL: "http://in-process.invalid/",
+      ...env
+    }
+  })
 
 interface Found {
   readonly check: string
@@ -117,10 +100,10 @@ describe("a bad day", () => {
           check: "endpoint",
           level: "broken",
           what: expect.stringContaining("disabled"),
-          help: expect.stringContaining("Enable")
+          help: "kavach-polar setup, then: kavach-polar reconcile"
         }
       ])
-      await allEvents(scene, { enabled: true })
+      expect((await kavachPolar(scene, "setup --yes")).exitCode).toBe(0)
       await isFine(scene)
     })
   })
@@ -132,8 +115,14 @@ describe("a bad day", () => {
       await allEvents(scene, { events: events.filter((type) => type !== "order.paid") })
       const { status, wrong } = await findings(scene)
       expect(status).toBe("warning")
-      expect(wrong).toMatchObject([{ check: "endpoint", what: expect.stringContaining("does not get order.paid.") }])
-      await allEvents(scene, { events })
+      expect(wrong).toMatchObject([
+        {
+          check: "endpoint",
+          what: expect.stringContaining("does not get order.paid."),
+          help: "kavach-polar setup"
+        }
+      ])
+      expect((await kavachPolar(scene, "setup --yes")).exitCode).toBe(0)
       await isFine(scene)
     })
   })

@@ -168,6 +168,19 @@ describe("secrets", () => {
     })
   )
 
+  it.effect("may be several in one text, with commas between, as an environment variable holds them", () =>
+    Effect.gen(function* () {
+      const both = [` ${standardSecret}, ${secret}\n`]
+      assert.deepInclude(yield* verify(signed(), both), { secretIndex: 1, key: "utf8" })
+      const standard = yield* verify(signed({ secret: standardSecret, key: "standard" }), both)
+      assert.deepInclude(standard, { secretIndex: 0, key: "standard" })
+      // One of somebody's own making may have a comma in it.
+      const own = "a secret, of somebody's own making: long enough"
+      assert.deepInclude(yield* verify(signed({ secret: own }), [own]), { secretIndex: 0, key: "utf8" })
+      assert.strictEqual((yield* refusal(signed({ secret: "a secret" }), [own]))._tag, "SignatureMismatch")
+    })
+  )
+
   it.effect("stop to be accepted when rotated out", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* verify(signed(), [standardSecret, secret])).secretIndex, 1)

@@ -238,6 +238,13 @@ describe("what is taken", () => {
     expect(all.organizationId).toBe("0f6f2f0e-5b0d-4c6e-9c55-2a7b5d0c1e01")
   })
 
+  test("several secrets in one variable: the new one and the old one", () => {
+    const old = "polar_whs_AnotherAnotherAnother"
+    const { webhookSecrets } = settings({ ...good, webhookSecret: `${secret},${old}` })
+    expect(webhookSecrets.map(Redacted.value)).toEqual([secret, old])
+    expect(() => polar({ ...good, webhookSecret: `${secret},short` })).toThrow("Webhook secret 2")
+  })
+
   test("several secrets, space around a token, origins in any case", () => {
     const all = settings({
       accessToken: ` ${token}\n`,

@@ -60,6 +60,7 @@ import { type CustomerEmailTaken, type PolarError, PolarNotConfigured } from "./
 import * as PolarHttp from "./polarHttp.ts"
 import { makeSecretBox, type SecretBox } from "./secretBox.ts"
 import { makeSubscriptionCalls, operationOf, type SubscriptionCalls } from "./subscriptionCalls.ts"
+import { makeWebhookCalls, type WebhookCalls } from "./webhookCalls.ts"
 
 export { accessTokenProblem } from "./accessToken.ts"
 export type {
@@ -92,6 +93,7 @@ export type {
 } from "./PolarApi.ts"
 export { type MemoryCheckout, MemoryPolar } from "./PolarClientMemory.ts"
 export type { ChangePreview } from "./subscriptionCalls.ts"
+export type { WebhookEndpointChange, WebhookEndpointWithSecret } from "./webhookCalls.ts"
 
 /**
  * What is asked of Polar. A call that changes nothing is tried again when it fails in passing; one that does is made
@@ -186,7 +188,8 @@ export class PolarClient extends Context.Tag("@kavach-polar/core/PolarClient")<
     readonly secretBox: SecretBox
   } & OrderCalls &
     SubscriptionCalls &
-    LicenseKeyCalls
+    LicenseKeyCalls &
+    WebhookCalls
 >() {}
 
 type Service = Context.Tag.Service<typeof PolarClient>
@@ -515,6 +518,7 @@ export const make = Effect.fnUntraced(function* (
     ...makeOrderCalls(call),
     ...makeSubscriptionCalls(call),
     ...makeLicenseKeyCalls(call),
+    ...makeWebhookCalls(call),
     clockAhead,
     secretBox: makeSecretBox(options.accessToken)
   }
@@ -588,6 +592,10 @@ export const layerDisabled = (reason: string): Layer.Layer<PolarClient> => {
     validateLicenseKey: fail("validate license key"),
     activateLicenseKey: fail("activate license key"),
     deactivateLicenseKey: fail("deactivate license key"),
+    createWebhookEndpoint: fail("create webhook endpoint"),
+    updateWebhookEndpoint: fail("update webhook endpoint"),
+    webhookSecret: fail("get webhook endpoint"),
+    renewWebhookSecret: fail("reset webhook secret"),
     clockAhead: Effect.succeedNone,
     secretBox: makeSecretBox(Redacted.make(""))
   })

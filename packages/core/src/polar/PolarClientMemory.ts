@@ -17,6 +17,7 @@ import { fromMillis } from "../values/Timestamp.ts"
 import { createOrGetCustomer, refuseTrimmed } from "./createOrGetCustomer.ts"
 import { makeMemoryOrderCalls } from "./memoryOrderCalls.ts"
 import { makeMemorySubscriptionCalls } from "./memorySubscriptionCalls.ts"
+import { makeMemoryWebhookCalls } from "./memoryWebhookCalls.ts"
 import {
   type ActiveSubscription,
   type CheckoutSession,
@@ -278,6 +279,17 @@ export const make = Effect.sync(() => {
       subscription: (id) => subscriptions.get(id),
       put: (subscription) => void subscriptions.set(subscription.id, subscription),
       snapshotOf: (subscription, now) => ({ report: subscriptionReport(subscription), fetchedAt: fromMillis(now) })
+    }),
+    ...makeMemoryWebhookCalls({
+      answer,
+      uuid,
+      all: () => endpoints,
+      put: (endpoint) => {
+        const isThere = endpoints.some(({ id }) => id === endpoint.id)
+        endpoints = isThere
+          ? endpoints.map((one) => (one.id === endpoint.id ? endpoint : one))
+          : [...endpoints, endpoint]
+      }
     }),
     // It gives out no keys, and knows none.
     getLicenseKey: (): Effect.Effect<Option.Option<never>, PolarError> => answer(Effect.succeedNone),

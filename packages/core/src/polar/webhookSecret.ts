@@ -83,8 +83,8 @@ export const signingKeys = (
 ): Either.Either<ReadonlyArray<SigningKey>, InvalidWebhookSecret> => {
   if (secrets.length === 0) return Either.left(new InvalidWebhookSecret({ position: null, problem: "none" }))
   const keys: Array<SigningKey> = []
-  for (const [secretIndex, redacted] of secrets.entries()) {
-    const secret = normalize(Redacted.value(redacted))
+  const each = secrets.flatMap((redacted) => secretsIn(Redacted.value(redacted)))
+  for (const [secretIndex, secret] of each.entries()) {
     const problem = problemOf(secret) ?? weaknessOf(secret, isPublic)
     if (problem !== undefined) return Either.left(new InvalidWebhookSecret({ position: secretIndex + 1, problem }))
     for (const scheme of ["utf8", "standard"] as const) {
@@ -97,12 +97,27 @@ export const signingKeys = (
   return Either.right(keys)
 }
 
-/** One secret's key of the given scheme, for signing. */
+/**
+ * The secrets that one text holds. While a secret is being replaced an environment variable has both, the new one first:
+ * `whsec_…,whsec_…`. A comma means that only after a secret of Polar's making, in which there is none: one of somebody's own
+ * may have some.
+ */
+export const secretsIn = (text: string): ReadonlyArray<string> => {
+  const whole = normalize(text)
+  return /^(whsec_|polar_whs_)[\w+/=-]+,/.test(whole)
+    ? whole
+        .split(",")
+        .map(normalize)
+        .filter((secret) => secret !== "")
+    : [whole]
+}
+
+/** One secret's key of the given scheme, for signing. Of several it is the first one's. */
 export const signingKey = (
   secret: Redacted.Redacted | string,
   scheme: KeyScheme
 ): Either.Either<KeyObject, InvalidWebhookSecret> => {
-  const text = normalize(Redacted.isRedacted(secret) ? Redacted.value(secret) : secret)
+  const [text = ""] = secretsIn(Redacted.isRedacted(secret) ? Redacted.value(secret) : secret)
   const problem = problemOf(text)
   if (problem !== undefined) return Either.left(new InvalidWebhookSecret({ position: null, problem }))
   const bytes = scheme === "utf8" ? utf8Key(text) : standardKey(text)

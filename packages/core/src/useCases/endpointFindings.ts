@@ -10,8 +10,8 @@ export const noEndpoint = (others: ReadonlyArray<EndpointReport>): Finding =>
       : `None of Polar's webhook endpoints is this app's: ${others.map(({ url }) => url).join(", ")}.`,
     "No event arrives: who pays gets nothing until the next comparison with Polar.",
     others.length === 0
-      ? "Add an endpoint at Polar that ends in /auth/polar/webhook, of the format raw, with all events"
-      : "If one of them is this app's, set POLAR_WEBHOOK_URL to it; else add one at Polar"
+      ? "kavach-polar setup --url https://YOUR-APP/auth/polar/webhook"
+      : "If one of them is this app's, set POLAR_WEBHOOK_URL to it; else: kavach-polar setup --url https://YOUR-APP/auth/polar/webhook"
   )
 
 export const endpointFindings = ({
@@ -29,7 +29,7 @@ export const endpointFindings = ({
             "endpoint",
             `Polar has disabled ${url} after too many failures.`,
             "No event arrives: who pays gets nothing until the next comparison with Polar.",
-            "Enable it in Polar's settings, then: kavach-polar reconcile"
+            "kavach-polar setup, then: kavach-polar reconcile"
           )
         ]),
     ...(format === "raw"
@@ -39,7 +39,7 @@ export const endpointFindings = ({
             "endpoint",
             `The format of ${url} is ${format}.`,
             "Its deliveries are messages for people, which cannot be applied.",
-            "Set the endpoint's format to raw at Polar"
+            "kavach-polar setup"
           )
         ]),
     ...(missingTypes.length === 0
@@ -49,7 +49,7 @@ export const endpointFindings = ({
             "endpoint",
             `${url} does not get ${missingTypes.join(", ")}.`,
             "What these tell of is seen with the next comparison with Polar, and some of it never.",
-            "Choose all events for the endpoint at Polar"
+            "kavach-polar setup"
           )
         ]),
     ...(undelivered === 0

@@ -9,9 +9,10 @@ import * as Stream from "effect/Stream"
 import type { PolarClient, UndeliveredEvent, WebhookEndpoint } from "../polar/PolarClient.ts"
 import type { PolarError } from "../polar/PolarError.ts"
 import { patiently } from "../polar/patiently.ts"
-import { kinds } from "../records/kinds.ts"
+import { handledEventTypes, isNewEventType } from "../records/handledEventTypes.ts"
 import type { BillingStoreService } from "../store/BillingStore.ts"
 import type { StoreError } from "../store/StoreError.ts"
+import { hrefOf, pathOf } from "./endpointAddress.ts"
 import type { EndpointReport, WebhookReport } from "./ReconcileReport.ts"
 
 interface Ports {
@@ -62,8 +63,9 @@ export const makeWebhookCheck = ({ client, store, webhookUrl }: Ports) => {
     Effect.gen(function* () {
       const { enabled, format, id, url } = endpoint
       const own = isOwn(endpoint)
-      const wanted = kinds.flatMap(({ eventTypes }) => eventTypes)
-      const missingTypes = own ? wanted.filter((type) => !endpoint.events.includes(type) && !isNew(type)) : []
+      const missingTypes = own
+        ? handledEventTypes.filter((type) => !endpoint.events.includes(type) && !isNewEventType(type))
+        : []
       const now = yield* Clock.currentTimeMillis
       const events = own && format === "raw" ? yield* undelivered(endpoint, new Date(now - horizon)) : []
       // A disabled endpoint gets nothing, whatever is asked.
@@ -71,7 +73,7 @@ export const makeWebhookCheck = ({ client, store, webhookUrl }: Ports) => {
       yield* Effect.forEach(asked, (event) => patiently(client.redeliver(event.id)), { discard: true })
       if (own && !enabled) {
         yield* Effect.logError(
-          `Polar has disabled the webhook endpoint ${url} after too many failures: no event arrives any more. Enable it in Polar's settings.`
+          `Polar has disabled the webhook endpoint ${url} after too many failures: no event arrives any more. Run: kavach-polar setup`
         )
       }
       return {
@@ -97,9 +99,3 @@ export const makeWebhookCheck = ({ client, store, webhookUrl }: Ports) => {
       Effect.withSpan("Billing.checkWebhooks")
     )
 }
-
-/** Types that came after this API version began, so that an endpoint need not have them. */
-const isNew = (type: string): boolean => type === "subscription.migrated"
-
-const pathOf = (url: string): string => (URL.canParse(url) ? new URL(url).pathname.replace(/\/+$/, "") : "")
-const hrefOf = (url: string): string => (URL.canParse(url) ? new URL(url).href.replace(/\/+$/, "") : url)

@@ -6,6 +6,8 @@ export interface Terminal {
   readonly err: (line: string) => void
   /** How far long work is. Where somebody looks, each line takes the place of the one before. */
   readonly progress: (line: string) => void
+  /** Asks, and resolves with what was typed. There is none where nobody sits: standard input is no terminal. */
+  readonly ask?: ((question: string) => Promise<string>) | undefined
   /** Resolves when the user asks the process to stop. */
   readonly stopped: Promise<void>
 }

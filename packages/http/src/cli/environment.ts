@@ -16,3 +16,9 @@ export const accessTokenOf = (env: Terminal["env"]): string | undefined => {
   }
   return text
 }
+
+/** For commands that are about nothing but Polar. */
+export const requireAccessToken = (env: Terminal["env"]): void => {
+  if (accessTokenOf(env) !== undefined) return
+  throw wrong("POLAR_ACCESS_TOKEN is not set: without an organization access token Polar cannot be asked.")
+}

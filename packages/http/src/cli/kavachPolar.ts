@@ -9,6 +9,7 @@ import { notifications } from "./commands/notifications.ts"
 import { reconcile } from "./commands/reconcile.ts"
 import { replay } from "./commands/replay.ts"
 import { send } from "./commands/send.ts"
+import { setup } from "./commands/setup.ts"
 
 export const kavachPolar = (line: CommandLine) =>
   Command.make("kavach-polar").pipe(
@@ -16,6 +17,7 @@ export const kavachPolar = (line: CommandLine) =>
       "Looks after the billing of an app that uses Polar. Each command tells its options with --help."
     ),
     Command.withSubcommands([
+      setup(line),
       doctor(line),
       reconcile(line),
       replay(line),

@@ -10,6 +10,8 @@ export const dryRun = Options.boolean("dry-run").pipe(
   Options.withDescription("Look and report, and change nothing. Exit code 3 when something would be changed.")
 )
 
+export const yes = Options.boolean("yes").pipe(Options.withDescription("Do not ask: for machines."))
+
 const text = (name: string, value: string, description: string) =>
   Options.text(name).pipe(Options.withPseudoName(value), Options.withDescription(description))
 
@@ -20,6 +22,12 @@ export const optional = (name: string, value: string, description: string): Opti
 /** An option with a value, which may be given more than once. */
 export const repeated = (name: string, value: string, description: string): Options.Options<Array<string>> =>
   Options.repeated(text(name, value, description))
+
+export const writtenEnvFile = optional(
+  "env-file",
+  "FILE",
+  "Write the secret into this file, such as .env, instead of printing it. Everything else in it stays."
+)
 
 export const database = optional(
   "database",

@@ -1,4 +1,5 @@
 /** The terminal of this process. */
+import { createInterface } from "node:readline"
 import type { Terminal } from "./Terminal.ts"
 
 const clearLine = "\r\x1b[2K"
@@ -7,7 +8,7 @@ const clearLine = "\r\x1b[2K"
 const progressEveryMillis = 5000
 
 export const processTerminal = (process: NodeJS.Process): Terminal => {
-  const { stderr, stdout } = process
+  const { stderr, stdin, stdout } = process
   let shown = false
   let lastProgress = Number.NEGATIVE_INFINITY
 
@@ -40,8 +41,20 @@ export const processTerminal = (process: NodeJS.Process): Terminal => {
       lastProgress = now
       stderr.write(`${line}\n`)
     },
+    ask: stdin.isTTY ? (question) => answerTo(question, stdin, stderr) : undefined,
     stopped: new Promise((resolve) => {
       for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve())
     })
   }
 }
+
+/** Who leaves, by Ctrl-C or Ctrl-D, has answered nothing. */
+const answerTo = (question: string, input: NodeJS.ReadStream, output: NodeJS.WriteStream): Promise<string> =>
+  new Promise((resolve) => {
+    const lines = createInterface({ input, output })
+    lines.once("close", () => resolve(""))
+    lines.question(question, (answer) => {
+      resolve(answer)
+      lines.close()
+    })
+  })

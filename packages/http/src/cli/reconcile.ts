@@ -4,7 +4,7 @@ import { UserId } from "@kavach-polar/core/Subscription"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { dateOf } from "./dateOf.ts"
-import { accessTokenOf } from "./environment.ts"
+import { requireAccessToken } from "./environment.ts"
 import { type ExitCode, exitCodes, type Terminal, wrong } from "./Terminal.ts"
 import { withBilling } from "./withBilling.ts"
 
@@ -18,9 +18,7 @@ export interface ReconcileCommand {
 
 export const reconcile = async (terminal: Terminal, options: ReconcileCommand): Promise<ExitCode> => {
   const { dryRun } = options
-  if (accessTokenOf(terminal.env) === undefined) {
-    throw wrong("POLAR_ACCESS_TOKEN is not set: without an organization access token Polar cannot be asked.")
-  }
+  requireAccessToken(terminal.env)
   if (options.user !== undefined) {
     if (options.since !== undefined) throw wrong("--since is for all users, and not for --user.")
     const userId = userIdOf(options.user)
@@ -106,9 +104,13 @@ const tellWebhooks = (terminal: Terminal, { endpoints, notChecked }: WebhookRepo
 const sentencesOf = (endpoint: EndpointReport): ReadonlyArray<string> => [
   ...(endpoint.enabled
     ? []
-    : ["Polar has DISABLED it after too many failures, and sends nothing. Enable it in Polar's settings."]),
-  ...(endpoint.format === "raw" ? [] : [`its format is "${endpoint.format}", and must be "raw".`]),
-  ...(endpoint.missingTypes.length > 0 ? [`it does not get ${endpoint.missingTypes.join(", ")}.`] : []),
+    : ["Polar has DISABLED it after too many failures, and sends nothing. Run: kavach-polar setup"]),
+  ...(endpoint.format === "raw"
+    ? []
+    : [`its format is "${endpoint.format}", and must be "raw". Run: kavach-polar setup`]),
+  ...(endpoint.missingTypes.length > 0
+    ? [`it does not get ${endpoint.missingTypes.join(", ")}. Run: kavach-polar setup`]
+    : []),
   ...(endpoint.undelivered > 0
     ? [`${endpoint.undelivered} events did not arrive; Polar was asked to deliver ${endpoint.redelivered} again.`]
     : [])

@@ -47,6 +47,10 @@ interface OnDatabase {
   readonly database: string | undefined
 }
 
+/** Runs `use` with Polar alone: no database is needed. */
+export const withPolar = <A, E>(terminal: Terminal, use: Effect.Effect<A, E, PolarClient.PolarClient>): Promise<A> =>
+  runOn(terminal, Effect.provide(use, clientOf(terminal.env)))
+
 const billingOn = ({ env }: Terminal, options: OnDatabase) => {
   const store = storeAt({ ...existingDatabaseOf(options.database, env).address, asItIs: true })
   const ports = Layer.mergeAll(

@@ -82,7 +82,8 @@ export interface PolarConfig extends AppHandlers<void | Promise<void>> {
    */
   readonly accessToken?: string | undefined
   /**
-   * The webhook endpoint's signing secret, or several while one is being replaced.
+   * The webhook endpoint's signing secret, or several while one is being replaced: a list, or one text with commas between,
+   * as `kavach-polar rotate-secret` writes it.
    *
    * @example
    * polar({ accessToken, webhookSecret: [process.env["NEW_SECRET"], process.env["OLD_SECRET"]] })

@@ -14,6 +14,7 @@ import { damageOf, optionProblem, pastedText } from "@kavach-polar/core/Options"
 import * as PolarClient from "@kavach-polar/core/PolarClient"
 import { productsProblem } from "@kavach-polar/core/Products"
 import { asksNobody } from "@kavach-polar/core/UserLookupFailed"
+import { secretsIn } from "@kavach-polar/core/WebhookSecret"
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -69,7 +70,7 @@ export const settingsOf = (config: PolarConfig): Either.Either<PolarSettings, Po
     ...rest
   } = config
   const accessToken = pastedText(token)
-  const secrets = listOf(webhookSecret).map(pastedText)
+  const secrets = listOf(webhookSecret).flatMap((text) => secretsIn(text ?? ""))
   return Either.right({
     ...rest,
     missing: missingIn(config),

@@ -1,0 +1,40 @@
+/** The command line in this process, as an operator runs it beside the app. */
+import { main } from "../../packages/http/src/cli/main.ts"
+import type { Terminal } from "../../packages/http/src/cli/Terminal.ts"
+
+export interface Ran {
+  readonly exitCode: number
+  readonly out: string
+  readonly err: string
+}
+
+export interface Run {
+  readonly env: Terminal["env"]
+  /** What is answered to a question; nobody sits there unless given. */
+  readonly answer?: string | undefined
+  /** Stops the command, as Ctrl-C does. */
+  readonly stopped?: Promise<void> | undefined
+}
+
+export const kavachPolar = async (args: ReadonlyArray<string>, { answer, env, stopped }: Run): Promise<Ran> => {
+  const [out, err]: [Array<string>, Array<string>] = [[], []]
+  const exitCode = await main(
+    {
+      args,
+      env,
+      out: (text) => out.push(text),
+      err: (text) => err.push(text),
+      progress: () => {},
+      stopped: stopped ?? new Promise(() => {}),
+      ask:
+        answer === undefined
+          ? undefined
+          : async (question) => {
+              err.push(question)
+              return answer
+            }
+    },
+    "0.0.0"
+  )
+  return { exitCode, out: out.join("\n"), err: err.join("\n") }
+}
