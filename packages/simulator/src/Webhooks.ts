@@ -107,9 +107,11 @@ export type EndpointChange = Partial<Omit<WebhookEndpoint, "id" | "created_at" |
 export const updateEndpoint = (id: string, change: EndpointChange) => (step: Step) =>
   Either.map(findEndpoint(step, id), () => step.update("endpoints", id, change))
 
-/** A new secret, from now on; the old one is no longer used. */
+/** A new secret, from now on; the old one is no longer used. Those that Polar makes today are for Standard Webhooks. */
 export const renewSecret = (id: string) => (step: Step) =>
-  Either.map(findEndpoint(step, id), () => step.update("endpoints", id, { secret: secretOf(step) }))
+  Either.map(findEndpoint(step, id), () =>
+    step.update("endpoints", id, { secret: secretOf(step), uses_standard_webhook_signature: true })
+  )
 
 export const removeEndpoint = (id: string) => (step: Step) =>
   Either.map(findEndpoint(step, id), () => {

@@ -73,6 +73,26 @@ describe("signatures", () => {
     )
   }
 
+  it.effect("a new secret is for Standard Webhooks, and signs what is tried again, too", () =>
+    Effect.gen(function* () {
+      const simulator = yield* Simulator.Simulator
+      const app = yield* endpoint({ secret: "polar_whs_InventedInventedInventedInvented0123AbCdEf" })
+      app.answer(403)
+      yield* addCustomer("ada")
+      yield* simulator.flush
+      yield* simulator.run(Webhooks.renewSecret(app.id))
+      app.answer(200)
+      yield* simulator.advance("1 minute")
+      yield* simulator.flush
+      const { secret } = yield* app.now
+      const { verify } = yield* WebhookVerifier.make({ secrets: [Redacted.make(secret)] })
+      const attempt = app.attempts.at(-1)
+      assert.isDefined(attempt)
+      const verified = yield* verify(attempt)
+      assert.deepStrictEqual([verified.key, verified.id], ["standard", app.attempts[0]?.id])
+    }).pipe(Effect.provide(Polar))
+  )
+
   it.effect("a secret that has no standard key is refused where one is asked for", () =>
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator

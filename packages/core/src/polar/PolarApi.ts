@@ -282,6 +282,18 @@ export type Organization = typeof Organization.Type
 
 export const OrganizationPage = page(Organization)
 
+/** An attempt of Polar's to deliver an event, and what was answered. */
+export const WebhookDelivery = Schema.Struct({
+  createdAt: renamed("created_at", DateFromTimestamp),
+  succeeded: Schema.Boolean,
+  /** `null` when nobody answered. */
+  httpCode: nullable("http_code", Schema.Number),
+  event: renamed("webhook_event", Schema.Struct({ id: Schema.String, type: Schema.String }))
+})
+export type WebhookDelivery = typeof WebhookDelivery.Type
+
+export const WebhookDeliveryPage = page(WebhookDelivery)
+
 /** An event that Polar could not deliver, and will not try to by itself any more. `id` is its `webhook-id`. */
 export interface UndeliveredEvent {
   readonly id: string

@@ -89,6 +89,7 @@ export type {
   SubscriptionFilter,
   UndeliveredEvent,
   UnreadableRecord,
+  WebhookDelivery,
   WebhookEndpoint
 } from "./PolarApi.ts"
 export { type MemoryCheckout, MemoryPolar } from "./PolarClientMemory.ts"
@@ -596,6 +597,7 @@ export const layerDisabled = (reason: string): Layer.Layer<PolarClient> => {
     updateWebhookEndpoint: fail("update webhook endpoint"),
     webhookSecret: fail("get webhook endpoint"),
     renewWebhookSecret: fail("reset webhook secret"),
+    webhookDeliveries: fail("list webhook deliveries"),
     clockAhead: Effect.succeedNone,
     secretBox: makeSecretBox(Redacted.make(""))
   })

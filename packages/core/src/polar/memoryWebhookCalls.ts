@@ -60,6 +60,8 @@ export const makeMemoryWebhookCalls = ({ all, answer, put, uuid }: Memory): Webh
           return known === undefined ? renewed(id) : Effect.succeed(known)
         })
       ),
+    // Nothing is delivered.
+    webhookDeliveries: () => answer(Effect.succeed([])),
     renewWebhookSecret: (id) => answer(Effect.zipRight(find("reset webhook secret", id), renewed(id)))
   }
 }

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { WebhookEndpoint } from "./PolarApi.ts"
+import { type WebhookDelivery, WebhookDeliveryPage, WebhookEndpoint } from "./PolarApi.ts"
 import type { PolarError } from "./PolarError.ts"
 import type { PolarHttp } from "./polarHttp.ts"
 
@@ -37,6 +37,11 @@ export interface WebhookCalls {
    * attempts at older events. Needs the scope `webhooks:write`.
    */
   readonly renewWebhookSecret: (id: string) => Effect.Effect<Redacted.Redacted, PolarError>
+  /** The 100 newest attempts to deliver to the endpoint since, the newest first. Needs the scope `webhooks:read`. */
+  readonly webhookDeliveries: (
+    endpointId: string,
+    since: Date
+  ) => Effect.Effect<ReadonlyArray<WebhookDelivery>, PolarError>
 }
 
 const Secret = Schema.Struct({ secret: Schema.Redacted(Schema.NonEmptyString) })
@@ -76,6 +81,25 @@ export const makeWebhookCalls = (call: PolarHttp["call"]): WebhookCalls => {
       Effect.map(
         call({ ...ofEndpoint("reset webhook secret", "PATCH", id, "/secret"), body: {} }, Secret),
         ({ secret }) => secret
+      )
+    ),
+
+    webhookDeliveries: Effect.fn("PolarClient.webhookDeliveries")((endpointId, since) =>
+      Effect.map(
+        call(
+          {
+            operation: "list webhook deliveries",
+            method: "GET",
+            path: "/v1/webhooks/deliveries",
+            query: [
+              ["endpoint_id", endpointId],
+              ["start_timestamp", since.toISOString()],
+              ["limit", "100"]
+            ]
+          },
+          WebhookDeliveryPage
+        ),
+        ({ items }) => [...items].sort((one, other) => other.createdAt.getTime() - one.createdAt.getTime())
       )
     )
   }

@@ -8,6 +8,7 @@ import { migrate } from "./commands/migrate.ts"
 import { notifications } from "./commands/notifications.ts"
 import { reconcile } from "./commands/reconcile.ts"
 import { replay } from "./commands/replay.ts"
+import { rotateSecret } from "./commands/rotateSecret.ts"
 import { send } from "./commands/send.ts"
 import { setup } from "./commands/setup.ts"
 
@@ -18,6 +19,7 @@ export const kavachPolar = (line: CommandLine) =>
     ),
     Command.withSubcommands([
       setup(line),
+      rotateSecret(line),
       doctor(line),
       reconcile(line),
       replay(line),
