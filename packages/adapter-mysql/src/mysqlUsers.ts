@@ -159,6 +159,10 @@ FROM information_schema.columns AS described WHERE table_schema = DATABASE() AND
         }
       : undefined,
   customerAmong: among,
+  isAddress: (column, email) => ({
+    text: `LOWER(CONVERT(kavach_users.${column} USING utf8mb4)) = ?`,
+    values: [email]
+  }),
   readText: bytesOf,
   text: textOf,
   time: (column) => {

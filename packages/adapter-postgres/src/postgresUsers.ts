@@ -141,6 +141,10 @@ const usersIn = (schema: string | undefined): UsersDialect => {
       text: "kavach_users.polar_customer_id = ANY (?::text::text[])",
       values: [arrayOf(customerIds)]
     }),
+    isAddress: (column, email) => ({
+      text: `lower(kavach_users.${column}::text) = ?::text`,
+      values: [storable(email)]
+    }),
     readText: (column) => `kavach_users.${column}::text`,
     text: (column) => {
       if (!isText(column)) throw refusal(`keeps ${column.name} as ${column.declared}, and it takes text`)

@@ -65,6 +65,7 @@ export type {
 export { DocumentUnavailable, OrderNotFound } from "./useCases/OrderError.ts"
 export type { PortalError } from "./useCases/openPortal.ts"
 export type { DocumentError, DocumentOptions, OrderDocument } from "./useCases/orderDocuments.ts"
+export type { PolarSide } from "./useCases/polarSide.ts"
 export type { SoldProduct } from "./useCases/products.ts"
 export { ReconcileRunning, ReconcileTakenOver } from "./useCases/ReconcileJob.ts"
 export { IdempotencyKeyReused, RefundRefused, RefundUnderWay } from "./useCases/RefundError.ts"
@@ -87,6 +88,17 @@ export type {
   WhichSubscription
 } from "./useCases/subscriptionOptions.ts"
 export type { SubscriptionError, SubscriptionPreview, Subscriptions } from "./useCases/subscriptions.ts"
+export type {
+  Candidate,
+  FoundBy,
+  PersonFound,
+  Timeline,
+  TimelineDelivery,
+  TimelineNotification,
+  TimelineOptions,
+  TimelineRecord
+} from "./useCases/timeline.ts"
+export type { TimelineEntry } from "./useCases/timelineEntries.ts"
 
 import { asBuyersCall } from "./polar/caller.ts"
 import { type CustomerSession, PolarClient } from "./polar/PolarClient.ts"
@@ -503,7 +515,7 @@ const make = (options: BillingOptions = {}) =>
       organizationId,
       askAppUsers
     })
-    const customers = makeCustomers({ store, dispatcher, policy })
+    const customers = makeCustomers({ client, store, dispatcher, policy })
     const diagnose = makeDiagnose({ client, store, organizationId, checkWebhooks, sample: reconciliation.sample })
     const licenseKeys = makeLicenseKeys({ client, store, policy, organizationId, buyersTime, ...options.licenseKeys })
     const products = makeProducts({ store, catalogue })
@@ -743,6 +755,8 @@ const make = (options: BillingOptions = {}) =>
           Effect.zipRight(checkOptionsOf.customersWaiting(options), customers.waiting(options))
         ),
         of: Effect.fn("Billing.customers.of")((userId) => customers.of(userId)),
+        timeline: (query, options) =>
+          Effect.zipRight(checkOptionsOf.customersTimeline(options), customers.timeline(query, options)),
         link: Effect.fn("Billing.customers.link")((userId, customerId, options) =>
           Effect.zipRight(checkOptionsOf.customersLink(options), customers.link(userId, customerId, options))
         ),

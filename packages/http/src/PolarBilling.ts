@@ -24,6 +24,8 @@ import type {
   RevokeOptions,
   SoldProduct,
   SubscriptionPreview,
+  Timeline,
+  TimelineOptions,
   UsersCheckout,
   UsersCustomers,
   UsersLicenseKey,
@@ -415,6 +417,16 @@ export interface PolarBilling<ProductName extends string = string> {
      * const { customers } = await billing.customers.of("user_1")
      */
     readonly of: (userId: string) => Promise<UsersCustomers>
+    /**
+     * All that is known of one person, for whoever answers "I paid": by a user's id, an e-mail address, or Polar's id of a
+     * customer, a subscription, an order or a checkout. With `polar`, beside it what Polar has. It changes nothing, and may go
+     * through all deliveries: for support, not for requests of users. Do not show it to users: it has what operators did.
+     *
+     * @example
+     * const history = await billing.customers.timeline("ada@example.com")
+     * if (history.found === "one") console.log(history.answer.sentence, history.timeline)
+     */
+    readonly timeline: (query: string, options?: TimelineOptions) => Promise<Timeline>
     /**
      * Links a customer that is nobody's, and gives the user what waits of it.
      *

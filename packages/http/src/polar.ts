@@ -264,6 +264,12 @@ export const polarWith = (settings: PolarSettings): Polar => {
     customers: {
       waiting: (options) => call((billing) => billing.customers.waiting(options)),
       of: (userId) => call((billing) => Effect.flatMap(decodeUserId(userId), billing.customers.of)),
+      timeline: (query, options) =>
+        call((billing) =>
+          Effect.flatMap(decodeId(Schema.NonEmptyString, "query", query), (text) =>
+            billing.customers.timeline(text, options)
+          )
+        ),
       link: (userId, customerId, options) =>
         call((billing) =>
           Effect.gen(function* () {

@@ -163,6 +163,7 @@ const later = (load: () => Promise<Polar>): Polar => {
     customers: {
       waiting: async (options) => (await load()).customers.waiting(options),
       of: async (userId) => (await load()).customers.of(userId),
+      timeline: async (...given) => (await load()).customers.timeline(...given),
       link: async (...given) => (await load()).customers.link(...given),
       move: async (...given) => (await load()).customers.move(...given),
       unlink: async (...given) => (await load()).customers.unlink(...given)

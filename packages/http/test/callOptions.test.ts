@@ -98,6 +98,7 @@ const calls: Readonly<Record<string, Misspelt>> = {
     "conditions"
   ],
   "customers.waiting": [(billing, options) => billing.customers.waiting(options), "limitt", "limit"],
+  "customers.timeline": [(billing, options) => billing.customers.timeline(user, options), "polr", "polar"],
   "customers.link": [(billing, options) => billing.customers.link(user, product, options), "dryrun", "dryRun"],
   "customers.move": [
     (billing, options: object) => billing.customers.move(product, { to: user, ...options }),

@@ -108,6 +108,7 @@ const inOwnTable = <Column extends UserColumn>(
         among: (userIds) => renamed(ids.among(userIds))
       }
     },
+    isAddress: (column, address) => renamed(dialect.isAddress(column, address)),
     readText: (column) => text(dialect.readText(column)),
     create: [],
     additions: () => []

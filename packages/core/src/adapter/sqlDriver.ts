@@ -29,6 +29,7 @@ import { makeActionRows } from "./actionRows.ts"
 import type { Dialect } from "./Dialect.ts"
 import { DriverError } from "./DriverError.ts"
 import type { TransactionOptions } from "./deadline.ts"
+import { makeHistoryRows } from "./historyRows.ts"
 import { makeInbox } from "./inbox.ts"
 import { makeJobRows } from "./jobRows.ts"
 import { migrate, migrationStatus } from "./migrations.ts"
@@ -93,6 +94,7 @@ export const sqlDriver = (connection: SqlConnection, packageName: string, option
   const inbox = makeInbox(dialect)
   const jobs = makeJobRows(dialect)
   const actions = makeActionRows(dialect)
+  const history = makeHistoryRows(dialect)
   const stored = accessTo<StoredRecord>(dialect, records, ["kind", "id", "data"])
   const live = accessTo<LiveSubscriptionRow>(dialect, records, ["id", "status", "productId", "summary"])
   const whole = accessTo<RecordRow>(dialect, records, [...factFields, "data"])
@@ -329,6 +331,9 @@ export const sqlDriver = (connection: SqlConnection, packageName: string, option
     job: (name) => read(() => jobs.find(name)),
     claimJob: (claim) => transaction(() => jobs.claim(claim)),
     saveJob: (save) => transaction(() => jobs.save(save)),
+    lookUp: (query) => withUsers((users) => read(() => history.lookUp(query, users))),
+    historyOf: (query) => read(() => history.historyOf(query)),
+    notifications: (query) => read(() => history.notifications(query)),
     recordAction: (row) => transaction(() => actions.record(row)),
     actions: (query) => read(() => actions.select(query)),
     explain: (error) => {

@@ -62,6 +62,7 @@ export const sqliteUsers: UsersDialect = {
         }
       : undefined,
   customerAmong: (_column, customerIds) => sqliteAmong("kavach_users.polar_customer_id", customerIds),
+  isAddress: (column, email) => ({ text: `lower(kavach_users.${column}) = ?`, values: [email] }),
   readText: (column) => `kavach_users.${column}`,
   text: (column) => {
     if (affinityOf(column) !== "text") {

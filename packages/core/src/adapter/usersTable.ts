@@ -48,6 +48,8 @@ export interface UsersDialect<Column extends UserColumn = UserColumn> {
   readonly ids: (column: Column) => UserIds
   /** The same of a column of whole numbers, as a table of the app's own may have; `undefined` of any other. */
   readonly wholeIds?: (column: Column) => UserIds | undefined
+  /** A condition that a column is this address, in lower case, whatever the case it is kept in. */
+  readonly isAddress: (column: string, email: string) => Statement
   readonly customerAmong: (column: Column, customerIds: ReadonlyArray<string>) => Statement
   /** Reads a column that may hold anything. */
   readonly readText: (column: string) => string
@@ -73,6 +75,8 @@ export interface UsersSchemas<Column extends UserColumn> {
 
 export interface UsersTable {
   readonly find: (userId: string) => Script<UserRow | undefined>
+  /** Rows with this address, given in lower case. It may go through the table. */
+  readonly withAddress: (email: string, limit: number) => Question<ReadonlyArray<UserRow>>
   /** Rows of these users, and rows that show one of these customers. */
   readonly facts: (
     userIds: ReadonlyArray<string>,
@@ -175,6 +179,7 @@ const readOnlyTable = <Column extends UserColumn>(
         ? undefined
         : { id: userId, email: textOrNull(row[1]), name: textOrNull(row[2]), emailVerified: saysYes(row[3]) }
     },
+    withAddress: withAddress(dialect, columns, select),
     facts: (userIds) => ({
       statement:
         userIds.length === 0
@@ -226,6 +231,7 @@ const usersTable = <Column extends UserColumn>(
         ? undefined
         : { id: userId, email: textOrNull(row[1]), name: textOrNull(row[2]), emailVerified: saysYes(row[3]) }
     },
+    withAddress: withAddress(dialect, columns, selectUser),
     facts: (userIds, customerIds) => {
       const halves = [
         ...(userIds.length === 0 ? [] : [sql`${selectFact} WHERE ${ids.among(userIds)}`]),
@@ -264,6 +270,27 @@ const usersTable = <Column extends UserColumn>(
     }
   }
 }
+
+const withAddress =
+  <Column extends UserColumn>(
+    dialect: UsersDialect<Column>,
+    columns: UserColumns<Column>,
+    select: string
+  ): UsersTable["withAddress"] =>
+  (email, limit) => ({
+    statement: columns.has("email")
+      ? sql`${select} WHERE ${dialect.isAddress("email", email)} LIMIT ${String(limit)}`
+      : undefined,
+    of: (rows) =>
+      rows
+        .map(([id, address, name, verified]) => ({
+          id: String(id),
+          email: textOrNull(address),
+          name: textOrNull(name),
+          emailVerified: saysYes(verified)
+        }))
+        .filter((row) => row.email?.toLowerCase() === email)
+  })
 
 const someRow = ({ table }: Pick<UsersDialect, "table">): Question<boolean> => ({
   statement: { text: `SELECT 1 FROM ${table} LIMIT 1`, values: [] },

@@ -5,6 +5,7 @@
  * Sources: Polar's API reference, objects `Customer` and `CustomerState`; Polar docs: webhooks/events.
  */
 import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { decoderOf, jsonDecoderOf } from "../values/decoderOf.ts"
 import { CustomerId, text } from "../values/ids.ts"
@@ -41,6 +42,12 @@ const decodeCustomer = decoderOf(PolarCustomerRecord)
 const decodeContext = decoderOf(Context)
 const encodeStored = Schema.encodeSync(Schema.parseJson(PolarCustomerRecord))
 
+const decodeStored = jsonDecoderOf(PolarCustomerRecord)
+
+/** The address in a stored customer, in lower case; `null` where it is not known, or not kept any more. */
+export const addressIn = (data: string): string | null =>
+  Option.getOrNull(Option.flatMapNullable(decodeStored(data), ({ email }) => email?.toLowerCase()))
+
 export const customerKind: ListedKind<Customer> = {
   name: "customer",
   isOwned: false,
@@ -67,7 +74,7 @@ export const customerKind: ListedKind<Customer> = {
         }
       }
     ),
-  fromStored: jsonDecoderOf(PolarCustomerRecord),
+  fromStored: decodeStored,
   personal: ["email", "name"],
   userIds: ["external_id"],
   list: { path: "/v1/customers/", sorting: "created_at", byMetadata: false },

@@ -203,6 +203,49 @@ export interface DeadNotificationRow extends NotificationRow {
   readonly diedAt: number
 }
 
+/** A notification, whatever has become of it. */
+export interface NotificationStateRow extends NotificationRow {
+  readonly state: "pending" | "done" | "superseded" | "dead"
+  /** How often it was called. */
+  readonly attempts: number
+  /**
+   * When it became `done`, `superseded` or `dead`; of one that is pending when it is called next, or until when whoever calls it
+   * has it.
+   */
+  readonly availableAt: number
+  /** Who calls it now. */
+  readonly leaseOwner: string | null
+  readonly lastError: string | null
+}
+
+/** A delivery without its body. */
+export type DeliveryHead = Omit<DeliveryRow, "body">
+
+/** What a text that somebody was asked for may name. */
+export interface FoundRows {
+  /** Whether it is the id of a user who has a row, a link, a checkout or a record. */
+  readonly isUserId: boolean
+  /** Those of the app's table with this address. */
+  readonly users: ReadonlyArray<UserRow>
+  /** Links of the customer with this id, and of customers with this address. */
+  readonly links: ReadonlyArray<LinkRow>
+  /** Records with this id of whatever kind, what the customer with this id has, and customers with this address. */
+  readonly records: ReadonlyArray<RecordRow>
+  /** The checkout that this app made. */
+  readonly checkouts: ReadonlyArray<CheckoutRow>
+}
+
+/** All that is stored of one user, or of a customer without one; each the newest first. */
+export interface HistoryRows {
+  readonly links: ReadonlyArray<LinkRow>
+  readonly records: ReadonlyArray<RecordRow>
+  readonly checkouts: ReadonlyArray<CheckoutRow>
+  readonly changes: ReadonlyArray<LinkChangeRow>
+  readonly deliveries: ReadonlyArray<DeliveryHead>
+  readonly notifications: ReadonlyArray<NotificationStateRow>
+  readonly actions: ReadonlyArray<ActionRow>
+}
+
 /** The app's row of a user. */
 export interface UserRow {
   readonly id: string

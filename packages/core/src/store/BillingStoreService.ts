@@ -10,7 +10,14 @@ import type { Kind } from "../records/Kind.ts"
 import type { DeadNotification, DeadNotificationQuery } from "../records/Notification.ts"
 import type { PurchaseFacts } from "../records/Order.ts"
 import type { RecordReport } from "../records/RecordReport.ts"
-import type { OwnershipRows, PersonalRows, RecordRow } from "../records/rows.ts"
+import type {
+  FoundRows,
+  HistoryRows,
+  NotificationStateRow,
+  OwnershipRows,
+  PersonalRows,
+  RecordRow
+} from "../records/rows.ts"
 import type { Subscription, VisibleSubscription } from "../records/Subscription.ts"
 import type { AccessFacts, AccessPolicy } from "../rules/AccessPolicy.ts"
 import type { BenefitNames, GrantWithBenefit } from "../rules/grantedBenefits.ts"
@@ -30,7 +37,15 @@ import type { RecordId } from "../steps/Step.ts"
 import type { CheckoutId, CustomerId, ProductId, User, UserId } from "../values/ids.ts"
 import type { EpochMicros } from "../values/Timestamp.ts"
 import type { MigrationReport, MigrationStatus } from "./Migrations.ts"
-import type { DueRecord, FailureOutcome, NotificationCounts, Patience, RetriedDead } from "./StoreDriver.ts"
+import type {
+  DueRecord,
+  FailureOutcome,
+  HistoryQuery,
+  LookUpQuery,
+  NotificationCounts,
+  Patience,
+  RetriedDead
+} from "./StoreDriver.ts"
 import type { CustomerLinkedToAnotherUser, StoreError } from "./StoreError.ts"
 
 /** A checkout that this app made. */
@@ -386,6 +401,19 @@ export interface BillingStoreService {
 
   /** Forgets up to `limit` notifications that the callback took before the date. Succeeds with how many. */
   readonly deleteDoneNotifications: (before: Date, limit: number) => Effect.Effect<number, StoreError>
+
+  /** Whom and what a text names: a user's id, an id of Polar's, or an e-mail address. */
+  readonly lookUp: (query: LookUpQuery) => Effect.Effect<FoundRows, StoreError>
+
+  /** All that is stored of one user, or of a customer that is nobody's. For people who look into one case: it may take a while. */
+  readonly historyOf: (query: HistoryQuery) => Effect.Effect<HistoryRows, StoreError>
+
+  /** The queue of what the app is told; those first that are due, or were dealt with, first. `limit` defaults to 100. */
+  readonly notifications: (query: {
+    readonly states: ReadonlyArray<NotificationStateRow["state"]>
+    readonly userId?: string | undefined
+    readonly limit?: number | undefined
+  }) => Effect.Effect<ReadonlyArray<NotificationStateRow>, StoreError>
 
   /** Keeps what somebody did with the console: the audit trail. Nothing is ever deleted from it. */
   readonly recordAction: (action: Omit<Action, "id" | "at">) => Effect.Effect<void, StoreError>

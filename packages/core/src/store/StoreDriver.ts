@@ -6,9 +6,12 @@ import type {
   ClaimedNotificationRow,
   DeadNotificationRow,
   DeliveryRow,
+  FoundRows,
   GrantRow,
+  HistoryRows,
   JobRow,
   LiveSubscriptionRow,
+  NotificationStateRow,
   OrderRow,
   OwnershipRows,
   PersonalRows,
@@ -208,6 +211,30 @@ export interface ActionRowQuery {
   readonly limit: number
 }
 
+export interface LookUpQuery {
+  /** A user's id, an id of Polar's, or an e-mail address. */
+  readonly text: string
+  /** The address, in lower case, where the text is one. */
+  readonly email: string | null
+  /** Of each list. */
+  readonly limit: number
+}
+
+/** Of the user, or of a customer that is nobody's: what another user has of a customer is left out. */
+export interface HistoryQuery {
+  readonly userId: string | null
+  readonly customerIds: ReadonlyArray<string>
+  /** Of each list. */
+  readonly limit: number
+}
+
+/** Every condition given must hold. */
+export interface NotificationRowQuery {
+  readonly states: ReadonlyArray<NotificationStateRow["state"]>
+  readonly userId: string | undefined
+  readonly limit: number
+}
+
 export interface StoreDriver {
   /** The database system, for spans: "sqlite", "postgresql", "mysql", "memory". */
   readonly name: string
@@ -329,6 +356,15 @@ export interface StoreDriver {
 
   /** `false`, and nothing written, unless `owner` holds the job. */
   readonly saveJob: (save: JobSave) => Awaitable<boolean>
+
+  /** Whom and what a text names. Addresses are compared without regard to case. */
+  readonly lookUp: (query: LookUpQuery) => Awaitable<FoundRows>
+
+  /** All that is stored of one user. It may go through the inbox and the outbox: for people who wait, not for requests. */
+  readonly historyOf: (query: HistoryQuery) => Awaitable<HistoryRows>
+
+  /** Those first that are due, or were dealt with, first. */
+  readonly notifications: (query: NotificationRowQuery) => Awaitable<ReadonlyArray<NotificationStateRow>>
 
   readonly recordAction: (row: ActionRow) => Awaitable<void>
 

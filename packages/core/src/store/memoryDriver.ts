@@ -1,5 +1,6 @@
 /** The store's driver over tables in memory: the reference for what a driver does, and the store of tests and trials. */
 
+import { addressIn } from "../records/Customer.ts"
 import { settledStates } from "../records/DeliveryState.ts"
 import { kindNamed } from "../records/kinds.ts"
 import { recordKey } from "../records/RecordReport.ts"
@@ -455,6 +456,66 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
       })
       return true
     },
+    lookUp: ({ email, limit, text }) => {
+      const customers = records
+        .all()
+        .filter((row) => row.kind === "customer" && email !== null && addressIn(row.data) === email)
+      const named = records.all().filter((row) => row.id === text)
+      return {
+        isUserId:
+          users.has(text) ||
+          linksByUser.has(text) ||
+          checkoutsByUser.has(text) ||
+          records.all().some(({ userId }) => userId === text),
+        users: [...users.values()]
+          .filter((row) => email !== null && row.email?.toLowerCase() === email)
+          .slice(0, limit),
+        links: [text, ...customers.map(({ id }) => id)].flatMap((id) => links.get(id) ?? []),
+        records: [...new Set([...named, ...recordsByCustomer.of(text), ...customers])].slice(0, limit),
+        checkouts: [checkouts.get(text)].flatMap((row) => row ?? [])
+      }
+    },
+    historyOf: ({ customerIds, limit, userId }) => {
+      const isTheirs = (row: { readonly userId: string | null; readonly customerId: string | null }) =>
+        row.userId === null ? row.customerId !== null && customerIds.includes(row.customerId) : row.userId === userId
+      return {
+        links: links.all().filter((row) => row.userId === userId || customerIds.includes(row.customerId)),
+        records: newest(records.all().filter(isTheirs), limit, ({ eventAt }) => eventAt),
+        checkouts: newest(
+          checkouts.all().filter((row) => row.userId === userId),
+          limit,
+          ({ createdAt }) => createdAt
+        ),
+        changes: newest(
+          linkChanges.filter(
+            ({ customerId, fromUserId, toUserId }) =>
+              (userId !== null && (fromUserId === userId || toUserId === userId)) ||
+              (customerId !== null && customerIds.includes(customerId))
+          ),
+          limit,
+          ({ changedAt }) => changedAt
+        ),
+        deliveries: newest(deliveries.all().filter(isTheirs), limit, ({ receivedAt }) => receivedAt).map(
+          ({ body: _, ...head }) => head
+        ),
+        notifications: newest(
+          notifications.all().filter((row) => row.userId === userId),
+          limit,
+          ({ createdAt }) => createdAt
+        ),
+        actions: newest(
+          actions.filter(({ subject }) => subject !== null && (subject === userId || customerIds.includes(subject))),
+          limit,
+          ({ at }) => at
+        )
+      }
+    },
+    notifications: ({ limit, states, userId }) =>
+      notifications
+        .all()
+        .filter((row) => states.includes(row.state) && (userId === undefined || row.userId === userId))
+        .sort((a, b) => claimableAt(a) - claimableAt(b) || compare(a.id, b.id))
+        .slice(0, limit),
     recordAction: (row) => void actions.push(row),
     actions: ({ after, limit, subject }) =>
       actions
@@ -468,6 +529,12 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
     explain: (error) => ({ reason: "unknown", detail: error instanceof Error ? error.message : "not an error" })
   }
 }
+
+const newest = <Row extends { readonly id: string }>(
+  rows: ReadonlyArray<Row>,
+  limit: number,
+  timeOf: (row: Row) => number
+): ReadonlyArray<Row> => [...rows].sort((a, b) => timeOf(b) - timeOf(a) || compare(b.id, a.id)).slice(0, limit)
 
 const isOwned = (kind: string): boolean => kindNamed(kind)?.isOwned ?? true
 

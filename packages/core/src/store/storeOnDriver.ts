@@ -542,6 +542,13 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
         span("deleteDoneNotifications")
       ),
 
+    lookUp: (query) => attempt("lookUp", () => driver.lookUp(query)).pipe(span("lookUp")),
+
+    historyOf: (query) => attempt("historyOf", () => driver.historyOf(query)).pipe(span("historyOf")),
+
+    notifications: ({ limit = 100, states, userId }) =>
+      attempt("notifications", () => driver.notifications({ states, userId, limit })).pipe(span("notifications")),
+
     recordAction: (action) =>
       Effect.gen(function* () {
         const row = { ...action, id: yield* randomId, at: yield* Clock.currentTimeMillis }

@@ -37,6 +37,7 @@ import { roundTrip } from "./contract/roundTrip.ts"
 import { sameAsMemory } from "./contract/sameAsMemory.ts"
 import { snapshots } from "./contract/snapshots.ts"
 import { soldElsewhere } from "./contract/soldElsewhere.ts"
+import { timeline } from "./contract/timeline.ts"
 import { whoPaid } from "./contract/whoPaid.ts"
 import { noDatabase, type StoreDatabase } from "./StoreDatabase.ts"
 
@@ -82,6 +83,7 @@ export const storeContract = (store: StoreUnderTest): void => {
       describe("sold elsewhere", () => soldElsewhere(suite))
       describe("operators", () => operators(suite))
       describe("actions", () => actions(suite))
+      describe("timeline", () => timeline(suite))
       describe("privacy", () => privacy(suite))
       describe("erasure", () => erasure(suite))
       describe("orders and refunds", () => records(suite))

@@ -33,6 +33,7 @@ import type { DocumentOptions } from "./orderDocuments.ts"
 import type { ReplayOptions, ReplayQuery } from "./Replay.ts"
 import type { ReconcileOptions, ReconcileUserOptions } from "./reconcile.ts"
 import type { RefundOptions } from "./refundOrder.ts"
+import type { TimelineOptions } from "./timeline.ts"
 
 /**
  * @example
@@ -157,6 +158,10 @@ const waitingOptions: Schema.Schema<WaitingOptions> = Schema.Struct({
   limit: optional(positiveWhole("a whole number, 1 or more"))
 })
 
+const timelineOptions: Schema.Schema<TimelineOptions> = Schema.Struct({
+  polar: optional(boolean)
+})
+
 const linkChangeOptions: Schema.Schema<LinkChangeOptions> = Schema.Struct({
   by: optional(anyText),
   dryRun: optional(boolean)
@@ -206,6 +211,7 @@ export const checkOptionsOf = {
   notificationsDead: checked("notifications.dead()", deadNotificationQuery),
   notificationsRetry: checked("notifications.retry()", deadNotificationQuery),
   customersWaiting: checked("customers.waiting()", waitingOptions),
+  customersTimeline: checked("customers.timeline()", timelineOptions),
   customersLink: checked("customers.link()", linkChangeOptions),
   customersMove: checked("customers.move()", moveOptions),
   customersUnlink: checked("customers.unlink()", linkChangeOptions),

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import type { PolarClient } from "../polar/PolarClient.ts"
 import { kindNamed, ownedKinds } from "../records/kinds.ts"
 import { isRecordedIn, metadataInStored, userIdIn } from "../records/PolarObjects.ts"
 import type { LinkChangeRow, LinkSource, RecordRow } from "../records/rows.ts"
@@ -15,6 +16,7 @@ import type { BillingStoreService } from "../store/BillingStore.ts"
 import { CustomerLinkedToAnotherUser, type StoreError } from "../store/StoreError.ts"
 import type { CustomerId, UserId } from "../values/ids.ts"
 import type { NotificationDispatcher } from "./NotificationDispatcher.ts"
+import { makeTimeline, type Timeline, type TimelineOptions } from "./timeline.ts"
 
 /** No customer and no record of this id is known. */
 export class NothingKnown extends Schema.TaggedError<NothingKnown>()("NothingKnown", { id: Schema.String }) {
@@ -123,6 +125,12 @@ export interface Customers {
   readonly waiting: (options?: WaitingOptions) => Effect.Effect<ReadonlyArray<WaitingRecord>, StoreError>
   /** The user's customers and records, and what was put right by hand. */
   readonly of: (userId: UserId) => Effect.Effect<UsersCustomers, StoreError>
+  /**
+   * All that is known of one person, by a user's id, an e-mail address, or Polar's id of a customer, a subscription, an order or
+   * a checkout: links, records, deliveries, what the app was told, access and its reason, and what helps. With `polar`, beside it
+   * what Polar has. It changes nothing.
+   */
+  readonly timeline: (query: string, options?: TimelineOptions) => Effect.Effect<Timeline, StoreError>
   /** Links a customer that is nobody's, and gives the user what waits of it. */
   readonly link: (
     userId: UserId,
@@ -145,6 +153,7 @@ export interface Customers {
 }
 
 interface Ports {
+  readonly client: typeof PolarClient.Service
   readonly store: BillingStoreService
   readonly dispatcher: typeof NotificationDispatcher.Service
   readonly policy: AccessPolicy
@@ -152,7 +161,7 @@ interface Ports {
 
 const pageSize = 100
 
-export const makeCustomers = ({ dispatcher, policy, store }: Ports): Customers => {
+export const makeCustomers = ({ client, dispatcher, policy, store }: Ports): Customers => {
   const change = (
     request: Omit<LinkChangeRequest, "changeId" | "by">,
     { by, dryRun }: LinkChangeOptions
@@ -205,6 +214,7 @@ export const makeCustomers = ({ dispatcher, policy, store }: Ports): Customers =
           at: new Date(changedAt)
         }))
       })),
+    timeline: makeTimeline({ client, store, policy }),
     link: (userId, customerId, options = {}) =>
       Effect.flatMap(change({ action: "link", id: customerId, to: userId }, options), (answer) =>
         answer.state === "taken" ? new CustomerLinkedToAnotherUser({ customerId }) : Effect.succeed(changeOf(answer))

@@ -11,6 +11,7 @@ import { replay } from "./commands/replay.ts"
 import { rotateSecret } from "./commands/rotateSecret.ts"
 import { send } from "./commands/send.ts"
 import { setup } from "./commands/setup.ts"
+import { show } from "./commands/show.ts"
 
 export const kavachPolar = (line: CommandLine) =>
   Command.make("kavach-polar").pipe(
@@ -21,6 +22,7 @@ export const kavachPolar = (line: CommandLine) =>
       setup(line),
       rotateSecret(line),
       doctor(line),
+      show(line),
       reconcile(line),
       replay(line),
       notifications(line),
