@@ -329,6 +329,15 @@ describe("it does only what it was told", () => {
     expect(readdirSync(where)).toEqual([])
   }, 60_000)
 
+  test("a file .env where it is started is read, and whoever reads the help is told", async () => {
+    const where = emptyFolder()
+    const database = appDatabase()
+    writeFileSync(join(where, ".env"), `DATABASE_URL=${database}\nKAVACH_POLAR_JSON=1\n`)
+    const { code, stdout } = await runCommand(["migrate", "--status"], {}, where)
+    expect([code, JSON.parse(stdout)]).toMatchObject([3, { applied: [] }])
+    expect((await runCommand(["--help"])).stdout).toContain("--env-file FILE")
+  })
+
   test("--version is the package's", async () => {
     const { version } = JSON.parse(readFileSync(new URL("../../packages/http/package.json", import.meta.url), "utf8"))
     expect(await runCommand(["--version"])).toMatchObject({ code: 0, stdout: `${version}\n` })

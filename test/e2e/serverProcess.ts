@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { get } from "node:http"
-import { tmpdir } from "node:os"
+import { devNull, tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { Webhook } from "standardwebhooks"
 
@@ -10,6 +10,9 @@ const root = resolve(import.meta.dirname, "../..")
 
 /** The command line, as it was built. */
 export const program = join(root, "packages/http/dist/bin.js")
+
+/** What whoever runs the tests has in a file `.env` is not meant for them. */
+const noEnvFile = { KAVACH_POLAR_ENV_FILE: devNull }
 
 /** A new empty folder, and its removal. */
 export const temporaryFolder = (): { readonly path: string; readonly remove: () => void } => {
@@ -57,7 +60,14 @@ const launch = ({ by = "node", data, env }: ServerOptions): ChildProcess => {
     cwd: root,
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
-    env: { PATH: process.env["PATH"], HOME: process.env["HOME"], PORT: "0", KAVACH_POLAR_DATA: data, ...env }
+    env: {
+      PATH: process.env["PATH"],
+      HOME: process.env["HOME"],
+      PORT: "0",
+      KAVACH_POLAR_DATA: data,
+      ...noEnvFile,
+      ...env
+    }
   })
 }
 
@@ -128,7 +138,7 @@ export const runCommand = (
     const child = spawn(process.execPath, [program, ...args], {
       cwd,
       stdio: ["ignore", "pipe", "pipe"],
-      env: { PATH: process.env["PATH"], ...env }
+      env: { PATH: process.env["PATH"], ...(cwd === root ? noEnvFile : {}), ...env }
     })
     let stdout = ""
     let stderr = ""

@@ -2,6 +2,8 @@
 export interface Terminal {
   readonly args: ReadonlyArray<string>
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Where a file `.env` is read, and names of files begin. Without it none is read. */
+  readonly folder?: string | undefined
   readonly out: (line: string) => void
   readonly err: (line: string) => void
   /** How far long work is. Where somebody looks, each line takes the place of the one before. */

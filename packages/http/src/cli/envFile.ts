@@ -11,7 +11,7 @@ export interface EnvFile {
   readonly text: string | undefined
 }
 
-export const readEnvFile = async (name: string, folder: string): Promise<EnvFile> => {
+export const readEnvFile = async (name: string, folder = "."): Promise<EnvFile> => {
   const path = resolve(folder, name)
   try {
     return { path, text: await readFile(path, "utf8") }

@@ -18,7 +18,9 @@ export const linesOf = (text: string): ReadonlyArray<string> =>
     .filter((line) => line !== "" && !commonplaces.test(line))
 
 const footer = `Every command tells its options with --help. Those that work on a database take it from DATABASE_URL.
+Variables are read from a file .env here, too, beneath the environment. KAVACH_POLAR_JSON=1 is --json, and so on.
 
+  --env-file FILE                Read this file instead of .env
   --version                      The version of this program
   --completions bash|zsh|fish    A script with which the shell completes commands and options
 

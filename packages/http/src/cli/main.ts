@@ -11,20 +11,49 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import { withHelpOn } from "./helpText.ts"
 import { kavachPolar } from "./kavachPolar.ts"
+import { withOptionsOf } from "./optionVariables.ts"
 import { CommandFailed, type ExitCode, exitCodes, type Terminal, wrong } from "./Terminal.ts"
 import { usageProblem } from "./usageProblem.ts"
+import { withEnvFile } from "./withEnvFile.ts"
 
 /** Resolves with the exit code. */
-export const main = async (terminal: Terminal, version: string): Promise<ExitCode> => {
+export const main = async (given: Terminal, version: string): Promise<ExitCode> => {
+  const args = asked(given.args)
+  try {
+    const read = await withEnvFile(given, args)
+    const program = programOn(read.terminal)
+    return await carriedOut(program, withOptionsOf(read.terminal.env, program.kavachPolar, read.args), version)
+  } catch (error) {
+    return failed(given, args, error)
+  }
+}
+
+interface Program {
+  readonly kavachPolar: ReturnType<typeof kavachPolar>
+  readonly terminal: Terminal
+  readonly exitCode: () => ExitCode
+}
+
+const programOn = (terminal: Terminal): Program => {
   let exitCode: ExitCode = exitCodes.done
-  const command = kavachPolar({
+  return {
     terminal,
-    run: (carryOut) =>
-      Effect.map(Effect.tryPromise({ try: carryOut, catch: (error) => error }), (code) => {
-        exitCode = code
-      })
-  })
-  const args = asked(terminal.args)
+    exitCode: () => exitCode,
+    kavachPolar: kavachPolar({
+      terminal,
+      run: (carryOut) =>
+        Effect.map(Effect.tryPromise({ try: carryOut, catch: (error) => error }), (code) => {
+          exitCode = code
+        })
+    })
+  }
+}
+
+const carriedOut = async (
+  { exitCode, kavachPolar: command, terminal }: Program,
+  args: ReadonlyArray<string>,
+  version: string
+): Promise<ExitCode> => {
   const refused = refusedBuiltIn(args)
   const run = Command.run(command, { name: "kavach-polar", version, executable: "kavach-polar" })
   const exit = await Effect.runPromiseExit(
@@ -33,9 +62,16 @@ export const main = async (terminal: Terminal, version: string): Promise<ExitCod
       Effect.provide(surroundings)
     )
   )
-  if (Exit.isSuccess(exit)) return exitCode
+  if (Exit.isSuccess(exit)) return exitCode()
   const error = Cause.squash(exit.cause)
-  const failure = ValidationError.isValidationError(error) ? wrong(usageProblem(command, args, error)) : error
+  return failed(
+    terminal,
+    args,
+    ValidationError.isValidationError(error) ? wrong(usageProblem(command, args, error)) : error
+  )
+}
+
+const failed = (terminal: Terminal, args: ReadonlyArray<string>, failure: unknown): ExitCode => {
   const message = failure instanceof Error ? failure.message : String(failure)
   terminal.err(args.includes("--json") ? JSON.stringify({ error: message }) : `kavach-polar: ${message}`)
   return failure instanceof CommandFailed ? failure.exitCode : exitCodes.failed

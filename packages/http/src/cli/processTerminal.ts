@@ -28,6 +28,7 @@ export const processTerminal = (process: NodeJS.Process): Terminal => {
   return {
     args: process.argv.slice(2),
     env: process.env,
+    folder: process.cwd(),
     out: (line) => write(stdout, line),
     err: (line) => write(stderr, line),
     progress: (line) => {

@@ -28,7 +28,8 @@ export const rotateSecret = async (terminal: Terminal, options: RotateSecretComm
   const url = webhookUrlOf(options.url, terminal.env)
   requireAccessToken(terminal.env)
   if (options.done && options.wait) throw wrong("--wait is for a rotation that begins, and --done for one that ends.")
-  const file = options.envFile === undefined ? undefined : await readEnvFile(options.envFile, process.cwd())
+  const name = options.envFile ?? (options.done ? ".env" : undefined)
+  const file = name === undefined ? undefined : await readEnvFile(name, terminal.folder)
   const { endpoint } = await withPolar(terminal, planEndpoint(url))
   if (endpoint === null) {
     throw new CommandFailed(
@@ -36,7 +37,9 @@ export const rotateSecret = async (terminal: Terminal, options: RotateSecretComm
       exitCodes.nothingMatched
     )
   }
-  return options.done ? finish(terminal, options, endpoint, file) : begin(terminal, options, endpoint, file)
+  return options.done && file !== undefined
+    ? finish(terminal, options, endpoint, file)
+    : begin(terminal, options, endpoint, file)
 }
 
 const begin = async (
@@ -93,12 +96,12 @@ const tellNext = (terminal: Terminal, verified: boolean | null): void => {
     terminal.out(
       "Your app accepts deliveries with the new secret. Once all its processes run with it the old one can go:"
     )
-    terminal.out("  kavach-polar rotate-secret --done --env-file FILE")
+    terminal.out("  kavach-polar rotate-secret --done")
     return
   }
   terminal.out(
     verified === null
-      ? "Once it has accepted a delivery the old one can go: kavach-polar rotate-secret --done --env-file FILE"
+      ? "Once it has accepted a delivery the old one can go: kavach-polar rotate-secret --done"
       : "No delivery was accepted within half an hour. Look whether your app runs with the new secret: kavach-polar doctor"
   )
   terminal.out("What arrives in no attempt, reconcile has delivered again: kavach-polar reconcile")
@@ -108,9 +111,8 @@ const finish = async (
   terminal: Terminal,
   { json, yes }: RotateSecretCommand,
   { id, url }: WebhookEndpoint,
-  file: EnvFile | undefined
+  file: EnvFile
 ): Promise<ExitCode> => {
-  if (file === undefined) throw wrong("Which file has the old secret? Say --env-file .env.")
   const secrets = secretsOf(file)
   const current = await withPolar(
     terminal,

@@ -23,7 +23,7 @@ export const setup = async (terminal: Terminal, options: SetupCommand): Promise<
   const url = webhookUrlOf(options.url, terminal.env)
   requireAccessToken(terminal.env)
   const plan = await withPolar(terminal, planEndpoint(url))
-  const file = options.envFile === undefined ? undefined : await readEnvFile(options.envFile, process.cwd())
+  const file = options.envFile === undefined ? undefined : await readEnvFile(options.envFile, terminal.folder)
   const missing = await missingSecret(terminal, plan, file)
   const changes = [
     ...changesOf(plan),

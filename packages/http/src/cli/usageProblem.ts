@@ -1,9 +1,8 @@
 /** What is wrong with the arguments, in a sentence. */
-
-import * as CliConfig from "@effect/cli/CliConfig"
-import * as Command from "@effect/cli/Command"
+import type * as Command from "@effect/cli/Command"
 import * as HelpDoc from "@effect/cli/HelpDoc"
 import type * as ValidationError from "@effect/cli/ValidationError"
+import { commandOf, takes } from "./commandUsage.ts"
 import { linesOf } from "./helpText.ts"
 
 const unknownArgument = /^Received unknown argument: '(.*)'$/s
@@ -27,27 +26,3 @@ export const usageProblem = <Name extends string, R, E, A>(
     ? `${option} was given twice, or without its value. ${help}`
     : `${name} takes no option ${option}. ${help}`
 }
-
-/** A line for each command, with its options. */
-const usagesOf = <Name extends string, R, E, A>(command: Command.Command<Name, R, E, A>): ReadonlyArray<string> =>
-  linesOf(HelpDoc.toAnsiText(Command.getHelp(command, CliConfig.defaultConfig))).map((line) => line.replace(/^- /, ""))
-
-/** The longest name of a command that the words begin with. */
-const commandOf = <Name extends string, R, E, A>(
-  command: Command.Command<Name, R, E, A>,
-  words: ReadonlyArray<string>
-): string => {
-  const lines = usagesOf(command)
-  for (let length = words.length; length > 0; length--) {
-    const name = words.slice(0, length).join(" ")
-    if (lines.some((line) => line === name || line.startsWith(`${name} `))) return name
-  }
-  return ""
-}
-
-const takes = <Name extends string, R, E, A>(
-  command: Command.Command<Name, R, E, A>,
-  name: string,
-  option: string
-): boolean =>
-  usagesOf(command).some((line) => line.startsWith(`${name} `) && new RegExp(`[\\[( ]${option}[ \\])]`).test(line))
