@@ -12,18 +12,24 @@ export interface Run {
   readonly env: Terminal["env"]
   /** What is answered to a question; nobody sits there unless given. */
   readonly answer?: string | undefined
+  /** Whether somebody looks at the output. */
+  readonly colors?: boolean | undefined
   /** Where it is started, and a file `.env` is read; nowhere unless given. */
   readonly folder?: string | undefined
   /** Stops the command, as Ctrl-C does. */
   readonly stopped?: Promise<void> | undefined
 }
 
-export const kavachPolar = async (args: ReadonlyArray<string>, { answer, env, folder, stopped }: Run): Promise<Ran> => {
+export const kavachPolar = async (
+  args: ReadonlyArray<string>,
+  { answer, colors, env, folder, stopped }: Run
+): Promise<Ran> => {
   const [out, err]: [Array<string>, Array<string>] = [[], []]
   const exitCode = await main(
     {
       args,
       env,
+      colors,
       folder,
       out: (text) => out.push(text),
       err: (text) => err.push(text),

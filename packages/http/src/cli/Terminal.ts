@@ -6,6 +6,8 @@ export interface Terminal {
   readonly folder?: string | undefined
   readonly out: (line: string) => void
   readonly err: (line: string) => void
+  /** Whether standard output shows colours: somebody looks at it, and has not said no (`NO_COLOR`). */
+  readonly colors?: boolean | undefined
   /** How far long work is. Where somebody looks, each line takes the place of the one before. */
   readonly progress: (line: string) => void
   /** Asks, and resolves with what was typed. There is none where nobody sits: standard input is no terminal. */

@@ -4,6 +4,7 @@ import type { CommandLine } from "./CommandLine.ts"
 import { customers } from "./commands/customers.ts"
 import { demo } from "./commands/demo.ts"
 import { doctor } from "./commands/doctor.ts"
+import { events } from "./commands/events.ts"
 import { migrate } from "./commands/migrate.ts"
 import { notifications } from "./commands/notifications.ts"
 import { reconcile } from "./commands/reconcile.ts"
@@ -24,6 +25,8 @@ export const kavachPolar = (line: CommandLine) =>
       doctor(line),
       show(line),
       reconcile(line),
+      events(line),
+      // The name of `events replay` in earlier versions.
       replay(line),
       notifications(line),
       customers(line),

@@ -29,6 +29,7 @@ export const processTerminal = (process: NodeJS.Process): Terminal => {
     args: process.argv.slice(2),
     env: process.env,
     folder: process.cwd(),
+    colors: stdout.isTTY && (process.env["NO_COLOR"] ?? "") === "" && process.env["TERM"] !== "dumb",
     out: (line) => write(stdout, line),
     err: (line) => write(stderr, line),
     progress: (line) => {

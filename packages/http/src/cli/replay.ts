@@ -75,7 +75,7 @@ const queryOf = ({ all, ids, since, states, types, until }: ReplayCommand): Repl
   }
 }
 
-const stateOf = (text: string): DeliveryState => {
+export const stateOf = (text: string): DeliveryState => {
   const state = deliveryStates.find((one) => one === text)
   if (state === undefined) {
     throw wrong(`"${text}" is no state of a delivery: use ${deliveryStates.join(", ")}.`)

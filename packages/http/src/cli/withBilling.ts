@@ -77,6 +77,16 @@ export const withStore = <A, E>(
   use: (store: typeof BillingStore.Service) => Effect.Effect<A, E>
 ): Promise<A> => runOn(terminal, Effect.provide(Effect.flatMap(BillingStore, use), storeAt(address)))
 
+/** Runs `use` on the store of a database that an app is using: its tables are taken as they are. */
+export const withStoreInUse = <A, E>(
+  terminal: Terminal,
+  options: OnDatabase,
+  use: (store: typeof BillingStore.Service) => Effect.Effect<A, E>
+): Promise<A> =>
+  withStore(terminal, { ...existingDatabaseOf(options.database, terminal.env).address, asItIs: true }, (store) =>
+    Effect.zipRight(Effect.provideService(requireTables, BillingStore, store), use(store))
+  )
+
 /** Nothing can be done about tables that are not there, or are those of an earlier version. */
 const requireTables = Effect.flatMap(BillingStore, (store) =>
   Effect.flatMap(store.migrationStatus, ({ applied, pending }) =>
