@@ -51,6 +51,8 @@ export {
 } from "./useCases/customers.ts"
 export { Diagnosis, Finding } from "./useCases/diagnosis.ts"
 export type { AccessCacheOptions } from "./useCases/entitlements.ts"
+export type { EraseOptions, Erasure } from "./useCases/erasures.ts"
+export type { PersonalData } from "./useCases/exportUser.ts"
 export type {
   ActivateOptions,
   InvalidLicenseKey,
@@ -130,6 +132,8 @@ import { type Customers, makeCustomers } from "./useCases/customers.ts"
 import { makeDiagnose } from "./useCases/diagnose.ts"
 import type { Diagnosis } from "./useCases/diagnosis.ts"
 import { type AccessCacheOptions, accessIn, makeEntitlements } from "./useCases/entitlements.ts"
+import { type EraseOptions, type Erasure, makeErasures } from "./useCases/erasures.ts"
+import { makeExportUser, type PersonalData } from "./useCases/exportUser.ts"
 import { rememberHandlers } from "./useCases/knownHandlers.ts"
 import { type LicenseKeyOptions, type LicenseKeys, makeLicenseKeys } from "./useCases/licenseKeys.ts"
 import { makeLinkWaiting } from "./useCases/linkWaiting.ts"
@@ -379,6 +383,21 @@ export interface BillingService {
   /** Whose customers and records are: to look at, and to put right. */
   readonly customers: Customers
 
+  /** What is stored of a person: given to them, and erased. */
+  readonly privacy: {
+    /** All that is stored of the user, as plain JSON. */
+    readonly export: (userId: UserId) => Effect.Effect<PersonalData, StoreError>
+    /**
+     * Erases the user: here at once, and at Polar as asked for. What accounting needs stays under a pseudonym. Where Polar does not
+     * answer the rest waits, and goes on by itself. Nothing that Polar sends later brings it back.
+     */
+    readonly erase: (userId: UserId, options: EraseOptions) => Effect.Effect<Erasure, StoreError | PolarError>
+    /** All erasures, the newest first. Nothing in them leads to a user. */
+    readonly erasures: Effect.Effect<ReadonlyArray<Erasure>, StoreError>
+    /** Goes on now with those that wait for Polar, as `Maintenance` does by itself. Succeeds with how many are done by that. */
+    readonly resume: Effect.Effect<number, StoreError>
+  }
+
   /** Says whose customer it is, for customers that were not made by a checkout of this app. */
   readonly linkCustomer: (
     userId: UserId,
@@ -614,6 +633,8 @@ const make = (options: BillingOptions = {}) =>
       accessOf: accessIn(store, policy),
       within
     })
+    const exportUser = makeExportUser({ client, store })
+    const erasures = makeErasures({ client, store, policy, learn })
     const entitlements = yield* makeEntitlements({
       store,
       policy,
@@ -766,6 +787,15 @@ const make = (options: BillingOptions = {}) =>
         unlink: Effect.fn("Billing.customers.unlink")((customerId, options) =>
           Effect.zipRight(checkOptionsOf.customersUnlink(options), customers.unlink(customerId, options))
         )
+      },
+
+      privacy: {
+        export: Effect.fn("Billing.privacy.export")((userId) => exportUser(userId)),
+        erase: Effect.fn("Billing.privacy.erase")((userId, options) =>
+          Effect.zipRight(checkOptionsOf.privacyErase(options ?? {}), erasures.erase(userId, options))
+        ),
+        erasures: Effect.withSpan(erasures.list, "Billing.privacy.erasures"),
+        resume: Effect.withSpan(erasures.resume, "Billing.privacy.resume")
       },
 
       linkCustomer: Effect.fn("Billing.linkCustomer")(function* (userId, given) {

@@ -133,6 +133,7 @@ const make = (options: MaintenanceOptions) =>
       linkEvery,
       byOne("link waiting", linkEvery, billing.linkWaiting)
     )
+    yield* start("Erasures could not go on", linkEvery, billing.privacy.resume)
     yield* start("The dead notifications could not be counted", linkEvery, billing.notifications.count)
     if (options.reconcileEvery !== undefined) {
       const every = Duration.decode(options.reconcileEvery)

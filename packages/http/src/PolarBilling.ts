@@ -9,6 +9,8 @@ import type {
   CheckoutOptions,
   CompletedCheckout,
   DocumentOptions,
+  EraseOptions,
+  Erasure,
   GetCheckoutOptions,
   GrantedBenefit,
   LicenseKeyActivated,
@@ -19,6 +21,7 @@ import type {
   OrderDocument,
   OrderQuery,
   PauseOptions,
+  PersonalData,
   PortalOptions,
   RefundOptions,
   RevokeOptions,
@@ -450,6 +453,40 @@ export interface PolarBilling<ProductName extends string = string> {
      * await billing.customers.unlink(customerId, { by: "Lin of support" })
      */
     readonly unlink: (customerId: string, options?: LinkChangeOptions) => Promise<LinkChange>
+  }
+  /** What is stored of a person: to be given to them, and to be erased. */
+  readonly privacy: {
+    /**
+     * All that is stored of the user, as plain JSON: what they are at Polar, what they bought, what Polar sent of it and what the
+     * app was told.
+     *
+     * @example
+     * const json = JSON.stringify(await billing.privacy.export("user_1"), null, 2)
+     */
+    readonly export: (userId: string) => Promise<PersonalData>
+    /**
+     * Erases the user: here at once, and at Polar as asked for. What accounting needs stays under a pseudonym, without the person.
+     * Where Polar does not answer, the rest waits and goes on by itself; nothing that Polar sends later brings anything back.
+     * The user's row in your own table is yours to delete.
+     *
+     * @example
+     * const { state, endedSubscriptionIds } = await billing.privacy.erase("user_1", { polar: "anonymize" })
+     */
+    readonly erase: (userId: string, options: EraseOptions) => Promise<Erasure>
+    /**
+     * All erasures, the newest first, and which of them wait for Polar. Nothing in them leads to a user.
+     *
+     * @example
+     * const waiting = (await billing.privacy.erasures()).filter(({ state }) => state === "waiting")
+     */
+    readonly erasures: () => Promise<ReadonlyArray<Erasure>>
+    /**
+     * Goes on now with those that wait for Polar, which happens by itself every few minutes. Answers with how many are done by that.
+     *
+     * @example
+     * const done = await billing.privacy.resume()
+     */
+    readonly resume: () => Promise<number>
   }
   /**
    * Says whose customer it is, for customers that no checkout of this app made.

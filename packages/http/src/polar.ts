@@ -293,6 +293,13 @@ export const polarWith = (settings: PolarSettings): Polar => {
           Effect.flatMap(decodeId(CustomerId, "customerId", customerId), (id) => billing.customers.unlink(id, options))
         )
     },
+    privacy: {
+      export: (userId) => call((billing) => Effect.flatMap(decodeUserId(userId), billing.privacy.export)),
+      erase: (userId, options) =>
+        call((billing) => Effect.flatMap(decodeUserId(userId), (id) => billing.privacy.erase(id, options))),
+      erasures: () => call((billing) => billing.privacy.erasures),
+      resume: () => call((billing) => billing.privacy.resume)
+    },
     linkCustomer: (userId, customerId) =>
       call((billing) =>
         Effect.gen(function* () {

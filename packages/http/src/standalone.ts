@@ -168,6 +168,12 @@ const later = (load: () => Promise<Polar>): Polar => {
       move: async (...given) => (await load()).customers.move(...given),
       unlink: async (...given) => (await load()).customers.unlink(...given)
     },
+    privacy: {
+      export: async (userId) => (await load()).privacy.export(userId),
+      erase: async (...given) => (await load()).privacy.erase(...given),
+      erasures: async () => (await load()).privacy.erasures(),
+      resume: async () => (await load()).privacy.resume()
+    },
     linkCustomer: async (...given) => (await load()).linkCustomer(...given),
     linkWaiting: async () => (await load()).linkWaiting(),
     replay: async (...given) => (await load()).replay(...given),

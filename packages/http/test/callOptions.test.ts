@@ -106,6 +106,11 @@ const calls: Readonly<Record<string, Misspelt>> = {
     "dryRun"
   ],
   "customers.unlink": [(billing, options) => billing.customers.unlink(product, options), "dryrun", "dryRun"],
+  "privacy.erase": [
+    (billing, options: object) => billing.privacy.erase(user, { polar: "delete", ...options }),
+    "subscription",
+    "subscriptions"
+  ],
   "notifications.dead": [(billing, options) => billing.notifications.dead(options), "userID", "userId"],
   "notifications.retry": [(billing, options) => billing.notifications.retry(options), "userID", "userId"],
   replay: [(billing, options) => billing.replay(options), "state", "states"],
@@ -126,7 +131,7 @@ const calls: Readonly<Record<string, Misspelt>> = {
 
 /** Calls that take no options, or a request. */
 const withoutOptions = new Set(
-  "getSubscription listSubscriptions orders.get customers.of linkCustomer linkWaiting orders.owns products.get products.list licenseKeys.list licenseKeys.deactivate benefits.has benefits.get benefits.list settled start webhook webhookListener dispose init".split(
+  "getSubscription listSubscriptions orders.get customers.of privacy.export privacy.erasures privacy.resume linkCustomer linkWaiting orders.owns products.get products.list licenseKeys.list licenseKeys.deactivate benefits.has benefits.get benefits.list settled start webhook webhookListener dispose init".split(
     " "
   )
 )

@@ -29,6 +29,15 @@ export const makeJobRows = (dialect: Dialect) => {
       return access.rows(yield* askOne(select(name)))[0]
     },
 
+    named: function* (prefix: string): Script<ReadonlyArray<JobRow>> {
+      const end = `${prefix.slice(0, -1)}${String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1)}`
+      return access.rows(
+        yield* askOne(
+          sql`${access.select()} WHERE name >= ${put(prefix, "id")} AND name < ${put(end, "id")} ORDER BY name`
+        )
+      )
+    },
+
     /** The row is made first, so that there is one to lock. */
     claim: function* ({ leaseMillis, name, owner, time }: JobClaim): Script<{
       readonly claimed: boolean

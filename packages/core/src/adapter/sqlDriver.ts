@@ -329,6 +329,7 @@ export const sqlDriver = (connection: SqlConnection, packageName: string, option
     recordPage: (query) => read(() => recordPage(query)),
     recordsDue: (query) => read(() => recordsDue(query)),
     job: (name) => read(() => jobs.find(name)),
+    jobsNamed: (prefix) => read(() => jobs.named(prefix)),
     claimJob: (claim) => transaction(() => jobs.claim(claim)),
     saveJob: (save) => transaction(() => jobs.save(save)),
     lookUp: (query) => withUsers((users) => read(() => history.lookUp(query, users))),

@@ -23,6 +23,7 @@ import type { Snapshot } from "../rules/reconciliation.ts"
 import * as OptionTypes from "../values/options.ts"
 import { fromMillis } from "../values/Timestamp.ts"
 import { createOrGetCustomer, refuseTrimmed } from "./createOrGetCustomer.ts"
+import { type CustomerCalls, makeCustomerCalls } from "./customerCalls.ts"
 import { type LicenseKeyCalls, makeLicenseKeyCalls } from "./licenseKeyCalls.ts"
 import { makeOrderCalls, type OrderCalls } from "./orderCalls.ts"
 import {
@@ -187,7 +188,8 @@ export class PolarClient extends Context.Tag("@kavach-polar/core/PolarClient")<
 
     /** For what Polar tells only to whoever has the access token, and is kept all the same. */
     readonly secretBox: SecretBox
-  } & OrderCalls &
+  } & CustomerCalls &
+    OrderCalls &
     SubscriptionCalls &
     LicenseKeyCalls &
     WebhookCalls
@@ -516,6 +518,7 @@ export const make = Effect.fnUntraced(function* (
         )
     ),
 
+    ...makeCustomerCalls(call),
     ...makeOrderCalls(call),
     ...makeSubscriptionCalls(call),
     ...makeLicenseKeyCalls(call),
@@ -581,6 +584,7 @@ export const layerDisabled = (reason: string): Layer.Layer<PolarClient> => {
     redeliver: fail("redeliver event"),
     listMembers: fail("list members"),
     createCustomerSession: fail("create customer session"),
+    deleteCustomer: fail("delete customer"),
     updateSubscription: (_, update) => fail(operationOf(update))(),
     previewChange: fail("preview change"),
     findDiscount: fail("find discount"),

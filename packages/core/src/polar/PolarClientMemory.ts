@@ -268,6 +268,9 @@ export const make = Effect.sync(() => {
     // Its customers are people.
     listMembers: (): Effect.Effect<ReadonlyArray<Member>, PolarError> => answer(Effect.succeed([])),
     createCustomerSession,
+    // What Polar does then, such as to end subscriptions, the simulator shows.
+    deleteCustomer: (id: CustomerId): Effect.Effect<void, PolarError> =>
+      answer(Effect.sync(() => void customers.delete(id))),
     ...makeMemoryOrderCalls({
       answer,
       uuid,

@@ -70,7 +70,7 @@ export interface Call {
   /** For errors, such as `create checkout`. */
   readonly operation: string
   /** Only a GET is safe to repeat: Polar has no idempotency keys. */
-  readonly method: "GET" | "POST" | "PATCH"
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE"
   /** The exact path: a missing or an extra slash at the end is a redirect. */
   readonly path: string
   /** The path without ids, for traces; `path` unless given. */

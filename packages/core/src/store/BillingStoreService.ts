@@ -424,6 +424,9 @@ export interface BillingStoreService {
   /** What is known of a job. */
   readonly job: (name: string) => Effect.Effect<Option.Option<Job>, StoreError>
 
+  /** All whose names begin with this, by name. */
+  readonly jobsNamed: (prefix: string) => Effect.Effect<ReadonlyArray<Job>, StoreError>
+
   /** Takes the job for the length of the lease; `None` while somebody else has it. */
   readonly claimJob: (claim: {
     readonly name: string

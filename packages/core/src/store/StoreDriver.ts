@@ -348,6 +348,9 @@ export interface StoreDriver {
 
   readonly job: (name: string) => Awaitable<JobRow | undefined>
 
+  /** Those whose names begin with this, by name, byte by byte. */
+  readonly jobsNamed: (prefix: string) => Awaitable<ReadonlyArray<JobRow>>
+
   /**
    * One transaction: takes the job, unless somebody else holds a lease on it that has not ended. Without a position
    * `startedAt` becomes `now`. Answers with the row as it is then, and whether it was taken.

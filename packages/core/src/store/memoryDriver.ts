@@ -424,6 +424,8 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
         .sort(compareDue)
         .slice(0, limit),
     job: (name) => jobs.get(name),
+    jobsNamed: (prefix) =>
+      [...jobs.values()].filter(({ name }) => name.startsWith(prefix)).sort((a, b) => compare(a.name, b.name)),
     claimJob: ({ leaseMillis, name, owner, time: { now } }) => {
       const before = jobs.get(name)
       if (before !== undefined && before.owner !== null && before.owner !== owner && (before.leaseUntil ?? 0) > now) {

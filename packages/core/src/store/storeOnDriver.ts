@@ -573,6 +573,12 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
         (row) => Option.map(Option.fromNullable(row), jobOf)
       ),
 
+    jobsNamed: (prefix) =>
+      Effect.map(
+        attempt("jobsNamed", () => driver.jobsNamed(prefix)),
+        (rows) => rows.map(jobOf)
+      ),
+
     claimJob: ({ lease, name, owner }) =>
       Effect.gen(function* () {
         const time = yield* callTime

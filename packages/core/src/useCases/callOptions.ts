@@ -17,6 +17,7 @@ import {
   duration,
   foreign,
   given,
+  InvalidOption,
   listOfTexts,
   oneOf,
   optional,
@@ -28,6 +29,7 @@ import {
 } from "../values/options.ts"
 import type { CompleteOptions, GetCheckoutOptions } from "./checkouts.ts"
 import type { LinkChangeOptions, MoveOptions, WaitingOptions } from "./customers.ts"
+import type { EraseOptions } from "./erasures.ts"
 import type { ActivateOptions, ValidateOptions } from "./licenseKeys.ts"
 import type { DocumentOptions } from "./orderDocuments.ts"
 import type { ReplayOptions, ReplayQuery } from "./Replay.ts"
@@ -173,6 +175,47 @@ const moveOptions: Schema.Schema<MoveOptions<string>> = Schema.Struct({
   dryRun: optional(boolean)
 })
 
+/** A wrong option is a mistake in the app's code: it dies with an `InvalidOption`, and is no failure to recover from. */
+const checked = <A, I>(call: string, schema: Schema.Schema<A, I>): ((options: unknown) => Effect.Effect<void>) => {
+  const check = optionsCheck(call, schema)
+  return (options) => (options === undefined ? Effect.void : Effect.sync(() => check(options)))
+}
+
+const eraseOptions = Schema.Struct({
+  polar: oneOf("keep", "anonymize", "delete"),
+  subscriptions: optional(oneOf("keep", "cancel", "revoke"))
+} satisfies { readonly [Option in keyof EraseOptions]: Schema.Struct.Field })
+
+/** What nobody can want is refused, and so is what would be paid for by somebody who is gone, unless somebody says so. */
+const eraseProblem = ({
+  polar,
+  subscriptions
+}: {
+  readonly polar: string
+  readonly subscriptions?: string | undefined
+}) => {
+  if (polar === "keep" && subscriptions === undefined) {
+    return 'say what becomes of them while the customer stays at Polar: "keep", "cancel" (at the end of the period) or "revoke" (now)'
+  }
+  if (polar !== "keep" && subscriptions !== undefined && subscriptions !== "revoke") {
+    return `Polar ends all subscriptions of a customer that it deletes now: leave it out, or use polar: "keep" first`
+  }
+  return undefined
+}
+
+const checkErase = checked("privacy.erase()", eraseOptions)
+
+const privacyErase = (options: EraseOptions): Effect.Effect<void> =>
+  Effect.zipRight(
+    checkErase(options),
+    Effect.sync(() => {
+      const problem = eraseProblem(options)
+      if (problem !== undefined) {
+        throw new InvalidOption({ call: "privacy.erase()", option: "subscriptions", problem })
+      }
+    })
+  )
+
 const replayOptions: Schema.Schema<ReplayOptions> = Schema.Struct({
   dryRun: optional(boolean),
   tellAgain: optional(boolean),
@@ -189,12 +232,6 @@ const reconcileOptions: Schema.Schema<ReconcileOptions> = Schema.Struct({
   dryRun: optional(boolean),
   onProgress: optional(callback<NonNullable<ReconcileOptions["onProgress"]>>())
 })
-
-/** A wrong option is a mistake in the app's code: it dies with an `InvalidOption`, and is no failure to recover from. */
-const checked = <A, I>(call: string, schema: Schema.Schema<A, I>): ((options: unknown) => Effect.Effect<void>) => {
-  const check = optionsCheck(call, schema)
-  return (options) => (options === undefined ? Effect.void : Effect.sync(() => check(options)))
-}
 
 export const checkOptionsOf = {
   createPortalSession: checked("createPortalSession()", portalOptions),
@@ -215,6 +252,7 @@ export const checkOptionsOf = {
   customersLink: checked("customers.link()", linkChangeOptions),
   customersMove: checked("customers.move()", moveOptions),
   customersUnlink: checked("customers.unlink()", linkChangeOptions),
+  privacyErase,
   replay: checked("replay()", replayQuery),
   replayOptions: checked("replay()", replayOptions),
   reconcile: checked("reconcile()", reconcileUserOptions),

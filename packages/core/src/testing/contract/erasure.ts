@@ -9,6 +9,7 @@ import type { UserId } from "../../records/Subscription.ts"
 import { subscriptionKind } from "../../records/subscriptionKind.ts"
 import { defaultPolicy } from "../../rules/AccessPolicy.ts"
 import { pseudonymOf } from "../../rules/erasure.ts"
+import { randomId } from "../../runtime/randomId.ts"
 import { BillingStore } from "../../store/BillingStore.ts"
 import { CheckoutId, CustomerId, ProductId } from "../../values/ids.ts"
 import {
@@ -92,7 +93,7 @@ export const erasure = (suite: ContractSuite): void => {
   ) =>
     Effect.gen(function* () {
       const store = yield* BillingStore
-      const pseudonym = pseudonymOf(randomUUID())
+      const pseudonym = pseudonymOf(yield* randomId)
       const { records } = yield* store.ownershipOf(userId)
       const others = records.filter(({ customerId }) => customerId === null || !own.includes(customerId))
       yield* store.eraseUser({ userId, pseudonym, own, shared, records: others }, defaultPolicy)

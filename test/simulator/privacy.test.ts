@@ -1,0 +1,258 @@
+/** A person is given all that is stored of them, and is erased: here, at Polar, and after an outage. */
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { SqliteStore } from "@kavach-polar/adapter-sqlite"
+import { Seed } from "@kavach-polar/simulator"
+import Database from "better-sqlite3"
+import { afterEach, beforeEach, expect, test, vi } from "vitest"
+import { email, type Scene, userId, withScene } from "./BillingScene.ts"
+
+const { lifetime, pro } = Seed.products
+const benefits = [
+  {
+    id: "1b3f9f0e-5b0d-4c6e-9c55-2a7b5d0c1e11",
+    type: "feature_flag" as const,
+    description: "Exports",
+    metadata: { key: "export" }
+  },
+  {
+    id: "1b3f9f0e-5b0d-4c6e-9c55-2a7b5d0c1e22",
+    type: "license_keys" as const,
+    description: "A key",
+    metadata: { key: "app" },
+    prefix: "ADA"
+  }
+]
+
+let isAway = false
+const realFetch = globalThis.fetch
+
+beforeEach(() => {
+  isAway = false
+  vi.spyOn(globalThis, "fetch").mockImplementation((input, init) =>
+    // Tests ask with texts, and billing with addresses.
+    isAway && input instanceof URL ? Promise.reject(new TypeError("fetch failed")) : realFetch(input, init)
+  )
+})
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+/** All rows of all own tables, as text. */
+const everythingIn = (filename: string): string => {
+  const database = new Database(filename, { readonly: true })
+  try {
+    const tables = database
+      .prepare<[], { readonly name: string }>(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'kavach_polar%'"
+      )
+      .all()
+    return JSON.stringify(tables.map(({ name }) => database.prepare(`SELECT * FROM ${name}`).all()))
+  } finally {
+    database.close()
+  }
+}
+
+interface Told {
+  readonly users: Array<string>
+}
+
+/** Ada has a subscription, an order, benefits and a license key; Bob has a subscription. */
+const withAda = async (use: (scene: Scene, filename: string, told: Told) => Promise<void>) => {
+  const folder = mkdtempSync(join(tmpdir(), "kavach-polar-"))
+  const filename = join(folder, "app.db")
+  const users: Array<string> = []
+  try {
+    await withScene(
+      { products: [{ ...pro, benefits }, lifetime] },
+      {
+        store: SqliteStore.layer({ filename }),
+        refreshWhenDenied: false,
+        onSubscriptionChange: (id) => void users.push(id),
+        onPurchase: (id) => void users.push(id),
+        on: { "*": ({ userId }) => void users.push(userId ?? "nobody") }
+      },
+      async (scene) => {
+        await scene.buy(pro.id)
+        await scene.buy(lifetime.id)
+        const bob = await scene.billing.createCheckout("bob", pro.id, { customerEmail: "bob@acme-mail.dev" })
+        await scene.simulator.pay(bob.id, { customer_email: "bob@acme-mail.dev" })
+        await scene.simulator.flush()
+        await scene.billing.settled()
+        const [key] = await scene.billing.licenseKeys.list(userId)
+        expect(key?.key).toMatch(/^ADA/)
+        await scene.billing.licenseKeys.validate(key?.key ?? "")
+        await use(scene, filename, { users })
+      }
+    )
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+/** Where something leads to the person; not with all of the tables in the message. */
+const tracesIn = (text: string, traces: ReadonlyArray<string>): ReadonlyArray<string> =>
+  traces.flatMap((trace) => {
+    const place = text.indexOf(trace)
+    return place < 0 ? [] : [text.slice(Math.max(place - 200, 0), place + 50)]
+  })
+
+const expectNothingOfAda = (filename: string) =>
+  expect(tracesIn(everythingIn(filename), [email, `"${userId}"`, `\\"${userId}\\"`, "ADA-"])).toEqual([])
+
+const customerOfAda = async (scene: Scene): Promise<string> =>
+  (await scene.customers()).find(({ external_id }) => external_id === userId)?.id ?? expect.fail()
+
+const subscriptionsOf = async (scene: Scene, customerId: string) =>
+  (
+    (await scene.api("GET", `/v1/subscriptions/?customer_id=${customerId}`)) as unknown as {
+      readonly items: ReadonlyArray<{
+        readonly id: string
+        readonly status: string
+        readonly cancel_at_period_end: boolean
+      }>
+    }
+  ).items
+
+test("the export has everything that is stored, the license key too, and of nobody else", async () => {
+  await withAda(async ({ billing }) => {
+    const given = await billing.privacy.export(userId)
+    expect(JSON.parse(JSON.stringify(given))).toEqual(given)
+    const kinds = new Set(given.records.map(({ kind }) => kind))
+    expect([...kinds]).toEqual(
+      expect.arrayContaining(["subscription", "order", "benefit_grant", "checkout", "customer", "license_key"])
+    )
+    const [key] = await billing.licenseKeys.list(userId)
+    expect(given.records.find(({ kind }) => kind === "license_key")?.licenseKey).toBe(key?.key)
+    expect(JSON.stringify(given)).not.toContain("sealed")
+    expect(given.customers).toMatchObject([{ linkedBy: "external_id", isShared: false }])
+    expect(given.checkouts).toHaveLength(2)
+    expect(given.notifications.length).toBeGreaterThan(2)
+    const bodies = given.deliveries.map(({ body }) => body as { readonly type: string })
+    expect(bodies.map(({ type }) => type)).toEqual(expect.arrayContaining(["order.paid", "subscription.active"]))
+    expect(JSON.stringify(given)).not.toContain("bob@")
+    const nobody = await billing.privacy.export("nobody-at-all")
+    expect(nobody).toMatchObject({ customers: [], records: [], deliveries: [], notifications: [] })
+  })
+})
+
+test("erased and anonymized: nothing leads to the person, here or at Polar, and no webhook brings it back", async () => {
+  await withAda(async (scene, filename, told) => {
+    const { billing, simulator } = scene
+    const id = await customerOfAda(scene)
+    const before = everythingIn(filename)
+    expect(before).toContain(email)
+    told.users.length = 0
+    const erasure = await billing.privacy.erase(userId, { polar: "anonymize" })
+    expect(erasure).toMatchObject({ state: "done", lastError: null, customerIds: [id], sharedCustomerIds: [] })
+    expect(erasure.endedSubscriptionIds).toHaveLength(1)
+    expect(erasure.erased.records).toBeGreaterThan(5)
+    expect(erasure.erased.deliveries).toBeGreaterThan(5)
+    expectNothingOfAda(filename)
+    // What Polar tells of the deletion, of the subscription that ended and of the benefits that are gone.
+    await simulator.flush()
+    await billing.settled()
+    expectNothingOfAda(filename)
+    expect(told.users).toEqual([])
+    expect((await scene.customers()).map(({ external_id }) => external_id)).toEqual(["bob"])
+    expect(await subscriptionsOf(scene, id)).toMatchObject([{ status: "canceled" }])
+
+    expect(await billing.getSubscription(userId)).toBeNull()
+    expect((await billing.access(userId)).entitlement).toBe("denied")
+    expect(await billing.orders.list(userId)).toEqual([])
+    // Accounting has what it needs, under the pseudonym.
+    const orders = await billing.orders.list(erasure.pseudonym)
+    expect(orders.length).toBeGreaterThan(1)
+    expect(orders[0]?.totalAmount).toBeGreaterThan(0)
+    expect((await billing.getSubscription("bob"))?.status).toBe("active")
+    // A comparison of everything finds nothing to bring back.
+    await billing.reconcileAll()
+    expectNothingOfAda(filename)
+    expect(await billing.privacy.erasures()).toEqual([erasure])
+    // A second time finds nothing, here or there.
+    expect(await billing.privacy.erase(userId, { polar: "delete" })).toMatchObject({
+      state: "done",
+      customerIds: [],
+      erased: { records: 0, deliveries: 0, checkouts: 0, notifications: 0 }
+    })
+  })
+})
+
+test("while Polar is away the rest waits, and goes on when it is back", async () => {
+  await withAda(async (scene, filename) => {
+    const { billing, simulator } = scene
+    const id = await customerOfAda(scene)
+    isAway = true
+    const waiting = await billing.privacy.erase(userId, { polar: "delete" })
+    expect(waiting).toMatchObject({ state: "waiting", customerIds: [id], endedSubscriptionIds: [], attempts: 1 })
+    expect(waiting.lastError).toMatch(/Polar/)
+    expect((await billing.access(userId)).entitlement).toBe("denied")
+    // Only the erasure itself still says whom it is of: who is not known here has to be looked for at Polar.
+    const text = everythingIn(filename)
+    expect(tracesIn(text, [email])).toEqual([])
+    expect(text.split(`\\"${userId}\\"`).length - 1).toBe(1)
+    expect(await billing.privacy.resume()).toBe(0)
+    isAway = false
+    expect(await billing.privacy.resume()).toBe(1)
+    expect(await billing.privacy.erasures()).toMatchObject([{ id: waiting.id, state: "done", lastError: null }])
+    await simulator.flush()
+    expectNothingOfAda(filename)
+    expect((await scene.customers()).map(({ external_id }) => external_id)).toEqual(["bob"])
+    expect(await subscriptionsOf(scene, id)).toMatchObject([{ status: "canceled" }])
+    expect(await billing.privacy.resume()).toBe(0)
+  })
+}, 60_000)
+
+test("kept at Polar: the subscription ends with its period, and who comes back begins anew", async () => {
+  await withAda(async (scene, filename) => {
+    const { billing, simulator } = scene
+    const id = await customerOfAda(scene)
+    const erasure = await billing.privacy.erase(userId, { polar: "keep", subscriptions: "cancel" })
+    expect(erasure.state).toBe("done")
+    await simulator.flush()
+    expectNothingOfAda(filename)
+    expect(await subscriptionsOf(scene, id)).toMatchObject([{ status: "active", cancel_at_period_end: true }])
+    expect((await scene.customers()).map(({ external_id }) => external_id)).toContain(userId)
+    expect((await billing.getSubscription(userId))?.status).toBeUndefined()
+
+    await simulator.advance("40 days")
+    await simulator.flush()
+    await scene.buy(pro.id)
+    expect((await billing.access(userId)).entitlement).toBe("granted")
+    // What was theirs before is not.
+    expect(await billing.orders.list(userId)).toHaveLength(1)
+  })
+})
+
+test("a customer and a subscription of which no webhook has come are found at Polar", async () => {
+  await withAda(async (scene, filename) => {
+    const { billing, simulator } = scene
+    let customerId = ""
+    await scene.silently(async () => {
+      const customer = await scene.api("POST", "/v1/customers/", { email: "eve@acme-mail.dev", external_id: "eve" })
+      customerId = customer.id
+      const checkout = await scene.api("POST", "/v1/checkouts/", { products: [pro.id], customer_id: customer.id })
+      await simulator.pay(checkout.id, { customer_email: "eve@acme-mail.dev" })
+    })
+    const erasure = await billing.privacy.erase("eve", { polar: "keep", subscriptions: "revoke" })
+    expect(erasure).toMatchObject({ state: "done", customerIds: [customerId] })
+    expect(erasure.endedSubscriptionIds).toHaveLength(1)
+    expect(await subscriptionsOf(scene, customerId)).toMatchObject([{ status: "canceled" }])
+    await simulator.setChaos({ drops: 0 })
+    await simulator.flush()
+    expect(tracesIn(everythingIn(filename), ['"eve"', "eve@", '\\"eve\\"'])).toEqual([])
+  })
+})
+
+test("what nobody can want is refused before anything is done", async () => {
+  await withAda(async ({ billing }, filename) => {
+    const before = everythingIn(filename)
+    const wrong = (options: object) => billing.privacy.erase(userId, options as { readonly polar: "delete" })
+    await expect(wrong({ polar: "keep" })).rejects.toThrow(/subscriptions/)
+    await expect(wrong({ polar: "delete", subscriptions: "cancel" })).rejects.toThrow(/Polar ends all subscriptions/)
+    await expect(wrong({})).rejects.toThrow(/polar/)
+    expect(everythingIn(filename) === before).toBe(true)
+  })
+})
