@@ -7,6 +7,7 @@ import { Seed } from "@kavach-polar/simulator"
 import Database from "better-sqlite3"
 import { afterEach, beforeEach, expect, test, vi } from "vitest"
 import { email, type Scene, userId, withScene } from "./BillingScene.ts"
+import { kavachPolar } from "./commandLine.ts"
 
 const { lifetime, pro } = Seed.products
 const benefits = [
@@ -256,3 +257,38 @@ test("what nobody can want is refused before anything is done", async () => {
     expect(everythingIn(filename) === before).toBe(true)
   })
 })
+
+test("the command line: export, erase with a question and its consequences, and what waits", async () => {
+  await withAda(async (scene, filename) => {
+    const exported = await kavachPolar(scene, filename, ["export", userId])
+    expect(exported.exitCode).toBe(0)
+    expect(JSON.parse(exported.out)).toMatchObject({ format: "kavach-polar/personal-data/1", userId })
+    const unknown = await kavachPolar(scene, filename, ["export", "nobody-at-all"])
+    expect([unknown.exitCode, unknown.err]).toEqual([4, "Nothing is stored of the user nobody-at-all."])
+
+    const erase = (...args: ReadonlyArray<string>) => kavachPolar(scene, filename, ["erase", userId, ...args])
+    const before = everythingIn(filename)
+    for (const args of [
+      ["--polar", "keep"],
+      ["--polar", "everything"],
+      ["--polar", "delete", "--subscriptions", "cancel", "--yes"],
+      // Nobody can be asked.
+      ["--polar", "delete"]
+    ])
+      expect([args, (await erase(...args)).exitCode]).toEqual([args, 2])
+    expect(everythingIn(filename) === before).toBe(true)
+    isAway = true
+    const waiting = await erase("--polar", "anonymize", "--yes")
+    expect(waiting.exitCode).toBe(3)
+    expect(waiting.out).toContain("All of its subscriptions and benefits end now.")
+    expect(waiting.out).toMatch(/Erased \d+ records, .*The rest waits for Polar/s)
+    isAway = false
+    const list = await kavachPolar(scene, filename, ["erasures"])
+    expect([list.exitCode, list.out]).toEqual([3, expect.stringMatching(/ waiting, tried 1 times: /)])
+    const resumed = await kavachPolar(scene, filename, ["erasures", "--resume", "--json"])
+    expect([resumed.exitCode, JSON.parse(resumed.out)]).toMatchObject([0, { state: "done", polar: "anonymize" }])
+    await scene.simulator.flush()
+    expectNothingOfAda(filename)
+    expect((await erase("--polar", "keep", "--subscriptions", "keep", "--yes")).exitCode).toBe(4)
+  })
+}, 60_000)

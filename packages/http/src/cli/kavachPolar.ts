@@ -7,6 +7,7 @@ import { doctor } from "./commands/doctor.ts"
 import { events } from "./commands/events.ts"
 import { migrate } from "./commands/migrate.ts"
 import { notifications } from "./commands/notifications.ts"
+import { erase, erasures, exportUser } from "./commands/privacy.ts"
 import { reconcile } from "./commands/reconcile.ts"
 import { replay } from "./commands/replay.ts"
 import { rotateSecret } from "./commands/rotateSecret.ts"
@@ -30,6 +31,9 @@ export const kavachPolar = (line: CommandLine) =>
       replay(line),
       notifications(line),
       customers(line),
+      exportUser(line),
+      erase(line),
+      erasures(line),
       migrate(line),
       send(line),
       demo(line)
