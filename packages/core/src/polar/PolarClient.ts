@@ -59,6 +59,7 @@ import {
 import * as PolarClientMemory from "./PolarClientMemory.ts"
 import { type CustomerEmailTaken, type PolarError, PolarNotConfigured } from "./PolarError.ts"
 import * as PolarHttp from "./polarHttp.ts"
+import { makeScopeCalls, type ScopeCalls } from "./scopeCalls.ts"
 import { makeSecretBox, type SecretBox } from "./secretBox.ts"
 import { makeSubscriptionCalls, operationOf, type SubscriptionCalls } from "./subscriptionCalls.ts"
 import { makeWebhookCalls, type WebhookCalls } from "./webhookCalls.ts"
@@ -94,6 +95,7 @@ export type {
   WebhookEndpoint
 } from "./PolarApi.ts"
 export { type MemoryCheckout, MemoryPolar } from "./PolarClientMemory.ts"
+export type { WritingScope } from "./scopeCalls.ts"
 export type { ChangePreview } from "./subscriptionCalls.ts"
 export type { WebhookEndpointChange, WebhookEndpointWithSecret } from "./webhookCalls.ts"
 
@@ -192,6 +194,7 @@ export class PolarClient extends Context.Tag("@kavach-polar/core/PolarClient")<
     OrderCalls &
     SubscriptionCalls &
     LicenseKeyCalls &
+    ScopeCalls &
     WebhookCalls
 >() {}
 
@@ -522,6 +525,7 @@ export const make = Effect.fnUntraced(function* (
     ...makeOrderCalls(call),
     ...makeSubscriptionCalls(call),
     ...makeLicenseKeyCalls(call),
+    ...makeScopeCalls(call),
     ...makeWebhookCalls(call),
     clockAhead,
     secretBox: makeSecretBox(options.accessToken)
@@ -597,6 +601,7 @@ export const layerDisabled = (reason: string): Layer.Layer<PolarClient> => {
     validateLicenseKey: fail("validate license key"),
     activateLicenseKey: fail("activate license key"),
     deactivateLicenseKey: fail("deactivate license key"),
+    mayWrite: (scope) => fail(`look for ${scope}`)(),
     createWebhookEndpoint: fail("create webhook endpoint"),
     updateWebhookEndpoint: fail("update webhook endpoint"),
     webhookSecret: fail("get webhook endpoint"),

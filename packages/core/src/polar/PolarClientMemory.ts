@@ -283,6 +283,8 @@ export const make = Effect.sync(() => {
       put: (subscription) => void subscriptions.set(subscription.id, subscription),
       snapshotOf: (subscription, now) => ({ report: subscriptionReport(subscription), fetchedAt: fromMillis(now) })
     }),
+    // Whoever asks may do everything.
+    mayWrite: (): Effect.Effect<boolean, PolarError> => answer(Effect.succeed(true)),
     ...makeMemoryWebhookCalls({
       answer,
       uuid,

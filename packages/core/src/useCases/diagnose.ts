@@ -4,17 +4,20 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type { PolarClient } from "../polar/PolarClient.ts"
 import type { PolarError } from "../polar/PolarError.ts"
 import type { RecordedDelivery } from "../records/Delivery.ts"
-import { listedKinds } from "../records/kinds.ts"
 import type { BillingStoreService } from "../store/BillingStore.ts"
 import type { StoreError } from "../store/StoreError.ts"
 import type { UserLookupFailed } from "./appUsers.ts"
+import { deliveryFindings } from "./deliveryFindings.ts"
 import { broken, type Check, type Diagnosis, type Finding, fine, unknown, warning, worstOf } from "./diagnosis.ts"
 import { endpointFindings, noEndpoint } from "./endpointFindings.ts"
-import type { ReconcileCounts, WebhookReport } from "./ReconcileReport.ts"
+import { makeLinkFindings } from "./linkFindings.ts"
+import type { EndpointReport, ReconcileCounts, WebhookReport } from "./ReconcileReport.ts"
+import { makeScopeFindings } from "./scopeFindings.ts"
 
 interface Ports {
   readonly client: typeof PolarClient.Service
@@ -33,27 +36,10 @@ const sampleSize = 50
 const toleranceSeconds = 300
 const uneasySeconds = 60
 
+const day = 86_400_000
+
 /** As many as are counted one by one. */
 const mostCounted = 100
-
-/** What is read of each kind, and what does without it. */
-const scopes: Readonly<Record<string, readonly [scope: string, without: string]>> = {
-  subscription: [
-    "subscriptions:read",
-    "subscriptions cannot be compared with Polar: what no webhook brought stays lost."
-  ],
-  order: ["orders:read", "orders cannot be compared with Polar: a purchase whose webhook was lost stays lost."],
-  refund: ["refunds:read", "refunds cannot be compared with Polar."],
-  benefit: ["benefits:read", "benefits cannot be compared with Polar."],
-  product: ["products:read", "products cannot be compared with Polar, so `products.get` may be old."],
-  customer: ["customers:read", "customers cannot be compared with Polar."],
-  checkout: [
-    "checkouts:read",
-    "checkouts cannot be compared with Polar, and a buyer who is back waits for the webhook."
-  ],
-  discount: ["discounts:read", "discounts cannot be compared with Polar, and no code can be looked up."],
-  member: ["members:read", "members of a customer that is a team cannot be looked up."]
-}
 
 export const makeDiagnose = ({ checkWebhooks, client, organizationId, sample, store }: Ports) => {
   const database: Effect.Effect<ReadonlyArray<Finding>> = Effect.match(
@@ -123,50 +109,44 @@ export const makeDiagnose = ({ checkWebhooks, client, organizationId, sample, st
     }
   })
 
-  const scopesOfToken: Effect.Effect<ReadonlyArray<Finding>> = Effect.forEach(
-    listedKinds.filter(({ name }) => name in scopes),
-    (kind) =>
-      Effect.match(client.recordPage(kind, { newestFirst: true }, 1), {
-        onFailure: (error): ReadonlyArray<Finding> => {
-          const [scope, without] = scopes[kind.name] ?? ["", ""]
-          if (error._tag !== "PolarForbidden") return [unknown("scopes", error.message)]
-          const report = kind.name === "subscription" || kind.name === "order" ? broken : warning
-          return [
-            report(
-              "scopes",
-              `The access token lacks ${scope}.`,
-              `Without it ${without}`,
+  const scopesOfToken = makeScopeFindings(client)
+
+  /** What the endpoint is, and how its deliveries end. */
+  const lookAtEndpoint = (report: EndpointReport): Effect.Effect<ReadonlyArray<Finding>> =>
+    Effect.gen(function* () {
+      const found = endpointFindings(report)
+      const ahead = Option.getOrElse(yield* client.clockAhead, () => 0)
+      const since = new Date((yield* Clock.currentTimeMillis) - ahead - day)
+      const attempts = yield* client.webhookDeliveries(report.id, since)
+      // A disabled endpoint is sent nothing, and says so.
+      const ofDeliveries = report.enabled ? deliveryFindings(report.url, attempts) : []
+      return ofDeliveries.length === 0 ? found : [...found.filter(({ level }) => level !== "fine"), ...ofDeliveries]
+    }).pipe(
+      Effect.catchAll(({ message }) => Effect.succeed([...endpointFindings(report), unknown("endpoint", message)]))
+    )
+
+  const endpoint: Effect.Effect<ReadonlyArray<Finding>> = Effect.flatMap(
+    Effect.either(checkWebhooks({ dryRun: true })),
+    Either.match({
+      onLeft: ({ message }) => Effect.succeed([unknown("endpoint", message)]),
+      onRight: ({ endpoints, notChecked }): Effect.Effect<ReadonlyArray<Finding>> => {
+        if (notChecked !== null) {
+          return Effect.succeed([
+            warning(
+              "endpoint",
+              "The access token lacks webhooks:read, so the webhook endpoint cannot be looked at.",
+              "Polar switches an endpoint off that fails for long, and nobody here would notice.",
               "Make a token that has it at Polar"
             )
-          ]
-        },
-        onSuccess: () => []
-      }),
-    { concurrency: 2 }
-  ).pipe(
-    Effect.map((all) => all.flat()),
-    Effect.map((found) =>
-      found.length > 0 ? found : [fine("scopes", "The access token may read all that is compared with Polar.")]
-    )
-  )
-
-  const endpoint: Effect.Effect<ReadonlyArray<Finding>> = Effect.match(checkWebhooks({ dryRun: true }), {
-    onFailure: ({ message }) => [unknown("endpoint", message)],
-    onSuccess: ({ endpoints, notChecked }) => {
-      if (notChecked !== null) {
-        return [
-          warning(
-            "endpoint",
-            "The access token lacks webhooks:read, so the webhook endpoint cannot be looked at.",
-            "Polar switches an endpoint off that fails for long, and nobody here would notice.",
-            "Make a token that has it at Polar"
-          )
-        ]
+          ])
+        }
+        const own = endpoints.filter(({ isOwn }) => isOwn)
+        return own.length === 0
+          ? Effect.succeed([noEndpoint(endpoints)])
+          : Effect.map(Effect.forEach(own, lookAtEndpoint), (all) => all.flat())
       }
-      const own = endpoints.filter(({ isOwn }) => isOwn)
-      return own.length === 0 ? [noEndpoint(endpoints)] : own.flatMap(endpointFindings)
-    }
-  })
+    })
+  )
 
   const clock: Effect.Effect<ReadonlyArray<Finding>> = Effect.map(client.clockAhead, (ahead) => {
     if (Option.isNone(ahead)) return [unknown("clock", "Polar has not said what time it is there.")]
@@ -255,6 +235,8 @@ export const makeDiagnose = ({ checkWebhooks, client, organizationId, sample, st
     }
   })
 
+  const links = makeLinkFindings({ client, store })
+
   return Effect.gen(function* () {
     const tables = yield* database
     const ofToken = yield* token
@@ -272,7 +254,8 @@ export const makeDiagnose = ({ checkWebhooks, client, organizationId, sample, st
       ...(yield* orNot("endpoint", hasToken && hasTables, endpoint)),
       ...(yield* orNot("clock", hasToken, clock)),
       ...(hasTables ? yield* waiting : [unknown("waiting", "Not looked at: the database comes first.")]),
-      ...(yield* orNot("drift", hasToken && hasTables, drift))
+      ...(yield* orNot("drift", hasToken && hasTables, drift)),
+      ...(yield* orNot("links", hasToken && hasTables, links))
     ]
     return { status: worstOf(findings), findings } satisfies Diagnosis
   }).pipe(Effect.withSpan("Billing.diagnose"))

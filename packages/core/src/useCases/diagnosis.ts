@@ -7,9 +7,11 @@ export const checkNames = [
   "scopes",
   "organization",
   "endpoint",
+  "secret",
   "clock",
   "waiting",
-  "drift"
+  "drift",
+  "links"
 ] as const
 
 /** What one look found. */

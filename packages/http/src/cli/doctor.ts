@@ -1,20 +1,48 @@
 /** `doctor`: what is wrong, and what puts it right. It only looks. */
-import type { Diagnosis, Finding } from "@kavach-polar/core/Billing"
+import { type Diagnosis, type Finding, worstOf } from "@kavach-polar/core/Diagnosis"
+import { lookAtSecret } from "@kavach-polar/core/SecretFindings"
 import { StoreError } from "@kavach-polar/core/StoreError"
-import { CommandFailed, type ExitCode, exitCodes, type Terminal } from "./Terminal.ts"
-import { withBillingAsItIs } from "./withBilling.ts"
+import * as Redacted from "effect/Redacted"
+import { accessTokenOf } from "./environment.ts"
+import { sentDelivery } from "./sentDelivery.ts"
+import { CommandFailed, type ExitCode, exitCodes, type Terminal, wrong } from "./Terminal.ts"
+import { withBillingAsItIs, withPolar } from "./withBilling.ts"
 
 export interface DoctorCommand {
   readonly database: string | undefined
   readonly json: boolean
+  readonly send: boolean
 }
 
 export const doctor = async (terminal: Terminal, options: DoctorCommand): Promise<ExitCode> => {
-  const diagnosis = await diagnosisOf(terminal, options)
+  const url = terminal.env["POLAR_WEBHOOK_URL"]
+  const secret = terminal.env["POLAR_WEBHOOK_SECRET"]
+  if (options.send && (url === undefined || secret === undefined)) {
+    throw wrong(
+      "--send needs POLAR_WEBHOOK_URL, where it sends a delivery to, and POLAR_WEBHOOK_SECRET to sign it with."
+    )
+  }
+  const { findings } = await diagnosisOf(terminal, options)
+  const ofSecret = url === undefined || secret === undefined ? [] : await secretFindings(terminal, options, url, secret)
+  const place = findings.findIndex(({ check }) => check === "clock")
+  const all = place < 0 ? [...findings, ...ofSecret] : findings.toSpliced(place, 0, ...ofSecret)
+  const diagnosis: Diagnosis = { status: worstOf(all), findings: all }
   if (options.json) terminal.out(JSON.stringify(diagnosis))
   else tell(terminal, diagnosis)
   return exitCodeOf[diagnosis.status]
 }
+
+const secretFindings = async (
+  terminal: Terminal,
+  { send }: DoctorCommand,
+  url: string,
+  secret: string
+): Promise<ReadonlyArray<Finding>> => [
+  ...(accessTokenOf(terminal.env) === undefined
+    ? []
+    : await withPolar(terminal, lookAtSecret(url, Redacted.make(secret)))),
+  ...(send ? [await sentDelivery(url, secret)] : [])
+]
 
 const exitCodeOf: Readonly<Record<Diagnosis["status"], ExitCode>> = {
   fine: exitCodes.done,
