@@ -66,6 +66,7 @@ export type {
 } from "./useCases/licenseKeys.ts"
 export { DocumentUnavailable, OrderNotFound } from "./useCases/OrderError.ts"
 export type { PortalError } from "./useCases/openPortal.ts"
+export type { Comparison, Hour, Operations, PendingNotification } from "./useCases/operations.ts"
 export type { DocumentError, DocumentOptions, OrderDocument } from "./useCases/orderDocuments.ts"
 export type { PolarSide } from "./useCases/polarSide.ts"
 export type { SoldProduct } from "./useCases/products.ts"
@@ -141,6 +142,7 @@ import { makeLookAtClock } from "./useCases/lookAtClock.ts"
 import { NotificationDispatcher } from "./useCases/NotificationDispatcher.ts"
 import { customerNamed, makeProductNames } from "./useCases/namedIds.ts"
 import { makeNotifications, type Notifications, untilSettled } from "./useCases/notifications.ts"
+import { makeOperations, type Operations } from "./useCases/operations.ts"
 import {
   type DocumentError,
   type DocumentOptions,
@@ -451,6 +453,9 @@ export interface BillingService {
    * whether both sides say the same. Looks only, and never fails: what cannot be looked at is a finding.
    */
   readonly diagnose: Effect.Effect<Diagnosis>
+
+  /** What billing's console looks at, and the audit trail of what is done there. */
+  readonly operations: Operations
 
   /** The same, unless it was done to the end at this time or later. For a schedule that several processes keep. */
   readonly reconcileUnlessDoneSince: (since: Date) => Effect.Effect<Option.Option<ReconcileReport>, ReconcileError>
@@ -831,7 +836,9 @@ const make = (options: BillingOptions = {}) =>
         )
       }),
 
-      diagnose,
+      diagnose: diagnose.all,
+
+      operations: makeOperations({ store, findings: diagnose.stored }),
 
       reconcileUnlessDoneSince: Effect.fn("Billing.reconcileUnlessDoneSince")((since) =>
         reconciliation.reconcileAll({ unlessFinishedSince: since })

@@ -10,7 +10,7 @@ import { actions } from "./tables.ts"
 export const makeActionRows = (dialect: Dialect) => {
   const put = valueIn(dialect)
   const access = accessTo<ActionRow>(dialect, actions, ["id", "at", "who", "action", "subject", "detail", "result"])
-  const insert = writerOf<ActionRow>(dialect, actions, "leave")
+  const insert = writerOf<ActionRow>(dialect, actions, "replace")
 
   return {
     record: function* (row: ActionRow): Script<void> {

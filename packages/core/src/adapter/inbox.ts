@@ -37,12 +37,15 @@ export const makeInbox = (dialect: Dialect) => {
     ...among("id", query.ids, "key"),
     ...among("state", query.states, "word"),
     ...among("type", query.types, "key"),
+    ...(query.userId === undefined ? [] : [sql`user_id = ${put(query.userId, "key")}`]),
     ...(query.receivedBefore === undefined ? [] : [sql`received_at < ${put(query.receivedBefore, "time")}`]),
     ...(query.receivedAfter === undefined ? [] : [sql`received_at >= ${put(query.receivedAfter, "time")}`]),
     ...(query.after === undefined
       ? []
       : [
-          sql`received_at >= ${put(query.after.receivedAt, "time")} AND (received_at > ${put(query.after.receivedAt, "time")} OR id > ${put(query.after.id, "key")})`
+          query.order === "oldest"
+            ? sql`received_at >= ${put(query.after.receivedAt, "time")} AND (received_at > ${put(query.after.receivedAt, "time")} OR id > ${put(query.after.id, "key")})`
+            : sql`received_at <= ${put(query.after.receivedAt, "time")} AND (received_at < ${put(query.after.receivedAt, "time")} OR id < ${put(query.after.id, "key")})`
         ])
   ]
 

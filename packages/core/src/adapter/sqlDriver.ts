@@ -30,6 +30,7 @@ import type { Dialect } from "./Dialect.ts"
 import { DriverError } from "./DriverError.ts"
 import type { TransactionOptions } from "./deadline.ts"
 import { makeHistoryRows } from "./historyRows.ts"
+import { makeHourRows } from "./hourRows.ts"
 import { makeInbox } from "./inbox.ts"
 import { makeJobRows } from "./jobRows.ts"
 import { migrate, migrationStatus } from "./migrations.ts"
@@ -95,6 +96,7 @@ export const sqlDriver = (connection: SqlConnection, packageName: string, option
   const jobs = makeJobRows(dialect)
   const actions = makeActionRows(dialect)
   const history = makeHistoryRows(dialect)
+  const perHour = makeHourRows(dialect)
   const stored = accessTo<StoredRecord>(dialect, records, ["kind", "id", "data"])
   const live = accessTo<LiveSubscriptionRow>(dialect, records, ["id", "status", "productId", "summary"])
   const whole = accessTo<RecordRow>(dialect, records, [...factFields, "data"])
@@ -335,6 +337,7 @@ export const sqlDriver = (connection: SqlConnection, packageName: string, option
     lookUp: (query) => withUsers((users) => read(() => history.lookUp(query, users))),
     historyOf: (query) => read(() => history.historyOf(query)),
     notifications: (query) => read(() => history.notifications(query)),
+    perHour: (hours) => read(() => perHour(hours)),
     recordAction: (row) => transaction(() => actions.record(row)),
     actions: (query) => read(() => actions.select(query)),
     explain: (error) => {

@@ -41,6 +41,7 @@ import type {
   DueRecord,
   FailureOutcome,
   HistoryQuery,
+  HourRows,
   LookUpQuery,
   NotificationCounts,
   Patience,
@@ -64,7 +65,8 @@ export interface DeliveryQuery {
   /** Received at this time or later. */
   readonly receivedAfter?: Date | undefined
   readonly order?: "newest" | "oldest" | undefined
-  /** With the order `oldest`: only what comes after this one, for the next page. */
+  readonly userId?: string | undefined
+  /** Only what comes after this one, in this order: for the next page. */
   readonly after?: { readonly receivedAt: Date; readonly id: string } | undefined
   readonly limit?: number | undefined
 }
@@ -416,7 +418,13 @@ export interface BillingStoreService {
   }) => Effect.Effect<ReadonlyArray<NotificationStateRow>, StoreError>
 
   /** Keeps what somebody did with the console: the audit trail. Nothing is ever deleted from it. */
-  readonly recordAction: (action: Omit<Action, "id" | "at">) => Effect.Effect<void, StoreError>
+  readonly recordAction: (action: Omit<Action, "id" | "at">) => Effect.Effect<Action, StoreError>
+
+  /** Writes what came of one that was recorded before. */
+  readonly finishAction: (action: Action) => Effect.Effect<void, StoreError>
+
+  /** How much was received and told in each of so many hours; hours of nothing are left out. */
+  readonly perHour: (hours: { readonly from: Date; readonly count: number }) => Effect.Effect<HourRows, StoreError>
 
   /** The audit trail, the newest first. */
   readonly actions: (query?: ActionQuery) => Effect.Effect<ReadonlyArray<Action>, StoreError>

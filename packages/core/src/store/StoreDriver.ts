@@ -133,6 +133,8 @@ export interface DeliveryRowQuery {
   readonly ids: ReadonlyArray<string> | undefined
   readonly states: ReadonlyArray<DeliveryState> | undefined
   readonly types: ReadonlyArray<string> | undefined
+  /** Default: whosever they are. */
+  readonly userId?: string | undefined
   readonly receivedBefore: number | undefined
   readonly receivedAfter: number | undefined
   /**
@@ -140,7 +142,7 @@ export interface DeliveryRowQuery {
    * both go along one index.
    */
   readonly order: "newest" | "oldest"
-  /** With `oldest`: only what comes after this one. */
+  /** Only what comes after this one, in this order. */
   readonly after: { readonly receivedAt: number; readonly id: string } | undefined
   readonly limit: number
 }
@@ -233,6 +235,23 @@ export interface NotificationRowQuery {
   readonly states: ReadonlyArray<NotificationStateRow["state"]>
   readonly userId: string | undefined
   readonly limit: number
+}
+
+export interface HourQuery {
+  /** When the first one begins, in epoch milliseconds. */
+  readonly from: number
+  readonly count: number
+}
+
+/** `hour` counts from 0. */
+export interface HourRows {
+  readonly deliveries: ReadonlyArray<{ readonly hour: number; readonly state: DeliveryState; readonly count: number }>
+  /** Notifications that the app took, or that were given up. */
+  readonly notifications: ReadonlyArray<{
+    readonly hour: number
+    readonly state: "done" | "dead"
+    readonly count: number
+  }>
 }
 
 export interface StoreDriver {
@@ -369,6 +388,10 @@ export interface StoreDriver {
   /** Those first that are due, or were dealt with, first. */
   readonly notifications: (query: NotificationRowQuery) => Awaitable<ReadonlyArray<NotificationStateRow>>
 
+  /** How much was received and told, hour by hour; hours of nothing are left out. */
+  readonly perHour: (hours: HourQuery) => Awaitable<HourRows>
+
+  /** In place of what has its id. */
   readonly recordAction: (row: ActionRow) => Awaitable<void>
 
   /** The newest first, and those of one time by id, the greatest first. */

@@ -372,11 +372,15 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
           (row) =>
             (query.states === undefined || query.states.includes(row.state)) &&
             (query.types === undefined || query.types.includes(row.type)) &&
+            (query.userId === undefined || row.userId === query.userId) &&
             (query.receivedBefore === undefined || row.receivedAt < query.receivedBefore) &&
             (query.receivedAfter === undefined || row.receivedAt >= query.receivedAfter) &&
             (query.after === undefined ||
-              row.receivedAt > query.after.receivedAt ||
-              (row.receivedAt === query.after.receivedAt && row.id > query.after.id))
+              (query.order === "oldest"
+                ? row.receivedAt > query.after.receivedAt ||
+                  (row.receivedAt === query.after.receivedAt && row.id > query.after.id)
+                : row.receivedAt < query.after.receivedAt ||
+                  (row.receivedAt === query.after.receivedAt && row.id < query.after.id)))
         )
         .sort(query.order === "oldest" ? (a, b) => newestFirst(b, a) : newestFirst)
         .slice(0, query.limit),
@@ -518,7 +522,37 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
         .filter((row) => states.includes(row.state) && (userId === undefined || row.userId === userId))
         .sort((a, b) => claimableAt(a) - claimableAt(b) || compare(a.id, b.id))
         .slice(0, limit),
-    recordAction: (row) => void actions.push(row),
+    perHour: ({ count, from }) => {
+      const hourOf = (time: number) => Math.floor((time - from) / 3_600_000)
+      const counted = <State extends string>(
+        rows: ReadonlyArray<{ readonly at: number; readonly state: State }>
+      ): ReadonlyArray<{ readonly hour: number; readonly state: State; readonly count: number }> => {
+        const found = new Map<string, { hour: number; state: State; count: number }>()
+        for (const { at, state } of rows) {
+          const hour = hourOf(at)
+          if (hour < 0 || hour >= count) continue
+          const one = found.get(`${hour} ${state}`) ?? { hour, state, count: 0 }
+          one.count++
+          found.set(`${hour} ${state}`, one)
+        }
+        return [...found.values()].sort((a, b) => a.hour - b.hour || compare(a.state, b.state))
+      }
+      return {
+        deliveries: counted(deliveries.all().map(({ receivedAt, state }) => ({ at: receivedAt, state }))),
+        notifications: counted(
+          notifications
+            .all()
+            .flatMap(({ availableAt, state }) =>
+              state === "done" || state === "dead" ? [{ at: availableAt, state }] : []
+            )
+        )
+      }
+    },
+    recordAction: (row) => {
+      const place = actions.findIndex(({ id }) => id === row.id)
+      if (place < 0) actions.push(row)
+      else actions[place] = row
+    },
     actions: ({ after, limit, subject }) =>
       actions
         .filter(

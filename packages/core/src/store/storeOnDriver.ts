@@ -513,6 +513,7 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
           ids: query.ids,
           states: query.states,
           types: query.types,
+          userId: query.userId,
           receivedBefore: query.receivedBefore?.getTime(),
           receivedAfter: query.receivedAfter?.getTime(),
           order: query.order ?? "newest",
@@ -553,7 +554,16 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
       Effect.gen(function* () {
         const row = { ...action, id: yield* randomId, at: yield* Clock.currentTimeMillis }
         yield* attempt("recordAction", () => driver.recordAction(row))
+        return { ...row, at: new Date(row.at) }
       }).pipe(span("recordAction")),
+
+    finishAction: (action) =>
+      attempt("finishAction", () => driver.recordAction({ ...action, at: action.at.getTime() })).pipe(
+        span("finishAction")
+      ),
+
+    perHour: ({ count, from }) =>
+      attempt("perHour", () => driver.perHour({ from: from.getTime(), count })).pipe(span("perHour")),
 
     actions: ({ following, limit = 100, subject } = {}) =>
       attempt("actions", () =>

@@ -50,4 +50,15 @@ export const actions = ({ it }: ContractSuite): void => {
       expect(yield* store.actions({ subject: randomUUID() })).toEqual([])
     })
   )
+
+  it.effect("what came of one is written later, and is one row all the same", () =>
+    Effect.gen(function* () {
+      const store = yield* BillingStore
+      const subject = randomUUID()
+      const begun = yield* store.recordAction({ who: "Lin", action: "test", subject, detail: null, result: "begun" })
+      expect(yield* store.actions({ subject })).toEqual([begun])
+      yield* store.finishAction({ ...begun, result: "failed: Polar was away" })
+      expect(yield* store.actions({ subject })).toEqual([{ ...begun, result: "failed: Polar was away" }])
+    })
+  )
 }

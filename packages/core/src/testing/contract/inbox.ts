@@ -1,7 +1,17 @@
 import { expect } from "@effect/vitest"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { BillingStore } from "../../store/BillingStore.ts"
-import { applyEach, applyOne, type ContractSuite, recorded, strangerId, trusting } from "../ContractSuite.ts"
+import {
+  allNotifications,
+  applyEach,
+  applyOne,
+  type ContractSuite,
+  recorded,
+  strangerId,
+  trusting
+} from "../ContractSuite.ts"
 import {
   customerDelivery,
   epoch,
@@ -13,7 +23,7 @@ import {
 } from "../polarDeliveries.ts"
 
 /** Reading and pruning the deliveries. */
-export const inbox = ({ it }: ContractSuite): void => {
+export const inbox = ({ it, nextUser }: ContractSuite): void => {
   it.effect("a delivery is kept as it came", () =>
     Effect.gen(function* () {
       const externalId = strangerId()
@@ -132,6 +142,81 @@ export const inbox = ({ it }: ContractSuite): void => {
       }
       expect(read).toEqual(expected)
       expect((yield* store.deliveries({ ids, order: "newest" })).map(({ id }) => id)[0]).toBe(expected.at(-1))
+    })
+  )
+
+  it.effect("the newest are read page by page too, and of one user", () =>
+    Effect.gen(function* () {
+      const store = yield* BillingStore
+      const user = nextUser()
+      const scene = newScene()
+      const receivedAt = Date.UTC(2031, 5, 1) + Math.floor(Math.random() * 1e9)
+      for (const [place, type] of ["created", "canceled", "uncanceled", "updated"].entries()) {
+        // Two of them at one time.
+        yield* applyOne(
+          subscriptionDelivery(scene, type, {
+            at: place,
+            externalId: user.id,
+            receivedAt: receivedAt + Math.min(place, 2)
+          }),
+          trusting
+        )
+      }
+      const all = yield* store.deliveries({ userId: user.id })
+      expect(all).toHaveLength(4)
+      const first = yield* store.deliveries({ userId: user.id, limit: 3 })
+      const second = yield* store.deliveries({ userId: user.id, limit: 3, after: first.at(-1) })
+      expect([...first, ...second]).toEqual(all)
+      expect(all.map((one) => one.receivedAt.getTime())).toEqual(
+        all.map((one) => one.receivedAt.getTime()).sort((a, b) => b - a)
+      )
+      expect(yield* store.deliveries({ userId: nextUser().id })).toEqual([])
+    })
+  )
+
+  it.effect("hour by hour: what was received, by what became of it", () =>
+    Effect.gen(function* () {
+      const store = yield* BillingStore
+      const hour = 3_600_000
+      const from = Date.UTC(2032, 0, 1) + Math.floor(Math.random() * 40_000) * hour
+      const received = (receivedAt: number) => applyOne(subscriptionDelivery(newScene(), "created", { receivedAt }))
+      yield* received(from)
+      yield* received(from + hour - 1)
+      yield* received(from + 2 * hour)
+      yield* received(from - 1)
+      yield* received(from + 3 * hour)
+      const { deliveries } = yield* store.perHour({ from: new Date(from), count: 3 })
+      expect(deliveries).toEqual([
+        { hour: 0, state: "unlinked", count: 2 },
+        { hour: 2, state: "unlinked", count: 1 }
+      ])
+    })
+  )
+
+  it.effect("and what was told, or given up", () =>
+    Effect.gen(function* () {
+      const store = yield* BillingStore
+      yield* allNotifications
+      const now = yield* Clock.currentTimeMillis
+      // Another machine's clock may be a little off.
+      const hours = { from: new Date(now - 3_600_000), count: 2 }
+      const counted = Effect.map(store.perHour(hours), ({ notifications }) => {
+        const of = (state: string) =>
+          notifications.filter((one) => one.state === state).reduce((sum, { count }) => sum + count, 0)
+        return { done: of("done"), dead: of("dead") }
+      })
+      const before = yield* counted
+      const told = () => applyOne(subscriptionDelivery(newScene(), "created", { externalId: nextUser().id }), trusting)
+      yield* told()
+      yield* told()
+      yield* allNotifications
+      yield* told()
+      const { claimed } = yield* store.claimNotifications({ owner: "a", limit: 100, lease: Duration.minutes(1) })
+      for (const { id } of claimed) yield* store.buryNotification(id, "a", "no")
+      expect(yield* counted).toEqual({ done: before.done + 2, dead: before.dead + claimed.length })
+      expect(claimed.length).toBeGreaterThan(0)
+      yield* store.retryDeadNotifications({})
+      yield* allNotifications
     })
   )
 }
