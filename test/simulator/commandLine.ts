@@ -8,11 +8,18 @@ export interface Ran {
   readonly err: string
 }
 
+/** Of a command that serves until it is stopped. */
+export interface Running {
+  readonly onLine?: (line: string) => void
+  readonly stopped?: Promise<void>
+}
+
 export const kavachPolar = async (
   { simulator }: Scene,
   database: string,
   args: ReadonlyArray<string>,
-  env: Readonly<Record<string, string | undefined>> = {}
+  env: Readonly<Record<string, string | undefined>> = {},
+  { onLine = () => {}, stopped = new Promise<void>(() => {}) }: Running = {}
 ): Promise<Ran> => {
   const [out, err]: [Array<string>, Array<string>] = [[], []]
   const exitCode = await main(
@@ -24,10 +31,13 @@ export const kavachPolar = async (
         POLAR_API_URL: simulator.url,
         ...env
       },
-      out: (text) => out.push(text),
+      out: (text) => {
+        out.push(text)
+        onLine(text)
+      },
       err: (text) => err.push(text),
       progress: () => {},
-      stopped: new Promise(() => {})
+      stopped
     },
     "0.0.0"
   )

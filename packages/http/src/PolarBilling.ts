@@ -46,6 +46,7 @@ import type { PolarSubscription, SubscriptionDetails } from "./config/PolarConfi
 
 export type { SubscriptionDetails } from "./config/PolarConfig.ts"
 
+import type { ConsoleOptions } from "./console/ConsoleOptions.ts"
 import type { BillingHandler, HandlerOptions } from "./host/handler.ts"
 import type { PluginContext } from "./host/KavachPlugin.ts"
 import type { ProductCall, ProductGiven, ProductLookup, ProductsOption } from "./productNames.ts"
@@ -593,6 +594,20 @@ export interface PolarBilling<ProductName extends string = string> {
    * await handler(request)
    */
   readonly handler: <Context = unknown>(options: HandlerOptions<Context>) => BillingHandler<Context>
+  /**
+   * Billing's console, for whoever looks after the app: what needs somebody, deliveries, notifications, the history of one person,
+   * and what puts it right, kept in an audit trail. From a web request to a page, mounted at any one path, for GET and POST. Rejects
+   * without `authorize`, but for requests to a development server's own machine. See docs/console.md.
+   *
+   * @example
+   * const page = await billing.console(request, {
+   *   authorize: async (asking) => {
+   *     const staff = asking.headers.get("x-staff")
+   *     return staff === null ? false : { who: staff, may: "read" }
+   *   }
+   * })
+   */
+  readonly console: (request: Request, options: ConsoleOptions) => Promise<Response>
   /**
    * Receives a delivery: to mount by itself, before any middleware that parses bodies. Never rejects. `waitUntil` is for
    * platforms that stop a process when it has answered: it is given what the callback still does then.

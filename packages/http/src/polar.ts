@@ -13,6 +13,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { type PolarConfig, PolarConfigError } from "./config/PolarConfig.ts"
 import { checkedSettings, type PolarSettings } from "./config/settings.ts"
+import { type ConsoleOptions, checkConsoleOptions } from "./console/ConsoleOptions.ts"
 import { adapterFor } from "./host/adapters.ts"
 import { checkHandlerOptions, makeHandler } from "./host/handler.ts"
 import type { PluginContext } from "./host/KavachPlugin.ts"
@@ -126,6 +127,17 @@ export const polarWith = (settings: PolarSettings): Polar => {
           : outcome
       })
     )
+
+  /** Loaded by the first who asks for it: no other process needs its pages. */
+  const consoleHost = async () => {
+    const [{ consoleHandler }, { csrfKeyOf }] = await Promise.all([
+      import("./console/consoleHandler.ts"),
+      import("./console/csrfToken.ts")
+    ])
+    const secrets = [...settings.webhookSecrets, ...(settings.accessToken === undefined ? [] : [settings.accessToken])]
+    const host = { run: call, csrfKey: csrfKeyOf(secrets), logFailure }
+    return { handle: (request: Request, options: ConsoleOptions) => consoleHandler(host, request, options) }
+  }
 
   const billing: PolarBilling = {
     // What comes of it, `ifSubscribed` says: `CreateCheckoutCall` has each in its type.
@@ -342,6 +354,11 @@ export const polarWith = (settings: PolarSettings): Polar => {
     handler: (options) => {
       checkHandlerOptions(options)
       return makeHandler(options, { answer, logFailure, routes: settings.routes })
+    },
+    console: async (request, options) => {
+      checkConsoleOptions(options)
+      const host = await consoleHost()
+      return host.handle(request, options ?? {})
     },
     webhook: (request, options) =>
       answer("webhook", request, { getUser: async () => null, waitUntil: options?.waitUntil }),

@@ -16,6 +16,7 @@ import type { Polar, PolarBilling } from "./PolarBilling.ts"
 import type { NamesIn } from "./productNames.ts"
 
 export type { PolarLogger, PolarSubscription, PolarSubscriptionChange } from "./config/PolarConfig.ts"
+export type { ConsoleAction, ConsoleOptions, ConsoleViewer } from "./console/ConsoleOptions.ts"
 export * from "./errors.ts"
 export { createKavach, type Kavach, type KavachConfig } from "./host/createKavach.ts"
 export type { DatabaseConfig } from "./host/databaseOptions.ts"
@@ -186,6 +187,7 @@ const later = (load: () => Promise<Polar>): Polar => {
     settled: async () => (await load()).settled(),
     start: async () => (await load()).start(),
     handler: (options) => laterHandler(options, load),
+    console: async (request, options) => (await load()).console(request, options),
     webhook: async (request, options) => (await load()).webhook(request, options),
     webhookListener: async (incoming, outgoing) => (await load()).webhookListener(incoming, outgoing),
     dispose,

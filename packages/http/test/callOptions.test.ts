@@ -122,6 +122,7 @@ const calls: Readonly<Record<string, Misspelt>> = {
     "timeoutSeconds"
   ],
   reconcileAll: [(billing, options) => billing.reconcileAll(options), "dryrun", "dryRun"],
+  console: [(billing, options) => billing.console(new Request("http://localhost/"), options), "authorise", "authorize"],
   handler: [
     async (billing, options: object) => billing.handler({ getUser: () => null, ...options }),
     "basepath",

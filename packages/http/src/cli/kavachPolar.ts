@@ -1,6 +1,7 @@
 /** `kavach-polar`, and all its commands. */
 import * as Command from "@effect/cli/Command"
 import type { CommandLine } from "./CommandLine.ts"
+import { console } from "./commands/console.ts"
 import { customers } from "./commands/customers.ts"
 import { demo } from "./commands/demo.ts"
 import { doctor } from "./commands/doctor.ts"
@@ -25,6 +26,7 @@ export const kavachPolar = (line: CommandLine) =>
       rotateSecret(line),
       doctor(line),
       show(line),
+      console(line),
       reconcile(line),
       events(line),
       // The name of `events replay` in earlier versions.

@@ -1,0 +1,45 @@
+/** What several pages show in the same way. */
+import { type Html, html, type Value } from "./html.ts"
+import { linkTo } from "./page.ts"
+
+export const time = (at: Date | null): Html | null =>
+  at === null
+    ? null
+    : html`<time datetime="${at.toISOString()}">${at.toISOString().slice(0, 19).replace("T", " ")}</time>`
+
+const tones: Readonly<Record<string, "good" | "warn" | "bad">> = {
+  applied: "good",
+  done: "good",
+  fine: "good",
+  granted: "good",
+  unlinked: "warn",
+  pending: "warn",
+  warning: "warn",
+  unknown: "warn",
+  grace: "warn",
+  begun: "warn",
+  failed: "bad",
+  dead: "bad",
+  broken: "bad",
+  denied: "bad"
+}
+
+export const badge = (word: string): Html => html`<span class="badge ${tones[word] ?? ""}">${word}</span>`
+
+export const person = (userId: string | null): Value =>
+  userId === null
+    ? html`<span class="muted">nobody</span>`
+    : html`<a href="${linkTo("person", { id: userId })}">${userId}</a>`
+
+export const delivery = (id: string): Html => html`<a href="${linkTo("delivery", { id })}"><code>${id}</code></a>`
+
+export const facts = (rows: ReadonlyArray<readonly [string, Value]>): Html =>
+  html`<dl>${rows
+    .filter(([, value]) => value !== null && value !== "")
+    .map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`
+
+export const empty = (text: string): Html => html`<p class="empty">${text}</p>`
+
+/** Leads to the page that asks whether it is meant. */
+export const actionLink = (action: string, text: string, fields: Readonly<Record<string, string>>, about = ""): Html =>
+  html`<a class="button" href="${linkTo("confirm", { do: action, ...fields })}"${about !== "" && html` aria-label="${text} ${about}"`}>${text}</a>`
