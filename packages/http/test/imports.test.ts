@@ -36,6 +36,10 @@ test("using it with a store of one's own loads none of them either; a host on SQ
     await billing.dispose()`)
   expect(alone.printed.trim()).toBe("null")
   expect(alone.loaded.filter((url) => heavy.test(url))).toEqual([])
+  // Nor the pages of the console, but the check of its options.
+  expect(alone.loaded.filter((url) => url.includes("/http/src/console/") && !url.includes("ConsoleOptions"))).toEqual(
+    []
+  )
   const hosted = await run(`
     import { createKavach, polar } from "@kavach-polar/http"
     const kavach = await createKavach({
