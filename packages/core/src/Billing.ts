@@ -53,6 +53,7 @@ export { Diagnosis, Finding } from "./useCases/diagnosis.ts"
 export type { AccessCacheOptions } from "./useCases/entitlements.ts"
 export type { EraseOptions, Erasure } from "./useCases/erasures.ts"
 export type { PersonalData } from "./useCases/exportUser.ts"
+export { CheckStatus, Health, type HealthCheck, withoutDatabase } from "./useCases/health.ts"
 export type {
   ActivateOptions,
   InvalidLicenseKey,
@@ -135,6 +136,7 @@ import type { Diagnosis } from "./useCases/diagnosis.ts"
 import { type AccessCacheOptions, accessIn, makeEntitlements } from "./useCases/entitlements.ts"
 import { type EraseOptions, type Erasure, makeErasures } from "./useCases/erasures.ts"
 import { makeExportUser, type PersonalData } from "./useCases/exportUser.ts"
+import { type Health, makeHealth } from "./useCases/health.ts"
 import { rememberHandlers } from "./useCases/knownHandlers.ts"
 import { type LicenseKeyOptions, type LicenseKeys, makeLicenseKeys } from "./useCases/licenseKeys.ts"
 import { makeLinkWaiting } from "./useCases/linkWaiting.ts"
@@ -449,6 +451,12 @@ export interface BillingService {
   readonly reconcileAll: (options?: ReconcileOptions) => Effect.Effect<ReconcileReport, ReconcileError>
 
   /**
+   * Whether billing works, for a monitor: a few short questions to the own database, and none to Polar. Never fails. Whoever asks
+   * again within five seconds is answered the same.
+   */
+  readonly health: Effect.Effect<Health>
+
+  /**
    * What is wrong with this installation, and what puts it right: the database, the token, the webhook endpoint, what waits, and
    * whether both sides say the same. Looks only, and never fails: what cannot be looked at is a finding.
    */
@@ -638,6 +646,7 @@ const make = (options: BillingOptions = {}) =>
       accessOf: accessIn(store, policy),
       within
     })
+    const health = yield* makeHealth({ store })
     const exportUser = makeExportUser({ client, store })
     const erasures = makeErasures({ client, store, policy, learn })
     const entitlements = yield* makeEntitlements({
@@ -839,6 +848,8 @@ const make = (options: BillingOptions = {}) =>
       diagnose: diagnose.all,
 
       operations: makeOperations({ store, findings: diagnose.stored }),
+
+      health,
 
       reconcileUnlessDoneSince: Effect.fn("Billing.reconcileUnlessDoneSince")((since) =>
         reconciliation.reconcileAll({ unlessFinishedSince: since })

@@ -13,6 +13,7 @@ import type {
   Erasure,
   GetCheckoutOptions,
   GrantedBenefit,
+  Health,
   LicenseKeyActivated,
   LicenseKeyCheck,
   LinkChange,
@@ -455,6 +456,14 @@ export interface PolarBilling<ProductName extends string = string> {
      */
     readonly unlink: (customerId: string, options?: LinkChangeOptions) => Promise<LinkChange>
   }
+  /**
+   * Whether billing works, for a monitor; `degraded` where something is lost or late unless somebody looks, such as an endpoint that
+   * Polar has disabled. Asks the own database only, and never rejects for what it finds.
+   *
+   * @example
+   * const { checks, status } = await billing.health()
+   */
+  readonly health: () => Promise<Health>
   /** What is stored of a person: to be given to them, and to be erased. */
   readonly privacy: {
     /**

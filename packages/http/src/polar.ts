@@ -1,6 +1,12 @@
 /** `polar()`: billing for people who write promises, and the KavachOS plugin. */
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import type { BillingService, CheckoutOptions, DocumentOptions, Subscriptions } from "@kavach-polar/core/Billing"
+import {
+  type BillingService,
+  type CheckoutOptions,
+  type DocumentOptions,
+  type Subscriptions,
+  withoutDatabase
+} from "@kavach-polar/core/Billing"
 import { causeLine } from "@kavach-polar/core/logText"
 import * as Options from "@kavach-polar/core/Options"
 import { StoreError } from "@kavach-polar/core/StoreError"
@@ -305,6 +311,12 @@ export const polarWith = (settings: PolarSettings): Polar => {
           Effect.flatMap(decodeId(CustomerId, "customerId", customerId), (id) => billing.customers.unlink(id, options))
         )
     },
+    health: () =>
+      call((billing) => billing.health).catch((error: unknown) => {
+        // It has not started, because its tables cannot be looked at.
+        if (error instanceof StoreError) return withoutDatabase(error.message)
+        throw error
+      }),
     privacy: {
       export: (userId) => call((billing) => Effect.flatMap(decodeUserId(userId), billing.privacy.export)),
       erase: (userId, options) =>

@@ -169,6 +169,7 @@ const later = (load: () => Promise<Polar>): Polar => {
       move: async (...given) => (await load()).customers.move(...given),
       unlink: async (...given) => (await load()).customers.unlink(...given)
     },
+    health: async () => (await load()).health(),
     privacy: {
       export: async (userId) => (await load()).privacy.export(userId),
       erase: async (...given) => (await load()).privacy.erase(...given),

@@ -132,7 +132,7 @@ const calls: Readonly<Record<string, Misspelt>> = {
 
 /** Calls that take no options, or a request. */
 const withoutOptions = new Set(
-  "getSubscription listSubscriptions orders.get customers.of privacy.export privacy.erasures privacy.resume linkCustomer linkWaiting orders.owns products.get products.list licenseKeys.list licenseKeys.deactivate benefits.has benefits.get benefits.list settled start webhook webhookListener dispose init".split(
+  "getSubscription listSubscriptions orders.get customers.of privacy.export privacy.erasures privacy.resume health linkCustomer linkWaiting orders.owns products.get products.list licenseKeys.list licenseKeys.deactivate benefits.has benefits.get benefits.list settled start webhook webhookListener dispose init".split(
     " "
   )
 )

@@ -140,7 +140,7 @@ export interface PolarConfig extends AppHandlers<void | Promise<void>> {
   /**
    * Routes that the host shall not have: `access`, `benefits`, `orders`, `change`, `preview`, `cancel`, `uncancel`, `pause`,
    * `resume`, `portal`, `completeCheckout`. All answer the signed-in user about what is theirs; benefits come with their metadata, which
-   * is yours.
+   * is yours. `health: true` adds the route for a monitor, which anybody may ask.
    *
    * @example
    * polar({ accessToken, webhookSecret, routes: { access: false, benefits: false, orders: false } })

@@ -3,6 +3,8 @@ import type * as Api from "../routes/Api.ts"
 import {
   type BrowserRoute,
   browserRoutes,
+  healthRoute,
+  isHealthOn,
   isOn,
   prefix,
   type RouteEntry,
@@ -34,6 +36,16 @@ export const pluginEndpoints = (
         metadata: { description }
       })
     ),
+  ...(isHealthOn(routes)
+    ? [
+        {
+          method: healthRoute.method,
+          path: `${prefix}${healthRoute.path}`,
+          handler: (request: Request) => answer("health", request, { getUser: async () => null }),
+          metadata: { description: healthRoute.description }
+        }
+      ]
+    : []),
   {
     method: "POST" satisfies typeof Api.webhook.method,
     path: `${prefix}/webhook`,

@@ -8,7 +8,7 @@ import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as OpenApi from "@effect/platform/OpenApi"
-import { cancellationReasons } from "@kavach-polar/core/Billing"
+import { cancellationReasons, Health } from "@kavach-polar/core/Billing"
 import { DateFromTimestamp } from "@kavach-polar/core/Timestamp"
 import * as Schema from "effect/Schema"
 import { polarId } from "./polarId.ts"
@@ -127,6 +127,15 @@ export const UsersOrder = Schema.Struct({
   receiptNumber: textOrNull,
   createdAt: timeOrNull
 }).annotations({ identifier: "UsersOrder", description: "Amounts are in minor units (cents) of the currency" })
+
+/** Answer of `GET /auth/polar/health`: `ok` or `degraded`. */
+export const HealthResponse = Health.annotations({ identifier: "HealthResponse" })
+
+/** The same where billing is down. */
+export const HealthDown = Health.annotations({
+  identifier: "HealthDown",
+  ...HttpApiSchema.annotations({ status: 503 })
+})
 
 /** Answer of `GET /auth/polar/orders`. */
 export const OrdersResponse = Schema.Struct({ orders: Schema.Array(UsersOrder) }).annotations({
@@ -431,6 +440,13 @@ export const openPortal = HttpApiEndpoint.get("openPortal", "/portal")
   .annotate(OpenApi.Description, "Sends the signed-in user to Polar's portal.")
   .annotate(OpenApi.Override, signedIn)
 
+export const health = HttpApiEndpoint.get("health", "/health")
+  .addSuccess(HealthResponse)
+  .addError(NotFound)
+  .addError(HealthDown)
+  .addError(ServiceUnavailable)
+  .annotate(OpenApi.Description, "Whether billing works, for a monitor. Off unless the app switches it on.")
+
 export const webhook = HttpApiEndpoint.post("webhook", "/webhook")
   .addSuccess(WebhookResponse)
   .addError(BadRequest)
@@ -457,6 +473,7 @@ export class PolarGroup extends HttpApiGroup.make("polar")
   .add(completeCheckout)
   .add(openPortal)
   .add(portalUrl)
+  .add(health)
   .add(webhook)
   .prefix("/auth/polar") {}
 

@@ -40,6 +40,7 @@ export const handlers = <E, Provides>(handlers: HttpApiBuilder.Handlers<E, Provi
         .handleRaw("completeCheckout", ({ request }) => endpoints.completeCheckout(request))
         .handleRaw("openPortal", ({ request }) => endpoints.openPortal(request))
         .handleRaw("portalUrl", ({ request }) => endpoints.portalUrl(request))
+        .handleRaw("health", ({ request }) => endpoints.health(request))
         .handleRaw("webhook", ({ request }) => endpoints.webhook(request))
     )
   )

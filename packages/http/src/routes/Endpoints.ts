@@ -14,9 +14,10 @@ import type { Authorize } from "./authorize.ts"
 import { makeBrowserRequests } from "./browserRequests.ts"
 import { makeCaller } from "./caller.ts"
 import { orErrorResponse, respondWith } from "./errorResponse.ts"
+import { healthAnswer } from "./healthAnswer.ts"
 import { makeRefusalLog } from "./refusalLog.ts"
 import { routesOption } from "./routesOption.ts"
-import { type BrowserRoute, isOn, type RoutesOption } from "./routeTable.ts"
+import { type BrowserRoute, isHealthOn, isOn, type RoutesOption } from "./routeTable.ts"
 import { Session } from "./Session.ts"
 import { makeStrangers } from "./strangers.ts"
 import { makeSubscriptionRequests } from "./subscriptionRequests.ts"
@@ -36,7 +37,7 @@ export interface EndpointOptions {
    * Default: the one that the request came to.
    */
   readonly trustedOrigins?: ReadonlyArray<string> | undefined
-  /** Routes that are off answer 404. Default: all are on. */
+  /** Routes that are off answer 404. Default: all are on, but for `health`. */
   readonly routes?: RoutesOption | undefined
   /**
    * Asked before a route does anything about the user's subscription. Default: a user may do what concerns their own.
@@ -55,6 +56,7 @@ export class Endpoints extends Context.Tag("@kavach-polar/http/Endpoints")<
   Endpoints,
   Readonly<Record<BrowserRoute, Route>> & {
     readonly webhook: Route
+    readonly health: Route
     /** What the checkout route sells: see `BillingService`. */
     readonly catalogue: BillingService["catalogue"]
     /** The same as `webhook`, for a request of Node's own server. */
@@ -82,6 +84,7 @@ const make = ({ authorize, routes, trustedOrigins, webhookBodyLimitBytes = 1024 
         (route, name): Route => (isOn(name, routes) ? (request) => answered(route(request)) : () => switchedOff)
       ),
       catalogue: billing.catalogue,
+      health: () => (isHealthOn(routes) ? healthAnswer(billing) : switchedOff),
       webhook: (request) => answered(polar.webhook(request)),
       nodeWebhook: (incoming) => answered(polar.nodeWebhook(incoming))
     } satisfies Context.Tag.Service<typeof Endpoints>

@@ -97,10 +97,20 @@ export const browserRoutes = {
 
 export type BrowserRoute = keyof typeof browserRoutes
 
-/** What an app can do without, by its name in `routes`. */
-export type RouteOption = Extract<(typeof browserRoutes)[BrowserRoute], { readonly option: string }>["option"]
+/** For a monitor, which is nobody's browser. It is off unless asked for. */
+export const healthRoute = {
+  method: "GET",
+  path: "/health",
+  option: "health",
+  description: "Whether billing works"
+} as const satisfies RouteEntry
 
-/** Routes that are to be off say `false`. */
+/** What an app can do without, by its name in `routes`. */
+export type RouteOption =
+  | Extract<(typeof browserRoutes)[BrowserRoute], { readonly option: string }>["option"]
+  | (typeof healthRoute)["option"]
+
+/** Routes that are to be off say `false`; `health`, which is off, says `true` to be on. */
 export type RoutesOption = { readonly [Name in RouteOption]?: boolean | undefined }
 
 export const isOn = (name: BrowserRoute, routes: RoutesOption | undefined): boolean => {
@@ -108,8 +118,11 @@ export const isOn = (name: BrowserRoute, routes: RoutesOption | undefined): bool
   return route.option === undefined || routes?.[route.option as RouteOption] !== false
 }
 
+export const isHealthOn = (routes: RoutesOption | undefined): boolean => routes?.health === true
+
 export const routeOptions: ReadonlyArray<RouteOption> = [
-  ...new Set(Object.values(browserRoutes).flatMap((route) => ("option" in route ? [route.option] : [])))
+  ...new Set(Object.values(browserRoutes).flatMap((route) => ("option" in route ? [route.option] : []))),
+  healthRoute.option
 ]
 
 export const prefix = "/auth/polar"

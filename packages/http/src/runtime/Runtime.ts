@@ -38,7 +38,7 @@ export interface Runtime {
   readonly run: <A, E>(use: (billing: Billing.BillingService) => Effect.Effect<A, E>) => Promise<A>
   /** Answers a request; never rejects. */
   readonly answer: (
-    route: BrowserRoute | "webhook",
+    route: BrowserRoute | "webhook" | "health",
     request: Request,
     host?: Context.Tag.Service<typeof Session.HostRequest>
   ) => Promise<Response>
