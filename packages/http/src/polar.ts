@@ -314,7 +314,7 @@ export const polarWith = (settings: PolarSettings): Polar => {
     health: () =>
       call((billing) => billing.health).catch((error: unknown) => {
         // It has not started, because its tables cannot be looked at.
-        if (error instanceof StoreError) return withoutDatabase(error.message)
+        if (error instanceof StoreError) return withoutDatabase(error.reason)
         throw error
       }),
     privacy: {

@@ -54,6 +54,7 @@ describe("the description", () => {
       ["post /auth/polar/portal", changes, '[{"session":[]}]'],
       ["get /auth/polar/checkout/{id}", "200 400 401 403 404 409 429 500 502 503 504", '[{"session":[]}]'],
       ["get /auth/polar/portal", "303 400 401 403 404 409 429 500 502 503 504", '[{"session":[]}]'],
+      ["get /auth/polar/health", "200 400 404 503", "[]"],
       ["post /auth/polar/webhook", "200 400 403 408 413 500 503", "[]"]
     ])
     assert.hasAllKeys(spec.components.securitySchemes, ["session"])

@@ -14,6 +14,7 @@ const billingWith = (config: Partial<PolarConfig> = {}) => {
   const lines: Array<string> = []
   const log = (line: string) => void lines.push(line)
   const billing = polar({
+    routes: { health: true },
     webhookSecret: secret,
     client: memoryPolar().client,
     store: BillingStore.layerMemory,
@@ -111,7 +112,9 @@ describe("handler", () => {
       }
     })
     expectTypeOf(handler).parameters.toEqualTypeOf<[Request, { readonly id: string }]>()
-    const asked = [...declared.keys()].filter((route) => !route.endsWith("/webhook")).map((route) => route.split(" "))
+    const asked = [...declared.keys()]
+      .filter((route) => !/(webhook|health)$/.test(route))
+      .map((route) => route.split(" "))
     await Promise.all(
       asked.map(([method = "", path = ""]) => {
         const id = `${method} ${path}`

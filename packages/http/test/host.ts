@@ -91,7 +91,13 @@ export interface StartOptions extends Partial<PolarConfig> {
 
 export const startHost = async ({ baseUrl, ...options }: StartOptions = {}) => {
   const memory = memoryPolar()
-  const billing = polar({ webhookSecret: secret, client: memory.client, logLevel: "none", ...options })
+  const billing = polar({
+    webhookSecret: secret,
+    client: memory.client,
+    logLevel: "none",
+    routes: { health: true },
+    ...options
+  })
   const kavach = await createKavach({
     database: { provider: "sqlite", url: ":memory:" },
     plugins: [billing],

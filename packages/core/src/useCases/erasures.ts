@@ -271,16 +271,18 @@ export const makeErasures = ({ client, learn, policy, store }: Ports): Erasures 
         return yield* run(job, owner, begun)
       }),
 
-    list: Effect.map(store.jobsNamed(namePrefix), (jobs) =>
-      jobs
-        .flatMap((job) =>
-          Option.toArray(
-            Option.map(stateOf(job), (state) =>
-              erasureOf(job.name.slice(namePrefix.length), state, job.position === null)
+    list: Effect.map(
+      Effect.suspend(() => store.jobsNamed(namePrefix)),
+      (jobs) =>
+        jobs
+          .flatMap((job) =>
+            Option.toArray(
+              Option.map(stateOf(job), (state) =>
+                erasureOf(job.name.slice(namePrefix.length), state, job.position === null)
+              )
             )
           )
-        )
-        .sort((a, b) => b.requestedAt.getTime() - a.requestedAt.getTime())
+          .sort((a, b) => b.requestedAt.getTime() - a.requestedAt.getTime())
     ),
 
     resume: Effect.gen(function* () {

@@ -9,7 +9,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { ownedKinds } from "../records/kinds.ts"
 import type { BillingStoreService } from "../store/BillingStore.ts"
-import { StoreError } from "../store/StoreError.ts"
+import { StoreError, type StoreErrorReason } from "../store/StoreError.ts"
 import { jobName } from "./ReconcileJob.ts"
 import { ReconcileReport } from "./ReconcileReport.ts"
 
@@ -63,14 +63,8 @@ export const makeHealth = ({
   readonly store: BillingStoreService
 }): Effect.Effect<Effect.Effect<Health>> => {
   const look = Effect.gen(function* () {
-    const { applied, pending } = yield* store.migrationStatus
-    if (pending.length > 0) {
-      return withoutDatabase(
-        applied.length === 0
-          ? "The database has no tables of billing. Run: kavach-polar migrate"
-          : "The database's tables are of an earlier version. Run: kavach-polar migrate"
-      )
-    }
+    const { pending } = yield* store.migrationStatus
+    if (pending.length > 0) return withoutDatabase("schema")
     const now = yield* Clock.currentTimeMillis
     const [newest] = yield* store.deliveries({ limit: 1 })
     const [failed] = yield* store.deliveries({ states: ["failed"], limit: 1 })
@@ -98,19 +92,33 @@ export const makeHealth = ({
       onTimeout: () =>
         new StoreError({ operation: "health", reason: "unavailable", detail: "it did not answer in time" })
     }),
-    Effect.catchAll(({ message }) => Effect.succeed(withoutDatabase(message))),
+    Effect.catchAll((error) =>
+      Effect.as(Effect.logWarning(`Billing is down: ${error.message}`), withoutDatabase(error.reason))
+    ),
     Effect.withSpan("Billing.health")
   )
   return Effect.cachedWithTTL(look, goodFor)
 }
 
-/** Where the database does not answer, or its tables are not those of this version. */
-export const withoutDatabase = (message: string): Health => {
+/**
+ * Where the database does not answer, or its tables are not those of this version. What it said of that is for the log: anybody may
+ * ask a monitor's route.
+ *
+ * @example
+ * Billing.withoutDatabase("unavailable").status // "down"
+ */
+export const withoutDatabase = (reason: StoreErrorReason): Health => {
   const notLookedAt = unknown("Not looked at: the database comes first.")
   return {
     status: "down",
     checks: {
-      database: { status: "down", message },
+      database: {
+        status: "down",
+        message:
+          reason === "schema"
+            ? "The database's tables are not those of this version. Run: kavach-polar migrate --status"
+            : "The database does not answer as it has to. The log says why; so does: kavach-polar doctor"
+      },
       endpoint: notLookedAt,
       deliveries: notLookedAt,
       notifications: notLookedAt
