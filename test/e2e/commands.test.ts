@@ -338,6 +338,19 @@ describe("it does only what it was told", () => {
     expect((await runCommand(["--help"])).stdout).toContain("--env-file FILE")
   })
 
+  test("simulator: starts the one that is installed, and ends when it is told to", async () => {
+    const child = spawn(process.execPath, [program, "simulator", "--port", "0", "--json"], {
+      stdio: ["ignore", "pipe", "inherit"]
+    })
+    const exited = new Promise<number | null>((resolve) => child.once("close", resolve))
+    const line = await new Promise<string>((resolve) => child.stdout.once("data", (chunk) => resolve(String(chunk))))
+    const { accessToken, url } = JSON.parse(line)
+    const products = await fetch(`${url}/v1/products/`, { headers: { authorization: `Bearer ${accessToken}` } })
+    expect(await products.json()).toMatchObject({ items: expect.arrayContaining([expect.anything()]) })
+    child.kill("SIGTERM")
+    expect(await exited).toBe(0)
+  }, 30_000)
+
   test("--version is the package's", async () => {
     const { version } = JSON.parse(readFileSync(new URL("../../packages/http/package.json", import.meta.url), "utf8"))
     expect(await runCommand(["--version"])).toMatchObject({ code: 0, stdout: `${version}\n` })

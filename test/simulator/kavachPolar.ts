@@ -16,13 +16,15 @@ export interface Run {
   readonly colors?: boolean | undefined
   /** Where it is started, and a file `.env` is read; nowhere unless given. */
   readonly folder?: string | undefined
+  /** Hears what goes to standard error, as it is said. */
+  readonly onErr?: ((line: string) => void) | undefined
   /** Stops the command, as Ctrl-C does. */
   readonly stopped?: Promise<void> | undefined
 }
 
 export const kavachPolar = async (
   args: ReadonlyArray<string>,
-  { answer, colors, env, folder, stopped }: Run
+  { answer, colors, env, folder, onErr, stopped }: Run
 ): Promise<Ran> => {
   const [out, err]: [Array<string>, Array<string>] = [[], []]
   const exitCode = await main(
@@ -32,7 +34,10 @@ export const kavachPolar = async (
       colors,
       folder,
       out: (text) => out.push(text),
-      err: (text) => err.push(text),
+      err: (text) => {
+        err.push(text)
+        onErr?.(text)
+      },
       progress: () => {},
       stopped: stopped ?? new Promise(() => {}),
       ask:

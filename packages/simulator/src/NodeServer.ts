@@ -71,10 +71,27 @@ const answer = async (
       ...(method === "GET" || method === "HEAD" ? {} : { body: Buffer.concat(chunks) })
     })
   )
+  if (response.headers.get("content-type")?.startsWith("text/event-stream") === true) {
+    await streamed(response, outgoing)
+    return
+  }
   const body = new Uint8Array(await response.arrayBuffer())
   outgoing.writeHead(response.status, {
     ...Object.fromEntries(response.headers),
     ...(response.status === 204 ? {} : { "content-length": body.length })
   })
   outgoing.end(body)
+}
+
+/** Piece by piece, until whoever listens has gone. */
+const streamed = async (response: Response, outgoing: ServerResponse): Promise<void> => {
+  outgoing.writeHead(response.status, Object.fromEntries(response.headers))
+  const reader = response.body?.getReader()
+  outgoing.once("close", () => void reader?.cancel())
+  for (;;) {
+    const piece = await reader?.read()
+    if (piece === undefined || piece.done) break
+    outgoing.write(piece.value)
+  }
+  outgoing.end()
 }

@@ -89,6 +89,10 @@ export interface PolarHttp {
 
 const hosts = { production: "https://api.polar.sh", sandbox: "https://sandbox-api.polar.sh" } as const
 
+/** Where the API is, without `/v1` and a slash at the end. */
+export const apiAddress = ({ apiBaseUrl, sandbox = false }: Pick<Options, "apiBaseUrl" | "sandbox">): string =>
+  (apiBaseUrl ?? (sandbox ? hosts.sandbox : hosts.production)).replace(/\/+$/, "")
+
 const longestRetryAfterSeconds = 10
 const probeTimeout = Duration.seconds(3)
 
@@ -97,7 +101,7 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<PolarHttp, never, HttpClient.HttpClient> {
   const sandbox = options.sandbox ?? false
   const token = Redacted.make(pastedText(Redacted.value(options.accessToken)))
-  const base = (options.apiBaseUrl ?? (sandbox ? hosts.sandbox : hosts.production)).replace(/\/+$/, "")
+  const base = apiAddress(options)
   const origin = httpOrigin(base)
   const environment = options.apiBaseUrl === undefined ? (sandbox ? "sandbox" : "production") : (origin ?? "nowhere")
   const problem = configurationProblem(token, origin)

@@ -6,6 +6,7 @@ import { customers } from "./commands/customers.ts"
 import { demo } from "./commands/demo.ts"
 import { doctor } from "./commands/doctor.ts"
 import { events } from "./commands/events.ts"
+import { listen } from "./commands/listen.ts"
 import { migrate } from "./commands/migrate.ts"
 import { notifications } from "./commands/notifications.ts"
 import { erase, erasures, exportUser } from "./commands/privacy.ts"
@@ -15,6 +16,7 @@ import { rotateSecret } from "./commands/rotateSecret.ts"
 import { send } from "./commands/send.ts"
 import { setup } from "./commands/setup.ts"
 import { show } from "./commands/show.ts"
+import { simulator } from "./commands/simulator.ts"
 
 export const kavachPolar = (line: CommandLine) =>
   Command.make("kavach-polar").pipe(
@@ -37,7 +39,9 @@ export const kavachPolar = (line: CommandLine) =>
       erase(line),
       erasures(line),
       migrate(line),
+      listen(line),
       send(line),
+      simulator(line),
       demo(line)
     ])
   )

@@ -4,17 +4,18 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import type { Engine } from "../Engine.ts"
-import { malformed, Refusal, refused } from "../Refusal.ts"
+import { malformed, notFound, Refusal, refused } from "../Refusal.ts"
 import * as BenefitRoutes from "./BenefitRoutes.ts"
 import * as CheckoutRoutes from "./CheckoutRoutes.ts"
 import * as CustomerRoutes from "./CustomerRoutes.ts"
 import * as DiscountRoutes from "./DiscountRoutes.ts"
 import * as LicenseKeyRoutes from "./LicenseKeyRoutes.ts"
+import * as ListenRoute from "./ListenRoute.ts"
 import * as OrderRoutes from "./OrderRoutes.ts"
 import * as OrganizationRoutes from "./OrganizationRoutes.ts"
 import * as ProductRoutes from "./ProductRoutes.ts"
 import * as RefundRoutes from "./RefundRoutes.ts"
-import { type Answer, type Match, matching, type Route } from "./Route.ts"
+import { type Answer, matching, type Route } from "./Route.ts"
 import * as SubscriptionRoutes from "./SubscriptionRoutes.ts"
 import * as WebhookRoutes from "./WebhookRoutes.ts"
 
@@ -91,10 +92,18 @@ export const make = (engine: Engine, options: Options): Effect.Effect<(request: 
         if (match === undefined) {
           return yield* new Refusal({ status: 405, error: null, detail: "Method Not Allowed" })
         }
-        yield* allowed(match, scopes)
+        yield* allowed(match.route.scopes, scopes)
         const body = yield* bodyOf(request, options.lengthRequired === true)
         const params = Object.fromEntries(Object.entries(match.params).map(([name, value]) => [name, decoded(value)]))
         return yield* engine.run((step) => match.route.handle(step, { params, query: url.searchParams, body }))
+      })
+
+    const listened = (request: Request, url: URL): Effect.Effect<Response, Refusal> =>
+      Effect.gen(function* () {
+        yield* allowed(ListenRoute.scopes, yield* scopesOf(request))
+        const id = yield* engine.read(({ organization }) => organization.id)
+        if (ListenRoute.organizationIn(url.pathname) !== id) return yield* notFound
+        return ListenRoute.listen(engine, id)
       })
 
     return (request) =>
@@ -107,8 +116,8 @@ export const make = (engine: Engine, options: Options): Effect.Effect<(request: 
           return new Response("Too Many Requests", { status: 429, headers: { "retry-after": `${wait}` } })
         }
         const headers = { "polar-version": version }
-        return yield* handle(request, url).pipe(
-          Effect.map((answer) => respond(answer, headers)),
+        const answered = Effect.map(handle(request, url), (answer) => respond(answer, headers))
+        return yield* (isListening(request, url) ? listened(request, url) : answered).pipe(
           Effect.catchAll((refusal) =>
             Effect.succeed(respond(refusalAnswer(refusal), { ...headers, ...refusal.headers }))
           ),
@@ -165,11 +174,17 @@ const noToken = new Refusal({
   headers: { "www-authenticate": realm }
 })
 
-const allowed = ({ route }: Match, scopes: ReadonlyArray<string> | null | undefined): Either.Either<void, Refusal> => {
-  if (route.scopes.length === 0 || scopes === null) return Either.void
+const isListening = (request: Request, url: URL): boolean =>
+  request.method === "GET" && ListenRoute.organizationIn(url.pathname) !== undefined
+
+const allowed = (
+  anyOf: ReadonlyArray<string>,
+  scopes: ReadonlyArray<string> | null | undefined
+): Either.Either<void, Refusal> => {
+  if (anyOf.length === 0 || scopes === null) return Either.void
   if (scopes === undefined) return Either.left(noToken)
-  if (route.scopes.some((scope) => scopes.includes(scope))) return Either.void
-  const needed = route.scopes.join(" ")
+  if (anyOf.some((scope) => scopes.includes(scope))) return Either.void
+  const needed = anyOf.join(" ")
   const description = "The request requires higher privileges than provided by the access token."
   return Either.left(
     new Refusal({
