@@ -68,7 +68,11 @@ export const makeStepChanges = (dialect: Dialect) => {
       rename(tables.linkChanges, "from_user_id"),
       rename(tables.linkChanges, "to_user_id"),
       rename(tables.actions, "subject"),
-      sql`UPDATE ${dialect.table(tables.actions.name)} SET detail = REPLACE(detail, ${put(JSON.stringify(userId), "text")}, ${put(JSON.stringify(pseudonym), "text")}) WHERE detail IS NOT NULL`,
+      // Quoted, as whoever writes there has it.
+      ...["detail", "result"].map(
+        (column) =>
+          sql`UPDATE ${dialect.table(tables.actions.name)} SET ${column} = REPLACE(${column}, ${put(JSON.stringify(userId), "text")}, ${put(JSON.stringify(pseudonym), "text")}) WHERE ${column} IS NOT NULL`
+      ),
       sql`DELETE FROM ${dialect.table(tables.notifications.name)} WHERE user_id = ${put(userId, "key")}`
     ]
   }

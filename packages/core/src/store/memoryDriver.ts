@@ -241,8 +241,9 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
       linkChanges[place] = { ...row, fromUserId: renamed(row.fromUserId), toUserId: renamed(row.toUserId) }
     }
     for (const [place, row] of actions.entries()) {
-      const detail = row.detail?.replaceAll(JSON.stringify(userId), JSON.stringify(pseudonym)) ?? null
-      actions[place] = { ...row, subject: renamed(row.subject), detail }
+      const replaced = (text: string) => text.replaceAll(JSON.stringify(userId), JSON.stringify(pseudonym))
+      const detail = row.detail === null ? null : replaced(row.detail)
+      actions[place] = { ...row, subject: renamed(row.subject), detail, result: replaced(row.result) }
     }
   }
 

@@ -121,7 +121,7 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
   const span = (operation: string) =>
     traced(`BillingStore.${operation}`, () => ({
       kind: "client",
-      attributes: { "db.system": driver.name, "db.operation.name": operation }
+      attributes: { "db.system.name": driver.name, "db.operation.name": operation }
     }))
 
   /**

@@ -41,9 +41,10 @@ const customer = (given: Given): Effect.Effect<CustomerId, NoSuchId> => {
     : Effect.fail(new NoSuchId("This is no id of Polar's, which is a UUID."))
 }
 
+/** Users are quoted: so the audit trail can be rid of one who is erased. */
 const linkText = ({ changed, from, notified, records }: LinkChange, isDone: boolean): string =>
   changed
-    ? `It ${isDone ? "was" : "is"} ${from === null ? "nobody's" : `user ${from}'s`}; ${records.length} of its records ${isDone ? "went" : "go"} along, and ${notified} notifications ${isDone ? "were" : "are to be"} queued.`
+    ? `It ${isDone ? "was" : "is"} ${from === null ? "nobody's" : `user ${JSON.stringify(from)}'s`}; ${records.length} of its records ${isDone ? "went" : "go"} along, and ${notified} notifications ${isDone ? "were" : "are to be"} queued.`
     : "It is so already: nothing changes."
 
 type LinkCall = (

@@ -79,11 +79,12 @@ export const erasure = (suite: ContractSuite): void => {
       defaultPolicy
     )
     yield* failToTell(scene.subscriptionId, `nobody answers at ${person.name}`)
+    const result = `It was user ${JSON.stringify(user.id)}.`
     for (const [subject, detail] of [
       [user.id, null],
       [scene.customerId, JSON.stringify({ to: user.id, dryRun: false })]
     ] as const)
-      yield* store.recordAction({ who: "Lin", action: "customer.move", subject, detail, result: "done" })
+      yield* store.recordAction({ who: "Lin", action: "customer.move", subject, detail, result })
     return { user, scene, person, had, checkoutId }
   })
 
@@ -142,7 +143,9 @@ export const erasure = (suite: ContractSuite): void => {
       expect(links).toMatchObject([{ customerId: scene.customerId, linkedBy: "erased" }])
       expect(changes).toMatchObject([{ toUserId: pseudonym, changedBy: "Lin" }])
 
-      expect(yield* store.actions({ subject: pseudonym })).toMatchObject([{ who: "Lin", detail: null }])
+      expect(yield* store.actions({ subject: pseudonym })).toMatchObject([
+        { who: "Lin", detail: null, result: `It was user ${JSON.stringify(pseudonym)}.` }
+      ])
       expect(yield* store.actions({ subject: scene.customerId })).toMatchObject([
         { detail: JSON.stringify({ to: pseudonym, dryRun: false }) }
       ])
