@@ -54,6 +54,7 @@ afterEach(async () => {
 
 const rotateSecret = (...options: ReadonlyArray<string>) =>
   kavachPolar(["rotate-secret", ...options], {
+    folder,
     env: {
       POLAR_ACCESS_TOKEN: simulator.accessToken,
       POLAR_API_URL: simulator.url,
@@ -141,7 +142,8 @@ describe("rotate-secret", () => {
       err: expect.stringContaining("--yes")
     })
     expect(await rotateSecret("--yes", "--url", "http://elsewhere.invalid/")).toMatchObject({ exitCode: 4 })
-    expect(await rotateSecret("--done")).toMatchObject({ exitCode: 2 })
+    expect(await rotateSecret("--done")).toMatchObject({ exitCode: 0, out: expect.stringContaining(file()) })
+    expect(await rotateSecret("--done", "--wait")).toMatchObject({ exitCode: 2 })
     writeFileSync(file(), "POLAR_WEBHOOK_SECRET=whsec_of_somewhere_else_entirely\n")
     expect(await rotateSecret("--done", "--yes", "--env-file", file())).toMatchObject({
       exitCode: 1,
