@@ -12,6 +12,13 @@ const tones: Readonly<Record<string, "good" | "warn" | "bad">> = {
   done: "good",
   fine: "good",
   granted: "good",
+  active: "good",
+  trialing: "good",
+  paid: "good",
+  succeeded: "good",
+  past_due: "warn",
+  unpaid: "warn",
+  incomplete: "warn",
   unlinked: "warn",
   pending: "warn",
   warning: "warn",
@@ -24,7 +31,11 @@ const tones: Readonly<Record<string, "good" | "warn" | "bad">> = {
   denied: "bad"
 }
 
-export const badge = (word: string): Html => html`<span class="badge ${tones[word] ?? ""}">${word}</span>`
+/** A short word that is not broken in two. */
+export const word = (text: string): Html => html`<span class="word">${text.replaceAll("_", " ")}</span>`
+
+export const badge = (state: string): Html =>
+  html`<span class="badge ${tones[state] ?? ""}">${state.replaceAll("_", " ")}</span>`
 
 export const person = (userId: string | null): Value =>
   userId === null

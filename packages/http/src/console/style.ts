@@ -33,6 +33,8 @@ body {
 h1 { font-size: 1.75rem; line-height: 1.2; letter-spacing: -0.015em; margin: 0 0 0.75rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.2rem; line-height: 1.3; margin: 0 0 0.75rem; }
 p { margin: 0 0 0.85rem; max-width: 46rem; overflow-wrap: anywhere; }
+p.message, p.empty { max-width: none; }
+.word { white-space: nowrap; }
 p:last-child { margin-bottom: 0; }
 a { color: var(--accent); text-underline-offset: 0.15em; }
 a:hover { color: var(--accent-strong); }

@@ -2,7 +2,7 @@
 import type { PersonFound, Timeline } from "@kavach-polar/core/Billing"
 import { type Html, html } from "../html.ts"
 import { linkTo, type Page, table } from "../page.ts"
-import { actionLink, badge, delivery, empty, facts, time } from "../parts.ts"
+import { actionLink, badge, delivery, empty, facts, time, word } from "../parts.ts"
 import type { Visit } from "../Visit.ts"
 
 /** Posted, because an address does not belong into a URL, which histories and logs keep. */
@@ -103,7 +103,7 @@ ${
   table(
     ["Kind", "At Polar", "Stored here", "Id"],
     records.map(({ id, kind, status, stored }) => [
-      words(kind),
+      word(kind),
       badge(status),
       stored === null ? "nothing" : badge(stored),
       html`<code>${id}</code>`
@@ -145,10 +145,10 @@ const recordsTable = ({ records }: PersonFound): Html =>
   records.length === 0
     ? empty("Nothing is stored.")
     : table(
-        ["Since", "Kind", "Status", "What", "Whose by", "Id"],
+        ["Since", "Kind", "Status", "What", "Theirs by", "Id"],
         records.map(({ amount, at, currency, endsAt, id, kind, ownedBy, productId, productName, status, userId }) => [
           time(at),
-          words(kind),
+          word(kind),
           badge(status),
           html`${productName ?? productId}${amount !== null && html` ${money(amount, currency ?? "")}`}${endsAt !== null && html`, ends ${time(endsAt)}`}`,
           userId === null ? html`<span class="badge warn">nobody's</span>` : ownedBy,
@@ -170,12 +170,12 @@ const timelineTable = ({ timeline }: PersonFound): Html =>
   timeline.length === 0
     ? empty("Nothing has happened.")
     : table(
-        ["When", "What", "", "Details"],
+        ["When", "Kind", "What happened", "Details"],
         [...timeline]
           .reverse()
           .map(({ at, id, isTrouble, text, type }) => [
             time(at),
-            type,
+            word(type),
             html`${isTrouble && html`<span class="badge warn">look</span> `}${text}`,
             type === "delivery" ? delivery(id) : null
           ]),
