@@ -283,6 +283,8 @@ test("the command line: export, erase with a question and its consequences, and 
     expect(waiting.out).toContain("All of its subscriptions and benefits end now.")
     expect(waiting.out).toMatch(/Erased \d+ records, .*The rest waits for Polar/s)
     isAway = false
+    const sick = await kavachPolar(scene, filename, ["doctor"])
+    expect(sick.out).toMatch(/1 erasure waits for Polar\.\n.*\n +Do: kavach-polar erasures --resume/)
     const list = await kavachPolar(scene, filename, ["erasures"])
     expect([list.exitCode, list.out]).toEqual([3, expect.stringMatching(/ waiting, tried 1 times: /)])
     const resumed = await kavachPolar(scene, filename, ["erasures", "--resume", "--json"])

@@ -15,6 +15,7 @@ import type { UserLookupFailed } from "./appUsers.ts"
 import { deliveryFindings } from "./deliveryFindings.ts"
 import { broken, type Check, type Diagnosis, type Finding, fine, unknown, warning, worstOf } from "./diagnosis.ts"
 import { endpointFindings, noEndpoint } from "./endpointFindings.ts"
+import { waitingErasures } from "./erasures.ts"
 import { makeLinkFindings } from "./linkFindings.ts"
 import type { EndpointReport, ReconcileCounts, WebhookReport } from "./ReconcileReport.ts"
 import { makeScopeFindings } from "./scopeFindings.ts"
@@ -171,6 +172,7 @@ export const makeDiagnose = ({ checkWebhooks, client, organizationId, sample, st
     const failed = yield* inbox("failed")
     const unlinked = yield* inbox("unlinked")
     const { dead } = yield* store.countNotifications()
+    const erasures = yield* waitingErasures(store)
     const found = [
       ...(failed.length === 0
         ? []
@@ -200,6 +202,16 @@ export const makeDiagnose = ({ checkWebhooks, client, organizationId, sample, st
               `The app did not take ${dead === 1 ? "1 notification" : `${dead} notifications`}, and is not told of ${dead === 1 ? "it" : "them"} any more.`,
               "What your handlers do for it was not done.",
               "kavach-polar notifications list, then notifications retry"
+            )
+          ]),
+      ...(erasures.length === 0
+        ? []
+        : [
+            warning(
+              "waiting",
+              `${erasures.length === 1 ? "1 erasure waits" : `${erasures.length} erasures wait`} for Polar.`,
+              "A person who asked to be forgotten is not yet, and may pay for what they left.",
+              "kavach-polar erasures --resume"
             )
           ])
     ]

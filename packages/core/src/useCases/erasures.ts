@@ -99,6 +99,10 @@ const namePrefix = "erasure:"
 /** As long as a call of Polar's may take, with all waiting for the limit of requests. */
 const lease = Duration.minutes(5)
 
+/** Those that wait for Polar, or for whoever was at it when it died. */
+export const waitingErasures = (store: BillingStoreService): Effect.Effect<ReadonlyArray<Job>, StoreError> =>
+  Effect.map(store.jobsNamed(namePrefix), (jobs) => jobs.filter(({ position }) => position !== null))
+
 interface Ports {
   readonly client: typeof PolarClient.Service
   readonly store: BillingStoreService
@@ -286,8 +290,7 @@ export const makeErasures = ({ client, learn, policy, store }: Ports): Erasures 
     ),
 
     resume: Effect.gen(function* () {
-      const jobs = yield* store.jobsNamed(namePrefix)
-      const waiting = jobs.filter(({ position }) => position !== null)
+      const waiting = yield* waitingErasures(store)
       const ended = yield* Effect.forEach(waiting, ({ name }) =>
         Effect.gen(function* () {
           const owner = yield* randomId
