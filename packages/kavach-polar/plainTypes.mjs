@@ -183,15 +183,15 @@ const makeWriter = (file) => {
   }
 
   const union = (type) => {
+    const isBoolean = ({ flags }) => (flags & ts.TypeFlags.BooleanLiteral) !== 0
+    // `true | false`; one of them alone is itself.
+    const isWhole = type.types.filter(isBoolean).length === 2
     const parts = type.types.map((one) =>
-      one.flags & ts.TypeFlags.BooleanLiteral ? "boolean" : print(one).replace(/^(\(.*=>.*)$/s, "($1)")
+      isBoolean(one) ? (isWhole ? "boolean" : checker.typeToString(one)) : print(one).replace(/^(\(.*=>.*)$/s, "($1)")
     )
     const isLast = (part) => part === "null" || part === "undefined"
     const all = [...new Set(parts)]
-    const unique = [...all.filter((part) => !isLast(part)), ...all.filter(isLast)]
-    const isWhole = type.types.filter((one) => one.flags & ts.TypeFlags.BooleanLiteral).length !== 1
-    if (!isWhole) return checker.typeToString(type)
-    return unique.join(" | ")
+    return [...all.filter((part) => !isLast(part)), ...all.filter(isLast)].join(" | ")
   }
 
   /** A branded id is the text that it is; `string & {}` is any text beside those that are named. */

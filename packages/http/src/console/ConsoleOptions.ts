@@ -22,7 +22,8 @@ export interface ConsoleViewer {
   readonly may: "read" | "act"
 }
 
-type Answer = ConsoleViewer | false | null | undefined
+/** Whoever may see it; anything else is nobody. */
+export type ConsoleAnswer = ConsoleViewer | false | null | undefined
 
 /**
  * @example
@@ -34,7 +35,7 @@ export interface ConsoleOptions {
    * page and every action, and must not read the body. Without it only requests to this machine's own address are answered,
    * read-only, and nothing in production.
    */
-  readonly authorize?: ((request: Request, action: ConsoleAction) => Answer | Promise<Answer>) | undefined
+  readonly authorize?: ((request: Request, action: ConsoleAction) => ConsoleAnswer | Promise<ConsoleAnswer>) | undefined
 }
 
 const consoleOptions: Schema.Schema<ConsoleOptions> = Schema.Struct({
