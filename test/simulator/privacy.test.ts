@@ -247,14 +247,22 @@ test("a customer and a subscription of which no webhook has come are found at Po
   })
 })
 
-test("what nobody can want is refused before anything is done", async () => {
-  await withAda(async ({ billing }, filename) => {
+test("what nobody can want, or nobody can do, is refused before anything is done", async () => {
+  await withAda(async (scene, filename) => {
+    const { billing } = scene
     const before = everythingIn(filename)
     const wrong = (options: object) => billing.privacy.erase(userId, options as { readonly polar: "delete" })
     await expect(wrong({ polar: "keep" })).rejects.toThrow(/subscriptions/)
     await expect(wrong({ polar: "delete", subscriptions: "cancel" })).rejects.toThrow(/Polar ends all subscriptions/)
     await expect(wrong({})).rejects.toThrow(/polar/)
+    // Without a token nothing could ever be done at Polar.
+    const tokenless = (...args: ReadonlyArray<string>) =>
+      kavachPolar(scene, filename, ["erase", userId, "--yes", ...args], { POLAR_ACCESS_TOKEN: undefined })
+    const refused = await tokenless("--polar", "delete")
+    expect([refused.exitCode, refused.err]).toEqual([1, expect.stringContaining("POLAR_ACCESS_TOKEN is not set")])
     expect(everythingIn(filename) === before).toBe(true)
+    expect((await tokenless("--polar", "keep", "--subscriptions", "keep")).exitCode).toBe(0)
+    expectNothingOfAda(filename)
   })
 })
 

@@ -5,11 +5,13 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
 import type { PolarClient } from "../polar/PolarClient.ts"
 import type { PolarError } from "../polar/PolarError.ts"
+import type { PolarCustomer } from "../records/PolarObjects.ts"
 import type { Subscription } from "../records/Subscription.ts"
 import { subscriptionKind } from "../records/subscriptionKind.ts"
 import type { AccessPolicy } from "../rules/AccessPolicy.ts"
@@ -120,11 +122,14 @@ export interface Erasures {
 }
 
 export const makeErasures = ({ client, learn, policy, store }: Ports): Erasures => {
-  /** All that is left to do; what is done is saved at once. */
+  type Found = Effect.Effect<Option.Option<PolarCustomer>, PolarError>
+
+  /** All that is left to do; what is done is saved at once. `find`: the customer that Polar has of this user. */
   const carryOut = (
     id: string,
     state: Ref.Ref<State>,
-    save: (change: Partial<State>) => Effect.Effect<void, StoreError>
+    save: (change: Partial<State>) => Effect.Effect<void, StoreError>,
+    find: (userId: UserId) => Found
   ): Effect.Effect<void, StoreError | PolarError> =>
     Effect.gen(function* () {
       const pseudonym = pseudonymOf(id)
@@ -143,7 +148,7 @@ export const makeErasures = ({ client, learn, policy, store }: Ports): Erasures 
       if (userId !== null) {
         if (erased === null) yield* eraseHere(userId, [])
         if (!leavesPolar) {
-          const found = yield* client.findCustomerByExternalId(userId)
+          const found = yield* find(userId)
           const isNew = Option.isSome(found) && !(yield* Ref.get(state)).own.includes(found.value.id)
           // Also what came of the user while Polar was away.
           if (isNew || erased !== null) yield* eraseHere(userId, isNew ? [found.value.id] : [])
@@ -212,7 +217,12 @@ export const makeErasures = ({ client, learn, policy, store }: Ports): Erasures 
     })
 
   /** Until it is done, or Polar does not let it. */
-  const run = (job: Job, owner: string, begun: State): Effect.Effect<Erasure, StoreError> =>
+  const run = (
+    job: Job,
+    owner: string,
+    begun: State,
+    find: (userId: UserId) => Found = client.findCustomerByExternalId
+  ): Effect.Effect<Erasure, StoreError> =>
     Effect.gen(function* () {
       const id = job.name.slice(namePrefix.length)
       const state = yield* Ref.make(begun)
@@ -222,7 +232,7 @@ export const makeErasures = ({ client, learn, policy, store }: Ports): Erasures 
           yield* store.continueJob(job.name, owner, encodeState(next), lease)
         })
       yield* save({ attempts: begun.attempts + 1 })
-      const problem = yield* carryOut(id, state, save).pipe(
+      const problem = yield* carryOut(id, state, save, find).pipe(
         Effect.as(null),
         Effect.catchIf(isPolarError, (error) => Effect.succeed(error.message)),
         // So that it need not wait for the lease to end.
@@ -246,15 +256,12 @@ export const makeErasures = ({ client, learn, policy, store }: Ports): Erasures 
   return {
     erase: (userId, { polar, subscriptions = "revoke" }) =>
       Effect.gen(function* () {
-        // Without a token nothing could ever be done there.
-        if (polar !== "keep" || subscriptions !== "keep") {
-          yield* client.findCustomerByExternalId(userId).pipe(
-            Effect.catchIf(
-              ({ _tag }) => _tag !== "PolarNotConfigured",
-              () => Effect.void
-            )
-          )
-        }
+        const leavesPolar = polar === "keep" && subscriptions === "keep"
+        // Asked first, because without a token nothing could ever be done there; and once, because an outage takes its time.
+        const found = leavesPolar
+          ? Either.right(Option.none())
+          : yield* Effect.either(client.findCustomerByExternalId(userId))
+        if (Either.isLeft(found) && found.left._tag === "PolarNotConfigured") return yield* found.left
         const [id, owner] = [yield* randomId, yield* randomId]
         const begun: State = {
           polar,
@@ -272,7 +279,7 @@ export const makeErasures = ({ client, learn, policy, store }: Ports): Erasures 
         const job = yield* Effect.flatten(
           Effect.map(claim(`${namePrefix}${id}`, owner), Option.match({ onNone: neverTaken, onSome: Effect.succeed }))
         )
-        return yield* run(job, owner, begun)
+        return yield* run(job, owner, begun, () => found)
       }),
 
     list: Effect.map(
@@ -309,7 +316,7 @@ export const makeErasures = ({ client, learn, policy, store }: Ports): Erasures 
   }
 }
 
-/** Its name is a UUID that was just made. */
+/** Its name was just made at random. */
 const neverTaken = () => Effect.dieMessage("A job that was just named is another's.")
 
 const isPolarError = (error: StoreError | PolarError): error is PolarError => error._tag !== "StoreError"
