@@ -118,7 +118,7 @@ export const makeOperations = ({ findings, store }: Ports): Operations => ({
     })
   }),
   lastComparison: Effect.map(
-    store.job(jobName),
+    Effect.suspend(() => store.job(jobName)),
     Option.map(({ finishedAt, leaseUntil, report }) => ({
       finishedAt,
       isUnderWay: leaseUntil !== null,
