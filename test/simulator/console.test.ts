@@ -229,7 +229,7 @@ describe("what is done", () => {
       await scene.buy()
       const { id } = await scene.customer()
       const moved = await act(scene, { do: "customer.move", id, user: "eve" })
-      expect(moved.text).toContain("customer.move: done: It was user &quot;ada&quot;&#39;s; ")
+      expect(moved.text).toContain("customer.move: done: It belonged to user &quot;ada&quot;; ")
       expect((await scene.billing.customers.of("eve")).changes).toMatchObject([{ action: "move", by: "Lin" }])
 
       await scene.simulator.setChaos({ drops: 1 })
@@ -274,7 +274,7 @@ describe("what is done", () => {
       await scene.buy()
       const { id } = await scene.customer()
       const page = await ask(scene, `?page=confirm&do=customer.move&id=${id}&user=eve`)
-      expect(page.text).toMatch(/It is user &quot;ada&quot;&#39;s; \d+ of its records go along/)
+      expect(page.text).toMatch(/It belongs to user &quot;ada&quot;; \d+ of its records go along/)
       const [delivery] = new Database(filename, { readonly: true })
         .prepare("SELECT id FROM kavach_polar_deliveries")
         .pluck()

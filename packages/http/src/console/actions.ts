@@ -44,7 +44,7 @@ const customer = (given: Given): Effect.Effect<CustomerId, NoSuchId> => {
 /** Users are quoted: so the audit trail can be rid of one who is erased. */
 const linkText = ({ changed, from, notified, records }: LinkChange, isDone: boolean): string =>
   changed
-    ? `It ${isDone ? "was" : "is"} ${from === null ? "nobody's" : `user ${JSON.stringify(from)}'s`}; ${records.length} of its records ${isDone ? "went" : "go"} along, and ${notified} notifications ${isDone ? "were" : "are to be"} queued.`
+    ? `It ${isDone ? "belonged" : "belongs"} to ${from === null ? "nobody" : `user ${JSON.stringify(from)}`}; ${records.length} of its records ${isDone ? "went" : "go"} along, and ${notified} notifications ${isDone ? "were" : "are to be"} queued.`
     : "It is so already: nothing changes."
 
 type LinkCall = (
