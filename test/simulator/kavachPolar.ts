@@ -16,6 +16,8 @@ export interface Run {
   readonly colors?: boolean | undefined
   /** Where it is started, and a file `.env` is read; nowhere unless given. */
   readonly folder?: string | undefined
+  /** Each line of the result when it is printed. */
+  readonly onOut?: ((line: string) => void) | undefined
   /** Hears what goes to standard error, as it is said. */
   readonly onErr?: ((line: string) => void) | undefined
   /** Stops the command, as Ctrl-C does. */
@@ -24,7 +26,7 @@ export interface Run {
 
 export const kavachPolar = async (
   args: ReadonlyArray<string>,
-  { answer, colors, env, folder, onErr, stopped }: Run
+  { answer, colors, env, folder, onErr, onOut, stopped }: Run
 ): Promise<Ran> => {
   const [out, err]: [Array<string>, Array<string>] = [[], []]
   const exitCode = await main(
@@ -33,7 +35,10 @@ export const kavachPolar = async (
       env,
       colors,
       folder,
-      out: (text) => out.push(text),
+      out: (text) => {
+        out.push(text)
+        onOut?.(text)
+      },
       err: (text) => {
         err.push(text)
         onErr?.(text)

@@ -41,7 +41,7 @@ afterEach(async () => {
 })
 
 const listening = async (
-  use: (connections: (times: number) => Promise<void>) => Promise<void>,
+  use: (connections: (times: number) => Promise<void>, printed: ReadonlyArray<string>) => Promise<void>,
   env: Readonly<Record<string, string>> = {},
   ...options: ReadonlyArray<string>
 ): Promise<Ran> => {
@@ -50,6 +50,7 @@ const listening = async (
     stop = resolve
   })
   const heard: Array<string> = []
+  const printed: Array<string> = []
   const ran = kavachPolar(["listen", "--to", server.url, ...options], {
     env: {
       POLAR_ACCESS_TOKEN: simulator.accessToken,
@@ -58,13 +59,14 @@ const listening = async (
       ...env
     },
     onErr: (line) => heard.push(line),
+    onOut: (line) => printed.push(line),
     stopped
   })
   const connections = (times: number) =>
     expect.poll(() => heard.filter((line) => line.startsWith("Listening.")).length, { timeout: 20_000 }).toBe(times)
   try {
     await connections(1)
-    await use(connections)
+    await use(connections, printed)
   } finally {
     stop()
   }
@@ -83,10 +85,12 @@ const hasAccess = (user: string) =>
 describe("listen", () => {
   test("forwards every event, signed with the local secret, though Polar has no endpoint", async () => {
     const { err, exitCode, out } = await listening(
-      async () => {
+      async (_, printed) => {
         await buy("ada")
         await hasAccess("ada")
         await expect.poll(() => app.orders.list("ada"), { timeout: 20_000 }).toMatchObject([{ status: "paid" }])
+        // It is stored before it is answered, and printed after.
+        await expect.poll(() => printed.join(), { timeout: 20_000 }).toContain("order.paid")
       },
       {},
       "--json"
