@@ -232,6 +232,7 @@ describe("a bad day", () => {
       vi.setSystemTime(now + 6 * 60_000)
       const { wrong } = await app.doctor()
       expect(wrong).toContainEqual(finding("clock", "broken", "seconds ahead of Polar's", "by a time server (NTP)"))
+      expect(wrong.find(({ check }) => check === "clock")?.what).toMatch(/3[56]\d seconds ahead/)
       vi.useRealTimers()
       await app.isGreen()
     }))

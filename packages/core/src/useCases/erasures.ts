@@ -172,8 +172,7 @@ export const makeErasures = ({ client, learn, policy, store }: Ports): Erasures 
     save: (change: Partial<State>) => Effect.Effect<void, StoreError>
   ): Effect.Effect<void, StoreError | PolarError> =>
     Effect.gen(function* () {
-      const { own, polar, subscriptions } = yield* Ref.get(state)
-      if (polar === "keep" && subscriptions === "keep") return
+      const { own, subscriptions } = yield* Ref.get(state)
       const update: SubscriptionUpdate = subscriptions === "cancel" ? { _tag: "Cancel" } : { _tag: "Revoke" }
       const known = yield* store.subscriptionsOf(pseudonym, "all")
       // No webhook may have told of it, and it would be paid for on and on.
