@@ -45,7 +45,8 @@ describe.skipIf(!hasSqld)("libSQL server", () => {
         { name: "0009_all_kinds" },
         { name: "0010_handlers" },
         { name: "0011_license_keys" },
-        { name: "0012_actions" }
+        { name: "0012_actions" },
+        { name: "0013_traceparent" }
       ])
     })
   )

@@ -158,7 +158,9 @@ export const notifications = mysqlTable(
     lastError: mediumtext("last_error"),
     updatedAt: time("updated_at").notNull(),
     /** Whom it is told: onSubscriptionChange (also where it is NULL), onAccessChange, ..., or a type of events, or *. */
-    handler: varchar("handler", { length: 255 })
+    handler: varchar("handler", { length: 255 }),
+    /** The trace of what queued it, as in the W3C's header; NULL where that was not traced. */
+    traceparent: varchar("traceparent", { length: 64 })
   },
   (table) => [
     index("kavach_polar_notifications_pending_subject").on(table.subject, table.state, table.eventAt, table.precedence),

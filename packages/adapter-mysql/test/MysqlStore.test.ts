@@ -39,7 +39,8 @@ it("the migrations are in the form that databases remember", () => {
     ["0009_all_kinds", "3bbf5c89ec61feec4f673356cbe274384e0e7ad1471c920b5fc235e28f004755"],
     ["0010_handlers", "77244c2fe974273ee3227c744cf28869f23d934d76dd59e7ffeda45bf9ece42d"],
     ["0011_license_keys", "fa286b5aee79315bc14e76154ebc9d590e4aee1b3c5a53944320074a7fa6903e"],
-    ["0012_actions", "983eb18416b33172496da958cd5429e69fc501a1220ef763d72b7d96188ebf55"]
+    ["0012_actions", "983eb18416b33172496da958cd5429e69fc501a1220ef763d72b7d96188ebf55"],
+    ["0013_traceparent", "4ba4232fa22530c688e96a85f6b3f47013a6882205b37fa71739dd57d7330a3a"]
   ])
 })
 

@@ -83,7 +83,8 @@ it("the migrations are in the form that databases remember", () => {
     ["0009_all_kinds", "4bc136a72d922f32edcd4c89751c2b2c4f477faa9b09434de8f2828433d45f25"],
     ["0010_handlers", "9d03608f5aa84f76b06765b9e0155b8a0b6fa79e6b6d38b906007b9e4b32afd0"],
     ["0011_license_keys", "a49f2baea5f8f11b883de19334bb3af4ce5f1ddbd7351a4ae11ab43507440978"],
-    ["0012_actions", "569bec04ec20ac22aac67b92e5edacaadca8af3901c65e0f6965203968da03cb"]
+    ["0012_actions", "569bec04ec20ac22aac67b92e5edacaadca8af3901c65e0f6965203968da03cb"],
+    ["0013_traceparent", "c124e461ba33fe1f52095dab43c83ed0a2ffd91fe091bb357d84da3bf499ab89"]
   ])
 })
 

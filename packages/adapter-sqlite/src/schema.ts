@@ -143,7 +143,9 @@ export const notifications = sqliteTable(
     lastError: text("last_error"),
     updatedAt: text("updated_at").notNull(),
     /** Whom it is told: onSubscriptionChange (also where it is NULL), onAccessChange, ..., or a type of events, or *. */
-    handler: text("handler")
+    handler: text("handler"),
+    /** The trace of what queued it, as in the W3C's header; NULL where that was not traced. */
+    traceparent: text("traceparent")
   },
   (table) => [
     index("kavach_polar_notifications_pending_subject").on(table.subject, table.state, table.eventAt, table.precedence),

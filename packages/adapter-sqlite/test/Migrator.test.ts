@@ -145,7 +145,8 @@ it("the migrations are in the form that databases remember", () => {
     ["0009_all_kinds", "0aade27a3d9b081a24ccab7e78212be1e5697f88e545e6fe5616925770e0963b"],
     ["0010_handlers", "101b9004b4574a6f5cc5f815c09be04000a4305e46f9a34f0d22ac8b938ccd09"],
     ["0011_license_keys", "2cc0fdad501a958efe291fb635f2f8516b5ebd998f6df38509546f83b257a19d"],
-    ["0012_actions", "4275a760eec183d944845fe3e6bb0c5cf0f2b9f4d72a3159b06532e168a4d252"]
+    ["0012_actions", "4275a760eec183d944845fe3e6bb0c5cf0f2b9f4d72a3159b06532e168a4d252"],
+    ["0013_traceparent", "db4facfddbbd4e11245c144642c2065e569a4a5cfdcbb56d3c810d5d13fcde0c"]
   ])
 })
 

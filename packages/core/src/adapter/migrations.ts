@@ -109,6 +109,13 @@ export const migrations: ReadonlyArray<Migration> = [
     // A program of 10 goes on beside it.
     requires: 10,
     steps: (ddl) => ddl.createTable(asOf(tableNamed("kavach_polar_actions"), 12)).map(step)
+  },
+  {
+    version: 13,
+    name: "0013_traceparent",
+    // A program of 10 goes on beside it.
+    requires: 10,
+    steps: (ddl) => additions(ddl, 13)
   }
 ]
 

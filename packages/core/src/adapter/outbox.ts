@@ -30,7 +30,8 @@ export const makeOutbox = (dialect: Dialect) => {
     "precedence",
     "payload",
     "createdAt",
-    "attempts"
+    "attempts",
+    "traceparent"
   ])
   const untold = accessTo<UntoldRow>(dialect, notifications, [
     "id",

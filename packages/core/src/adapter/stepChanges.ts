@@ -26,6 +26,7 @@ export interface OutboxRow extends NotificationRow {
   readonly leaseOwner: string | null
   readonly lastError: string | null
   readonly updatedAt: number
+  readonly traceparent: string | null
 }
 
 export const makeStepChanges = (dialect: Dialect) => {

@@ -227,6 +227,12 @@ export const notifications = {
       nullable: true,
       since: 10,
       says: "whom it is told: onSubscriptionChange (also where it is NULL), onAccessChange, ..., or a type of events, or *"
+    },
+    traceparent: {
+      type: "id",
+      nullable: true,
+      since: 13,
+      says: "the trace of what queued it, as in the W3C's header; NULL where that was not traced"
     }
   },
   key: ["id"],

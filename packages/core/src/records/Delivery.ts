@@ -32,6 +32,8 @@ export interface Delivery {
   readonly content: DeliveryContent
   /** Users of whom the app has said that they exist, when this came. */
   readonly existingUsers?: ReadonlySet<string> | undefined
+  /** Its span, where it is traced: see `runtime/traceparent.ts`. */
+  readonly traceparent?: string | undefined
 }
 
 /** What applying a delivery did. */

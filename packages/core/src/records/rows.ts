@@ -180,6 +180,8 @@ export interface NotificationRow {
 export interface QueuedNotificationRow extends NotificationRow {
   /** Whose first attempt has begun, and until when nobody else may; `null` leaves it to whoever claims it. */
   readonly lease: Lease | null
+  /** See `runtime/traceparent.ts`; `null` where what queued it is not traced. */
+  readonly traceparent: string | null
 }
 
 export interface Lease {
@@ -192,6 +194,7 @@ export interface Lease {
 export interface ClaimedNotificationRow extends NotificationRow {
   /** How often it was tried before. */
   readonly attempts: number
+  readonly traceparent: string | null
 }
 
 /** A notification that was given up. */

@@ -45,5 +45,7 @@ export interface ClaimedNotification {
   /** 1 for the first try. */
   readonly attempt: number
   readonly queuedAt: Date
+  /** The span that it was queued in, where that was traced: see `runtime/traceparent.ts`. */
+  readonly traceparent: string | null
   readonly told: Told
 }

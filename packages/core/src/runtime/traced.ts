@@ -1,6 +1,6 @@
 /** Spans on what runs often. */
 import * as Context from "effect/Context"
-import { currentServices, liveServices } from "effect/DefaultServices"
+import { liveServices } from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Tracer from "effect/Tracer"
@@ -8,8 +8,14 @@ import * as Tracer from "effect/Tracer"
 /** Effect's own, which is there when nobody has provided a tracer, and keeps nothing. */
 const unheard = Context.get(liveServices, Tracer.Tracer)
 
-const isHeard = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean =>
-  Context.get(fiber.getFiberRef(currentServices), Tracer.Tracer) !== unheard
+/** A tracer that passes its spans on, and knows whether anybody takes them at the moment. */
+export interface AttentiveTracer extends Tracer.Tracer {
+  readonly isHeard: () => boolean
+}
+
+/** Whether the fiber's spans go anywhere. */
+export const isHeard = ({ currentTracer }: Fiber.RuntimeFiber<unknown, unknown>): boolean =>
+  currentTracer !== unheard && ((currentTracer as Partial<AttentiveTracer>).isHeard?.() ?? true)
 
 /**
  * As `Effect.withSpan`, if a tracer was provided. Spans that nobody sees would double the time of `access()`, and add a

@@ -88,6 +88,7 @@ const applyOne = (
       notified: false
     }
   }
+  copy.tracedAs(delivery.traceparent ?? null)
   const queuedBefore = copy.queued()
   const result = applyContent(copy, delivery, now)
   // What was applied once stays so, although a replay may find that something newer has come since.

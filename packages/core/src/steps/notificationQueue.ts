@@ -47,6 +47,8 @@ export interface HappenedEvent {
 }
 
 export interface NotificationQueue {
+  /** What is queued from here on is of this trace. */
+  readonly tracedAs: (traceparent: string | null) => void
   /**
    * A record became `after`. `isNamed`: the step's keys name it, so it is known whether anything of it is untold, and what is
    * queued may be claimed.
@@ -61,7 +63,7 @@ export interface NotificationQueue {
   readonly rows: () => ReadonlyArray<QueuedNotificationRow>
 }
 
-type Told = Omit<QueuedNotificationRow, "createdAt" | "lease">
+type Told = Omit<QueuedNotificationRow, "createdAt" | "lease" | "traceparent">
 
 export const make = (
   facts: Facts,
@@ -71,6 +73,7 @@ export const make = (
   // Of which something is to be told first, in this step's order or an earlier one's; and the place of the last of it.
   const untold = new Map(facts.untold.map(({ eventAt, subject }) => [subject, eventAt]))
   let room = claim?.limit ?? 0
+  let traceparent: string | null = null
 
   const leaseOn = (subject: string): Lease | null => {
     if (claim === undefined || room <= 0 || untold.has(subject)) return null
@@ -83,7 +86,7 @@ export const make = (
     if (isErased(told.userId)) return
     const lease = mayClaim ? leaseOn(told.subject) : null
     untold.set(told.subject, Math.max(told.eventAt, untold.get(told.subject) ?? 0))
-    rows.set(told.id, { ...told, createdAt: now, lease })
+    rows.set(told.id, { ...told, createdAt: now, lease, traceparent })
   }
 
   const stateChanged = (before: RecordFact | undefined, after: RecordFact, isNamed: boolean) => {
@@ -190,6 +193,9 @@ export const make = (
   }
 
   return {
+    tracedAs: (of) => {
+      traceparent = of
+    },
     recordChanged: (before, after, isNamed) => {
       stateChanged(before, after, isNamed)
       orderChanged(before, after, isNamed)

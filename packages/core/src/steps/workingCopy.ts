@@ -39,6 +39,8 @@ import * as NotificationQueue from "./notificationQueue.ts"
 import type { Changes, Facts, RecordId, Release } from "./Step.ts"
 
 export interface WorkingCopy {
+  /** What is queued from here on is of this trace. */
+  readonly tracedAs: NotificationQueue.NotificationQueue["tracedAs"]
   readonly delivery: (
     id: string
   ) => { readonly state: DeliveryState; readonly attempts: number; readonly userId: string | null } | undefined
@@ -334,6 +336,7 @@ export const make = (facts: Facts, { users = {}, ...options }: WorkingCopyOption
   }
 
   return {
+    tracedAs: queue.tracedAs,
     delivery: (id) => deliveries.get(id),
     recordDelivery: (row) => {
       deliveries.set(row.id, row)

@@ -26,6 +26,7 @@ import * as MemoryTable from "./memoryTable.ts"
 import type { DeadRowQuery, DueRecord, StoreDriver } from "./StoreDriver.ts"
 
 interface StoredNotification extends NotificationRow {
+  readonly traceparent: string | null
   readonly state: "pending" | "done" | "dead" | "superseded"
   readonly attempts: number
   readonly availableAt: number

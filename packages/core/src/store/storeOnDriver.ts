@@ -31,6 +31,7 @@ import { type HandlerNames, onlySubscriptions } from "../rules/handlers.ts"
 import type { ClaimedNotification } from "../rules/told.ts"
 import { randomId } from "../runtime/randomId.ts"
 import { traced } from "../runtime/traced.ts"
+import { currentTraceparent } from "../runtime/traceparent.ts"
 import * as ApplyDeliveries from "../steps/applyDeliveries.ts"
 import { applySnapshots } from "../steps/applySnapshots.ts"
 import { both, type ChangedUsers, changedUsers, nobodyChanged } from "../steps/changedUsers.ts"
@@ -43,7 +44,7 @@ import { linkNamedCustomers } from "../steps/linkNamedCustomers.ts"
 import { linkUnlinked } from "../steps/linkUnlinked.ts"
 import { lookAtClock } from "../steps/lookAtClock.ts"
 import { recordCheckout } from "../steps/recordCheckout.ts"
-import type { Step } from "../steps/Step.ts"
+import type { Changes, Step } from "../steps/Step.ts"
 import type { CheckoutId, CustomerId, User, UserId } from "../values/ids.ts"
 import { oneLine } from "../values/logText.ts"
 import type { EpochMicros } from "../values/Timestamp.ts"
@@ -76,7 +77,7 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
   const watchers = new Set<(users: ChangedUsers) => void>()
 
   const run = <A>(operation: string, step: Step<A>, patience: Patience = "full"): Effect.Effect<A, StoreError> =>
-    Effect.flatMap(callTime, (time) => {
+    Effect.flatMap(Effect.zip(callTime, currentTraceparent), ([time, traceparent]) => {
       let answer: Option.Option<A> = Option.none()
       let isFault = false
       let changed = nobodyChanged
@@ -89,7 +90,7 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
             isFault = false
             answer = Option.some(decision.answer)
             if (watchers.size > 0) changed = both(changed, changedUsers(facts, decision.changes))
-            return decision.changes
+            return traceparent === null ? decision.changes : tracedAs(traceparent, decision.changes)
           },
           time,
           patience
@@ -140,7 +141,7 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
     readTold(row).pipe(
       Effect.flatMap((told) => {
         if (Option.isNone(told)) return Effect.as(bury(row.id, owner), Option.none())
-        const { attempts, createdAt, handler, id, subject } = row
+        const { attempts, createdAt, handler, id, subject, traceparent } = row
         // What is stored of a user's id was one.
         const userId = row.userId === nobody ? null : (row.userId as UserId)
         return Effect.succeed(
@@ -151,6 +152,7 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
             userId,
             attempt: attempts,
             queuedAt: new Date(createdAt),
+            traceparent,
             told: told.value
           })
         )
@@ -631,6 +633,12 @@ const liveSubscriptionOf = ({ id, productId, status, summary }: LiveSubscription
   productId: productId ?? "",
   endedAt: null,
   ...StoredJson.decodeSummary(summary)
+})
+
+/** What was queued by no delivery is of the step's own trace. */
+const tracedAs = (traceparent: string, changes: Changes): Changes => ({
+  ...changes,
+  notifications: changes.notifications.map((row) => ({ ...row, traceparent: row.traceparent ?? traceparent }))
 })
 
 const unreadableRows = Metric.counter("kavach_polar_unreadable_rows", {

@@ -31,7 +31,7 @@ export const makeUsers = (): ReadonlyArray<User> => {
     name: Option.some(`Name of ${name}`),
     emailVerified: false
   })
-  return Array.from({ length: 1000 }, (_, index) => user(`user-${index}`))
+  return Array.from({ length: 1200 }, (_, index) => user(`user-${index}`))
 }
 
 /** A user of whom the app's own table knows nothing. */

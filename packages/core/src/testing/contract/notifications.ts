@@ -2,13 +2,17 @@ import { randomUUID } from "node:crypto"
 import { expect } from "@effect/vitest"
 import type * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import { liveServices } from "effect/DefaultServices"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
+import * as Tracer from "effect/Tracer"
 import type { Delivery } from "../../records/Delivery.ts"
 import type { DeadNotificationQuery } from "../../records/Notification.ts"
 import { defaultPolicy } from "../../rules/AccessPolicy.ts"
+import { traceparentOf } from "../../runtime/traceparent.ts"
 import { BillingStore } from "../../store/BillingStore.ts"
 import { allNotifications, applyEach, applyOne, type ContractSuite, notificationsOf } from "../ContractSuite.ts"
 import { newScene, subscriptionDelivery } from "../polarDeliveries.ts"
@@ -59,6 +63,50 @@ export const notifications = ({ hasOwnClock, it, nextUser }: ContractSuite): voi
     emptied(
       Effect.gen(function* () {
         expect(yield* claim("a")).toEqual({ claimed: [], nextDueAt: null })
+      })
+    )
+  )
+
+  it.effect("what a traced delivery queues is of its trace, and what one queues that is not traced is of none", () =>
+    emptied(
+      Effect.gen(function* () {
+        const store = yield* BillingStore
+        const { id } = nextUser()
+        const [first, second, third] = ["ab", "cd", undefined].map((trace, at) => ({
+          ...subscriptionDelivery(newScene(), "created", { externalId: id, at }),
+          traceparent: trace === undefined ? undefined : `00-${trace.repeat(16)}-${trace.repeat(8)}-01`
+        })) as [Delivery, Delivery, Delivery]
+        const { claimed: atOnce } = yield* store.receiveDeliveries([first, second, third], defaultPolicy, {
+          owner: "a",
+          limit: 2,
+          lease
+        })
+        const { claimed: later } = yield* claim("a")
+        const traces = [...subscriptionChanges(atOnce), ...later].map(({ traceparent }) => traceparent)
+        expect(traces).toEqual([first.traceparent, second.traceparent, null])
+      })
+    )
+  )
+
+  it.effect("what a step queues for no delivery is of the trace in which it runs", () =>
+    emptied(
+      Effect.gen(function* () {
+        const { id } = nextUser()
+        const delivery = subscriptionDelivery(newScene(), "created", { externalId: id })
+        const live = Context.get(liveServices, Tracer.Tracer)
+        const spans: Array<Tracer.Span> = []
+        const tracer = Tracer.make({
+          span: (...given) => {
+            const span = live.span(...given)
+            spans.push(span)
+            return span
+          },
+          context: (run) => run()
+        })
+        yield* applyOne(delivery).pipe(Effect.withSpan("replay"), Effect.withTracer(tracer))
+        const { claimed } = yield* claim("a")
+        const step = spans.find(({ name }) => name === "BillingStore.applyDeliveries")
+        expect(claimed.map(({ traceparent }) => traceparent)).toEqual([step === undefined ? "" : traceparentOf(step)])
       })
     )
   )
