@@ -70,6 +70,8 @@ const values: Readonly<Record<string, string>> = {
   request: "Request",
   sessionToken: "string",
   snapshot: 'import("@kavach-polar/core").SubscriptionSnapshot.Snapshot',
+  vault:
+    "{ readonly seal: (text: string, name: string) => string; readonly open: (text: string, name: string) => string }",
   storeError: 'import("@kavach-polar/core").StoreError.StoreError',
   subscription: 'import("@kavach-polar/core").Subscription.Subscription',
   subscriptionId: "string",

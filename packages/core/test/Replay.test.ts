@@ -71,7 +71,8 @@ describe("replay", () => {
         states: { applied: 1, stale: 0, ignored: 0, unlinked: 0, failed: 0 },
         notified: 1,
         retried: 0,
-        withoutBody: 0
+        withoutBody: 0,
+        encrypted: 0
       })
       assert.deepStrictEqual(yield* told, [`${ada} active`])
       assert.deepInclude(yield* replay(), { replayed: 1, changed: 0, notified: 0 })

@@ -1,4 +1,10 @@
-export type { PolarConfig, PolarLogger, PolarSubscription, PolarSubscriptionChange } from "./config/PolarConfig.ts"
+export type {
+  PolarBodies,
+  PolarConfig,
+  PolarLogger,
+  PolarSubscription,
+  PolarSubscriptionChange
+} from "./config/PolarConfig.ts"
 export type { ConsoleAction, ConsoleOptions, ConsoleViewer } from "./console/ConsoleOptions.ts"
 export * from "./errors.ts"
 export { createKavach, type Kavach, type KavachConfig } from "./host/createKavach.ts"

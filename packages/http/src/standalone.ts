@@ -15,7 +15,7 @@ import { laterHandler } from "./host/handler.ts"
 import type { Polar, PolarBilling } from "./PolarBilling.ts"
 import type { NamesIn } from "./productNames.ts"
 
-export type { PolarLogger, PolarSubscription, PolarSubscriptionChange } from "./config/PolarConfig.ts"
+export type { PolarBodies, PolarLogger, PolarSubscription, PolarSubscriptionChange } from "./config/PolarConfig.ts"
 export type { ConsoleAction, ConsoleOptions, ConsoleViewer } from "./console/ConsoleOptions.ts"
 export * from "./errors.ts"
 export { createKavach, type Kavach, type KavachConfig } from "./host/createKavach.ts"

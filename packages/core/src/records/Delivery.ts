@@ -27,7 +27,7 @@ export interface Delivery {
   readonly id: string
   /** Epoch milliseconds. */
   readonly receivedAt: number
-  /** What is kept of the body; `null` where nothing is. See `storedBody.ts`. */
+  /** What is kept of the body, or that encrypted; `null` where nothing is. See `storedBody.ts`. */
   readonly body: string | null
   readonly content: DeliveryContent
   /** Users of whom the app has said that they exist, when this came. */
@@ -63,6 +63,8 @@ export interface RecordedDelivery {
   /** How often it has run. */
   readonly attempts: number
   readonly lastError: string | null
-  /** `null` once it was pruned. */
+  /** JSON text. `null` once it was pruned, where bodies are not kept, and where it could not be decrypted. */
   readonly body: string | null
+  /** A body is kept that could not be decrypted here, or that was not asked for. */
+  readonly isEncrypted: boolean
 }

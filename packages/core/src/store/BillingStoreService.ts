@@ -11,6 +11,7 @@ import type { DeadNotification, DeadNotificationQuery } from "../records/Notific
 import type { PurchaseFacts } from "../records/Order.ts"
 import type { RecordReport } from "../records/RecordReport.ts"
 import type {
+  DeliveryRow,
   FoundRows,
   HistoryRows,
   NotificationStateRow,
@@ -36,6 +37,7 @@ import type { LookedAt } from "../steps/lookAtClock.ts"
 import type { RecordId } from "../steps/Step.ts"
 import type { CheckoutId, CustomerId, ProductId, User, UserId } from "../values/ids.ts"
 import type { EpochMicros } from "../values/Timestamp.ts"
+import type { DeliveryBodies, OpenedBody } from "./deliveryBodies.ts"
 import type { MigrationReport, MigrationStatus } from "./Migrations.ts"
 import type {
   DueRecord,
@@ -66,6 +68,8 @@ export interface DeliveryQuery {
   readonly receivedAfter?: Date | undefined
   readonly order?: "newest" | "oldest" | undefined
   readonly userId?: string | undefined
+  /** Whether encrypted bodies are decrypted; for whoever reads no bodies, `false`. Default: true. */
+  readonly decrypt?: boolean | undefined
   /** Only what comes after this one, in this order: for the next page. */
   readonly after?: { readonly receivedAt: Date; readonly id: string } | undefined
   readonly limit?: number | undefined
@@ -129,6 +133,9 @@ export interface StepOptions {
 export interface BillingStoreService {
   /** How many steps get on faster side by side than one after the other. */
   readonly parallelSteps: number
+
+  /** The same store, which keeps bodies of deliveries so: see `BillingStore.encryptBodies`. */
+  readonly withBodies: (bodies: DeliveryBodies) => BillingStoreService
 
   /** Creates or upgrades the tables. Safe to call at every start. */
   readonly migrate: Effect.Effect<MigrationReport, StoreError>
@@ -314,8 +321,14 @@ export interface BillingStoreService {
    */
   readonly eraseUser: (request: ErasureRequest, policy: AccessPolicy) => Effect.Effect<void, StoreError>
 
-  /** All that is stored of a user and of these customers, as it stands in the tables. */
-  readonly personalData: (userId: UserId, customerIds: ReadonlyArray<string>) => Effect.Effect<PersonalRows, StoreError>
+  /** All that is stored of a user and of these customers, as it stands in the tables, with bodies decrypted where they can be. */
+  readonly personalData: (
+    userId: UserId,
+    customerIds: ReadonlyArray<string>
+  ) => Effect.Effect<
+    Omit<PersonalRows, "deliveries"> & { readonly deliveries: ReadonlyArray<DeliveryRow & OpenedBody> },
+    StoreError
+  >
 
   /** The user to whom the customer is linked, and those who have something of it (a checkout is not yet anything): more than one share it. */
   readonly usersOfCustomer: (customerId: CustomerId) => Effect.Effect<ReadonlySet<UserId>, StoreError>

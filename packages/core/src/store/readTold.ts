@@ -12,6 +12,7 @@ import type { AccessChange } from "../rules/accessChange.ts"
 import { grantedBenefit } from "../rules/grantedBenefits.ts"
 import type { OrderRefund, Told, ToldEvent } from "../rules/told.ts"
 import { jsonDecoderOf } from "../values/decoderOf.ts"
+import { type DeliveryBodies, isSealed } from "./deliveryBodies.ts"
 import type { StoreDriver } from "./StoreDriver.ts"
 import type { StoreError } from "./StoreError.ts"
 
@@ -44,7 +45,7 @@ const decodeBody = jsonDecoderOf(Schema.Struct({ data: Schema.Record({ key: Sche
 const none = Effect.succeed(Option.none())
 
 /** `None` for what no version has written, or of which what it names is stored no longer. */
-export const makeReadTold = (driver: StoreDriver, attempt: Attempt) => {
+export const makeReadTold = (driver: StoreDriver, attempt: Attempt, bodies: DeliveryBodies) => {
   const recordOf = <A>(kind: Kind<A>, id: string): Effect.Effect<Option.Option<A>, StoreError> =>
     Effect.map(
       attempt("record", () => driver.record(kind.name, id)),
@@ -97,8 +98,14 @@ export const makeReadTold = (driver: StoreDriver, attempt: Attempt) => {
       )
     )
 
+  // One that cannot be decrypted now is not told without its data: it is read again when its lease ends.
+  const opened = (row: DeliveryRow): Effect.Effect<DeliveryRow, StoreError> =>
+    row.body === null || !isSealed(row.body)
+      ? Effect.succeed(row)
+      : Effect.map(bodies.open(row.body, { deliveryId: row.id }), (body) => ({ ...row, body }))
+
   const event = (deliveryId: string) =>
-    Effect.map(
+    Effect.flatMap(
       attempt("deliveries", () =>
         driver.deliveries({
           ids: [deliveryId],
@@ -111,8 +118,10 @@ export const makeReadTold = (driver: StoreDriver, attempt: Attempt) => {
           limit: 1
         })
       ),
-      ([row]): Option.Option<Told> =>
-        row === undefined ? Option.none() : Option.some({ _tag: "Event", deliveryId, event: eventIn(row) })
+      ([row]) =>
+        row === undefined
+          ? none
+          : Effect.map(opened(row), (read) => Option.some<Told>({ _tag: "Event", deliveryId, event: eventIn(read) }))
     )
 
   return ({ handler, payload, userId }: ClaimedNotificationRow): Effect.Effect<Option.Option<Told>, StoreError> => {

@@ -50,12 +50,20 @@ import { oneLine } from "../values/logText.ts"
 import type { EpochMicros } from "../values/Timestamp.ts"
 import type { BillingStoreService, Job, LiveSubscription, RecordQuery } from "./BillingStoreService.ts"
 import { callTime } from "./callTime.ts"
+import {
+  type DeliveryBodies,
+  type OpenedBody,
+  openedBodies,
+  plainBodies,
+  sealedDeliveries,
+  unopenedBodies
+} from "./deliveryBodies.ts"
 import { errorCause } from "./errorCause.ts"
 import { makeReadTold } from "./readTold.ts"
 import type { DeadRowQuery, Patience, StoreDriver } from "./StoreDriver.ts"
 import { CustomerLinkedToAnotherUser, StoreError } from "./StoreError.ts"
 
-export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
+export const storeOnDriver = (driver: StoreDriver, bodies: DeliveryBodies = plainBodies): BillingStoreService => {
   const attempt = <A>(operation: string, call: () => Promise<A> | A): Effect.Effect<A, StoreError> =>
     Effect.suspend(() => {
       const explained = (error: unknown) => {
@@ -117,7 +125,7 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
       )
     })
 
-  const readTold = makeReadTold(driver, attempt)
+  const readTold = makeReadTold(driver, attempt, bodies)
 
   const span = (operation: string) =>
     traced(`BillingStore.${operation}`, () => ({
@@ -232,27 +240,34 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
   return {
     parallelSteps: driver.parallelSteps,
 
+    withBodies: (kept) => storeOnDriver(driver, kept),
+
     migrate: attempt("migrate", () => driver.migrate()).pipe(span("migrate")),
 
     migrationStatus: attempt("migrationStatus", () => driver.migrationStatus()).pipe(span("migrationStatus")),
 
     applyDeliveries: (deliveries, policy, { dryRun, handlers, replay, tellAgain, users } = {}) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        run(
-          "applyDeliveries",
-          ApplyDeliveries.applyDeliveries(deliveries, { policy, now, replay, tellAgain, handlers, users, dryRun })
-        )
+      Effect.zipWith(
+        Clock.currentTimeMillis,
+        dryRun === true ? Effect.succeed(deliveries) : sealedDeliveries(bodies, deliveries),
+        (now, sealed) =>
+          run(
+            "applyDeliveries",
+            ApplyDeliveries.applyDeliveries(sealed, { policy, now, replay, tellAgain, handlers, users, dryRun })
+          )
       ).pipe(
+        Effect.flatten,
         Effect.map(({ outcomes }) => outcomes),
         span("applyDeliveries")
       ),
 
     receiveDeliveries: (deliveries, policy, { lease, limit, owner }, { handlers, patience, users } = {}) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      Effect.zipWith(Clock.currentTimeMillis, sealedDeliveries(bodies, deliveries), (now, sealed) => {
         const claim = { owner, limit, leaseMillis: Duration.toMillis(lease) }
-        const step = ApplyDeliveries.applyDeliveries(deliveries, { policy, now, claim, handlers, users })
+        const step = ApplyDeliveries.applyDeliveries(sealed, { policy, now, claim, handlers, users })
         return run("receiveDeliveries", step, patience)
       }).pipe(
+        Effect.flatten,
         Effect.flatMap(({ outcomes, queued }) =>
           Effect.gen(function* () {
             const leased = queued.flatMap((row) => (row.lease === null ? [] : [{ ...row, attempts: 1 }]))
@@ -396,7 +411,12 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
       ),
 
     personalData: (userId, customerIds) =>
-      attempt("personalData", () => driver.personalData(userId, customerIds)).pipe(span("personalData")),
+      attempt("personalData", () => driver.personalData(userId, customerIds)).pipe(
+        Effect.flatMap((rows) =>
+          Effect.map(openedBodies(bodies, rows.deliveries), (deliveries) => ({ ...rows, deliveries }))
+        ),
+        span("personalData")
+      ),
 
     usersOfCustomer: (customerId) =>
       attempt("usersOfCustomer", () => driver.usersOfCustomer(customerId)).pipe(
@@ -526,6 +546,9 @@ export const storeOnDriver = (driver: StoreDriver): BillingStoreService => {
           limit: query.limit ?? 100
         })
       ).pipe(
+        Effect.flatMap((rows) =>
+          query.decrypt === false ? Effect.succeed(unopenedBodies(rows)) : openedBodies(bodies, rows)
+        ),
         Effect.map((rows) => rows.map(recordedDelivery)),
         span("deliveries")
       ),
@@ -685,7 +708,7 @@ const deadNotification = (row: DeadNotificationRow): DeadNotification => ({
 const unreadableRow = (operation: string, what: string) =>
   new StoreError({ operation, reason: "schema", detail: `${what} is not as this version writes it` })
 
-const recordedDelivery = (row: DeliveryRow): RecordedDelivery => ({
+const recordedDelivery = (row: DeliveryRow & OpenedBody): RecordedDelivery => ({
   id: row.id,
   type: row.type,
   state: row.state,
@@ -697,7 +720,8 @@ const recordedDelivery = (row: DeliveryRow): RecordedDelivery => ({
   userId: row.userId as UserId | null,
   attempts: row.attempts,
   lastError: row.lastError,
-  body: row.body
+  body: row.body,
+  isEncrypted: row.isEncrypted
 })
 
 const jobOf = (row: JobRow): Job => ({

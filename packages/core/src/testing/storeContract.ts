@@ -13,6 +13,7 @@ import { type ContractSuite, makeUsers } from "./ContractSuite.ts"
 import { actions } from "./contract/actions.ts"
 import { atomicity } from "./contract/atomicity.ts"
 import { benefits } from "./contract/benefits.ts"
+import { bodies } from "./contract/bodies.ts"
 import { changedUsers } from "./contract/changedUsers.ts"
 import { clock } from "./contract/clock.ts"
 import { customerStates } from "./contract/customerStates.ts"
@@ -105,6 +106,7 @@ export const storeContract = (store: StoreUnderTest): void => {
       describe("any sequence of calls", () => sameAsMemory(suite))
       // They move the clock, which is one for all.
       describe("changed users", () => changedUsers(suite))
+      describe("bodies", () => bodies(suite))
     })
   })
 }

@@ -58,8 +58,10 @@ export interface ReplayReport {
   readonly notified: number
   /** How many notifications that had been given up are told again, because they are about the same records. */
   readonly retried: number
-  /** How many could not run, because their bodies were pruned. */
+  /** How many could not run, because their bodies were pruned, or are not kept. */
   readonly withoutBody: number
+  /** How many could not run, because their bodies are encrypted and could not be decrypted here. */
+  readonly encrypted: number
 }
 
 interface Ports {
@@ -79,7 +81,8 @@ const nothing: ReplayReport = {
   states: { applied: 0, stale: 0, ignored: 0, unlinked: 0, failed: 0 },
   notified: 0,
   retried: 0,
-  withoutBody: 0
+  withoutBody: 0,
+  encrypted: 0
 }
 
 /**
@@ -110,8 +113,10 @@ export const makeReplay = ({ askAppUsers, dispatcher, organizationId, policy, st
     Effect.gen(function* () {
       const deliveries = Chunk.toReadonlyArray(Chunk.filterMap(recorded, deliveryOf))
       const [first, ...rest] = deliveries
-      const withoutBody = report.withoutBody + Chunk.size(Chunk.filter(recorded, ({ body }) => body === null))
-      if (first === undefined) return { ...report, withoutBody }
+      const bodiless = Chunk.toReadonlyArray(recorded).filter(({ body }) => body === null)
+      const encrypted = report.encrypted + bodiless.filter(({ isEncrypted }) => isEncrypted).length
+      const withoutBody = report.withoutBody + bodiless.filter(({ isEncrypted }) => !isEncrypted).length
+      if (first === undefined) return { ...report, withoutBody, encrypted }
       const outcomes = yield* store.applyDeliveries([first, ...rest], policy, {
         replay: true,
         tellAgain,
@@ -137,7 +142,8 @@ export const makeReplay = ({ askAppUsers, dispatcher, organizationId, policy, st
         states,
         notified,
         retried: report.retried + again,
-        withoutBody
+        withoutBody,
+        encrypted
       }
     })
 

@@ -165,7 +165,7 @@ export const makeDiagnose = ({ checkWebhooks, client, organizationId, sample, st
   })
 
   const inbox = (state: "failed" | "unlinked") =>
-    store.deliveries({ states: [state], order: "oldest", limit: mostCounted })
+    store.deliveries({ states: [state], order: "oldest", limit: mostCounted, decrypt: false })
 
   const waiting: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis

@@ -39,12 +39,14 @@ export interface PersonalData {
   }>
   /** Checkouts that this app made for the user. */
   readonly checkouts: ReadonlyArray<{ readonly id: string; readonly productId: string; readonly createdAt: string }>
-  /** What Polar sent. `body` is `null` once it was deleted, which is after 90 days unless configured. */
+  /** What Polar sent. `body` is `null` once it was deleted, which is after 90 days unless configured, and while it is encrypted. */
   readonly deliveries: ReadonlyArray<{
     readonly id: string
     readonly type: string
     readonly receivedAt: string
     readonly body: unknown
+    /** There is a body, which could not be decrypted here: export it where `bodies.decrypt` is configured. */
+    readonly isEncrypted: boolean
   }>
   /** What the app was told of the user. */
   readonly notifications: ReadonlyArray<{
@@ -96,11 +98,12 @@ export const makeExportUser =
           ...contentOf(client, row)
         })),
         checkouts: checkouts.map(({ createdAt, id, productId }) => ({ id, productId, createdAt: iso(createdAt) })),
-        deliveries: deliveries.map(({ body, id, receivedAt, type }) => ({
+        deliveries: deliveries.map(({ body, id, isEncrypted, receivedAt, type }) => ({
           id,
           type,
           receivedAt: iso(receivedAt),
-          body: body === null ? null : parsed(body)
+          body: body === null ? null : parsed(body),
+          isEncrypted
         })),
         notifications: notifications.map(({ createdAt, handler, id, payload, state }) => ({
           id,

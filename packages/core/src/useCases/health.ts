@@ -66,8 +66,8 @@ export const makeHealth = ({
     const { pending } = yield* store.migrationStatus
     if (pending.length > 0) return withoutDatabase("schema")
     const now = yield* Clock.currentTimeMillis
-    const [newest] = yield* store.deliveries({ limit: 1 })
-    const [failed] = yield* store.deliveries({ states: ["failed"], limit: 1 })
+    const [newest] = yield* store.deliveries({ limit: 1, decrypt: false })
+    const [failed] = yield* store.deliveries({ states: ["failed"], limit: 1, decrypt: false })
     const { dead } = yield* store.countNotifications()
     const compared = Option.flatMap(yield* store.job(jobName), ({ report }) => readReport(report))
     const checks: Health["checks"] = {

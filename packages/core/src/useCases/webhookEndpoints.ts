@@ -40,7 +40,11 @@ export const makeWebhookCheck = ({ client, store, webhookUrl }: Ports) => {
   /** Those that the inbox does not have, or could not read. */
   const unknown = (events: Chunk.Chunk<UndeliveredEvent>): Effect.Effect<ReadonlyArray<UndeliveredEvent>, StoreError> =>
     Effect.map(
-      store.deliveries({ ids: Chunk.toReadonlyArray(events).map(({ id }) => id), limit: Chunk.size(events) }),
+      store.deliveries({
+        ids: Chunk.toReadonlyArray(events).map(({ id }) => id),
+        limit: Chunk.size(events),
+        decrypt: false
+      }),
       (recorded) => {
         const known = new Set(recorded.filter(({ state }) => state !== "failed").map(({ id }) => id))
         return Chunk.toReadonlyArray(events).filter(({ id }) => !known.has(id))

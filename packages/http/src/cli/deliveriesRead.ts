@@ -25,7 +25,12 @@ export const newestDeliveries = (
     let before = query.receivedBefore
     let size = pageSize
     while (true) {
-      const page: ReadonlyArray<RecordedDelivery> = yield* deliveries({ ...query, receivedBefore: before, limit: size })
+      const page: ReadonlyArray<RecordedDelivery> = yield* deliveries({
+        ...query,
+        receivedBefore: before,
+        limit: size,
+        decrypt: false
+      })
       const fresh = page.filter(({ id }) => !seen.has(id))
       for (const one of fresh) {
         seen.add(one.id)

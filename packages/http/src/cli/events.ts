@@ -76,10 +76,13 @@ export const show = async (terminal: Terminal, id: string, options: ShowCommand)
     )
   }
   terminal.out("")
-  terminal.out(shown ?? "Its body was pruned.")
+  terminal.out(shown ?? (delivery.isEncrypted ? encryptedBody : "Its body was pruned, or is not kept."))
   if (shown !== null && !options.body) terminal.out("What may be about a person is left out: --body shows all.")
   return exitCodes.done
 }
+
+const encryptedBody =
+  "Its body is encrypted, and this command has no key. The app's own console shows it: billing.console()."
 
 const toldAs: Readonly<Record<"pending" | "done" | "superseded" | "dead", string>> = {
   pending: "to be told yet",

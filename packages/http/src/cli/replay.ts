@@ -29,13 +29,13 @@ export const replay = async (terminal: Terminal, options: ReplayCommand): Promis
   )
   if (options.json) terminal.out(JSON.stringify(report))
   else tell(terminal, report, dryRun)
-  if (report.replayed + report.withoutBody === 0) return exitCodes.nothingMatched
+  if (report.replayed + report.withoutBody + report.encrypted === 0) return exitCodes.nothingMatched
   return dryRun && (report.changed > 0 || report.notified > 0) ? exitCodes.differs : exitCodes.done
 }
 
 const tell = (terminal: Terminal, report: ReplayReport, dryRun: boolean): void => {
-  const { changed, notified, replayed, withoutBody } = report
-  if (replayed + withoutBody === 0) {
+  const { changed, encrypted, notified, replayed, withoutBody } = report
+  if (replayed + withoutBody + encrypted === 0) {
     terminal.out("No delivery is as the options say: nothing was replayed.")
     return
   }
@@ -55,7 +55,12 @@ const tell = (terminal: Terminal, report: ReplayReport, dryRun: boolean): void =
   }
   if (withoutBody > 0) {
     terminal.out(
-      `${withoutBody} ${dryRun ? "cannot" : "could not"} run: their bodies are older than the retention and were pruned.`
+      `${withoutBody} ${dryRun ? "cannot" : "could not"} run: their bodies are older than the retention and were pruned, or are not kept.`
+    )
+  }
+  if (encrypted > 0) {
+    terminal.out(
+      `${encrypted} ${dryRun ? "cannot" : "could not"} run: their bodies are encrypted, and this command has no key. Replay them in the app: await billing.replay(…).`
     )
   }
 }

@@ -11,6 +11,14 @@ import type { AskedFor, RouteAction } from "../routes/authorize.ts"
 import type { RoutesOption } from "../routes/routeTable.ts"
 import type { SessionUser } from "../routes/Session.ts"
 
+/** How the app encrypts bodies of deliveries. */
+export interface PolarBodies {
+  /** JSON text, to the text that is stored. */
+  readonly encrypt: (body: string, owner: { readonly deliveryId: string }) => string | Promise<string>
+  /** What `encrypt` has made, also with an earlier key, to that JSON text. */
+  readonly decrypt: (encrypted: string, owner: { readonly deliveryId: string }) => string | Promise<string>
+}
+
 /** What billing needs of a logger. */
 export interface PolarLogger {
   readonly debug: (line: string) => void
@@ -390,6 +398,23 @@ export interface PolarConfig extends AppHandlers<void | Promise<void>> {
    * polar({ accessToken, webhookSecret, retentionDays: 30 })
    */
   readonly retentionDays?: number | undefined
+  /**
+   * How the bodies of deliveries are kept, which name customers and their e-mail addresses: encrypted by the app, or `"none"` for
+   * not at all. `encrypt` and `decrypt` are given JSON text and the delivery's `webhook-id`, and have three seconds; while
+   * `encrypt` fails, deliveries are answered with 503 and Polar sends them again. With `"none"` nothing can be replayed, and there
+   * can be no handlers in `on`, which are given what the body says. Default: as JSON text.
+   *
+   * @example
+   * polar({
+   *   accessToken,
+   *   webhookSecret,
+   *   bodies: {
+   *     encrypt: (body, { deliveryId }) => vault.seal(body, deliveryId),
+   *     decrypt: (encrypted, { deliveryId }) => vault.open(encrypted, deliveryId)
+   *   }
+   * })
+   */
+  readonly bodies?: PolarBodies | "none" | undefined
   /**
    * Create and upgrade the tables at start. Default: true.
    *

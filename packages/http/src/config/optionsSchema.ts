@@ -20,7 +20,7 @@ import { productsSchema } from "@kavach-polar/core/Products"
 import * as Schema from "effect/Schema"
 import { originOf } from "../routes/redirectUrl.ts"
 import { routesOption } from "../routes/routesOption.ts"
-import type { AuthorizeAction, PolarConfig, PolarLogger } from "./PolarConfig.ts"
+import type { AuthorizeAction, PolarBodies, PolarConfig, PolarLogger } from "./PolarConfig.ts"
 
 const httpUrl = said(
   Schema.String.pipe(Schema.filter((value) => value.trim() === "" || originOf(value.trim()) !== undefined)),
@@ -76,6 +76,14 @@ const logger = said(
       ["debug", "info", "warn", "error"].every((name) => typeof Reflect.get(value, name) === "function")
   ),
   "it must have the functions debug, info, warn and error, as pino and console have"
+)
+
+const bodies = said(
+  Schema.Union(
+    Schema.Literal("none"),
+    Schema.Struct({ encrypt: callback<PolarBodies["encrypt"]>(), decrypt: callback<PolarBodies["decrypt"]>() })
+  ),
+  'it must be { encrypt, decrypt }, both functions, or "none"'
 )
 
 // A week: longer than that no webhook is on its way.
@@ -177,6 +185,7 @@ const fields = {
   retentionDays: optional(
     said(Schema.Number.pipe(Schema.positive()), "it must be a number of days above 0, or Infinity to keep all")
   ),
+  bodies: optional(bodies),
   migrate: optional(boolean),
   webhookBodyLimitBytes: optional(positiveWhole("a number of bytes")),
   logger: optional(logger),

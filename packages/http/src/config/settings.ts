@@ -60,6 +60,15 @@ export const settingsOf = (config: PolarConfig): Either.Either<PolarSettings, Po
       })
     )
   }
+  if (config.bodies === "none" && Object.values(config.on ?? {}).some((handler) => handler !== undefined)) {
+    return Either.left(
+      new PolarConfigError({
+        field: "bodies",
+        problem:
+          'with "none" handlers in `on` could not be given what their event says. Leave them out, or encrypt bodies instead'
+      })
+    )
+  }
   const {
     accessPolicy,
     accessToken: token,

@@ -66,19 +66,23 @@ export const deeds: Readonly<Record<Exclude<ConsoleAction, "read">, Deed>> = {
     says: (given) => `Apply delivery ${id(given, "id")} again. What is known already changes nothing.`,
     subject: (given) => id(given, "id"),
     preview: (billing, given) =>
-      Effect.map(billing.replay({ ids: [id(given, "id")] }, { dryRun: true }), ({ changed, replayed, withoutBody }) =>
-        replayed === 0
-          ? withoutBody > 0
-            ? "It cannot run: its body is older than the retention and was pruned."
-            : "There is no such delivery."
-          : changed > 0
-            ? "It would be in another state than now."
-            : "It would be in the same state as now."
+      Effect.map(
+        billing.replay({ ids: [id(given, "id")] }, { dryRun: true }),
+        ({ changed, encrypted, replayed, withoutBody }) =>
+          replayed === 0
+            ? encrypted > 0
+              ? "It cannot run: its body is encrypted, and could not be decrypted here."
+              : withoutBody > 0
+                ? "It cannot run: its body is older than the retention and was pruned, or is not kept."
+                : "There is no such delivery."
+            : changed > 0
+              ? "It would be in another state than now."
+              : "It would be in the same state as now."
       ),
     work: (billing, given) =>
       Effect.flatMap(billing.replay({ ids: [id(given, "id")] }), ({ notified, replayed, states }) =>
         replayed === 0
-          ? Effect.fail(new NoSuchId("there is no such delivery, or its body was pruned"))
+          ? Effect.fail(new NoSuchId("there is no such delivery, or its body cannot be read"))
           : Effect.succeed(
               `it is ${Object.entries(states).find(([, count]) => count > 0)?.[0] ?? "applied"}; ${notified} notifications were queued.`
             )

@@ -1,7 +1,7 @@
 /** Everything behind one `polar()`, wired from its settings. */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as Billing from "@kavach-polar/core/Billing"
-import type { BillingStore } from "@kavach-polar/core/BillingStore"
+import * as BillingStore from "@kavach-polar/core/BillingStore"
 import * as Handlers from "@kavach-polar/core/Handlers"
 import * as Maintenance from "@kavach-polar/core/Maintenance"
 import * as NotificationDispatcher from "@kavach-polar/core/NotificationDispatcher"
@@ -25,8 +25,9 @@ export type App = Billing.Billing | Endpoints.Endpoints
 
 export const appLayer = (
   settings: PolarSettings,
-  store: Layer.Layer<BillingStore, unknown>
+  ownStore: Layer.Layer<BillingStore.BillingStore, unknown>
 ): Layer.Layer<App, unknown> => {
+  const store = withBodies(settings.bodies, ownStore)
   const { emailVerified, onSubscriptionChange, userExists } = settings
   const { on, onAccessChange, onBenefitGranted, onBenefitRevoked, onPurchase, onRefund } = settings
   const listener =
@@ -108,6 +109,19 @@ export const appLayer = (
   )
   const maintenance = Layer.provide(Maintenance.layer(settings.maintenance), Layer.merge(billing, store))
   return Layer.provide(Layer.mergeAll(billing, endpoints, maintenance), loggingLayer(settings))
+}
+
+const withBodies = (
+  bodies: PolarSettings["bodies"],
+  store: Layer.Layer<BillingStore.BillingStore, unknown>
+): Layer.Layer<BillingStore.BillingStore, unknown> => {
+  if (bodies === undefined) return store
+  if (bodies === "none") return BillingStore.withoutBodies(store)
+  const { decrypt, encrypt } = bodies
+  return BillingStore.encryptBodies({
+    encrypt: (body, owner) => Effect.tryPromise(async () => encrypt(body, owner)),
+    decrypt: (encrypted, owner) => Effect.tryPromise(async () => decrypt(encrypted, owner))
+  })(store)
 }
 
 /** The body has been read; whoever reads it again would fail. */

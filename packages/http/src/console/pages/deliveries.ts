@@ -26,7 +26,8 @@ export const deliveries = async ({ query, run }: Visit): Promise<Page> => {
       states: state === undefined ? undefined : [state],
       userId: user === "" ? undefined : user,
       after: afterIn(query),
-      limit: pageSize + 1
+      limit: pageSize + 1,
+      decrypt: false
     })
   )
   const shown = found.slice(0, pageSize)
@@ -107,7 +108,11 @@ export const deliveryPage = async ({ query, run, viewer }: Visit): Promise<Page>
 ${viewer.may === "act" && found.body !== null && html`<p class="gap">${actionLink("delivery.replay", "Apply it again", { id })}</p>`}
 <section><h2>Body</h2>${
       forms === null
-        ? empty("It is kept no longer: it was pruned, or its customer was deleted.")
+        ? empty(
+            found.isEncrypted
+              ? "It is encrypted, and could not be decrypted here: the app's bodies.decrypt() is missing or failed."
+              : "It is not kept: it was pruned, its customer was deleted, or bodies are not stored."
+          )
         : html`<p class="muted small">What names or describes a person is folded.</p><pre tabindex="0">${forms.folded}</pre>
 <details><summary>Show it with personal data</summary><pre tabindex="0">${forms.whole}</pre></details>`
     }</section>`
