@@ -5,7 +5,6 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as AccessPolicy from "./rules/AccessPolicy.ts"
@@ -107,7 +106,7 @@ export type { TimelineEntry } from "./useCases/timelineEntries.ts"
 import { asBuyersCall } from "./polar/caller.ts"
 import { type CustomerSession, PolarClient } from "./polar/PolarClient.ts"
 import type { PolarError } from "./polar/PolarError.ts"
-import type { Delivery, DeliveryOutcome, DeliveryState } from "./records/Delivery.ts"
+import type { Delivery, DeliveryOutcome } from "./records/Delivery.ts"
 import * as DeliveryContent from "./records/deliveryContent.ts"
 import { type Order, orderKind } from "./records/Order.ts"
 import type { Refund } from "./records/Refund.ts"
@@ -117,6 +116,8 @@ import { logDebug } from "./runtime/logDebug.ts"
 import { annotate, traced } from "./runtime/traced.ts"
 import { BillingStore, type NotificationCounts } from "./store/BillingStore.ts"
 import { type CustomerLinkedToAnotherUser, isOfOneRow, StoreError } from "./store/StoreError.ts"
+import * as Metrics from "./telemetry/Metrics.ts"
+import { typeLabel } from "./telemetry/typeLabel.ts"
 import {
   type AppUsersOptions,
   asksNobody,
@@ -144,6 +145,7 @@ import { makeLookAtClock } from "./useCases/lookAtClock.ts"
 import { NotificationDispatcher } from "./useCases/NotificationDispatcher.ts"
 import { customerNamed, makeProductNames } from "./useCases/namedIds.ts"
 import { makeNotifications, type Notifications, untilSettled } from "./useCases/notifications.ts"
+import { makeObserve } from "./useCases/observe.ts"
 import { makeOperations, type Operations } from "./useCases/operations.ts"
 import {
   type DocumentError,
@@ -170,6 +172,7 @@ import { makeSubscriptions, type Subscriptions } from "./useCases/subscriptions.
 import { makeWebhookCheck } from "./useCases/webhookEndpoints.ts"
 import type { CustomerId, OrderId, UserId } from "./values/ids.ts"
 import * as Options from "./values/options.ts"
+import type { EpochMicros } from "./values/Timestamp.ts"
 import { type VerifiedDelivery, type WebhookVerificationError, WebhookVerifier } from "./WebhookVerifier.ts"
 
 /**
@@ -457,6 +460,12 @@ export interface BillingService {
   readonly health: Effect.Effect<Health>
 
   /**
+   * Reads from the store what gauges show of it: how old the oldest notification is, and so on (`Metrics.observed`). `Maintenance`
+   * does it every few minutes; whoever asks again within ten seconds changes nothing.
+   */
+  readonly observe: Effect.Effect<void, StoreError>
+
+  /**
    * What is wrong with this installation, and what puts it right: the database, the token, the webhook endpoint, what waits, and
    * whether both sides say the same. Looks only, and never fails: what cannot be looked at is a finding.
    */
@@ -471,21 +480,16 @@ export interface BillingService {
 
 export class Billing extends Context.Tag("@kavach-polar/core/Billing")<Billing, BillingService>() {}
 
-const deliveriesReceived = Metric.counter("kavach_polar_deliveries", {
-  description: "Authentic deliveries, by what became of them",
-  incremental: true
-})
-
-const receivedAs = (state: DeliveryState | "duplicate") => Metric.tagged(deliveriesReceived, "state", state)
-
-const received = {
-  applied: receivedAs("applied"),
-  stale: receivedAs("stale"),
-  ignored: receivedAs("ignored"),
-  unlinked: receivedAs("unlinked"),
-  failed: receivedAs("failed"),
-  duplicate: receivedAs("duplicate")
-} as const
+const countDelivery = (type: string, at: EpochMicros | null, { duplicate, state }: DeliveryOutcome) =>
+  Effect.zipRight(
+    Metrics.deliveries.update(1, { type: typeLabel(type), state: duplicate ? "duplicate" : state }),
+    duplicate || at === null
+      ? Effect.void
+      : // By the clocks of two machines.
+        Effect.flatMap(Clock.currentTimeMillis, (now) =>
+          Metrics.deliveryLag.update(Math.max(0, now - at / 1000) / 1000, {})
+        )
+  )
 
 const refusals = {
   late: "the delivery was not stored within five seconds",
@@ -581,8 +585,8 @@ const make = (options: BillingOptions = {}) =>
       const { content } = delivery
       const outcome = yield* apply(delivery)
       yield* organization.received(content)
-      yield* Metric.increment(received[outcome.duplicate ? "duplicate" : outcome.state])
       const type = content._tag === "UnreadableEvent" ? (content.type ?? "unreadable") : content.type
+      yield* countDelivery(type, content.at, outcome)
       yield* annotate({ "delivery.type": type, "delivery.state": outcome.state })
       if (content._tag === "UnreadableEvent") {
         if (!content.isEnvelope) return yield* new NotAnEvent({ problem: content.problem })
@@ -647,6 +651,7 @@ const make = (options: BillingOptions = {}) =>
       within
     })
     const health = yield* makeHealth({ store })
+    const observe = yield* makeObserve({ store, dispatcher, notifications })
     const exportUser = makeExportUser({ client, store })
     const erasures = makeErasures({ client, store, policy, learn })
     const entitlements = yield* makeEntitlements({
@@ -850,6 +855,8 @@ const make = (options: BillingOptions = {}) =>
       operations: makeOperations({ store, findings: diagnose.stored }),
 
       health,
+
+      observe,
 
       reconcileUnlessDoneSince: Effect.fn("Billing.reconcileUnlessDoneSince")((since) =>
         reconciliation.reconcileAll({ unlessFinishedSince: since })

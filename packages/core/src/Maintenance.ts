@@ -134,7 +134,7 @@ const make = (options: MaintenanceOptions) =>
       byOne("link waiting", linkEvery, billing.linkWaiting)
     )
     yield* start("Erasures could not go on", linkEvery, billing.privacy.resume)
-    yield* start("The dead notifications could not be counted", linkEvery, billing.notifications.count)
+    yield* start("How it stands could not be looked at", linkEvery, billing.observe)
     if (options.reconcileEvery !== undefined) {
       const every = Duration.decode(options.reconcileEvery)
       yield* start("The comparison with Polar failed", Duration.min(every, lookEvery), reconcile(every))

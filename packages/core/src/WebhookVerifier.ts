@@ -25,6 +25,7 @@ import {
   signingKeys
 } from "./polar/webhookSecret.ts"
 import { annotate, traced } from "./runtime/traced.ts"
+import { verificationFailures } from "./telemetry/Metrics.ts"
 import * as OptionTypes from "./values/options.ts"
 
 export { InvalidWebhookSecret, type KeyScheme, memorySecret } from "./polar/webhookSecret.ts"
@@ -194,11 +195,22 @@ const makeWith = Effect.fnUntraced(function* (
         )
       ),
       Effect.tap(({ key, secretIndex }) => annotate({ "webhook.key": key, "webhook.secret_index": secretIndex })),
+      Effect.tapError(countFailure),
       traced("WebhookVerifier.verify", () => ({ attributes: idOf(delivery.headers) }))
     )
 
-  return { verify, checkHeaders: (headers) => Effect.asVoid(checked(headers)) }
+  return { verify, checkHeaders: (headers) => Effect.tapError(Effect.asVoid(checked(headers)), countFailure) }
 })
+
+const reasons: Readonly<Record<WebhookVerificationError["_tag"], string>> = {
+  MissingHeader: "missing_header",
+  MalformedHeader: "malformed_header",
+  DeliveryTooOld: "too_old",
+  DeliveryTooNew: "too_new",
+  SignatureMismatch: "signature_mismatch"
+}
+
+const countFailure = ({ _tag }: WebhookVerificationError) => verificationFailures.update(1, { reason: reasons[_tag] })
 
 const hintEveryMillis = 60_000
 

@@ -9,8 +9,8 @@ import * as StoreError from "@kavach-polar/core/StoreError"
 import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
 import { Deferred, Duration, Effect, Exit, Fiber, Layer, Metric, Ref, Scope, TestClock } from "effect"
 import { restArrived } from "../src/runtime/restArrived.ts"
+import * as Metrics from "../src/telemetry/Metrics.ts"
 import { subscriptionChanges } from "../src/testing/subscriptionChanges.ts"
-import * as Metrics from "../src/useCases/notificationMetrics.ts"
 import { anonymousCustomer, at, deliveryOf, vary } from "./deliveries.ts"
 
 /** One visible change of the given subscription of the given user. */
@@ -1083,13 +1083,15 @@ describe("NotificationDispatcher", () => {
     })
   )
 
-  it.effect("counts calls by handler, and how long the first of each waited", () =>
+  it.effect("counts calls by handler, and how long each change waited until it was taken", () =>
     Effect.gen(function* () {
-      const { failed, lag, told } = Metrics.of("onSubscriptionChange")
+      const handler = "onSubscriptionChange"
+      const calls = (outcome: string) => Metric.value(Metrics.notificationCalls.with({ handler, outcome }))
       const counted = Effect.all({
-        failed: Effect.map(Metric.value(failed), ({ count }) => count),
-        told: Effect.map(Metric.value(told), ({ count }) => count),
-        lags: Effect.map(Metric.value(lag), ({ count }) => count)
+        failed: Effect.map(calls("failed"), ({ count }) => count),
+        told: Effect.map(calls("told"), ({ count }) => count),
+        retried: Effect.map(Metric.value(Metrics.notificationRetries.with({ handler })), ({ count }) => count),
+        lags: Effect.map(Metric.value(Metrics.notificationLag.with({ handler })), ({ count }) => count)
       })
       const before = yield* counted
       const refused: Array<string> = []
@@ -1104,6 +1106,7 @@ describe("NotificationDispatcher", () => {
       assert.deepStrictEqual(yield* counted, {
         failed: before.failed + 1,
         told: before.told + 1,
+        retried: before.retried + 1,
         lags: before.lags + 1
       })
     })

@@ -302,6 +302,15 @@ export const makeOutbox = (dialect: Dialect) => {
         Number(dialect.decode(rows[0]?.[0], "count"))
       )
       return { unsettled, waiting, dead: given }
+    },
+
+    /** Bounded, so that the index of what is pending answers it. */
+    oldestPending: function* (handlers: ReadonlyArray<string>): Script<number | null> {
+      const [[row] = []] = yield* ask(
+        sql`SELECT ${dialect.read("MIN(created_at)", "time")} FROM ${table}${dialect.byIndex(due)} WHERE state = 'pending' AND available_at >= ${put(0, "time")} AND ${isFor(handlers)}`
+      )
+      const least = dialect.decode(row?.[0], "time")
+      return least === null ? null : Number(least)
     }
   }
 }

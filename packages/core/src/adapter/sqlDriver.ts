@@ -323,6 +323,7 @@ export const sqlDriver = (connection: SqlConnection, packageName: string, option
     deadNotifications: (query) => read(() => outbox.dead(query)),
     retryDead: (query, time) => transaction(() => outbox.retryDead(query, time)),
     countNotifications: (request) => read(() => outbox.count(request)),
+    oldestPending: (handlers) => read(() => outbox.oldestPending(handlers)),
     deliveries: (query) => read(() => inbox.select(query)),
     pruneDeliveryBodies: (before, limit) => transaction(() => inbox.prune(before, limit)),
     deleteSettledDeliveries: (before, limit) =>

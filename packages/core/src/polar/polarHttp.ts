@@ -18,8 +18,10 @@ import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
+import * as Metrics from "../telemetry/Metrics.ts"
 import { pastedText } from "../values/pastedText.ts"
 import { accessTokenProblem } from "./accessToken.ts"
+import { type ApiOutcome, outcomeOf } from "./apiOutcome.ts"
 import { currentCaller, longestWaitMillis } from "./caller.ts"
 import { describeLoss } from "./connectionFailure.ts"
 import { Failure, refusal } from "./errorFromResponse.ts"
@@ -166,9 +168,14 @@ export const make = Effect.fnUntraced(function* (
             )
       const caller = yield* FiberRef.get(currentCaller)
       const longestWait = Math.min(Duration.toMillis(timeout), longestWaitMillis[caller])
-      yield* Effect.mapError(limit(longestWait, caller), (wait) =>
-        unsent(new PolarRateLimited({ operation, limitedBy: "client", retryAfterSeconds: Math.ceil(wait / 1000) }))
+      yield* limit.take(longestWait, caller).pipe(
+        Effect.tapError(() => counted(call, "not_sent")),
+        Effect.mapError((wait) =>
+          unsent(new PolarRateLimited({ operation, limitedBy: "client", retryAfterSeconds: Math.ceil(wait / 1000) }))
+        )
       )
+      const left = yield* limit.left
+      if (Number.isFinite(left)) yield* Metrics.apiRequestsLeft.update(left, {})
       const answer = yield* send(complete).pipe(
         Effect.mapError((error) => {
           const { connected, reason } = describeLoss(error)
@@ -185,12 +192,13 @@ export const make = Effect.fnUntraced(function* (
         Effect.timeoutFail({
           duration: timeout,
           onTimeout: () => lost(new PolarTimeout({ operation, seconds: Duration.toSeconds(timeout), mayHaveActed }))
-        })
+        }),
+        measured(call)
       )
       yield* Effect.annotateCurrentSpan("http.response.status_code", answer.status)
       return answer
     }).pipe(
-      Effect.withSpan(`${call.method} ${call.template ?? call.path}`, {
+      Effect.withSpan(operationOf(call), {
         kind: "client",
         captureStackTrace: false,
         attributes: {
@@ -288,6 +296,29 @@ export const make = Effect.fnUntraced(function* (
         : Effect.fail(new PolarNotConfigured({ operation: call.operation, reason: problem }))
   }
 })
+
+const operationOf = ({ method, path, template = path }: Call): string => `${method} ${template}`
+
+const counted = (call: Call, outcome: ApiOutcome): Effect.Effect<void> =>
+  Metrics.apiCalls.update(1, { operation: operationOf(call), outcome })
+
+/** One that is interrupted has no outcome. */
+const measured =
+  (call: Call) =>
+  <R>(request: Effect.Effect<Answer, Failure, R>): Effect.Effect<Answer, Failure, R> =>
+    Effect.flatMap(Clock.currentTimeNanos, (begun) => {
+      const ended = (outcome: ApiOutcome) =>
+        Effect.flatMap(Clock.currentTimeNanos, (now) =>
+          Effect.zipRight(
+            counted(call, outcome),
+            Metrics.apiDuration.update(Number(now - begun) / 1e9, { operation: operationOf(call) })
+          )
+        )
+      return Effect.tapBoth(request, {
+        onSuccess: ({ status }) => ended(outcomeOf(status)),
+        onFailure: ({ error }) => ended(error._tag === "PolarTimeout" ? "timeout" : "unreachable")
+      })
+    })
 
 const httpOrigin = (base: string): string | null => {
   if (!URL.canParse(base)) return null

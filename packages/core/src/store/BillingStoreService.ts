@@ -402,6 +402,9 @@ export interface BillingStoreService {
     readonly handlers?: HandlerNames | undefined
   }) => Effect.Effect<NotificationCounts, StoreError>
 
+  /** When the oldest of what these handlers have yet to take was queued. */
+  readonly oldestPending: (handlers: HandlerNames) => Effect.Effect<Option.Option<Date>, StoreError>
+
   /** Reads the inbox. */
   readonly deliveries: (query: DeliveryQuery) => Effect.Effect<ReadonlyArray<RecordedDelivery>, StoreError>
 

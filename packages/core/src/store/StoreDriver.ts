@@ -347,6 +347,8 @@ export interface StoreDriver {
   readonly retryDead: (query: DeadRowQuery, time: CallTime) => Awaitable<RetriedDead>
 
   readonly countNotifications: (request: CountRequest) => Awaitable<NotificationCounts>
+  /** The least `createdAt` of what is pending for these handlers; `null` without any. */
+  readonly oldestPending: (handlers: ReadonlyArray<string>) => Awaitable<number | null>
 
   readonly deliveries: (query: DeliveryRowQuery) => Awaitable<ReadonlyArray<DeliveryRow>>
 

@@ -368,6 +368,10 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
       const unsettled = heads.filter((row) => row.leaseOwner !== null || row.availableAt <= now).length
       return { unsettled, waiting: heads.length - unsettled, dead: [...dead.of("dead")].filter(isOne).length }
     },
+    oldestPending: (handlers) => {
+      const pending = [...untold.groups()].flatMap((rows) => [...rows]).filter((row) => handlers.includes(row.handler))
+      return pending.length === 0 ? null : pending.reduce((least, row) => Math.min(least, row.createdAt), Infinity)
+    },
     deliveries: (query) =>
       (query.ids === undefined ? deliveries.all() : [...new Set(query.ids)].flatMap((id) => deliveries.get(id) ?? []))
         .filter(

@@ -5,7 +5,6 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import { benefitKind, readBenefitFacts } from "../records/Benefit.ts"
@@ -45,6 +44,7 @@ import { linkUnlinked } from "../steps/linkUnlinked.ts"
 import { lookAtClock } from "../steps/lookAtClock.ts"
 import { recordCheckout } from "../steps/recordCheckout.ts"
 import type { Changes, Step } from "../steps/Step.ts"
+import { unreadableRows } from "../telemetry/Metrics.ts"
 import type { CheckoutId, CustomerId, User, UserId } from "../values/ids.ts"
 import { oneLine } from "../values/logText.ts"
 import type { EpochMicros } from "../values/Timestamp.ts"
@@ -529,6 +529,12 @@ export const storeOnDriver = (driver: StoreDriver, bodies: DeliveryBodies = plai
             )
       ),
 
+    oldestPending: (handlers) =>
+      attempt("oldestPending", () => driver.oldestPending(namesOf(handlers))).pipe(
+        Effect.map((queuedAt) => Option.map(Option.fromNullable(queuedAt), (millis) => new Date(millis))),
+        span("oldestPending")
+      ),
+
     deliveries: (query) =>
       attempt("deliveries", () =>
         driver.deliveries({
@@ -664,15 +670,10 @@ const tracedAs = (traceparent: string, changes: Changes): Changes => ({
   notifications: changes.notifications.map((row) => ({ ...row, traceparent: row.traceparent ?? traceparent }))
 })
 
-const unreadableRows = Metric.counter("kavach_polar_unreadable_rows", {
-  description: "Rows of the store that could not be read and were passed over, by what they hold",
-  incremental: true
-})
-
 /** One row that cannot be read stands in nobody's way, and is not passed over in silence. */
 const setAside = (what: string, id: string): Effect.Effect<void> =>
   Effect.zipRight(
-    Metric.increment(Metric.tagged(unreadableRows, "row", what)),
+    unreadableRows.update(1, { row: what }),
     Effect.logError(
       `A stored ${what} is not as any version of this program writes it, and is left out. Everything else goes on.`
     ).pipe(Effect.annotateLogs({ row: oneLine(id) }))

@@ -16,7 +16,6 @@ import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
-import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
@@ -36,11 +35,11 @@ import {
   type ReceivedDeliveries
 } from "../store/BillingStore.ts"
 import type { StoreError } from "../store/StoreError.ts"
+import * as Metrics from "../telemetry/Metrics.ts"
 import { causeLine, oneLine } from "../values/logText.ts"
 import * as Options from "../values/options.ts"
 import { Handlers } from "./Handlers.ts"
 import { rememberedHandlers } from "./knownHandlers.ts"
-import * as Metrics from "./notificationMetrics.ts"
 import { ListenerFailed, SubscriptionListener } from "./SubscriptionListener.ts"
 
 /**
@@ -247,10 +246,8 @@ const make = (options: DispatcherOptions = {}) =>
           isAwaited: false
         }
         running.set(orderingKeyOf(one), call)
-        const waited =
-          one.attempt === 1 ? Metric.update(Metrics.of(one.handler).lag, at - one.queuedAt.getTime()) : Effect.void
         // Whoever begins it may not be interruptible, and the call would be as they are.
-        return Effect.map(Effect.zipRight(waited, Effect.forkDaemon(Effect.interruptible(deliver(call)))), (fiber) => {
+        return Effect.map(Effect.forkDaemon(Effect.interruptible(deliver(call))), (fiber) => {
           call.fiber = fiber
           return call
         })
@@ -384,7 +381,13 @@ const make = (options: DispatcherOptions = {}) =>
         const isUrgent = call.isAwaited || held.get(orderingKeyOf(call.one)) === true || ended.length >= writeSize
         // While the store takes none, nothing is urgent.
         if (failedWrites === 0) writeAt = isUrgent ? now : Math.min(writeAt, at + gatherMillis)
-        return Effect.zipRight(Metric.increment(Metrics.of(call.one.handler).told), ring)
+        const { handler, queuedAt } = call.one
+        return Metrics.notificationCalls
+          .update(1, { handler, outcome: "told" })
+          .pipe(
+            Effect.zipRight(Metrics.notificationLag.update(Math.max(0, at - queuedAt.getTime()) / 1000, { handler })),
+            Effect.zipRight(ring)
+          )
       })
 
     /** Writes it until the store has taken it: as long as it has not, whoever has the lease would call again. */
@@ -411,7 +414,7 @@ const make = (options: DispatcherOptions = {}) =>
             ? `it took longer than ${Duration.format(timeout)}`
             : describe(cause)
         const delay = CallbackRetry.delayAfter(retry, one.attempt, yield* Random.next)
-        yield* Metric.increment(Metrics.of(one.handler).failed)
+        yield* Metrics.notificationCalls.update(1, { handler: one.handler, outcome: "failed" })
         const isLast = Option.isNone(delay)
         const outcome = yield* stored(() =>
           isLast
@@ -436,13 +439,18 @@ const make = (options: DispatcherOptions = {}) =>
     const tellFailure = (handler: string, outcome: FailureOutcome, isLast: boolean): Effect.Effect<void> => {
       if (outcome === "superseded") {
         return Effect.zipRight(
-          Metric.increment(Metrics.of(handler).superseded),
+          Metrics.notificationsGivenUp.update(1, { handler, state: "superseded" }),
           Effect.logWarning("The handler failed; a newer state takes its place.")
         )
       }
-      if (!isLast) return Effect.logWarning("The handler failed and will be tried again.")
+      if (!isLast) {
+        return Effect.zipRight(
+          Metrics.notificationRetries.update(1, { handler }),
+          Effect.logWarning("The handler failed and will be tried again.")
+        )
+      }
       return Effect.zipRight(
-        Metric.increment(Metrics.of(handler).died),
+        Metrics.notificationsGivenUp.update(1, { handler, state: "dead" }),
         Effect.logError(
           `The handler failed ${retry.maxAttempts} times and is given up. See notifications.dead() and notifications.retry().`
         )

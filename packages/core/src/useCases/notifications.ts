@@ -1,11 +1,10 @@
 /** The queue of what the app is told, as an operator and a test look at it. */
 import * as Effect from "effect/Effect"
-import * as Metric from "effect/Metric"
 import type { DeadNotification, DeadNotificationQuery } from "../records/Notification.ts"
 import type { BillingStoreService, NotificationCounts } from "../store/BillingStore.ts"
 import type { StoreError } from "../store/StoreError.ts"
+import * as Metrics from "../telemetry/Metrics.ts"
 import type { NotificationDispatcher } from "./NotificationDispatcher.ts"
-import * as Metrics from "./notificationMetrics.ts"
 
 export interface Notifications {
   /** Those that were given up, the longest ago first. */
@@ -33,7 +32,11 @@ const lookMillis = 50
 export const makeNotifications = ({ dispatcher, store }: Ports): Notifications => {
   const count = Effect.tap(
     Effect.suspend(() => store.countNotifications({ handlers: dispatcher.handlers })),
-    ({ dead }) => Metric.set(Metrics.dead, dead)
+    ({ dead, unsettled, waiting }) =>
+      Effect.zipRight(
+        Metrics.notificationsDead.update(dead, {}),
+        Metrics.notificationsWaiting.update(unsettled + waiting, {})
+      )
   )
   return {
     dead: (query) => store.deadNotifications(query),

@@ -67,6 +67,34 @@ export const notifications = ({ hasOwnClock, it, nextUser }: ContractSuite): voi
     )
   )
 
+  it.effect("says when the oldest was queued of what is yet to be taken, of the handlers that are asked for", () =>
+    emptied(
+      Effect.gen(function* () {
+        const store = yield* BillingStore
+        const oldest = (...names: ReadonlyArray<string>) =>
+          Effect.map(
+            store.oldestPending(new Set(names)),
+            Option.map((date) => date.getTime())
+          )
+        expect(yield* oldest("onSubscriptionChange")).toEqual(Option.none())
+        const queuedAt = yield* Clock.currentTimeMillis
+        yield* queue(["created", "past_due"])
+        yield* TestClock.adjust("7 seconds")
+        yield* queue(["created"])
+        expect(yield* oldest("onSubscriptionChange", "onPurchase")).toEqual(Option.some(queuedAt))
+        expect(yield* oldest("onPurchase")).toEqual(Option.none())
+        expect(yield* oldest()).toEqual(Option.none())
+        const { claimed } = yield* claim("a")
+        yield* store.completeNotifications(idsOf(claimed), "a")
+        // What stood behind it was queued at the same time.
+        expect(yield* oldest("onSubscriptionChange")).toEqual(Option.some(queuedAt))
+        const { claimed: next } = yield* claim("a")
+        yield* store.completeNotifications(idsOf(next), "a")
+        expect(yield* oldest("onSubscriptionChange")).toEqual(Option.none())
+      })
+    )
+  )
+
   it.effect("what a traced delivery queues is of its trace, and what one queues that is not traced is of none", () =>
     emptied(
       Effect.gen(function* () {
