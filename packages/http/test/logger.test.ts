@@ -2,6 +2,7 @@ import * as BillingStore from "@kavach-polar/core/BillingStore"
 import { StoreError } from "@kavach-polar/core/StoreError"
 import { type PolarLogger, polar } from "@kavach-polar/http"
 import { Layer } from "effect"
+import { pino } from "pino"
 import { expect, expectTypeOf, test } from "vitest"
 import { deliveryOf, memoryPolar, secret, startHost } from "./host.ts"
 
@@ -24,6 +25,21 @@ test("what is logged goes to the app's logger, by its levels, and nowhere else",
     expect.stringMatching(/^error: A delivery of type subscription\.created could not be read.* delivery=evt_/)
   )
   expect(lines).toContainEqual(expect.stringMatching(/^warn: .*No signature of the delivery matches/))
+})
+
+test("pino is given the fields by themselves", async () => {
+  const lines: Array<string> = []
+  const logger = pino({ level: "debug" }, { write: (line: string) => void lines.push(line) })
+  await using host = await startHost({ logger, logLevel: "debug" })
+  await host.deliver(
+    new TextEncoder().encode('{"type":"subscription.created","timestamp":"2026-11-29T00:00:00Z","data":{}}')
+  )
+  const logged: ReadonlyArray<Readonly<Record<string, unknown>>> = lines.map((line) => JSON.parse(line))
+  const found = logged.find(({ level }) => level === pino.levels.values["error"])
+  expect(found).toMatchObject({ delivery: expect.stringMatching(/^evt_/) })
+  expect(found?.["msg"]).toMatch(
+    /^A delivery of type subscription\.created could not be read and is kept as failed: [^=]*$/
+  )
 })
 
 test("no secret reaches it, even within the words of others", async () => {

@@ -430,8 +430,8 @@ export interface PolarConfig extends AppHandlers<void | Promise<void>> {
    */
   readonly webhookBodyLimitBytes?: number | undefined
   /**
-   * Where the log goes: pino, winston, `console` and the like. Each entry is one line of text, without secrets. Default: the
-   * console.
+   * Where the log goes. pino, and so Fastify's, is given the fields and a sentence: `info({ delivery: "evt_1" }, "Received …")`.
+   * winston, `console` and the like are given one line with both. It has ids, never bodies or secrets. Default: the console.
    *
    * @example
    * polar({ accessToken, webhookSecret, logger: console })

@@ -17,31 +17,63 @@ export const loggingLayer = (settings: LogSettings): Layer.Layer<never> => {
   return Layer.merge(level, Logger.replace(Logger.defaultLogger, loggerTo(settings.logger, secretsOf(settings))))
 }
 
-const loggerTo = (logger: PolarLogger, secrets: ReadonlyArray<string>): Logger.Logger<unknown, void> =>
-  Logger.make((entry) => {
-    const line = [
-      ...[entry.message].flat().map(textOf),
-      ...HashMap.toEntries(entry.annotations).map(([name, value]) => `${name}=${textOf(value)}`),
-      ...(Cause.isEmpty(entry.cause) ? [] : [causeLine(entry.cause)])
-    ].join(" ")
+/** What is known beside the sentence: ids, types, states and how often, never a body. */
+type Fields = Readonly<Record<string, string | number | boolean>>
+
+const loggerTo = (logger: PolarLogger, secrets: ReadonlyArray<string>): Logger.Logger<unknown, void> => {
+  const withoutSecrets = (text: string): string =>
+    secrets.reduce((rest, secret) => rest.replaceAll(secret, "<redacted>"), text)
+  const textOf = (value: unknown): string => withoutSecrets(lineOf(value))
+  const write = isPino(logger) ? writeFields(logger) : writeLine(logger)
+  return Logger.make((entry) => {
+    const fields = Object.fromEntries([
+      ...HashMap.toEntries(entry.annotations).map(([name, value]) => [
+        name,
+        typeof value === "number" || typeof value === "boolean" ? value : textOf(value)
+      ]),
+      ...(Cause.isEmpty(entry.cause) ? [] : [["cause", withoutSecrets(causeLine(entry.cause))]])
+    ]) as Fields
+    const message = [entry.message].flat().map(textOf).join(" ")
     try {
-      logger[methodOf(entry.logLevel)](secrets.reduce((text, secret) => text.replaceAll(secret, "<redacted>"), line))
+      write(methodOf(entry.logLevel), message, fields)
     } catch {
       // The app's logger failed, and billing goes on. What was to be logged goes to the console.
       Logger.defaultLogger.log(entry)
     }
   })
+}
+
+type Method = keyof PolarLogger
+type Write = (method: Method, message: string, fields: Fields) => void
+
+/** One line, for `console` and whatever takes a text: `Received a delivery. delivery=evt_1 state=applied`. */
+const writeLine =
+  (logger: PolarLogger): Write =>
+  (method, message, fields) =>
+    logger[method]([message, ...Object.entries(fields).map(([name, value]) => `${name}=${value}`)].join(" "))
+
+interface PinoLogger extends Readonly<Record<Method, (fields: Fields, message: string) => void>> {
+  readonly bindings: () => object
+}
+
+/** It takes the fields by themselves, before the message; so does Fastify's, which is one. */
+const isPino = (logger: object): logger is PinoLogger => typeof Reflect.get(logger, "bindings") === "function"
+
+const writeFields =
+  (logger: PinoLogger): Write =>
+  (method, message, fields) =>
+    logger[method](fields, message)
 
 const secretsOf = ({ accessToken, webhookSecrets }: LogSettings): ReadonlyArray<string> =>
   [...(accessToken === undefined ? [] : [accessToken]), ...webhookSecrets].map(Redacted.value)
 
-const textOf = (value: unknown): string =>
+const lineOf = (value: unknown): string =>
   oneLine(
     typeof value === "string" ? value : value instanceof Error ? value.message : (JSON.stringify(value) ?? ""),
     8000
   )
 
-const methodOf = ({ _tag }: LogLevel.LogLevel): keyof PolarLogger => {
+const methodOf = ({ _tag }: LogLevel.LogLevel): Method => {
   switch (_tag) {
     case "Fatal":
     case "Error":
