@@ -758,6 +758,24 @@ for (const [server, name] of [
           yield* nothingWritten(query)
           // Tables that are all there need no right to make any.
           yield* store.migrate
+          const { denied } = yield* store.inspect
+          expect(denied.map(({ table }) => table)).toEqual(
+            expect.arrayContaining(["kavach_polar_deliveries", "kavach_polar_records", "kavach_users"])
+          )
+          expect(JSON.stringify(denied)).not.toContain(account)
+        })
+      )
+
+      it.scopedLive("an index that was dropped is missed, and what is said makes it", () =>
+        Effect.gen(function* () {
+          const { query, store } = yield* opened
+          yield* Effect.promise(() => query("DROP INDEX kavach_polar_deliveries_state ON kavach_polar_deliveries"))
+          const { missingIndexes } = yield* store.inspect
+          expect(missingIndexes).toMatchObject([
+            { name: "kavach_polar_deliveries_state", table: "kavach_polar_deliveries" }
+          ])
+          yield* Effect.promise(() => query(missingIndexes[0]?.sql ?? ""))
+          expect((yield* store.inspect).missingIndexes).toEqual([])
         })
       )
 

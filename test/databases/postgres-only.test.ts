@@ -380,7 +380,13 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
         yield* failure(readerUrl.href, "denied", /^42501: permission denied for table kavach_polar_/)
         expect(yield* counts(query)).toEqual(nothing)
         // It need not create anything where everything is.
-        yield* (yield* openStore(readerUrl.href)).migrate
+        const reader = yield* openStore(readerUrl.href)
+        yield* reader.migrate
+        const { denied } = yield* reader.inspect
+        expect(denied.map(({ table }) => table)).toEqual(
+          expect.arrayContaining(["kavach_polar_deliveries", "kavach_polar_records", "kavach_users"])
+        )
+        expect(denied[0]?.detail).toMatch(/^42501: permission denied for table kavach_polar_/)
       })
     )
 
@@ -392,6 +398,19 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
         const store = yield* openStore(url)
         const error = yield* Effect.flip(store.claimNotifications({ owner: "a", limit: 1, lease: Duration.minutes(1) }))
         expect(error.reason).toBe("readOnly")
+      })
+    )
+
+    it.scopedLive("an index that was dropped is missed, and what is said makes it", () =>
+      Effect.gen(function* () {
+        const { query, store } = yield* migrated([])
+        yield* run(query, "DROP INDEX kavach_polar_deliveries_with_body")
+        const { missingIndexes } = yield* store.inspect
+        expect(missingIndexes).toMatchObject([
+          { name: "kavach_polar_deliveries_with_body", table: "kavach_polar_deliveries" }
+        ])
+        yield* run(query, missingIndexes[0]?.sql ?? "")
+        expect((yield* store.inspect).missingIndexes).toEqual([])
       })
     )
 

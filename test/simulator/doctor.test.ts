@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { SqliteStore } from "@kavach-polar/adapter-sqlite"
 import type { PolarConfig } from "@kavach-polar/http"
 import type { ServeOptions } from "@kavach-polar/simulator"
+import Database from "better-sqlite3"
 import { Redacted } from "effect"
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
 import { email, pro, type Scene, userId, withScene } from "./BillingScene.ts"
@@ -83,11 +84,55 @@ test("on a good day nothing is wrong, and no secret is said", async () => {
     const { exitCode, out } = await kavachPolar(scene, "doctor")
     expect(exitCode).toBe(0)
     expect(out).toContain("Nothing is wrong.")
-    for (const check of ["database", "token", "scopes", "endpoint", "clock", "waiting", "drift", "links"]) {
+    for (const check of ["database", "users", "token", "scopes", "endpoint", "clock", "waiting", "drift", "links"]) {
       expect(out).toMatch(new RegExp(`^ok +${check} `, "m"))
     }
     expect(out).not.toContain(scene.simulator.accessToken)
   })
+})
+
+test("indexes that somebody has dropped are missed, with the SQL that makes them", async () => {
+  await withApp(async (scene) => {
+    await scene.buy()
+    const database = new Database(filename)
+    database.exec("DROP INDEX kavach_polar_deliveries_state")
+    const { status, wrong } = await findings(scene)
+    expect(status).toBe("warning")
+    expect(wrong).toMatchObject([
+      { check: "database", level: "warning", what: expect.stringContaining("kavach_polar_deliveries_state") }
+    ])
+    database.exec(wrong[0]?.help?.replace("Run in the database: ", "") ?? "")
+    database.close()
+    await isFine(scene)
+  })
+})
+
+test("a table of users that does not fit is named, and one without an index", async () => {
+  const database = new Database(filename)
+  database.exec(
+    "CREATE TABLE kavach_users (id TEXT PRIMARY KEY, email TEXT, polar_customer_id TEXT, polar_subscription_id TEXT, polar_subscription_status TEXT, polar_product_id TEXT, polar_current_period_end INTEGER, polar_cancel_at_period_end INTEGER)"
+  )
+  await withApp(async (scene) => {
+    await scene.buy()
+    expect(await findings(scene)).toMatchObject({ status: "fine" })
+    database.exec("DROP INDEX kavach_users_polar_customer_id")
+    expect(await findings(scene)).toMatchObject({
+      status: "warning",
+      wrong: [{ check: "users", what: "kavach_users has no index on polar_customer_id.", help: "kavach-polar migrate" }]
+    })
+    await kavachPolar(scene, "migrate")
+    await isFine(scene)
+    database.exec("ALTER TABLE kavach_users DROP COLUMN polar_product_id")
+    expect(await findings(scene)).toMatchObject({
+      status: "broken",
+      wrong: expect.arrayContaining([
+        expect.objectContaining({ check: "users", what: expect.stringContaining("has no column polar_product_id") })
+      ])
+    })
+    await kavachPolar(scene, "migrate")
+    await isFine(scene)
+  })
+  database.close()
 })
 
 test("what an app need not be allowed is said, and is nothing wrong", async () => {

@@ -152,7 +152,10 @@ export const postgresTables = (turn: bigint): Ddl => ({
   columns: {
     text: `SELECT relname::text, attname::text FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
       WHERE relname LIKE 'kavach#_polar#_%' ESCAPE '#' AND relkind IN ('r', 'p', 'v') AND pg_table_is_visible(pg_class.oid)
-        AND attnum > 0 AND NOT attisdropped`,
+        AND attnum > 0 AND NOT attisdropped
+      UNION ALL SELECT tables.relname::text, 'index ' || indexes.relname FROM pg_index
+      JOIN pg_class AS tables ON tables.oid = indrelid JOIN pg_class AS indexes ON indexes.oid = indexrelid
+      WHERE tables.relname LIKE 'kavach#_polar#_%' ESCAPE '#' AND pg_table_is_visible(tables.oid) AND indisvalid`,
     values: []
   },
   collations: {

@@ -80,7 +80,7 @@ export interface Locks {
   readonly check: (names: ReadonlyArray<string>, rows: Rows) => void
 }
 
-/** What the columns of `Ddl.columns` call an index, where it is only made if it is not there. */
+/** What the columns of `Ddl.columns` call an index. */
 export const indexName = (name: string): string => `index ${name}`
 
 /** A statement, and the columns that say whether it is still to be run; without any it does no harm to run it again. */
@@ -128,7 +128,7 @@ export interface Ddl {
   readonly released: ReadonlyArray<ReleasedMigration>
   /** Moves what those versions kept in a table of subscriptions to the records, and renames what was named after it. */
   readonly toRecords: ReadonlyArray<MigrationStep>
-  /** Rows of table and column, of all tables and views whose names begin with `kavach_polar_`. */
+  /** Rows of table and column, of all tables and views whose names begin with `kavach_polar_`; of an index `indexName`. */
   readonly columns: Statement
   /** `undefined` where text is compared byte by byte by default. */
   readonly collations: Collations | undefined

@@ -32,6 +32,7 @@ import type { TransactionOptions } from "./deadline.ts"
 import { makeHistoryRows } from "./historyRows.ts"
 import { makeHourRows } from "./hourRows.ts"
 import { makeInbox } from "./inbox.ts"
+import { inspect } from "./inspection.ts"
 import { makeJobRows } from "./jobRows.ts"
 import { migrate, migrationStatus } from "./migrations.ts"
 import { limitOf, makeOutbox } from "./outbox.ts"
@@ -234,6 +235,7 @@ export const sqlDriver = (connection: SqlConnection, packageName: string, option
       return report
     },
     migrationStatus: () => read(() => migrationStatus(dialect, packageName)),
+    inspect: () => inspect({ dialect, users: usersDialect, read, transaction, explain }),
     atomically: (keys, decide, time, patience = "full") =>
       withUsers(async (users) => {
         let held: ReadonlySet<string> = namesOf(keys)

@@ -115,7 +115,7 @@ FROM kavach_polar_subscriptions`,
     ...createTable(asOf(jobs, 4))
   ].map((sql) => ({ sql })),
   columns: {
-    text: "SELECT tables.name, columns.name FROM sqlite_schema AS tables, pragma_table_info(tables.name) AS columns WHERE tables.type IN ('table', 'view') AND tables.name LIKE 'kavach\\_polar\\_%' ESCAPE '\\'",
+    text: "SELECT tables.name, columns.name FROM sqlite_schema AS tables, pragma_table_info(tables.name) AS columns WHERE tables.type IN ('table', 'view') AND tables.name LIKE 'kavach\\_polar\\_%' ESCAPE '\\' UNION ALL SELECT tbl_name, 'index ' || name FROM sqlite_schema WHERE type = 'index' AND tbl_name LIKE 'kavach\\_polar\\_%' ESCAPE '\\'",
     values: []
   },
   // The transaction that all of it runs in keeps others away.

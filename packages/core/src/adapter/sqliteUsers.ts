@@ -36,7 +36,7 @@ export const sqliteUsers: UsersDialect = {
     text: `SELECT columns.name, columns.type, EXISTS (
       SELECT 1 FROM pragma_index_list('kavach_users') AS list, pragma_index_info(list.name) AS info
       WHERE info.seqno = 0 AND info.name = columns.name AND list.partial = 0
-    ) FROM pragma_table_info('kavach_users') AS columns`,
+    ) OR columns.pk = 1 FROM pragma_table_info('kavach_users') AS columns`,
     values: []
   },
   columnOf: ([name, declared, isIndexed]) => ({

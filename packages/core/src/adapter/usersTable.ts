@@ -130,6 +130,53 @@ export function* migrateUsers<Column extends UserColumn>(
   return warningsOf(dialect, columns)
 }
 
+export interface UsersInspection {
+  readonly table: string
+  readonly problem: string | null
+  readonly warnings: ReadonlyArray<string>
+  readonly unindexed: ReadonlyArray<string>
+  /** What billing writes of it, on no row; `undefined` where it writes nothing. */
+  readonly probe: Statement | undefined
+}
+
+/** How the table stands, for people; `undefined` where the database has none and needs none. */
+export function* inspectUsers<Column extends UserColumn>(
+  given: UsersDialect<Column>
+): Script<UsersInspection | undefined> {
+  const dialect = yield* located(given)
+  const columns = yield* columnsOf(dialect)
+  const isReadOnly = dialect.isReadOnly === true
+  if (columns.size === 0 && !isReadOnly) return undefined
+  const problem = problemOf(() => (isReadOnly ? readOnlyTable(dialect, columns) : usersTable(dialect, columns)))
+  const written = [...textColumns, ...otherColumns].filter((name) => columns.has(name))
+  return {
+    table: dialect.shownName ?? "kavach_users",
+    problem,
+    warnings: isReadOnly || problem !== null ? [] : warningsOf(dialect, columns),
+    // By an address users are seldom looked for, and not by one that is compared with an index.
+    unindexed: (isReadOnly ? ["id"] : ["id", "polar_customer_id"]).filter(
+      (name) => columns.get(name)?.isIndexed === false
+    ),
+    probe:
+      isReadOnly || written.length === 0
+        ? undefined
+        : {
+            text: `UPDATE ${dialect.table} SET ${written.map((name) => `${name} = ${name}`).join(", ")} WHERE 1 = 0`,
+            values: []
+          }
+  }
+}
+
+const problemOf = (open: () => UsersTable): string | null => {
+  try {
+    open()
+    return null
+  } catch (error) {
+    if (error instanceof DriverError) return error.message
+    throw error
+  }
+}
+
 /** That column need not be written: one that takes no time of ours is left alone. */
 const updatedAtOf = <Column extends UserColumn>(
   dialect: UsersDialect<Column>,
@@ -193,6 +240,7 @@ const readOnlyTable = <Column extends UserColumn>(
 }
 
 const textColumns = ["polar_customer_id", "polar_subscription_id", "polar_subscription_status", "polar_product_id"]
+const otherColumns = ["polar_current_period_end", "polar_cancel_at_period_end"]
 
 const usersTable = <Column extends UserColumn>(
   dialect: UsersDialect<Column>,
@@ -213,9 +261,7 @@ const usersTable = <Column extends UserColumn>(
   const periodEnd = dialect.time(column("polar_current_period_end"))
   const cancelAtPeriodEnd = dialect.flag(column("polar_cancel_at_period_end"))
   const updatedAt = updatedAtOf(dialect, columns)
-  const written = [...textColumns, "polar_current_period_end", "polar_cancel_at_period_end"]
-    .concat(updatedAt === undefined ? [] : ["updated_at"])
-    .map(column)
+  const written = [...textColumns, ...otherColumns].concat(updatedAt === undefined ? [] : ["updated_at"]).map(column)
   const readable = (name: string) => (columns.has(name) ? dialect.readText(name) : "NULL")
   const customerId = dialect.readText("polar_customer_id")
   const selectUser = `SELECT ${ids.read}, ${readable("email")}, ${readable("name")}, ${readable("email_verified")} FROM ${dialect.table}`

@@ -19,6 +19,7 @@ export type {
   RecordPageQuery,
   RecordQuery
 } from "./BillingStoreService.ts"
+export type { DatabaseInspection } from "./DatabaseInspection.ts"
 export type { BodyCipher, BodyOwner, DeliveryBodies } from "./deliveryBodies.ts"
 export type { MigrationReport, MigrationStatus } from "./Migrations.ts"
 export type { FailureOutcome, NotificationCounts } from "./StoreDriver.ts"

@@ -37,6 +37,7 @@ import type { LookedAt } from "../steps/lookAtClock.ts"
 import type { RecordId } from "../steps/Step.ts"
 import type { CheckoutId, CustomerId, ProductId, User, UserId } from "../values/ids.ts"
 import type { EpochMicros } from "../values/Timestamp.ts"
+import type { DatabaseInspection } from "./DatabaseInspection.ts"
 import type { DeliveryBodies, OpenedBody } from "./deliveryBodies.ts"
 import type { MigrationReport, MigrationStatus } from "./Migrations.ts"
 import type {
@@ -142,6 +143,9 @@ export interface BillingStoreService {
 
   /** How the tables stand; only looks. Fails with the reason `schema` where this version cannot work on them. */
   readonly migrationStatus: Effect.Effect<MigrationStatus, StoreError>
+
+  /** How the database stands beside that, for people: indexes, privileges, and the table of users. Changes nothing. */
+  readonly inspect: Effect.Effect<DatabaseInspection, StoreError>
 
   /**
    * Records the deliveries and does what they say, in one atomic step: inbox, records, links, projection and

@@ -20,6 +20,7 @@ import type {
   UserRow
 } from "../records/rows.ts"
 import type { Changes, Facts, Keys } from "../steps/Step.ts"
+import type { DatabaseInspection } from "./DatabaseInspection.ts"
 import type { MigrationReport, MigrationStatus } from "./Migrations.ts"
 import type { StoreErrorReason } from "./StoreError.ts"
 
@@ -265,6 +266,8 @@ export interface StoreDriver {
 
   /** Only looks. */
   readonly migrationStatus: () => Awaitable<MigrationStatus>
+  /** For people: how the database stands. Changes nothing. */
+  readonly inspect: () => Awaitable<DatabaseInspection>
 
   /**
    * One transaction: load the facts of the keys, keep other writers away from them, call `decide` once, write the

@@ -253,6 +253,7 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
     parallelSteps: 1,
     migrate: () => ({ applied: [], newer: [] }),
     migrationStatus: () => ({ applied: [], pending: [], newer: [] }),
+    inspect: () => ({ missingIndexes: [], denied: [], users: null }),
     // `decide` throws before anything is written, and nothing runs in between: that is all a transaction takes here.
     atomically: (keys, decide) => write(decide(load(keys))),
     recordsOf: ({ kind, live, productId, status, userId }) =>

@@ -246,6 +246,8 @@ export const storeOnDriver = (driver: StoreDriver, bodies: DeliveryBodies = plai
 
     migrationStatus: attempt("migrationStatus", () => driver.migrationStatus()).pipe(span("migrationStatus")),
 
+    inspect: attempt("inspect", () => driver.inspect()).pipe(span("inspect")),
+
     applyDeliveries: (deliveries, policy, { dryRun, handlers, replay, tellAgain, users } = {}) =>
       Effect.zipWith(
         Clock.currentTimeMillis,

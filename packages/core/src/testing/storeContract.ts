@@ -22,6 +22,7 @@ import { erasure } from "./contract/erasure.ts"
 import { handlers } from "./contract/handlers.ts"
 import { identity } from "./contract/identity.ts"
 import { inbox } from "./contract/inbox.ts"
+import { inspection } from "./contract/inspection.ts"
 import { jobs } from "./contract/jobs.ts"
 import { allKinds } from "./contract/kinds.ts"
 import { licenseKeys } from "./contract/licenseKeys.ts"
@@ -101,6 +102,7 @@ export const storeContract = (store: StoreUnderTest): void => {
       describe("retention", () => retention(suite))
       describe("replay", () => replay(suite))
       describe("snapshots", () => snapshots(suite))
+      describe("inspection", () => inspection(suite))
       describe("jobs", () => jobs(suite))
       describe("round trip", () => roundTrip(suite))
       describe("any sequence of calls", () => sameAsMemory(suite))

@@ -12,6 +12,7 @@ import type { RecordedDelivery } from "../records/Delivery.ts"
 import type { BillingStoreService } from "../store/BillingStore.ts"
 import type { StoreError } from "../store/StoreError.ts"
 import type { UserLookupFailed } from "./appUsers.ts"
+import { databaseFindings } from "./databaseFindings.ts"
 import { deliveryFindings } from "./deliveryFindings.ts"
 import { broken, type Check, type Diagnosis, type Finding, fine, unknown, warning, worstOf } from "./diagnosis.ts"
 import { endpointFindings, noEndpoint } from "./endpointFindings.ts"
@@ -261,6 +262,7 @@ export const makeDiagnose = ({ checkWebhooks, client, organizationId, sample, st
           ])
     const findings = [
       ...tables,
+      ...(hasTables ? yield* databaseFindings(store) : []),
       ...ofToken,
       ...(yield* orNot("scopes", hasToken, scopesOfToken)),
       ...(yield* orNot("endpoint", hasToken && hasTables, endpoint)),

@@ -3,6 +3,7 @@ import * as Schema from "effect/Schema"
 
 export const checkNames = [
   "database",
+  "users",
   "token",
   "scopes",
   "organization",
