@@ -1271,7 +1271,7 @@ const fill = async (query: Query): Promise<void> => {
     `kavach_polar_checkouts ${numbers} SELECT CONCAT('k-', n), CONCAT('user-', n), 'p', ${time} FROM i`,
     `kavach_polar_records (record_key, kind, id, user_id, customer_id, product_id, status, live, event_at, precedence, delivery_id, updated_at, summary, data) ${numbers} SELECT CONCAT('subscription s-', n), 'subscription', CONCAT('s-', n), CONCAT('user-', n), CONCAT('c-', n), 'p', 'active', n % 2, n, 0, CONCAT('d-', n), ${time}, '{}', '{}' FROM i WHERE n NOT IN (80)`,
     `kavach_polar_deliveries (id, type, state, event_at, received_at, updated_at, customer_id, record_id, user_id, attempts, body) ${numbers} SELECT CONCAT('d-', n), 'subscription.updated', IF(n % 100 = 0, 'unlinked', 'applied'), n, ${time}, ${time}, CONCAT('c-', n), CONCAT('s-', n), CONCAT('user-', n), 1, IF(n < 15000, NULL, '{}') FROM i`,
-    `kavach_polar_notifications ${numbers} SELECT CONCAT('n-', n), CONCAT('s-', n), CONCAT('user-', n), n, 0, '{"id":"s","status":"active","productId":"p","currentPeriodEnd":null,"cancelAtPeriodEnd":false}', ${time}, IF(n % 4 = 0, 'pending', 'done'), 0, ${time}, NULL, NULL, ${time}, 'onSubscriptionChange' FROM i`
+    `kavach_polar_notifications ${numbers} SELECT CONCAT('n-', n), CONCAT('s-', n), CONCAT('user-', n), n, 0, '{"id":"s","status":"active","productId":"p","currentPeriodEnd":null,"cancelAtPeriodEnd":false}', ${time}, IF(n % 4 = 0, 'pending', 'done'), 0, ${time}, NULL, NULL, ${time}, 'onSubscriptionChange', NULL FROM i`
   ]
   for (const insert of inserts) await query(`INSERT INTO ${insert}`)
   for (const table of [

@@ -54,6 +54,7 @@ it.live("every statement that runs often finds its rows by an index, on tables o
     const { claimed } = yield* store.claimNotifications({ owner: "a", limit: 20, lease: Duration.minutes(1) })
     expect(claimed).toHaveLength(20)
     yield* store.completeAndClaimNext([claimed[0]?.id ?? ""], { owner: "a", lease: Duration.minutes(1) })
+    yield* store.oldestPending(new Set(["onSubscriptionChange"]))
     yield* store.deliveries({ limit: 20 })
     yield* store.deliveries({ order: "oldest", after: { receivedAt: new Date("2026-01-05"), id: "a" }, limit: 20 })
     yield* store.pruneDeliveryBodies(new Date("2026-01-02"), 20)
@@ -118,6 +119,6 @@ const fill = (client: Database.Database): void => {
       'user-' || n, n, 1,
       '{"id":"s","status":"active","productId":"p","currentPeriodEnd":null,"cancelAtPeriodEnd":false}',
       '2026-01-01T00:00:00.000Z', CASE WHEN n % 10 = 0 THEN 'pending' ELSE 'done' END, 0, '2026-01-01T00:00:00.000Z', NULL,
-      NULL, '2026-01-01T00:00:00.000Z', 'onSubscriptionChange' FROM i;
+      NULL, '2026-01-01T00:00:00.000Z', 'onSubscriptionChange', NULL FROM i;
     ANALYZE;`)
 }
