@@ -158,7 +158,7 @@ const sentence = (says: string): string =>
 const typesOf: Readonly<Record<string, string>> = {
   "kavach_polar_deliveries.state": "DeliveryState",
   "kavach_polar_customers.linkedBy": "LinkSource",
-  "kavach_polar_notifications.state": '"pending" | "done" | "dead"'
+  "kavach_polar_notifications.state": '"pending" | "done" | "superseded" | "dead" | "buried"'
 }
 
 /** As the history's table is made: the rows of an earlier version's have no number of their own. */

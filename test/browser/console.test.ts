@@ -31,6 +31,10 @@ interface App {
   readonly billing: Polar
   readonly filename: string
   readonly simulator: Served
+  /** Somebody more buys, and the app's handler cannot take it. */
+  readonly failFor: (userId: string) => Promise<void>
+  /** The server goes away. */
+  readonly stop: () => Promise<void>
   readonly close: () => Promise<void>
 }
 
@@ -68,14 +72,24 @@ const startApp = async (options: ConsoleOptions): Promise<App> => {
   )
   const server: Server = createServer(toNodeListener((request) => billing.console(request, options)))
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  const stop = async () => {
+    if (!server.listening) return
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+  }
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/internal/billing`,
     billing,
     filename,
     simulator,
+    failFor: async (userId) => {
+      isDown = true
+      await buy(userId, `${userId}@x.dev`)
+      isDown = false
+    },
+    stop,
     close: async () => {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
+      await stop()
       await billing.dispose()
       await simulator.close()
       remove()
@@ -184,6 +198,64 @@ describe.skipIf(chromiumPath === undefined)("billing's console", () => {
     assert.include(await read(page.getByRole("main")), "Nothing was given up.")
   })
 
+  test("a page keeps itself current: focus, scroll and what is selected stay, and it stops when told to", {
+    timeout: 180_000
+  }, async () => {
+    const page = await visit({ viewport: { width: 1200, height: 300 } })
+    await page.goto(`${app.url}?page=notifications`)
+    const rows = page.getByRole("table", { name: "Notifications that were given up" }).locator("tbody tr")
+    const live = page.locator("#live")
+    assert.include(await read(live), "This page keeps itself current.")
+    assert.strictEqual(await rows.count(), 1)
+    await rows
+      .first()
+      .getByRole("link", { name: /^Put it aside/ })
+      .focus()
+    await page.evaluate("document.activeElement.isTheSame = true; scrollTo(0, 120)")
+    const { id } = (await app.billing.notifications.dead())[0] ?? { id: "" }
+    await app.failFor("eve")
+    await rows.nth(1).waitFor()
+    assert.strictEqual(await page.evaluate("document.activeElement.isTheSame"), true)
+    assert.strictEqual(await page.evaluate("scrollY"), 120)
+    assert.include(await page.evaluate("getComputedStyle(document.querySelector('.fresh')).animationName"), "fresh")
+    await page.emulateMedia({ reducedMotion: "reduce" })
+    assert.strictEqual(await page.evaluate("getComputedStyle(document.querySelector('.fresh')).animationName"), "none")
+
+    // While somebody selects, nothing moves.
+    await page.evaluate("getSelection().selectAllChildren(document.querySelector('tbody tr td code'))")
+    await app.failFor("mia")
+    await page.waitForTimeout(7000)
+    assert.strictEqual(await rows.count(), 2)
+    assert.strictEqual(await page.evaluate("String(getSelection())"), "onSubscriptionChange")
+    await page.evaluate("getSelection().removeAllRanges()")
+    await rows.nth(2).waitFor()
+
+    // What is dealt with goes, and the others stay where they are.
+    await app.billing.notifications.bury({ ids: [id] })
+    await rows.nth(2).waitFor({ state: "detached" })
+    assert.strictEqual(await rows.count(), 2)
+
+    await page.getByRole("button", { name: "Pause" }).press("Enter")
+    assert.match(await read(live), /^This page is as it was at \d\d:\d\d:\d\d UTC\. Go on$/)
+    await app.failFor("zoe")
+    await page.waitForTimeout(7000)
+    assert.strictEqual(await rows.count(), 2)
+    await page.getByRole("button", { name: "Go on" }).press("Enter")
+    await rows.nth(2).waitFor()
+    assert.include(await read(live), "This page keeps itself current.")
+
+    await app.stop()
+    await page.getByRole("button", { name: "Try again" }).waitFor()
+    assert.match(await read(live), /^This page could not be updated, and is as it was at /)
+  })
+
+  test("without scripts a page says nothing of them, and is as good", { timeout: 60_000 }, async () => {
+    const page = await visit({ javaScriptEnabled: false })
+    await page.goto(`${app.url}?page=notifications`)
+    assert.strictEqual(await page.locator("#live").isVisible(), false)
+    assert.include(await read(page.getByRole("main")), "the mail server is down")
+  })
+
   test("a form that another site sends does nothing", { timeout: 180_000 }, async () => {
     const page = await visit()
     await page.goto(`${app.url}?page=people`)
@@ -236,7 +308,7 @@ describe.skipIf(chromiumPath === undefined)("billing's console", () => {
   for (const { name, options } of looks) {
     test(`${name}: every page can be read, and nothing is cut at the edge`, { timeout: 300_000 }, async () => {
       const page = await visit(options)
-      // The policy lets no script in, also not the one that looks for faults.
+      // The policy lets no script in but the console's own, also not the one that looks for faults.
       const looking = await visit({ ...options, bypassCSP: true })
       const problems: Array<string> = []
       const [customer] = (await app.billing.customers.of("ada")).customers
@@ -254,6 +326,7 @@ describe.skipIf(chromiumPath === undefined)("billing's console", () => {
         "deliveries-none": "?page=deliveries&state=failed",
         delivery: `?page=delivery&id=${delivery}`,
         notifications: "?page=notifications",
+        jobs: "?page=jobs",
         people: "?page=people",
         person: "?page=person&id=ada",
         "person-polar": "?page=person&id=ada&polar=1",
@@ -266,6 +339,7 @@ describe.skipIf(chromiumPath === undefined)("billing's console", () => {
         "no-such-page": "?page=nowhere"
       }
       // So that the trail has something.
+      await app.billing.reconcileAll()
       await page.goto(`${app.url}?page=confirm&do=user.reconcile&user=ada`)
       await page.getByRole("button", { name: "Yes, do it" }).click()
       await page.getByRole("status").waitFor()

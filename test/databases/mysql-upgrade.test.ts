@@ -48,7 +48,7 @@ const filled = (database: TestDatabase) =>
       defaultPolicy
     )
     const { claimed } = yield* store.claimNotifications({ owner: "a", limit: 2, lease: Duration.minutes(1) })
-    for (const { id } of claimed) yield* store.buryNotification(id, "a", "no \\ way")
+    for (const { id } of claimed) yield* store.giveUpNotification(id, "a", "no \\ way")
     yield* store.claimJob({ name: "job", owner: "a", lease: Duration.minutes(1) })
     return { ...database, store }
   })

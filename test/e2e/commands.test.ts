@@ -238,6 +238,33 @@ describe("beside a running server on SQLite", () => {
     database.close()
   }, 120_000)
 
+  test("notifications bury: after a question what was given up is put aside, for good and in the trail", async () => {
+    const database = new Database(`${folder.path}/billing.sqlite`)
+    database
+      .prepare("UPDATE kavach_polar_notifications SET state = 'dead', last_error = 'it broke' WHERE state = 'done'")
+      .run()
+    const ids = database
+      .prepare<[], string>("SELECT id FROM kavach_polar_notifications WHERE state = 'dead'")
+      .pluck()
+      .all()
+    expect(ids.length).toBeGreaterThan(0)
+    const bury = ["notifications", "bury", ...ids]
+    // Nobody can be asked here.
+    expect(await runCommand(bury, env())).toMatchObject({ code: 2, stderr: expect.stringContaining("--yes") })
+    const buried = await runCommand([...bury, "--yes", "--by", "Lin", "--json"], env())
+    expect([buried.code, JSON.parse(buried.stdout)]).toEqual([0, { buried: ids.length }])
+    expect(await runCommand([...bury, "--yes"], env())).toMatchObject({ code: 4 })
+    expect(await runCommand(["notifications", "list"], env())).toMatchObject({ stdout: "Nothing was given up.\n" })
+    expect(await runCommand(["notifications", "retry", "--all"], env())).toMatchObject({ code: 4 })
+    expect(
+      database.prepare("SELECT who, action, result FROM kavach_polar_actions ORDER BY at, id").all()
+    ).toMatchObject([
+      { who: "Lin", action: "notification.bury", result: `done: ${ids.length} of ${ids.length} were put aside.` },
+      { who: "command line", action: "notification.bury", result: `done: 0 of ${ids.length} were put aside.` }
+    ])
+    database.close()
+  }, 120_000)
+
   test("customers: a customer is moved to another user, and its link ended; a dry run changes nothing", async () => {
     const customer = String(subscription["customer_id"])
     const move = ["customers", "move", customer, "--user", "usr_7", "--by", "Lin"]
@@ -263,6 +290,7 @@ describe("beside a running server on SQLite", () => {
     [["customers", "link", "cus_1", "--user", "x"], 2, /is no id of Polar's/],
     [["customers", "move", "cus_1"], 2, /--user/],
     [["notifications", "retry"], 2, /needs to know which/],
+    [["notifications", "bury"], 2, /<id>/],
     [["notifications", "retry", "--all", "--user", "x"], 2, /--all means every one/],
     [["notifications", "list", "--all"], 2, /notifications list takes no option --all/],
     [["replay"], 2, /needs to know which deliveries/],

@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { SqliteStore } from "@kavach-polar/adapter-sqlite"
 import type { ConsoleOptions, PolarConfig } from "@kavach-polar/http"
 import Database from "better-sqlite3"
-import { afterEach, beforeEach, describe, expect, test } from "vitest"
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
 import { email, pro, type Scene, userId, withScene } from "./BillingScene.ts"
 
 const base = "https://app.example.com/internal/billing"
@@ -44,11 +44,18 @@ const ask = async (
   const response = await billing.console(new Request(`${base}${query}`, init), options)
   expect(response.headers.get("cache-control")).toBe("no-store")
   expect(response.headers.get("content-security-policy")).toMatch(/^default-src 'none'; .*frame-ancestors 'none'$/)
-  expect(response.headers.get("content-security-policy")).not.toMatch(/unsafe|script-src/)
+  expect(response.headers.get("content-security-policy")).not.toMatch(/unsafe|'self' 'nonce|script-src 'self'/)
   expect(response.headers.get("x-content-type-options")).toBe("nosniff")
   expect(response.headers.get("referrer-policy")).toBe("same-origin")
   const text = await response.text()
-  expect(text).not.toMatch(/<script|<[a-z][^>]* on[a-z]+=|javascript:| style=/i)
+  // The one script that the policy of this answer names, or none.
+  const nonce = /script-src 'nonce-([\w-]{22})'/.exec(response.headers.get("content-security-policy") ?? "")?.[1]
+  expect(Array.from(text.matchAll(/<script.*?<\/script>/gs), ([script]) => script)).toEqual(
+    nonce === undefined
+      ? []
+      : [expect.stringMatching(`^<script src="\\?page=live\\.js&amp;v=[0-9a-f]{12}" nonce="${nonce}" defer></script>$`)]
+  )
+  expect(text).not.toMatch(/<[a-z][^>]* on[a-z]+=|javascript:| style=/i)
   // Relative links only, so that any mount works.
   for (const [, target] of text.matchAll(/(?:href|action)="([^"]*)"/g)) expect(target).toMatch(/^[?#]/)
   return { status: response.status, location: response.headers.get("location"), text }
@@ -118,9 +125,15 @@ describe("who may see it", () => {
   test("whom authorize refuses sees nothing of any page; an answer that is none lets nobody in", async () => {
     await withApp(async (scene) => {
       await scene.buy()
-      const pages = ["", "?page=deliveries", "?page=notifications", "?page=people", `?page=person&id=${userId}`].concat(
-        ["?page=audit", "?page=settings&check=1", "?page=confirm&do=user.reconcile&user=ada", "?page=x"]
-      )
+      const pages = [
+        "",
+        "?page=deliveries",
+        "?page=notifications",
+        "?page=jobs",
+        "?page=live.js",
+        "?page=people",
+        `?page=person&id=${userId}`
+      ].concat(["?page=audit", "?page=settings&check=1", "?page=confirm&do=user.reconcile&user=ada", "?page=x"])
       for (const page of pages) {
         for (const answer of [false, null, undefined] as const) {
           const { status, text } = await ask(scene, page, { authorize: () => answer })
@@ -357,6 +370,146 @@ describe("the pages", () => {
         }
       }
     )
+  })
+
+  test("what fails is put aside from there, kept in the trail, and told no more; a later change is", async () => {
+    const told: Array<string> = []
+    let isDown = true
+    await withApp(
+      async (scene) => {
+        await scene.buy()
+        await scene.billing.settled()
+        const page = await ask(scene, "?page=notifications")
+        expect((await ask(scene, "?page=notifications", reader)).text).not.toContain("Put it aside")
+        const id = decodeURIComponent(/do=notification\.bury&amp;id=([^"]+)/.exec(page.text)?.[1] ?? "")
+        const confirm = await ask(scene, `?${new URLSearchParams({ page: "confirm", do: "notification.bury", id })}`)
+        expect(confirm.text).toContain("It cannot be undone.")
+        const done = await act(scene, { do: "notification.bury", id })
+        expect(done.text).toContain("notification.bury: done: it is put aside.")
+        expect(actions()).toMatchObject([
+          { who: "Lin", action: "notification.bury", subject: id, result: "done: it is put aside." }
+        ])
+        const again = await act(scene, { do: "notification.bury", id })
+        expect(again.text).toContain("failed: it was not given up")
+        expect((await ask(scene, "?page=notifications")).text).toContain("Nothing was given up.")
+        expect((await ask(scene, "")).text).toContain("Nothing waits for anybody")
+        expect(await scene.billing.customers.timeline(userId)).toMatchObject({
+          timeline: expect.arrayContaining([
+            expect.objectContaining({
+              text: expect.stringMatching(/was put aside by an operator.*the mail server is down/)
+            })
+          ])
+        })
+        isDown = false
+        expect(await scene.billing.notifications.retry({})).toBe(0)
+        await scene.billing.subscriptions.cancel(userId)
+        await scene.simulator.flush()
+        await scene.billing.settled()
+        expect(told).toEqual(["active, ends"])
+      },
+      {
+        callback: { attempts: 1 },
+        onSubscriptionChange: (_user, subscription) => {
+          if (isDown) throw new Error("the mail server is down")
+          told.push(`${subscription.status}${subscription.cancelAtPeriodEnd ? ", ends" : ""}`)
+        }
+      }
+    )
+  })
+
+  test("by code notifications are put aside in the name of somebody, for the trail", async () => {
+    await withApp(
+      async (scene) => {
+        await scene.buy()
+        await scene.billing.settled()
+        const [dead] = await scene.billing.notifications.dead()
+        const id = dead?.id ?? ""
+        expect(await scene.billing.notifications.bury({ ids: [id, "unknown"], by: "the night job" })).toBe(1)
+        expect(await scene.billing.notifications.bury({ ids: [id], by: "the night job" })).toBe(0)
+        expect(await scene.billing.notifications.bury({ ids: [id] })).toBe(0)
+        expect(actions()).toMatchObject([
+          {
+            who: "the night job",
+            action: "notification.bury",
+            subject: null,
+            detail: JSON.stringify({ ids: [id, "unknown"] }),
+            result: "done: 1 of 2 were put aside."
+          },
+          { who: "the night job", action: "notification.bury", subject: id, result: "done: 0 of 1 were put aside." }
+        ])
+      },
+      {
+        callback: { attempts: 1 },
+        onSubscriptionChange: () => {
+          throw new Error("the mail server is down")
+        }
+      }
+    )
+  })
+
+  test("jobs: what runs and how far it is, what was left, and how the last ones ended", async () => {
+    await withApp(async (scene) => {
+      await scene.buy()
+      await scene.billing.settled()
+      expect((await ask(scene, "?page=jobs")).text).toContain("Nothing is under way.")
+      await scene.billing.reconcileAll()
+      const done = (await ask(scene, "?page=jobs", reader)).text
+      expect(done).toMatch(/Comparison with Polar<\/td>.*?done.*?\d+ were compared, and \d+ set right\./s)
+      expect(done).not.toContain("handlers")
+      // Polar is away: the erasure waits.
+      const away = vi.spyOn(globalThis, "fetch").mockRejectedValue(new TypeError("fetch failed"))
+      try {
+        await scene.billing.privacy.erase(userId, { polar: "anonymize" })
+      } finally {
+        away.mockRestore()
+      }
+      const waits = (await ask(scene, "?page=jobs")).text
+      expect(waits).toMatch(/Erasure <code>.*?waiting.*?It was tried once; that failed: /s)
+      expect(waits).not.toContain(userId)
+      const database = new Database(filename)
+      const position = database.prepare("SELECT report FROM kavach_polar_jobs WHERE name = 'reconcile'").pluck().get()
+      expect(position).toBeTypeOf("string")
+      database
+        .prepare(
+          "UPDATE kavach_polar_jobs SET owner = 'process-1', lease_until = ?, position = ? WHERE name = 'reconcile'"
+        )
+        .run(
+          new Date(Date.now() + 60_000).toISOString(),
+          JSON.stringify({
+            phase: "polar",
+            kind: "order",
+            page: 7,
+            afterId: null,
+            since: null,
+            counts: { ...JSON.parse(String(position)), compared: 612, discrepancyCount: 3 }
+          })
+        )
+      const runs = (await ask(scene, "?page=jobs")).text
+      expect(runs).toMatch(
+        /Comparison with Polar<\/td>.*?running.*?process-.*?It is at page 7 of Polar&#39;s orders; 612 were compared, 3 set right\./s
+      )
+      database
+        .prepare("UPDATE kavach_polar_jobs SET lease_until = '2026-11-24T10:00:00.000Z' WHERE name = 'reconcile'")
+        .run()
+      database.close()
+      expect((await ask(scene, "?page=jobs")).text).toMatch(/Comparison with Polar<\/td>.*?lapsed.*?has died or hangs/s)
+    })
+  })
+
+  test("the script is there for whoever may see the pages, and says nothing of anybody", async () => {
+    await withApp(async (scene) => {
+      await scene.buy()
+      const nonces = new Set<string>()
+      for (const page of ["", "?page=deliveries", "?page=notifications", "?page=jobs", ""]) {
+        nonces.add(/nonce="([^"]+)"/.exec((await ask(scene, page)).text)?.[1] ?? "")
+      }
+      expect([...nonces].filter((nonce) => nonce !== "")).toHaveLength(5)
+      const path = (/src="([^"]+)"/.exec((await ask(scene, "")).text)?.[1] ?? "").replaceAll("&amp;", "&")
+      const script = await scene.billing.console(new Request(`${base}${path}`), lin)
+      expect(script.headers.get("content-type")).toBe("text/javascript; charset=utf-8")
+      expect(script.headers.get("cache-control")).toMatch(/^private, .*immutable$/)
+      expect(await script.text()).not.toMatch(/ada|Lin|eval|innerHTML/)
+    })
   })
 
   test("go from the newest to the oldest, each delivery once", async () => {

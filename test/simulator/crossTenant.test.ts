@@ -110,7 +110,7 @@ const own: Readonly<Record<string, readonly [(billing: Polar) => Promise<unknown
 
 /** The app's own, and its operators': they are for no user, or for whoever holds a key. */
 const ofTheApp = new Set(
-  "orders.get orders.refund products.get products.list licenseKeys.validate licenseKeys.activate licenseKeys.deactivate customers.waiting customers.timeline customers.link customers.move customers.unlink privacy.erase privacy.erasures privacy.resume linkCustomer linkWaiting replay reconcile reconcileAll notifications.dead notifications.retry settled start handler console webhook webhookListener dispose init health".split(
+  "orders.get orders.refund products.get products.list licenseKeys.validate licenseKeys.activate licenseKeys.deactivate customers.waiting customers.timeline customers.link customers.move customers.unlink privacy.erase privacy.erasures privacy.resume linkCustomer linkWaiting replay reconcile reconcileAll notifications.dead notifications.retry notifications.bury settled start handler console webhook webhookListener dispose init health".split(
     " "
   )
 )

@@ -53,6 +53,7 @@ export type { AccessCacheOptions } from "./useCases/entitlements.ts"
 export type { EraseOptions, Erasure } from "./useCases/erasures.ts"
 export type { PersonalData } from "./useCases/exportUser.ts"
 export { CheckStatus, Health, type HealthCheck, withoutDatabase } from "./useCases/health.ts"
+export type { JobSeen, JobState } from "./useCases/jobs.ts"
 export type {
   ActivateOptions,
   InvalidLicenseKey,
@@ -784,6 +785,9 @@ const make = (options: BillingOptions = {}) =>
         ),
         retry: Effect.fn("Billing.notifications.retry")((query) =>
           Effect.zipRight(checkOptionsOf.notificationsRetry(query), notifications.retry(query))
+        ),
+        bury: Effect.fn("Billing.notifications.bury")((query) =>
+          Effect.zipRight(checkOptionsOf.notificationsBury(query), notifications.bury(query))
         ),
         count: Effect.withSpan(notifications.count, "Billing.notifications.count")
       },

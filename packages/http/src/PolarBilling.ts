@@ -38,7 +38,7 @@ import type {
   WaitingRecord,
   WhichSubscription
 } from "@kavach-polar/core/Billing"
-import type { DeadNotification, DeadNotificationQuery } from "@kavach-polar/core/Notification"
+import type { BuryQuery, DeadNotification, DeadNotificationQuery } from "@kavach-polar/core/Notification"
 import type { Order } from "@kavach-polar/core/Order"
 import type { ReconcileCounts, ReconcileReport } from "@kavach-polar/core/ReconcileReport"
 import type { Refund } from "@kavach-polar/core/Refund"
@@ -52,7 +52,7 @@ import type { BillingHandler, HandlerOptions } from "./host/handler.ts"
 import type { PluginContext } from "./host/KavachPlugin.ts"
 import type { ProductCall, ProductGiven, ProductLookup, ProductsOption } from "./productNames.ts"
 
-export type { DeadNotification, DeadNotificationQuery } from "@kavach-polar/core/Notification"
+export type { BuryQuery, DeadNotification, DeadNotificationQuery } from "@kavach-polar/core/Notification"
 
 /** What is left when everything was told that can be: see `PolarBilling.settled`. */
 export interface Settled {
@@ -575,6 +575,15 @@ export interface PolarBilling<ProductName extends string = string> {
      * await billing.notifications.retry({ handler: "onPurchase" })
      */
     readonly retry: (query: DeadNotificationQuery) => Promise<number>
+    /**
+     * Puts notifications aside, for good, and says how many: those that were given up, and those whose last call failed and that
+     * wait for the next. Your handler is not called for them any more; what changes later is told as ever. With `by` it is kept in
+     * the audit trail.
+     *
+     * @example
+     * await billing.notifications.bury({ ids: ["a notification's id"], by: "Lin" })
+     */
+    readonly bury: (query: BuryQuery) => Promise<number>
   }
   /**
    * Waits until the callback was told everything that was received, and says what it was not: how many subscriptions have

@@ -19,6 +19,7 @@ export type {
   PluginEndpoint
 } from "./host/KavachPlugin.ts"
 export type {
+  BuryQuery,
   CheckoutOutcome,
   CheckoutResult,
   CreateCheckoutCall,

@@ -351,7 +351,8 @@ export const polarWith = (settings: PolarSettings): Polar => {
     reconcileAll: (options) => call((billing) => billing.reconcileAll(options)),
     notifications: {
       dead: (query) => call((billing) => billing.notifications.dead(query)),
-      retry: (query) => call((billing) => billing.notifications.retry(query))
+      retry: (query) => call((billing) => billing.notifications.retry(query)),
+      bury: (query) => call((billing) => billing.notifications.bury(query))
     },
     settled: () => call((billing) => Effect.map(billing.settled, ({ dead, waiting }): Settled => ({ waiting, dead }))),
     start: async () => {

@@ -30,6 +30,7 @@ export type {
   PluginEndpoint
 } from "./host/KavachPlugin.ts"
 export type {
+  BuryQuery,
   CheckoutOutcome,
   CheckoutResult,
   CreateCheckoutCall,
@@ -183,7 +184,8 @@ const later = (load: () => Promise<Polar>): Polar => {
     reconcileAll: async (options) => (await load()).reconcileAll(options),
     notifications: {
       dead: async (query) => (await load()).notifications.dead(query),
-      retry: async (query) => (await load()).notifications.retry(query)
+      retry: async (query) => (await load()).notifications.retry(query),
+      bury: async (query) => (await load()).notifications.bury(query)
     },
     settled: async () => (await load()).settled(),
     start: async () => (await load()).start(),

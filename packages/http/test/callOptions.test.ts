@@ -113,6 +113,11 @@ const calls: Readonly<Record<string, Misspelt>> = {
   ],
   "notifications.dead": [(billing, options) => billing.notifications.dead(options), "userID", "userId"],
   "notifications.retry": [(billing, options) => billing.notifications.retry(options), "userID", "userId"],
+  "notifications.bury": [
+    (billing, options: object) => billing.notifications.bury({ ids: [], ...options }),
+    "bye",
+    "by"
+  ],
   replay: [(billing, options) => billing.replay(options), "state", "states"],
   "replay, its options": [(billing, options) => billing.replay({}, options), "tellagain", "tellAgain"],
   reconcile: [(billing, options) => billing.reconcile(user, options), "dryrun", "dryRun"],

@@ -1,9 +1,9 @@
 /** Jobs, of which one process at a time does each. */
 import type { JobRow } from "../records/rows.ts"
-import type { JobClaim, JobSave } from "../store/StoreDriver.ts"
+import type { CallTime, JobClaim, JobSave } from "../store/StoreDriver.ts"
 import type { Dialect } from "./Dialect.ts"
 import { DriverError } from "./DriverError.ts"
-import { readClock } from "./outbox.ts"
+import { limitOf, readClock } from "./outbox.ts"
 import { accessTo, valueIn, writerOf } from "./rowsOf.ts"
 import { ask, askOne, commit, type Script, sql } from "./Script.ts"
 import { jobs } from "./tables.ts"
@@ -36,6 +36,17 @@ export const makeJobRows = (dialect: Dialect) => {
           sql`${access.select()} WHERE name >= ${put(prefix, "id")} AND name < ${put(end, "id")} ORDER BY name`
         )
       )
+    },
+
+    latest: function* (
+      limit: number,
+      time: CallTime
+    ): Script<{ readonly jobs: ReadonlyArray<JobRow>; readonly now: number }> {
+      const [rows = [], clock = []] = yield* ask(
+        sql`${access.select()} ORDER BY CASE WHEN owner IS NULL AND position IS NULL THEN 1 ELSE 0 END, updated_at DESC, name LIMIT ${limitOf(limit)}`,
+        sql`SELECT ${readClock(dialect, time)}`
+      )
+      return { jobs: access.rows(rows), now: Number(dialect.decode(clock[0]?.[0], "time")) }
     },
 
     /** The row is made first, so that there is one to lock. */

@@ -222,18 +222,18 @@ export const makeOutbox = (dialect: Dialect) => {
     },
 
     /**
-     * What was told, or had made way for a newer one; each since its `available_at`. Rows that somebody is writing are left for
+     * What was told, had made way for a newer one or was buried; each since its `available_at`. Rows that somebody is writing are left for
      * the next time.
      */
     deleteDone: function* (before: number, limit: number): Script<number> {
       const found = yield* ask(
         ...dialect.settings({ relaxed: true }),
-        ...["done", "superseded"].map(
+        ...finished.map(
           (state) =>
             sql`SELECT ${dialect.read("id", "key")} FROM ${table} WHERE state = '${state}' AND available_at < ${put(before, "time")} ORDER BY available_at LIMIT ${limitOf(limit)}${dialect.skipLocked}`
         )
       )
-      const ids = found.slice(-2).flatMap((rows) => rows.map(([id]) => String(id)))
+      const ids = found.slice(-finished.length).flatMap((rows) => rows.map(([id]) => String(id)))
       const some = ids.slice(0, limit)
       yield* commit(...(some.length === 0 ? [] : [sql`DELETE FROM ${table} WHERE ${dialect.among("id", some, "key")}`]))
       return some.length
@@ -290,6 +290,25 @@ export const makeOutbox = (dialect: Dialect) => {
       return { retried: retried.length, superseded: outdated.length }
     },
 
+    /** Locked in the order of their ids; one that somebody has claimed meanwhile is found to be called, and is left. */
+    bury: function* (ids: ReadonlyArray<string>, { shift }: CallTime): Script<ReadonlyArray<string>> {
+      const now = dialect.later(shift)
+      const isCalled = sql`lease_owner IS NOT NULL AND available_at > ${now}`
+      const found = yield* ask(
+        ...dialect.settings({}),
+        sql`SELECT ${dialect.read("id", "key")} FROM ${table} WHERE ${dialect.among("id", ids, "key")} AND (state = 'dead' OR (state = 'pending' AND last_error IS NOT NULL AND NOT (${isCalled}))) ORDER BY id${dialect.forUpdate}`
+      )
+      const buried = (found.at(-1) ?? []).map(([id]) => String(id))
+      yield* commit(
+        ...(buried.length === 0
+          ? []
+          : [
+              sql`UPDATE ${table} SET state = 'buried', lease_owner = NULL, available_at = ${now}, updated_at = ${now} WHERE ${dialect.among("id", buried, "key")}`
+            ])
+      )
+      return buried
+    },
+
     count: function* (request: CountRequest): Script<NotificationCounts> {
       const { subjects } = request
       const now = dialect.later(request.time.shift)
@@ -314,6 +333,9 @@ export const makeOutbox = (dialect: Dialect) => {
     }
   }
 }
+
+/** States with which nothing is left to do. */
+const finished = ["done", "superseded", "buried"] as const
 
 /** Of the time before there were other handlers. */
 const named = <Row extends { readonly handler: string }>(row: Row): Row => ({

@@ -10,6 +10,12 @@ export interface Notification {
   readonly subscription: ChangedSubscription
 }
 
+/**
+ * `dead`: its handler failed as often as it may, and can be told again. `buried`: an operator has put it aside, and nobody is told
+ * of it any more.
+ */
+export type NotificationState = "pending" | "done" | "superseded" | "dead" | "buried"
+
 /** A notification that was given up: the callback failed as often as it may. */
 export interface DeadNotification {
   readonly id: string
@@ -25,6 +31,18 @@ export interface DeadNotification {
   readonly error: string | null
   readonly queuedAt: Date
   readonly diedAt: Date
+}
+
+/**
+ * Which notifications are put aside, and who says so.
+ *
+ * @example
+ * await billing.notifications.bury({ ids: [id], by: "Lin" })
+ */
+export interface BuryQuery {
+  readonly ids: ReadonlyArray<string>
+  /** Who it is, for the audit trail. Without it the trail has nothing of it. */
+  readonly by?: string | undefined
 }
 
 /**

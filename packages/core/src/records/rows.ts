@@ -5,6 +5,7 @@
  * reads them back unchanged, in whatever column types suit people who read the tables with SQL.
  */
 import type { DeliveryState } from "./DeliveryState.ts"
+import type { NotificationState } from "./Notification.ts"
 import type { RecordColumns } from "./RecordReport.ts"
 
 /** One of Polar's deliveries. Key: `id`. */
@@ -208,11 +209,11 @@ export interface DeadNotificationRow extends NotificationRow {
 
 /** A notification, whatever has become of it. */
 export interface NotificationStateRow extends NotificationRow {
-  readonly state: "pending" | "done" | "superseded" | "dead"
+  readonly state: NotificationState
   /** How often it was called. */
   readonly attempts: number
   /**
-   * When it became `done`, `superseded` or `dead`; of one that is pending when it is called next, or until when whoever calls it
+   * When it became `done`, `superseded`, `dead` or `buried`; of one that is pending when it is called next, or until when whoever calls it
    * has it.
    */
   readonly availableAt: number

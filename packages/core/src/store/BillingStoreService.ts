@@ -98,11 +98,15 @@ export interface LiveSubscription extends VisibleSubscription, Omit<AccessFacts,
 /** A job that one process at a time does, and that another can go on with. */
 export interface Job {
   readonly name: string
+  /** Who has it now, an id that was made for this turn; `null` when nobody has it. */
+  readonly owner: string | null
   /** When whoever has it must be done or ask for more time; `null` when nobody has it. */
   readonly leaseUntil: Date | null
   /** Where it stands, as whoever does it wrote; `null` when it is not under way. */
   readonly position: string | null
   readonly startedAt: Date
+  /** When it was last begun, went on, was left or was done. */
+  readonly updatedAt: Date
   /** When it was last done to the end, and what it reported. */
   readonly finishedAt: Date | null
   readonly report: string | null
@@ -387,7 +391,7 @@ export interface BillingStoreService {
   ) => Effect.Effect<FailureOutcome, StoreError>
 
   /** The callback failed for the last time. It stays in the table, with its error. */
-  readonly buryNotification: (id: string, owner: string, error: string) => Effect.Effect<FailureOutcome, StoreError>
+  readonly giveUpNotification: (id: string, owner: string, error: string) => Effect.Effect<FailureOutcome, StoreError>
 
   /** Those that were given up. */
   readonly deadNotifications: (
@@ -399,6 +403,12 @@ export interface BillingStoreService {
    * since become superseded. Succeeds with how many of each.
    */
   readonly retryDeadNotifications: (query: DeadNotificationQuery) => Effect.Effect<RetriedDead, StoreError>
+
+  /**
+   * Puts those of these aside that were given up, or whose last call failed and that nobody calls now: they are never told, and what
+   * comes after them of their subjects is. Succeeds with the ids of those.
+   */
+  readonly buryNotifications: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<string>, StoreError>
 
   /** How it stands with the queue: of these subjects or of all, and of what is for these handlers. */
   readonly countNotifications: (which?: {
@@ -421,7 +431,7 @@ export interface BillingStoreService {
    */
   readonly deleteSettledDeliveries: (before: Date, limit: number) => Effect.Effect<number, StoreError>
 
-  /** Forgets up to `limit` notifications that the callback took before the date. Succeeds with how many. */
+  /** Forgets up to `limit` notifications that were told, made way or were buried before the date. Succeeds with how many. */
   readonly deleteDoneNotifications: (before: Date, limit: number) => Effect.Effect<number, StoreError>
 
   /** Whom and what a text names: a user's id, an id of Polar's, or an e-mail address. */
@@ -454,6 +464,12 @@ export interface BillingStoreService {
 
   /** All whose names begin with this, by name. */
   readonly jobsNamed: (prefix: string) => Effect.Effect<ReadonlyArray<Job>, StoreError>
+
+  /**
+   * At most so many: those first that somebody has or that are under way, and of each the last that moved first. `isHeld`: somebody
+   * has it, and the lease has not run out.
+   */
+  readonly latestJobs: (limit: number) => Effect.Effect<ReadonlyArray<Job & { readonly isHeld: boolean }>, StoreError>
 
   /** Takes the job for the length of the lease; `None` while somebody else has it. */
   readonly claimJob: (claim: {

@@ -349,6 +349,12 @@ export interface StoreDriver {
    */
   readonly retryDead: (query: DeadRowQuery, time: CallTime) => Awaitable<RetriedDead>
 
+  /**
+   * Makes those of these `buried` that are dead, and those whose last call failed and that nobody calls now. Answers with their ids;
+   * what comes after them of their subjects can be claimed then.
+   */
+  readonly buryNotifications: (ids: ReadonlyArray<string>, time: CallTime) => Awaitable<ReadonlyArray<string>>
+
   readonly countNotifications: (request: CountRequest) => Awaitable<NotificationCounts>
   /** The least `createdAt` of what is pending for these handlers; `null` without any. */
   readonly oldestPending: (handlers: ReadonlyArray<string>) => Awaitable<number | null>
@@ -361,7 +367,7 @@ export interface StoreDriver {
   /** Deletes up to `limit` deliveries that are `applied`, `stale` or `ignored` and were received before this time. */
   readonly deleteSettledDeliveries: (before: number, limit: number) => Awaitable<number>
 
-  /** Deletes up to `limit` notifications that became `done` before this time. */
+  /** Deletes up to `limit` notifications that became `done`, `superseded` or `buried` before this time. */
   readonly deleteDoneNotifications: (before: number, limit: number) => Awaitable<number>
 
   /** By id, byte by byte. */
@@ -374,6 +380,15 @@ export interface StoreDriver {
 
   /** Those whose names begin with this, by name, byte by byte. */
   readonly jobsNamed: (prefix: string) => Awaitable<ReadonlyArray<JobRow>>
+
+  /**
+   * First those that somebody has or that are under way, and of each the last that moved first, then by name, byte by byte. With what
+   * time it is by the clock that leases go by, in epoch milliseconds.
+   */
+  readonly latestJobs: (
+    limit: number,
+    time: CallTime
+  ) => Awaitable<{ readonly jobs: ReadonlyArray<JobRow>; readonly now: number }>
 
   /**
    * One transaction: takes the job, unless somebody else holds a lease on it that has not ended. Without a position

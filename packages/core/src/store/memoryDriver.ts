@@ -3,6 +3,7 @@
 import { addressIn } from "../records/Customer.ts"
 import { settledStates } from "../records/DeliveryState.ts"
 import { kindNamed } from "../records/kinds.ts"
+import type { NotificationState } from "../records/Notification.ts"
 import { recordKey } from "../records/RecordReport.ts"
 import type {
   ActionRow,
@@ -27,7 +28,7 @@ import type { DeadRowQuery, DueRecord, StoreDriver } from "./StoreDriver.ts"
 
 interface StoredNotification extends NotificationRow {
   readonly traceparent: string | null
-  readonly state: "pending" | "done" | "dead" | "superseded"
+  readonly state: NotificationState
   readonly attempts: number
   readonly availableAt: number
   readonly leaseOwner: string | null
@@ -363,6 +364,14 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
       }
       return { retried: rows.length - outdated.length, superseded: outdated.length }
     },
+    buryNotifications: (ids, { now }) =>
+      [...new Set(ids)].sort(compare).filter((id) => {
+        const row = notifications.get(id)
+        const isFailing = row?.state === "pending" && row.lastError !== null && !((row.leaseUntil ?? 0) > now)
+        if (row === undefined || (row.state !== "dead" && !isFailing)) return false
+        notifications.put({ ...row, state: "buried", availableAt: now, leaseOwner: null, leaseUntil: null })
+        return true
+      }),
     countNotifications: ({ handlers, subjects, time: { now } }) => {
       const isOne = (row: StoredNotification) => subjects === undefined || subjects.includes(row.subject)
       const heads = [...untold.groups()].flatMap(oldestOf).filter((row) => isOne(row) && handlers.includes(row.handler))
@@ -411,7 +420,7 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
     deleteDoneNotifications: (before, limit) => {
       const old = notifications
         .all()
-        .filter((row) => (row.state === "done" || row.state === "superseded") && row.availableAt < before)
+        .filter((row) => ["done", "superseded", "buried"].includes(row.state) && row.availableAt < before)
         .slice(0, limit)
       for (const { id } of old) notifications.delete(id)
       return old.length
@@ -437,6 +446,13 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
     job: (name) => jobs.get(name),
     jobsNamed: (prefix) =>
       [...jobs.values()].filter(({ name }) => name.startsWith(prefix)).sort((a, b) => compare(a.name, b.name)),
+    latestJobs: (limit, { now }) => {
+      const isOver = ({ owner, position }: JobRow) => (owner === null && position === null ? 1 : 0)
+      const latest = [...jobs.values()].sort(
+        (a, b) => isOver(a) - isOver(b) || b.updatedAt - a.updatedAt || compare(a.name, b.name)
+      )
+      return { jobs: latest.slice(0, limit), now }
+    },
     claimJob: ({ leaseMillis, name, owner, time: { now } }) => {
       const before = jobs.get(name)
       if (before !== undefined && before.owner !== null && before.owner !== owner && (before.leaseUntil ?? 0) > now) {

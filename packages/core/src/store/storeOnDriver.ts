@@ -148,7 +148,7 @@ export const storeOnDriver = (driver: StoreDriver, bodies: DeliveryBodies = plai
   const readableOne = (row: ClaimedNotificationRow, owner: string): Effect.Effect<Option.Option<ClaimedNotification>> =>
     readTold(row).pipe(
       Effect.flatMap((told) => {
-        if (Option.isNone(told)) return Effect.as(bury(row.id, owner), Option.none())
+        if (Option.isNone(told)) return Effect.as(giveUp(row.id, owner), Option.none())
         const { attempts, createdAt, handler, id, subject, traceparent } = row
         // What is stored of a user's id was one.
         const userId = row.userId === nobody ? null : (row.userId as UserId)
@@ -176,12 +176,12 @@ export const storeOnDriver = (driver: StoreDriver, bodies: DeliveryBodies = plai
       )
     )
 
-  const bury = (id: string, owner: string) =>
+  const giveUp = (id: string, owner: string) =>
     Effect.gen(function* () {
       const error = "The payload is not as any version writes it, so nobody can be told of it."
       yield* setAside("notification", id)
       const time = yield* callTime
-      yield* attempt("buryNotification", () =>
+      yield* attempt("giveUpNotification", () =>
         driver.failNotification({ id, owner, time, state: "dead", error, delayMillis: 0 })
       ).pipe(Effect.catchAll((failure) => Effect.logWarning(failure.message)))
     })
@@ -504,9 +504,9 @@ export const storeOnDriver = (driver: StoreDriver, bodies: DeliveryBodies = plai
         )
       ),
 
-    buryNotification: (id, owner, error) =>
+    giveUpNotification: (id, owner, error) =>
       Effect.flatMap(callTime, (time) =>
-        attempt("buryNotification", () =>
+        attempt("giveUpNotification", () =>
           driver.failNotification({ id, owner, time, state: "dead", error, delayMillis: 0 })
         )
       ),
@@ -521,6 +521,11 @@ export const storeOnDriver = (driver: StoreDriver, bodies: DeliveryBodies = plai
       Effect.flatMap(callTime, (time) =>
         attempt("retryDeadNotifications", () => driver.retryDead(deadRows(query), time))
       ).pipe(span("retryDeadNotifications")),
+
+    buryNotifications: (ids) =>
+      Effect.flatMap(callTime, (time) =>
+        ids.length === 0 ? Effect.succeed([]) : attempt("buryNotifications", () => driver.buryNotifications(ids, time))
+      ).pipe(span("buryNotifications")),
 
     countNotifications: ({ handlers, subjects } = {}) =>
       Effect.flatMap(callTime, (time) =>
@@ -620,6 +625,12 @@ export const storeOnDriver = (driver: StoreDriver, bodies: DeliveryBodies = plai
       Effect.map(
         attempt("jobsNamed", () => driver.jobsNamed(prefix)),
         (rows) => rows.map(jobOf)
+      ),
+
+    latestJobs: (limit) =>
+      Effect.flatMap(callTime, (time) => attempt("latestJobs", () => driver.latestJobs(limit, time))).pipe(
+        Effect.map(({ jobs, now }) => jobs.map((row) => ({ ...jobOf(row), isHeld: (row.leaseUntil ?? 0) > now }))),
+        span("latestJobs")
       ),
 
     claimJob: ({ lease, name, owner }) =>
@@ -729,9 +740,11 @@ const recordedDelivery = (row: DeliveryRow & OpenedBody): RecordedDelivery => ({
 
 const jobOf = (row: JobRow): Job => ({
   name: row.name,
+  owner: row.owner,
   leaseUntil: dateOrNull(row.leaseUntil),
   position: row.position,
   startedAt: new Date(row.startedAt),
+  updatedAt: new Date(row.updatedAt),
   finishedAt: dateOrNull(row.finishedAt),
   report: row.report
 })

@@ -418,7 +418,7 @@ const make = (options: DispatcherOptions = {}) =>
         const isLast = Option.isNone(delay)
         const outcome = yield* stored(() =>
           isLast
-            ? store.buryNotification(one.id, owner, error)
+            ? store.giveUpNotification(one.id, owner, error)
             : store.retryNotification(one.id, owner, error, delay.value)
         )
         yield* tellFailure(one.handler, outcome, isLast).pipe(

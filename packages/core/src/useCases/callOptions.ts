@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { refundReasons } from "../polar/PolarClient.ts"
 import { type DeliveryState, deliveryStates } from "../records/DeliveryState.ts"
-import type { DeadNotification, DeadNotificationQuery } from "../records/Notification.ts"
+import type { BuryQuery, DeadNotification, DeadNotificationQuery } from "../records/Notification.ts"
 import type { OrderStatus } from "../records/Order.ts"
 import { Metadata } from "../values/ids.ts"
 import {
@@ -156,6 +156,11 @@ const deadNotificationQuery: Schema.Schema<DeadNotificationQuery> = Schema.Struc
   limit: optional(positiveWhole("a whole number, 1 or more"))
 })
 
+const buryQuery: Schema.Schema<BuryQuery> = Schema.Struct({
+  ids: listOfTexts,
+  by: optional(text("the name or id of whoever does it"))
+})
+
 const waitingOptions: Schema.Schema<WaitingOptions> = Schema.Struct({
   limit: optional(positiveWhole("a whole number, 1 or more"))
 })
@@ -246,6 +251,7 @@ export const checkOptionsOf = {
   licenseKeysValidate: checked("licenseKeys.validate()", validateOptions),
   licenseKeysActivate: checked("licenseKeys.activate()", activateOptions),
   notificationsDead: checked("notifications.dead()", deadNotificationQuery),
+  notificationsBury: checked("notifications.bury()", buryQuery),
   notificationsRetry: checked("notifications.retry()", deadNotificationQuery),
   customersWaiting: checked("customers.waiting()", waitingOptions),
   customersTimeline: checked("customers.timeline()", timelineOptions),

@@ -285,13 +285,7 @@ export const makeErasures = ({ client, learn, policy, store }: Ports): Erasures 
       Effect.suspend(() => store.jobsNamed(namePrefix)),
       (jobs) =>
         jobs
-          .flatMap((job) =>
-            Option.toArray(
-              Option.map(stateOf(job), (state) =>
-                erasureOf(job.name.slice(namePrefix.length), state, job.position === null)
-              )
-            )
-          )
+          .flatMap((job) => Option.toArray(erasureIn(job)))
           .sort((a, b) => b.requestedAt.getTime() - a.requestedAt.getTime())
     ),
 
@@ -323,6 +317,12 @@ const isPolarError = (error: StoreError | PolarError): error is PolarError => er
 /** What a later version wrote there is no use to this one. */
 const stateOf = ({ position, report }: Job): Option.Option<State> =>
   Schema.decodeUnknownOption(StateJson)(position ?? report)
+
+/** The erasure that a job is; none where it is another job, or not as this version writes it. */
+export const erasureIn = (job: Job): Option.Option<Erasure> =>
+  job.name.startsWith(namePrefix)
+    ? Option.map(stateOf(job), (state) => erasureOf(job.name.slice(namePrefix.length), state, job.position === null))
+    : Option.none()
 
 const erasureOf = (id: string, state: State, isFinished: boolean): Erasure => ({
   id,

@@ -14,12 +14,12 @@ import { jsonDecoderOf } from "../values/decoderOf.ts"
 import { causeLine } from "../values/logText.ts"
 
 /** Kept as the report of a job that is done at once: the newest start is what counts. */
-const job = "handlers"
+export const handlersJob = "handlers"
 
 const decode = jsonDecoderOf(Schema.Struct({ names: Schema.Array(Schema.String) }))
 
 const reported = (store: BillingStoreService): Effect.Effect<Option.Option<HandlerNames>, StoreError> =>
-  Effect.map(store.job(job), (known) =>
+  Effect.map(store.job(handlersJob), (known) =>
     known.pipe(
       Option.flatMapNullable(({ report }) => report),
       Option.flatMap(decode),
@@ -37,9 +37,10 @@ export const rememberHandlers = (store: BillingStoreService, handlers: HandlerNa
       return
     }
     const owner = yield* randomId
-    const claimed = yield* store.claimJob({ name: job, owner, lease: Duration.seconds(10) })
+    const claimed = yield* store.claimJob({ name: handlersJob, owner, lease: Duration.seconds(10) })
     // Another process that starts at the same time writes its own, which are the same but for a deployment.
-    if (Option.isSome(claimed)) yield* store.finishJob(job, owner, JSON.stringify({ names: [...handlers].sort() }))
+    if (Option.isSome(claimed))
+      yield* store.finishJob(handlersJob, owner, JSON.stringify({ names: [...handlers].sort() }))
   }).pipe(
     // Whatever it is, it is no reason not to start.
     Effect.catchAllCause((cause) =>

@@ -1,9 +1,10 @@
 /** The queue of what the app is told, as an operator and a test look at it. */
 import * as Effect from "effect/Effect"
-import type { DeadNotification, DeadNotificationQuery } from "../records/Notification.ts"
+import type { BuryQuery, DeadNotification, DeadNotificationQuery } from "../records/Notification.ts"
 import type { BillingStoreService, NotificationCounts } from "../store/BillingStore.ts"
 import type { StoreError } from "../store/StoreError.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
+import { audited } from "./audited.ts"
 import type { NotificationDispatcher } from "./NotificationDispatcher.ts"
 
 export interface Notifications {
@@ -14,6 +15,11 @@ export interface Notifications {
    * condition it is all of them. What is older than a state that was queued since, is told no more.
    */
   readonly retry: (query: DeadNotificationQuery) => Effect.Effect<number, StoreError>
+  /**
+   * Puts notifications aside, for good: those that were given up, and those whose last call failed and that nobody calls now. The app
+   * is not told of them any more; of what changes later it is. Succeeds with how many.
+   */
+  readonly bury: (query: BuryQuery) => Effect.Effect<number, StoreError>
   /** How it stands with the queue. */
   readonly count: Effect.Effect<NotificationCounts, StoreError>
 }
@@ -58,6 +64,30 @@ export const makeNotifications = ({ dispatcher, store }: Ports): Notifications =
         Effect.tap(({ done }) => (done > 0 ? Effect.zipRight(dispatcher.wake, count) : Effect.void)),
         Effect.map(({ retried }) => retried)
       ),
+    bury: ({ by, ids }) =>
+      Effect.gen(function* () {
+        const work = Effect.map(store.buryNotifications(ids), (buried) => buried.length)
+        const [first] = ids
+        const buried = yield* by === undefined
+          ? work
+          : Effect.flatMap(
+              audited(
+                store,
+                {
+                  who: by,
+                  action: "notification.bury",
+                  subject: ids.length === 1 && first !== undefined ? first : null,
+                  detail: JSON.stringify({ ids })
+                },
+                work,
+                (count) => `${count} of ${ids.length} were put aside.`
+              ),
+              ({ exit }) => exit
+            )
+        // What comes after them may be due.
+        if (buried > 0) yield* Effect.zipRight(dispatcher.wake, count)
+        return buried
+      }),
     count
   }
 }

@@ -1,8 +1,6 @@
 /** What billing's console looks at, and the audit trail of what is done there. */
-import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Action, ActionQuery } from "../records/Action.ts"
@@ -10,8 +8,9 @@ import type { DeliveryState, RecordedDelivery } from "../records/Delivery.ts"
 import { nobody } from "../records/rows.ts"
 import type { BillingStoreService, DeliveryQuery } from "../store/BillingStore.ts"
 import type { StoreError } from "../store/StoreError.ts"
-import { causeLine, oneLine } from "../values/logText.ts"
+import { audited } from "./audited.ts"
 import type { Finding } from "./diagnosis.ts"
+import { type JobSeen, latestJobs } from "./jobs.ts"
 import { jobName } from "./ReconcileJob.ts"
 import { ReconcileReport } from "./ReconcileReport.ts"
 
@@ -57,6 +56,8 @@ export interface Operations {
   /** The last 24 hours, the oldest first; this one is not over. */
   readonly lastDay: Effect.Effect<ReadonlyArray<Hour>, StoreError>
   readonly lastComparison: Effect.Effect<Option.Option<Comparison>, StoreError>
+  /** At most so many jobs, those first that are under way, and of each the last that moved first. */
+  readonly jobs: (limit: number) => Effect.Effect<ReadonlyArray<JobSeen>, StoreError>
   readonly actions: (query?: ActionQuery) => Effect.Effect<ReadonlyArray<Action>, StoreError>
   /**
    * Does it and keeps who did what with what result, also when it fails. What cannot be kept is not done; when the process dies in
@@ -72,17 +73,6 @@ interface Ports {
   readonly store: BillingStoreService
   readonly findings: Effect.Effect<ReadonlyArray<Finding>>
 }
-
-/** What nobody foresaw is for the log: it may say more than a page should. */
-const whyFailed = <E extends { readonly message: string }>(cause: Cause.Cause<E>): Effect.Effect<string> =>
-  Option.match(Cause.failureOption(cause), {
-    onNone: () =>
-      Effect.as(
-        Effect.logError("What somebody did with the console has failed.", causeLine(cause)),
-        "an error that nobody foresaw; the log has it"
-      ),
-    onSome: ({ message }) => Effect.succeed(message)
-  })
 
 const hours = 24
 const hourMillis = 3_600_000
@@ -126,17 +116,10 @@ export const makeOperations = ({ findings, store }: Ports): Operations => ({
     }))
   ),
   actions: (query) => store.actions(query),
+  jobs: (limit) => latestJobs(store, limit),
   audited: (action, work) =>
-    Effect.gen(function* () {
-      const begun = yield* store.recordAction({ ...action, result: "begun" })
-      const exit = yield* Effect.exit(work)
-      const result = Exit.isSuccess(exit) ? `done: ${exit.value}` : `failed: ${yield* whyFailed(exit.cause)}`
-      const done = { ...begun, result: oneLine(result) }
-      yield* store.finishAction(done)
-      return done
-    }).pipe(
-      // Whoever asked for it may have gone: it is done to its end, and kept.
-      Effect.uninterruptible,
-      Effect.withSpan("Billing.operations.audited", { attributes: { action: action.action } })
+    Effect.map(
+      audited(store, action, work, (outcome) => outcome),
+      (kept) => kept.action
     )
 })

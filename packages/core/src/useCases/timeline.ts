@@ -4,6 +4,7 @@ import * as Option from "effect/Option"
 import type { PolarClient } from "../polar/PolarClient.ts"
 import type { Action } from "../records/Action.ts"
 import { addressIn } from "../records/Customer.ts"
+import type { NotificationState } from "../records/Notification.ts"
 import { productKind } from "../records/Product.ts"
 import { type FoundRows, type HistoryRows, type LinkRow, nobody, type RecordRow } from "../records/rows.ts"
 import type { User } from "../records/Subscription.ts"
@@ -81,7 +82,7 @@ export interface TimelineDelivery {
 export interface TimelineNotification {
   readonly id: string
   readonly handler: string
-  readonly state: "pending" | "done" | "superseded" | "dead"
+  readonly state: NotificationState
   /** What it tells, in a few words, such as "denied → granted"; `null` where that cannot be said. */
   readonly what: string | null
   readonly attempts: number

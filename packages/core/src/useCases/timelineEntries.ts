@@ -103,6 +103,8 @@ const toldText = ({ attempts, error, state }: PersonFound["notifications"][numbe
       return "made way for a newer state."
     case "dead":
       return `was given up after ${attempts} calls.${last}`
+    case "buried":
+      return `was put aside by an operator, and is told to nobody.${last}`
     case "pending":
       return attempts === 0 ? "waits to be told to the app." : `waits for another call, after ${attempts}.${last}`
   }

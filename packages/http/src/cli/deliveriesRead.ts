@@ -1,6 +1,7 @@
 /** Reading the inbox for people: the newest deliveries, and what the app was told because of one. */
 import type { BillingStoreService } from "@kavach-polar/core/BillingStore"
 import type { DeliveryState, RecordedDelivery } from "@kavach-polar/core/Delivery"
+import type { NotificationState } from "@kavach-polar/core/Notification"
 import * as Effect from "effect/Effect"
 
 export interface NewestQuery {
@@ -47,7 +48,7 @@ export const newestDeliveries = (
 
 export interface Told {
   readonly handler: string
-  readonly state: "pending" | "done" | "superseded" | "dead"
+  readonly state: NotificationState
   readonly attempts: number
   readonly error: string | null
 }
@@ -60,7 +61,7 @@ export const notificationsOf = ({ deliveries, notifications }: BillingStoreServi
     const { eventAt, userId } = delivery
     if (eventAt === null || userId === null) return { delivery, told: [] }
     const all = yield* notifications({
-      states: ["pending", "done", "superseded", "dead"],
+      states: ["pending", "done", "superseded", "dead", "buried"],
       userId,
       limit: mostNotifications
     })

@@ -2,7 +2,7 @@
 import type { RecordedDelivery } from "@kavach-polar/core/Delivery"
 import { oneLine } from "@kavach-polar/core/logText"
 import { dateOf } from "./dateOf.ts"
-import { newestDeliveries, notificationsOf } from "./deliveriesRead.ts"
+import { newestDeliveries, notificationsOf, type Told } from "./deliveriesRead.ts"
 import { foldedBody } from "./foldedBody.ts"
 import { stateOf } from "./replay.ts"
 import { type ExitCode, exitCodes, type Terminal, wrong } from "./Terminal.ts"
@@ -84,11 +84,12 @@ export const show = async (terminal: Terminal, id: string, options: ShowCommand)
 const encryptedBody =
   "Its body is encrypted, and this command has no key. The app's own console shows it: billing.console()."
 
-const toldAs: Readonly<Record<"pending" | "done" | "superseded" | "dead", string>> = {
+const toldAs: Readonly<Record<Told["state"], string>> = {
   pending: "to be told yet",
   done: "told",
   superseded: "not told, because something newer took its place",
-  dead: "given up"
+  dead: "given up",
+  buried: "put aside by an operator"
 }
 
 /** Why a delivery is in its state, and what can be done. */

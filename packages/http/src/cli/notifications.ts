@@ -2,6 +2,7 @@
 import type { BillingService } from "@kavach-polar/core/Billing"
 import type { DeadNotification, DeadNotificationQuery } from "@kavach-polar/core/Notification"
 import * as Effect from "effect/Effect"
+import { agreed } from "./agreed.ts"
 import { dateOf } from "./dateOf.ts"
 import { type ExitCode, exitCodes, type Terminal, wrong } from "./Terminal.ts"
 import { withBilling } from "./withBilling.ts"
@@ -57,6 +58,36 @@ export const retry = async (terminal: Terminal, options: RetryCommand): Promise<
         : `${retried} are queued: your app's processes call its handlers.`
   )
   return retried === 0 ? exitCodes.nothingMatched : exitCodes.done
+}
+
+export interface BuryCommand {
+  readonly database: string | undefined
+  readonly json: boolean
+  readonly ids: ReadonlyArray<string>
+  readonly by: string | undefined
+  readonly yes: boolean
+}
+
+export const bury = async (terminal: Terminal, { by = "command line", ids, yes, ...options }: BuryCommand) => {
+  const some = ids.length === 1 ? `the notification ${ids[0]}` : `these ${ids.length} notifications`
+  const isAgreed = await agreed(
+    terminal,
+    yes,
+    `Your app's handlers would never be told of ${some}. Put ${ids.length === 1 ? "it" : "them"} aside? It cannot be undone.`
+  )
+  if (!isAgreed) {
+    terminal.err("Nothing was changed.")
+    return exitCodes.failed
+  }
+  const buried = await withBilling(terminal, options, (billing) => billing.notifications.bury({ ids, by }))
+  terminal.out(
+    options.json
+      ? JSON.stringify({ buried })
+      : buried === 0
+        ? "None of them was given up, or waits because its last call failed. One that is being told just now is left."
+        : `${buried} ${buried === 1 ? "is" : "are"} put aside: nobody is told of ${buried === 1 ? "it" : "them"}.`
+  )
+  return buried === 0 ? exitCodes.nothingMatched : exitCodes.done
 }
 
 const queryOf = (options: NotificationsCommand): DeadNotificationQuery => ({

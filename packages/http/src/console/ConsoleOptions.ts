@@ -7,6 +7,7 @@ export const consoleActions = [
   "read",
   "delivery.replay",
   "notification.retry",
+  "notification.bury",
   "customer.link",
   "customer.move",
   "customer.unlink",

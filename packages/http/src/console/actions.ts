@@ -101,6 +101,21 @@ export const deeds: Readonly<Record<Exclude<ConsoleAction, "read">, Deed>> = {
           : Effect.succeed("it is queued.")
       )
   },
+  "notification.bury": {
+    title: "Put a notification aside",
+    fields: { id: "Notification" },
+    says: (given) =>
+      `Never tell your app of notification ${id(given, "id")}. It cannot be undone. What changes later is told as ever.`,
+    subject: (given) => id(given, "id"),
+    work: (billing, given) =>
+      Effect.flatMap(billing.notifications.bury({ ids: [id(given, "id")] }), (buried) =>
+        buried === 0
+          ? Effect.fail(
+              new NoSuchId("it was not given up and its last call did not fail, or it is being told just now")
+            )
+          : Effect.succeed("it is put aside.")
+      )
+  },
   "customer.link": {
     title: "Link a customer",
     fields: { id: "Customer", user: "User" },

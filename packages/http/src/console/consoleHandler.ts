@@ -8,10 +8,11 @@ import type { ConsoleAction, ConsoleOptions, ConsoleViewer } from "./ConsoleOpti
 import { csrfToken, isCsrfToken } from "./csrfToken.ts"
 import { isFromElsewhere, readForm } from "./form.ts"
 import { html } from "./html.ts"
-import { methodNotAllowed, type Page, respond, seeOther } from "./page.ts"
+import { methodNotAllowed, type Page, respond, scriptResponse, seeOther } from "./page.ts"
 import { audit } from "./pages/audit.ts"
 import { confirmPage } from "./pages/confirm.ts"
 import { deliveries, deliveryPage } from "./pages/deliveries.ts"
+import { jobs } from "./pages/jobs.ts"
 import { notifications } from "./pages/notifications.ts"
 import { overview } from "./pages/overview.ts"
 import { people, personPage, search } from "./pages/people.ts"
@@ -31,6 +32,7 @@ const pages: Readonly<Record<string, (visit: Visit) => Page | Promise<Page>>> = 
   deliveries,
   delivery: deliveryPage,
   notifications,
+  jobs,
   people,
   person: personPage,
   audit,
@@ -64,6 +66,7 @@ export const consoleHandler = async (
     }
     switch (request.method) {
       case "GET":
+        if (visit.query.get("page") === "live.js") return scriptResponse()
         return respond(await pageOf(visit, request, options), viewer)
       case "HEAD": {
         const { headers, status } = respond(await pageOf(visit, request, options), viewer)

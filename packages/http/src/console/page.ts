@@ -1,6 +1,8 @@
 /** A whole page: its frame, and the headers that keep it safe. */
+import { randomBytes } from "node:crypto"
 import type { ConsoleViewer } from "./ConsoleOptions.ts"
 import { type Html, html, type Value } from "./html.ts"
+import { liveAddress, liveScript } from "./live.ts"
 import { stylesheet, stylesheetHash } from "./style.ts"
 
 export interface Page {
@@ -9,39 +11,59 @@ export interface Page {
   readonly status?: number
   /** The page that the navigation marks. */
   readonly current?: string
+  /** Whether it has parts that `live` made, which are kept current. */
+  readonly isLive?: boolean
 }
 
 const links = [
   ["overview", "Overview"],
   ["deliveries", "Deliveries"],
   ["notifications", "Notifications"],
+  ["jobs", "Jobs"],
   ["people", "People"],
   ["audit", "Audit"],
   ["settings", "Settings"]
 ] as const
 
-/** No script at all, no style but ours, no frame, and forms only to this site: no text of anybody's adds a directive. */
-const policy = [
-  "default-src 'none'",
-  `style-src '${stylesheetHash}'`,
-  "form-action 'self'",
-  "base-uri 'none'",
-  "frame-ancestors 'none'"
-].join("; ")
+/**
+ * No style but ours, no frame, forms only to this site, and no script but the one that this answer names: not others of the app's
+ * site, and none inline. No text of anybody's adds a directive.
+ */
+const policy = (nonce?: string): string =>
+  [
+    "default-src 'none'",
+    `style-src '${stylesheetHash}'`,
+    ...(nonce === undefined ? [] : [`script-src 'nonce-${nonce}'`, "connect-src 'self'"]),
+    "form-action 'self'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'"
+  ].join("; ")
 
 const safe = {
   "cache-control": "no-store",
-  "content-security-policy": policy,
+  "content-security-policy": policy(),
   // Not "no-referrer": with it browsers would post without an origin.
   "referrer-policy": "same-origin",
   "x-content-type-options": "nosniff",
   "x-robots-tag": "noindex"
 }
 
-export const respond = (page: Page, viewer: ConsoleViewer | null): Response =>
-  new Response(String(documentOf(page, viewer)), {
+export const respond = (page: Page, viewer: ConsoleViewer | null): Response => {
+  const nonce = page.isLive === true ? randomBytes(16).toString("base64url") : undefined
+  return new Response(String(documentOf(page, viewer, nonce)), {
     status: page.status ?? 200,
-    headers: { ...safe, "content-type": "text/html; charset=utf-8" }
+    headers: { ...safe, "content-security-policy": policy(nonce), "content-type": "text/html; charset=utf-8" }
+  })
+}
+
+/** Its address names its content, and it says nothing of anybody. */
+export const scriptResponse = (): Response =>
+  new Response(liveScript, {
+    headers: {
+      ...safe,
+      "content-type": "text/javascript; charset=utf-8",
+      "cache-control": "private, max-age=31536000, immutable"
+    }
   })
 
 /** After a form was posted: another page, so that going back or loading again does nothing twice. */
@@ -60,21 +82,26 @@ export const linkTo = (page: string, fields: Readonly<Record<string, string | nu
   return `?${query}`
 }
 
-/** A table that is a list of cards on a phone. `label`: what a card says before the cell. */
+/** A table that is a list of cards on a phone. `keys`: what tells its rows apart when the page is kept current. */
 export const table = (
   columns: ReadonlyArray<string>,
   rows: ReadonlyArray<ReadonlyArray<Value>>,
-  caption: string
+  caption: string,
+  keys?: ReadonlyArray<string>
 ): Html => html`<div class="scroll"><table aria-label="${caption}">
 <thead><tr>${columns.map((column) => html`<th scope="col">${column}</th>`)}</tr></thead>
 <tbody>${rows.map(
-  (row) =>
-    html`<tr>${row.map(
+  (row, number) =>
+    html`<tr${keys !== undefined && html` data-key="${keys[number]}"`}>${row.map(
       (cell, place) => html`<td${cell !== null && cell !== "" && html` data-label="${columns[place]}"`}>${cell}</td>`
     )}</tr>`
 )}</tbody></table></div>`
 
-const documentOf = ({ current, main, title }: Page, viewer: ConsoleViewer | null): Html => html`<!doctype html>
+const documentOf = (
+  { current, main, title }: Page,
+  viewer: ConsoleViewer | null,
+  nonce: string | undefined
+): Html => html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -82,6 +109,7 @@ const documentOf = ({ current, main, title }: Page, viewer: ConsoleViewer | null
 <meta name="color-scheme" content="light dark">
 <title>${title} · Billing</title>
 <style>${raw}</style>
+${nonce !== undefined && html`<script src="${liveAddress}" nonce="${nonce}" defer></script>`}
 </head>
 <body>
 <a class="skip" href="#main">Skip to the content</a>
@@ -97,6 +125,7 @@ ${
 }
 </div></header>
 <main id="main" class="wide" tabindex="-1">
+${nonce !== undefined && html`<p id="live" class="small muted" hidden></p>`}
 ${main}
 </main>
 <footer><div class="wide">Times are in UTC. What is done here is kept in the audit trail.</div></footer>

@@ -82,6 +82,13 @@ button, .button {
   border: 1px solid var(--edge); background: var(--surface); color: var(--text); cursor: pointer; text-decoration: none;
 }
 button:hover, .button:hover { border-color: var(--accent); color: var(--accent-strong); }
+button.link { border: 0; padding: 0; background: none; color: var(--accent); font-weight: inherit; text-decoration: underline; text-underline-offset: 0.15em; }
+#live { float: right; margin: 0.45rem 0 0 1rem; }
+#live[hidden] { display: none; }
+@media (prefers-reduced-motion: no-preference) {
+  .fresh { animation: fresh 2s ease-out; }
+  @keyframes fresh { from { background: var(--good-ground); } }
+}
 button.primary { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
 button.primary:hover { background: var(--accent-strong); border-color: var(--accent-strong); color: var(--on-accent); }
 label { display: block; font-weight: 600; margin-bottom: 0.25rem; }
@@ -108,6 +115,7 @@ footer { padding-block: 1rem 2rem; color: var(--muted); font-size: 0.875rem; bor
   main { padding-block: 1.25rem 2rem; }
   h1 { font-size: 1.4rem; }
   .who { margin-left: 0; width: 100%; }
+  #live { float: none; margin: 0 0 0.5rem; }
   dl { grid-template-columns: 1fr; gap: 0; }
   dd { margin-bottom: 0.6rem; }
   .scroll { background: none; border: 0; overflow: visible; }

@@ -212,7 +212,7 @@ export const inbox = ({ it, nextUser }: ContractSuite): void => {
       yield* allNotifications
       yield* told()
       const { claimed } = yield* store.claimNotifications({ owner: "a", limit: 100, lease: Duration.minutes(1) })
-      for (const { id } of claimed) yield* store.buryNotification(id, "a", "no")
+      for (const { id } of claimed) yield* store.giveUpNotification(id, "a", "no")
       expect(yield* counted).toEqual({ done: before.done + 2, dead: before.dead + claimed.length })
       expect(claimed.length).toBeGreaterThan(0)
       yield* store.retryDeadNotifications({})

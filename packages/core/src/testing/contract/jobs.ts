@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
 import { BillingStore } from "../../store/BillingStore.ts"
+import { makeOperations } from "../../useCases/operations.ts"
 import type { ContractSuite } from "../ContractSuite.ts"
 
 const lease = Duration.minutes(1)
@@ -79,6 +80,65 @@ export const jobs = ({ it }: ContractSuite): void => {
       const next = Option.getOrThrow(yield* store.claimJob({ name, owner: "b", lease }))
       expect(next).toMatchObject({ position: null, finishedAt: done.finishedAt, report })
       expect(next.startedAt.getTime()).toBe(done.startedAt.getTime() + 10_000)
+    })
+  )
+
+  it.effect("those that are under way are listed first, and of each the last that moved first", () =>
+    Effect.gen(function* () {
+      const store = yield* BillingStore
+      const run = randomUUID().slice(0, 8)
+      const named = (name: string) => `${run} ${name}`
+      const begin = (name: string) =>
+        Effect.zipRight(TestClock.adjust("1 second"), store.claimJob({ name: named(name), owner: "a", lease }))
+      yield* begin("left")
+      yield* store.releaseJob(named("left"), "a", "half")
+      yield* begin("running")
+      yield* begin("done")
+      yield* store.finishJob(named("done"), "a", "{}")
+      yield* begin("done later")
+      yield* store.finishJob(named("done later"), "a", "{}")
+      const jobs = (yield* store.latestJobs(1000)).filter(({ name }) => name.startsWith(run))
+      expect(jobs.map(({ name }) => name)).toEqual(["running", "left", "done later", "done"].map(named))
+      expect(jobs.map(({ owner }) => owner)).toEqual(["a", null, null, null])
+      const [running, left] = jobs
+      expect(running?.updatedAt.getTime()).toBe((left?.updatedAt.getTime() ?? 0) + 1000)
+      expect(left).toEqual({ ...Option.getOrThrow(yield* store.job(named("left"))), isHeld: false })
+      expect(running?.isHeld).toBe(true)
+      expect(yield* store.latestJobs(1)).toHaveLength(1)
+      // Others of the suite find it done.
+      yield* store.finishJob(named("running"), "a", "{}")
+      yield* store.claimJob({ name: named("left"), owner: "a", lease })
+      yield* store.finishJob(named("left"), "a", "{}")
+    })
+  )
+
+  it.effect("an operator sees what runs, what was left, what died and how it ended", () =>
+    Effect.gen(function* () {
+      const store = yield* BillingStore
+      const run = randomUUID().slice(0, 8)
+      const { jobs: seenBy } = makeOperations({ store, findings: Effect.succeed([]) })
+      const seen = Effect.map(seenBy(1000), (all) =>
+        Object.fromEntries(all.flatMap((job) => (job.name.startsWith(run) ? [[job.name.slice(9), job]] : [])))
+      )
+      for (const name of ["done", "failed", "left", "runs"]) {
+        yield* store.claimJob({ name: `${run} ${name}`, owner: "a", lease })
+      }
+      yield* store.finishJob(`${run} done`, "a", "{}")
+      yield* store.releaseJob(`${run} failed`, "a", null)
+      yield* store.releaseJob(`${run} left`, "a", "half")
+      expect(yield* seen).toMatchObject({
+        done: { state: "done", owner: null, leaseUntil: null, finishedAt: expect.any(Date), progress: null },
+        failed: { state: "failed", owner: null, finishedAt: null },
+        left: { state: "waiting", owner: null },
+        runs: { state: "running", owner: "a", leaseUntil: expect.any(Date) }
+      })
+      yield* TestClock.adjust("61 seconds")
+      expect((yield* seen)["runs"]).toMatchObject({ state: "lapsed", owner: "a" })
+      for (const name of ["left", "runs"]) {
+        yield* store.claimJob({ name: `${run} ${name}`, owner: "b", lease })
+        yield* store.finishJob(`${run} ${name}`, "b", "{}")
+      }
+      expect(yield* seen).toMatchObject({ left: { state: "done" }, runs: { state: "done" } })
     })
   )
 

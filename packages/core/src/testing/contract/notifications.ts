@@ -183,14 +183,14 @@ export const notifications = ({ hasOwnClock, it, nextUser }: ContractSuite): voi
         expect((yield* claim("second")).claimed).toEqual([])
         expect(yield* store.completeNotifications([notification.id], "second")).toEqual([])
         expect(yield* store.retryNotification(notification.id, "second", "no", Duration.zero)).toBe("lost")
-        expect(yield* store.buryNotification(notification.id, "second", "no")).toBe("lost")
+        expect(yield* store.giveUpNotification(notification.id, "second", "no")).toBe("lost")
 
         yield* TestClock.adjust("10 seconds")
         const taken = yield* claim("second")
         expect(taken.claimed.map(({ attempt, id }) => [id, attempt])).toEqual([[notification.id, 2]])
         expect(yield* store.completeNotifications([notification.id], "first")).toEqual([])
         expect(yield* store.retryNotification(notification.id, "first", "late", Duration.zero)).toBe("lost")
-        expect(yield* store.buryNotification(notification.id, "first", "late")).toBe("lost")
+        expect(yield* store.giveUpNotification(notification.id, "first", "late")).toBe("lost")
         expect(yield* store.completeNotifications([notification.id], "second")).toEqual([notification.id])
         expect(yield* store.completeNotifications([notification.id], "second")).toEqual([])
         expect(told((yield* claim("second")).claimed)).toEqual([`${notification.subscription.id} past_due`])
@@ -295,7 +295,7 @@ export const notifications = ({ hasOwnClock, it, nextUser }: ContractSuite): voi
         const { claimed } = yield* claim("a")
         const [failing] = claimed
         if (failing === undefined) return expect(claimed).toHaveLength(1)
-        expect(yield* store.buryNotification(failing.id, "a", "given up")).toBe("superseded")
+        expect(yield* store.giveUpNotification(failing.id, "a", "given up")).toBe("superseded")
         expect(yield* store.deadNotifications({ subscriptionId })).toEqual([])
         expect(told((yield* claim("a")).claimed)).toEqual([`${subscriptionId} past_due`])
       })
@@ -477,7 +477,7 @@ export const notifications = ({ hasOwnClock, it, nextUser }: ContractSuite): voi
         const { claimed } = yield* claim("a")
         const [notification] = claimed
         if (notification === undefined) return expect(claimed).toHaveLength(1)
-        expect(yield* store.buryNotification(notification.id, "a", "given up")).toBe("kept")
+        expect(yield* store.giveUpNotification(notification.id, "a", "given up")).toBe("kept")
         yield* TestClock.adjust("1 day")
         expect(yield* claim("a")).toEqual({ claimed: [], nextDueAt: null })
         const dead = yield* store.deadNotifications({ subscriptionId })
@@ -506,7 +506,9 @@ export const notifications = ({ hasOwnClock, it, nextUser }: ContractSuite): voi
         const users: Array<string> = []
         for (let index = 0; index < 3; index++) {
           users.push((yield* queue(["created"])).userId)
-          yield* Effect.forEach((yield* claim("a")).claimed, ({ id }) => store.buryNotification(id, "a", `no ${index}`))
+          yield* Effect.forEach((yield* claim("a")).claimed, ({ id }) =>
+            store.giveUpNotification(id, "a", `no ${index}`)
+          )
           yield* TestClock.adjust("1 minute")
         }
         const dead = (yield* Effect.forEach(users, (userId) => store.deadNotifications({ userId }))).flat()
@@ -537,13 +539,71 @@ export const notifications = ({ hasOwnClock, it, nextUser }: ContractSuite): voi
     )
   )
 
+  it.effect("one that an operator puts aside is told to nobody, and a later change is", () =>
+    emptied(
+      Effect.gen(function* () {
+        const store = yield* BillingStore
+        const { userId, ...scene } = yield* queue(["created"])
+        const { subscriptionId } = scene
+        const [claimed] = (yield* claim("a")).claimed
+        if (claimed === undefined) return expect(claimed).toBeDefined()
+        const { id } = claimed
+        // Neither one that is being told, nor one that is not known.
+        expect(yield* store.buryNotifications([id, "nobody's"])).toEqual([])
+        expect(yield* store.giveUpNotification(id, "a", "no")).toBe("kept")
+        expect(yield* store.buryNotifications([id, id, "nobody's"])).toEqual([id])
+        expect(yield* store.buryNotifications([id])).toEqual([])
+        expect(yield* store.deadNotifications({ subscriptionId })).toEqual([])
+        expect(yield* store.retryDeadNotifications({ subscriptionId })).toEqual({ retried: 0, superseded: 0 })
+        expect(yield* store.countNotifications({ subjects: [subscriptionId] })).toEqual({
+          unsettled: 0,
+          waiting: 0,
+          dead: 0
+        })
+        expect(yield* store.notifications({ states: ["buried"], userId })).toMatchObject([
+          { id, state: "buried", attempts: 1, lastError: "no", leaseOwner: null }
+        ])
+        yield* TestClock.adjust("1 day")
+        expect(yield* claim("a")).toEqual({ claimed: [], nextDueAt: null })
+        yield* applyOne(subscriptionDelivery(scene, "revoked", { externalId: userId, at: 1 }))
+        expect(told((yield* claim("b")).claimed)).toEqual([`${subscriptionId} canceled`])
+      })
+    )
+  )
+
+  it.effect(
+    "one that fails can be put aside while it waits, not while it is called, and makes way for what comes after it",
+    () =>
+      emptied(
+        Effect.gen(function* () {
+          const store = yield* BillingStore
+          const { userId } = yield* queue(["created"])
+          const [waiting] = yield* store.notifications({ states: ["pending"], userId })
+          const id = waiting?.id ?? ""
+          // It has not failed.
+          expect(yield* store.buryNotifications([id])).toEqual([])
+          yield* claim("a")
+          yield* store.retryNotification(id, "a", "no", Duration.hours(1))
+          yield* TestClock.adjust("1 hour")
+          yield* claim("a")
+          expect(yield* store.buryNotifications([id])).toEqual([])
+          // Whoever called it has died.
+          yield* TestClock.adjust("1 hour")
+          expect(yield* store.buryNotifications([id])).toEqual([id])
+          expect(yield* store.completeNotifications([id], "a")).toEqual([])
+          expect(yield* store.notifications({ states: ["pending"], userId })).toEqual([])
+          expect(yield* claim("a")).toEqual({ claimed: [], nextDueAt: null })
+        })
+      )
+  )
+
   it.effect("of the dead, what is older than a state that was queued since is told no more", () =>
     emptied(
       Effect.gen(function* () {
         const store = yield* BillingStore
         const { userId, ...scene } = yield* queue(["created"])
         const other = yield* queue(["created"])
-        yield* Effect.forEach((yield* claim("a")).claimed, ({ id }) => store.buryNotification(id, "a", "no"))
+        yield* Effect.forEach((yield* claim("a")).claimed, ({ id }) => store.giveUpNotification(id, "a", "no"))
         yield* applyOne(subscriptionDelivery(scene, "revoked", { externalId: userId, at: 1 }))
         expect(told(yield* notificationsOf(userId))).toEqual([`${scene.subscriptionId} canceled`])
         const subscriptionIds = [scene.subscriptionId, other.subscriptionId]

@@ -125,7 +125,7 @@ export const failToTell = (subscriptionId: string, error: string) =>
       if (claimed.length === 0) return
       for (const notification of claimed) {
         if (JSON.stringify(notification).includes(subscriptionId))
-          yield* store.buryNotification(notification.id, owner, error)
+          yield* store.giveUpNotification(notification.id, owner, error)
         else yield* store.completeNotifications([notification.id], owner)
       }
     }

@@ -294,7 +294,7 @@ const perform = (store: BillingStoreService, cast: Cast, call: Call): Effect.Eff
                 : call.end === "retry"
                   ? store.retryNotification(id, "one", "no", Duration.zero)
                   : call.end === "bury"
-                    ? store.buryNotification(id, "one", "no")
+                    ? store.giveUpNotification(id, "one", "no")
                     : Effect.tap(complete(id, "two"), () => complete(id, "one"))
         )
         return { own: own.map(sorted).sort(), settled: settled.map(sorted).sort() }

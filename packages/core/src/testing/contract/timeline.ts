@@ -220,7 +220,7 @@ export const timeline = ({ it, nextUser }: ContractSuite): void => {
       expect(yield* store.notifications({ states: ["pending"], userId: user.id })).toHaveLength(1)
       const claim = { owner: "a", limit: 100, lease: Duration.minutes(1) }
       const { claimed } = yield* store.claimNotifications(claim)
-      for (const { id } of claimed) yield* store.buryNotification(id, "a", "the mail server is down")
+      for (const { id } of claimed) yield* store.giveUpNotification(id, "a", "the mail server is down")
       const found = onePerson(yield* show(user.id))
       expect(found.notifications).toMatchObject([{ state: "dead", attempts: 1, error: "the mail server is down" }])
       expect(found.answer.helps).toMatchObject([{ command: `kavach-polar notifications retry --user '${user.id}'` }])

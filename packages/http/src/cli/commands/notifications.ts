@@ -1,8 +1,9 @@
+import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as Option from "effect/Option"
 import type { CommandLine } from "../CommandLine.ts"
-import { dryRun, onDatabase, optional, repeated } from "../options.ts"
+import { dryRun, onDatabase, optional, repeated, yes } from "../options.ts"
 
 const which = {
   ids: repeated("id", "ID", "The notification with this id. Can be repeated."),
@@ -54,8 +55,32 @@ const retry = ({ run, terminal }: CommandLine) =>
       )
   ).pipe(Command.withDescription("Have your app told again of what was given up; the app's own processes do it."))
 
+const bury = ({ run, terminal }: CommandLine) =>
+  Command.make(
+    "bury",
+    {
+      ...onDatabase,
+      yes,
+      by: optional("by", "NAME", "Who you are, for the audit trail."),
+      ids: Args.atLeast(
+        Args.text({ name: "id" }).pipe(Args.withDescription("A notification's id, as notifications list shows it.")),
+        1
+      )
+    },
+    ({ by, database, ...options }) =>
+      run(async () =>
+        (await import("../notifications.ts")).bury(terminal, {
+          ...options,
+          database: Option.getOrUndefined(database),
+          by: Option.getOrUndefined(by)
+        })
+      )
+  ).pipe(
+    Command.withDescription("Put aside what was given up, or fails again and again: your app is never told of it.")
+  )
+
 export const notifications = (line: CommandLine) =>
   Command.make("notifications").pipe(
     Command.withDescription("What your app's handlers were to be told, and never took."),
-    Command.withSubcommands([list(line), retry(line)])
+    Command.withSubcommands([list(line), retry(line), bury(line)])
   )

@@ -2,6 +2,7 @@
 import { type DeliveryState, deliveryStates, type RecordedDelivery } from "@kavach-polar/core/Delivery"
 import { bodyForms } from "../foldedBody.ts"
 import { html } from "../html.ts"
+import { live } from "../live.ts"
 import { linkTo, type Page, table } from "../page.ts"
 import { actionLink, badge, delivery, empty, facts, person, time } from "../parts.ts"
 import type { Visit } from "../Visit.ts"
@@ -36,6 +37,7 @@ export const deliveries = async ({ query, run }: Visit): Promise<Page> => {
   return {
     title: "Deliveries",
     current: "deliveries",
+    isLive: true,
     main: html`<h1>Deliveries</h1>
 <form method="get" class="card"><input type="hidden" name="page" value="deliveries"><div class="row">
 <div class="field"><label for="type">Type</label><input type="text" id="type" name="type" value="${type}" placeholder="order.paid" autocomplete="off"></div>
@@ -44,27 +46,31 @@ export const deliveries = async ({ query, run }: Visit): Promise<Page> => {
     )}</select></div>
 <div class="field"><label for="user">User's id</label><input type="text" id="user" name="user" value="${user}" autocomplete="off"></div>
 <button class="primary">Show</button></div></form>
-<section>${
-      shown.length === 0
-        ? empty("There is no such delivery.")
-        : table(
-            ["Received", "Type", "State", "User", "About", "Delivery"],
-            shown.map((one) => [
-              time(one.receivedAt),
-              html`<code>${one.type}</code>`,
-              html`${badge(one.state)}${one.lastError !== null && html` <span class="small">${one.lastError}</span>`}`,
-              person(one.userId),
-              aboutOf(one),
-              delivery(one.id)
-            ]),
-            "Deliveries, the newest first"
-          )
-    }
+<section>${live(
+      "deliveries",
+      html`${
+        shown.length === 0
+          ? empty("There is no such delivery.")
+          : table(
+              ["Received", "Type", "State", "User", "About", "Delivery"],
+              shown.map((one) => [
+                time(one.receivedAt),
+                html`<code>${one.type}</code>`,
+                html`${badge(one.state)}${one.lastError !== null && html` <span class="small">${one.lastError}</span>`}`,
+                person(one.userId),
+                aboutOf(one),
+                delivery(one.id)
+              ]),
+              "Deliveries, the newest first",
+              shown.map(({ id }) => id)
+            )
+      }
 <nav class="pages" aria-label="Pages">${query.has("after") && html`<a href="${linkTo("deliveries", filter)}">The newest</a>`}${
-      found.length > pageSize &&
-      last !== undefined &&
-      html`<a href="${linkTo("deliveries", { ...filter, after: `${last.receivedAt.getTime()} ${last.id}` })}">Older ones</a>`
-    }</nav></section>`
+        found.length > pageSize &&
+        last !== undefined &&
+        html`<a href="${linkTo("deliveries", { ...filter, after: `${last.receivedAt.getTime()} ${last.id}` })}">Older ones</a>`
+      }</nav>`
+    )}</section>`
   }
 }
 

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { barsOfDeliveries, barsOfNotifications, chart } from "../chart.ts"
 import { type Html, html } from "../html.ts"
+import { live } from "../live.ts"
 import { linkTo, type Page } from "../page.ts"
 import { badge, empty, time } from "../parts.ts"
 import type { Visit } from "../Visit.ts"
@@ -22,21 +23,25 @@ export const overview = async ({ run }: Visit): Promise<Page> => {
   return {
     title: "Overview",
     current: "overview",
+    isLive: true,
     main: html`<h1>What needs somebody</h1>
-${
-  wrong.length + compared.length === 0
-    ? html`<p class="message good">Nothing waits for anybody, as far as it is known here.</p>`
-    : [...wrong, ...compared].map(findingCard)
-}
+${live(
+  "overview",
+  html`${
+    wrong.length + compared.length === 0
+      ? html`<p class="message good">Nothing waits for anybody, as far as it is known here.</p>`
+      : [...wrong, ...compared].map(findingCard)
+  }
 <p class="gap">Look closer: <a href="${linkTo("deliveries", { state: "failed" })}">failed deliveries</a>,
 <a href="${linkTo("deliveries", { state: "unlinked" })}">deliveries without a user</a>,
-<a href="${linkTo("notifications")}">notifications</a>, <a href="${linkTo("settings")}">all checks</a>.</p>
+<a href="${linkTo("notifications")}">notifications</a>, <a href="${linkTo("jobs")}">jobs</a>, <a href="${linkTo("settings")}">all checks</a>.</p>
 <section><h2>The last 24 hours</h2>
 <div class="split">
 <div class="card">${chart("Deliveries received per hour", barsOfDeliveries(hours), { good: "were dealt with", bad: "failed or wait for their user" })}</div>
 <div class="card">${chart("Notifications told per hour", barsOfNotifications(hours), { good: "were taken by the app", bad: "were given up" })}</div>
 </div></section>
 <section><h2>The last comparison with Polar</h2>${comparisonText(last)}</section>`
+)}`
   }
 }
 
