@@ -3,38 +3,24 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { SqliteStore } from "@kavach-polar/adapter-sqlite"
-import { Seed } from "@kavach-polar/simulator"
 import Database from "better-sqlite3"
 import { afterEach, beforeEach, expect, test, vi } from "vitest"
-import { email, type Scene, userId, withScene } from "./BillingScene.ts"
+import { email, type Scene, userId } from "./BillingScene.ts"
 import { kavachPolar } from "./commandLine.ts"
+import {
+  breakablePolar,
+  customerOfAda,
+  withAda as onStore,
+  pro,
+  type Told,
+  tracesIn,
+  tracesOfAda
+} from "./erasureScene.ts"
 
-const { lifetime, pro } = Seed.products
-const benefits = [
-  {
-    id: "1b3f9f0e-5b0d-4c6e-9c55-2a7b5d0c1e11",
-    type: "feature_flag" as const,
-    description: "Exports",
-    metadata: { key: "export" }
-  },
-  {
-    id: "1b3f9f0e-5b0d-4c6e-9c55-2a7b5d0c1e22",
-    type: "license_keys" as const,
-    description: "A key",
-    metadata: { key: "app" },
-    prefix: "ADA"
-  }
-]
-
-let isAway = false
-const realFetch = globalThis.fetch
+let polar = { isAway: false }
 
 beforeEach(() => {
-  isAway = false
-  vi.spyOn(globalThis, "fetch").mockImplementation((input, init) =>
-    // Tests ask with texts, and billing with addresses.
-    isAway && input instanceof URL ? Promise.reject(new TypeError("fetch failed")) : realFetch(input, init)
-  )
+  polar = breakablePolar()
 })
 
 afterEach(() => {
@@ -56,55 +42,17 @@ const everythingIn = (filename: string): string => {
   }
 }
 
-interface Told {
-  readonly users: Array<string>
-}
-
-/** Ada has a subscription, an order, benefits and a license key; Bob has a subscription. */
 const withAda = async (use: (scene: Scene, filename: string, told: Told) => Promise<void>) => {
   const folder = mkdtempSync(join(tmpdir(), "kavach-polar-"))
   const filename = join(folder, "app.db")
-  const users: Array<string> = []
   try {
-    await withScene(
-      { products: [{ ...pro, benefits }, lifetime] },
-      {
-        store: SqliteStore.layer({ filename }),
-        refreshWhenDenied: false,
-        onSubscriptionChange: (id) => void users.push(id),
-        onPurchase: (id) => void users.push(id),
-        on: { "*": ({ userId }) => void users.push(userId ?? "nobody") }
-      },
-      async (scene) => {
-        await scene.buy(pro.id)
-        await scene.buy(lifetime.id)
-        const bob = await scene.billing.createCheckout("bob", pro.id, { customerEmail: "bob@acme-mail.dev" })
-        await scene.simulator.pay(bob.id, { customer_email: "bob@acme-mail.dev" })
-        await scene.simulator.flush()
-        await scene.billing.settled()
-        const [key] = await scene.billing.licenseKeys.list(userId)
-        expect(key?.key).toMatch(/^ADA/)
-        await scene.billing.licenseKeys.validate(key?.key ?? "")
-        await use(scene, filename, { users })
-      }
-    )
+    await onStore(SqliteStore.layer({ filename }), (scene, told) => use(scene, filename, told))
   } finally {
     rmSync(folder, { recursive: true })
   }
 }
 
-/** Where something leads to the person; not with all of the tables in the message. */
-const tracesIn = (text: string, traces: ReadonlyArray<string>): ReadonlyArray<string> =>
-  traces.flatMap((trace) => {
-    const place = text.indexOf(trace)
-    return place < 0 ? [] : [text.slice(Math.max(place - 200, 0), place + 50)]
-  })
-
-const expectNothingOfAda = (filename: string) =>
-  expect(tracesIn(everythingIn(filename), [email, `"${userId}"`, `\\"${userId}\\"`, "ADA-"])).toEqual([])
-
-const customerOfAda = async (scene: Scene): Promise<string> =>
-  (await scene.customers()).find(({ external_id }) => external_id === userId)?.id ?? expect.fail()
+const expectNothingOfAda = (filename: string) => expect(tracesOfAda(everythingIn(filename))).toEqual([])
 
 const subscriptionsOf = async (scene: Scene, customerId: string) =>
   (
@@ -185,7 +133,7 @@ test("while Polar is away the rest waits, and goes on when it is back", async ()
   await withAda(async (scene, filename) => {
     const { billing, simulator } = scene
     const id = await customerOfAda(scene)
-    isAway = true
+    polar.isAway = true
     const waiting = await billing.privacy.erase(userId, { polar: "delete" })
     expect(waiting).toMatchObject({ state: "waiting", customerIds: [id], endedSubscriptionIds: [], attempts: 1 })
     expect(waiting.lastError).toMatch(/Polar/)
@@ -195,7 +143,7 @@ test("while Polar is away the rest waits, and goes on when it is back", async ()
     expect(tracesIn(text, [email])).toEqual([])
     expect(text.split(`\\"${userId}\\"`).length - 1).toBe(1)
     expect(await billing.privacy.resume()).toBe(0)
-    isAway = false
+    polar.isAway = false
     expect(await billing.privacy.resume()).toBe(1)
     expect(await billing.privacy.erasures()).toMatchObject([{ id: waiting.id, state: "done", lastError: null }])
     await simulator.flush()
@@ -285,12 +233,12 @@ test("the command line: export, erase with a question and its consequences, and 
     ])
       expect([args, (await erase(...args)).exitCode]).toEqual([args, 2])
     expect(everythingIn(filename) === before).toBe(true)
-    isAway = true
+    polar.isAway = true
     const waiting = await erase("--polar", "anonymize", "--yes")
     expect(waiting.exitCode).toBe(3)
     expect(waiting.out).toContain("All of its subscriptions and benefits end now.")
     expect(waiting.out).toMatch(/Erased \d+ records, .*The rest waits for Polar/s)
-    isAway = false
+    polar.isAway = false
     const sick = await kavachPolar(scene, filename, ["doctor"])
     expect(sick.out).toMatch(/1 erasure waits for Polar\.\n.*\n +Do: kavach-polar erasures --resume/)
     const list = await kavachPolar(scene, filename, ["erasures"])
