@@ -376,6 +376,36 @@ describe("NotificationDispatcher", () => {
     })
   )
 
+  it.effect(
+    "what was claimed while the answer about the one before it was on its way is called as soon as it is there",
+    () =>
+      Effect.gen(function* () {
+        const seen: Array<string> = []
+        const completing = yield* Deferred.make<void>()
+        const release = yield* Deferred.make<void>()
+        // The outcome is committed, and the store's answer takes its time: the next step finds nothing before its own, and claims it.
+        const store = storeWith((inner) => ({
+          completeAndClaimNext: (ids, claim) =>
+            Effect.zipLeft(
+              inner.completeAndClaimNext(ids, claim),
+              Effect.zipRight(Deferred.succeed(completing, undefined), Deferred.await(release))
+            )
+        }))
+        yield* Effect.gen(function* () {
+          yield* receive(change("1", "sub_a", "ann", 1, "active"))
+          yield* TestClock.adjust("50 millis")
+          yield* settle
+          yield* Deferred.await(completing)
+          yield* receive(change("2", "sub_a", "ann", 2, "past_due"))
+          yield* settle
+          assert.deepStrictEqual(seen, ["ann/sub_a:active"])
+          yield* Deferred.succeed(release, undefined)
+          yield* settle
+          assert.deepStrictEqual(seen, ["ann/sub_a:active", "ann/sub_a:past_due"])
+        }).pipe(Effect.provide(stackOn(store, noting(seen))))
+      })
+  )
+
   it.effect("what was queued just as the one before it was being completed is found at once", () =>
     Effect.gen(function* () {
       const seen: Array<string> = []

@@ -161,6 +161,9 @@ const make = (options: DispatcherOptions = {}) =>
     // What this process holds, by ordering key, from the claim until the outcome is written, and whether more was queued
     // behind it. Each takes a place, and there are as many places as calls may run at once.
     const held = new Map<string, boolean>()
+    // What was claimed while one of its ordering key is still held: the store has committed the outcome of that one, and its
+    // answer is yet to come. It is begun when that one is released.
+    const parked = new Map<string, { readonly one: ClaimedNotification; readonly since: number }>()
     // Places that are kept for what the store is being asked for.
     const promises = new Set<{ readonly places: number; readonly until: number }>()
     // Calls that run, by ordering key; one that is over its time is held without taking a place.
@@ -216,22 +219,37 @@ const make = (options: DispatcherOptions = {}) =>
       Effect.suspend(call).pipe(Effect.disconnect, Effect.timeout(storeLimit))
 
     /**
-     * Takes places for what was claimed, and succeeds with what to call. What would outlast its lease is left to it, and so is
-     * what came although one of its key is still with the callback.
+     * Takes places for what was claimed, and succeeds with what to call. What would outlast its lease is left to it; what came
+     * although one of its key is still held waits for that one.
      */
     const hold = (claimed: ReadonlyArray<ClaimedNotification>, since: number, at: number, isFollowed: boolean) =>
       claimed.filter((one) => {
         const key = orderingKeyOf(one)
         const isTimely = at - since <= leaseMillis / 4
-        if (!isTimely || held.has(key) || running.has(key)) {
-          lookBy(since + leaseMillis)
-          return false
+        if (isTimely && !held.has(key) && !running.has(key)) {
+          held.set(key, isFollowed)
+          return true
         }
-        held.set(key, isFollowed)
-        return true
+        if (isTimely) parked.set(key, { one, since })
+        lookBy(since + leaseMillis)
+        return false
       })
 
-    const begin = (some: ReadonlyArray<ClaimedNotification>) =>
+    /** Of what was parked behind these, which are held no longer, what to call. */
+    const unparked = (released: ReadonlyArray<ClaimedNotification>, at: number) =>
+      isClosing
+        ? []
+        : released.flatMap((before) => {
+            const key = orderingKeyOf(before)
+            const next = parked.get(key)
+            if (next === undefined) return []
+            parked.delete(key)
+            // Its own outcome was not taken for longer than its lease, and is by now.
+            if (next.one.id === before.id) return []
+            return hold([next.one], next.since, at, true)
+          })
+
+    const begin = (some: ReadonlyArray<ClaimedNotification>): Effect.Effect<ReadonlyArray<Call>> =>
       Effect.forEach(some, (one) => {
         const at = clock.unsafeCurrentTimeMillis()
         const call: Call = {
@@ -432,7 +450,7 @@ const make = (options: DispatcherOptions = {}) =>
         Effect.flatMap((at) => {
           held.delete(orderingKeyOf(one))
           lookBy(at)
-          return ring
+          return Effect.zipRight(begin(unparked([one], clock.unsafeCurrentTimeMillis())), ring)
         })
       )
 
@@ -491,7 +509,13 @@ const make = (options: DispatcherOptions = {}) =>
         Deferred.unsafeDone(settled, Effect.void)
       }
       if (completed.length < ids.length) lookBy(now)
-      yield* begin(hold(claimed, since, at, true))
+      yield* begin([
+        ...hold(claimed, since, at, true),
+        ...unparked(
+          some.map(({ one }) => one),
+          at
+        )
+      ])
     })
 
     /** Asks for as much as there are places for. */
@@ -565,7 +589,9 @@ const make = (options: DispatcherOptions = {}) =>
           }
           const calls = yield* begin(taken)
           yield* ring
-          const telling = Effect.suspend(() => tellingOf(calls, unclaimed))
+          // Those that are parked are told as soon as what is before them is dealt with.
+          const waiting = claimed.map(orderingKeyOf).filter((key) => parked.has(key))
+          const telling = Effect.suspend(() => tellingOf(calls, [...unclaimed, ...waiting]))
           for (const outcome of outcomes) if (outcome.notified) tellings.set(outcome, telling)
           return outcomes
         })
