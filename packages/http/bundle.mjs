@@ -59,7 +59,7 @@ const shared = {
   platform: "node",
   target: "node20",
   conditions: ["kavach-polar-source"],
-  external: ["better-sqlite3", "sql.js", "pg", "postgres", "mysql2", "@libsql/client"],
+  external: ["better-sqlite3", "sql.js", "pg", "postgres", "mysql2", "@libsql/client", "@opentelemetry/api"],
   // Names stay as they are, and lines short, so that stack traces can be read.
   minifySyntax: true,
   minifyWhitespace: true,

@@ -1,5 +1,5 @@
 /** The use cases: the only place where the ports meet. */
-import type * as Arr from "effect/Array"
+import * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import type { AnySpan } from "effect/Tracer"
 import * as AccessPolicy from "./rules/AccessPolicy.ts"
 import { type AnyProduct, type Catalogue, catalogueIn, type Products, productsSchema } from "./rules/catalogue.ts"
 import type { GrantedBenefit } from "./rules/grantedBenefits.ts"
@@ -114,7 +115,8 @@ import type { Refund } from "./records/Refund.ts"
 import type { Subscription, VisibleSubscription } from "./records/Subscription.ts"
 import * as GroupCommit from "./runtime/groupCommit.ts"
 import { logDebug } from "./runtime/logDebug.ts"
-import { annotate, traced } from "./runtime/traced.ts"
+import { annotate, currentSpan, traced, tracedForAll } from "./runtime/traced.ts"
+import { traceparentOf } from "./runtime/traceparent.ts"
 import { BillingStore, type NotificationCounts } from "./store/BillingStore.ts"
 import { type CustomerLinkedToAnotherUser, isOfOneRow, StoreError } from "./store/StoreError.ts"
 import * as Metrics from "./telemetry/Metrics.ts"
@@ -500,12 +502,18 @@ const refusals = {
 /** Polar waits for ten seconds (Polar docs: webhooks/delivery), and the answer has to get there. */
 const answerMillis = 8000
 
+interface Received {
+  readonly delivery: Delivery
+  /** Where its request is traced. */
+  readonly span: AnySpan | undefined
+}
+
 /** How deliveries that are in flight at once share steps, and so commits. */
 const sharedSteps = {
   maxSize: 100,
   // In characters of bodies: less than what any server takes in one statement, with everything that comes along.
   maxWeight: 2 * 1024 * 1024,
-  weigh: ({ body }: Delivery) => body?.length ?? 0,
+  weigh: ({ delivery }: Received) => delivery.body?.length ?? 0,
   // Polar waits for ten seconds (Polar docs: webhooks/delivery), and what is told to be late is delivered again.
   deadline: Duration.seconds(5),
   // Many times what Polar has under way at once; each of them holds a body.
@@ -566,14 +574,23 @@ const make = (options: BillingOptions = {}) =>
     const lookAtClock = makeLookAtClock({ store, dispatcher, policy, refresh: reconciliation.refresh })
 
     const apply = yield* GroupCommit.make({
-      commit: (deliveries: Arr.NonEmptyReadonlyArray<Delivery>, patience) =>
-        dispatcher.receiving(deliveries.length, (claim) =>
-          store.receiveDeliveries(deliveries, policy, claim, {
-            handlers: dispatcher.handlers,
-            users: askAppUsers.users,
-            patience
-          })
-        ),
+      commit: (received: Arr.NonEmptyReadonlyArray<Received>, patience) => {
+        const deliveries = Arr.map(received, ({ delivery }) => delivery)
+        return dispatcher
+          .receiving(deliveries.length, (claim) =>
+            store.receiveDeliveries(deliveries, policy, claim, {
+              handlers: dispatcher.handlers,
+              users: askAppUsers.users,
+              patience
+            })
+          )
+          .pipe(
+            tracedForAll(
+              "Billing.commit",
+              received.map(({ span }) => span)
+            )
+          )
+      },
       concurrency: store.parallelSteps,
       ...sharedSteps
     })
@@ -582,13 +599,21 @@ const make = (options: BillingOptions = {}) =>
       const receivedAt = yield* Clock.currentTimeMillis
       const read = DeliveryContent.readBytes(body, organizationId)
       const { existing } = yield* askAppUsers.among(new Set(usersNamedIn(read)))
-      const delivery: Delivery = { id, receivedAt, ...read, existingUsers: existing }
+      const span = yield* currentSpan
+      const traceparent = span === undefined ? undefined : (traceparentOf(span) ?? undefined)
+      const delivery: Delivery = { id, receivedAt, ...read, existingUsers: existing, traceparent }
       const { content } = delivery
-      const outcome = yield* apply(delivery)
+      const outcome = yield* apply({ delivery, span })
       yield* organization.received(content)
       const type = content._tag === "UnreadableEvent" ? (content.type ?? "unreadable") : content.type
       yield* countDelivery(type, content.at, outcome)
-      yield* annotate({ "delivery.type": type, "delivery.state": outcome.state })
+      yield* annotate({
+        "messaging.destination.name": type,
+        "messaging.message.id": outcome.id,
+        "messaging.message.body.size": body.length,
+        "kavach_polar.delivery.state": outcome.state,
+        "kavach_polar.delivery.duplicate": outcome.duplicate
+      })
       if (content._tag === "UnreadableEvent") {
         if (!content.isEnvelope) return yield* new NotAnEvent({ problem: content.problem })
         yield* Effect.logError(
@@ -775,9 +800,14 @@ const make = (options: BillingOptions = {}) =>
       checkWebhookHeaders: verifier.checkHeaders,
 
       receiveWebhook: (headers, rawBody, options = {}) =>
-        traced("Billing.receiveWebhook")(
-          Effect.flatMap(verifier.verify({ headers, body: rawBody }), (delivery) => receive(delivery, options))
-        ),
+        traced("Billing.receiveWebhook", () => ({
+          kind: "consumer",
+          attributes: {
+            "messaging.system": "polar",
+            "messaging.operation.type": "process",
+            "messaging.operation.name": "receive"
+          }
+        }))(Effect.flatMap(verifier.verify({ headers, body: rawBody }), (delivery) => receive(delivery, options))),
 
       notifications: {
         dead: Effect.fn("Billing.notifications.dead")((query) =>

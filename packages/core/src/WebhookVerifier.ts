@@ -194,7 +194,9 @@ const makeWith = Effect.fnUntraced(function* (
           () => new SignatureMismatch({ bodyReencoded: hint(delivery.body, now) })
         )
       ),
-      Effect.tap(({ key, secretIndex }) => annotate({ "webhook.key": key, "webhook.secret_index": secretIndex })),
+      Effect.tap(({ key, secretIndex }) =>
+        annotate({ "kavach_polar.webhook.key": key, "kavach_polar.webhook.secret_index": secretIndex })
+      ),
       Effect.tapError(countFailure),
       traced("WebhookVerifier.verify", () => ({ attributes: idOf(delivery.headers) }))
     )
@@ -372,7 +374,7 @@ const header = (headers: SignedDelivery["headers"], name: HeaderName): string | 
 /** For the span: nothing of a header that no delivery has. */
 const idOf = (headers: SignedDelivery["headers"]): Readonly<Record<string, unknown>> => {
   const id = header(headers, "webhook-id")
-  return id !== undefined && wellFormedId.test(id) ? { "webhook.id": id } : {}
+  return id !== undefined && wellFormedId.test(id) ? { "messaging.message.id": id } : {}
 }
 
 const findHeader = (headers: SignedDelivery["headers"], name: HeaderName): string | undefined => {

@@ -18,6 +18,7 @@ import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
+import { annotate, traced } from "../runtime/traced.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
 import { pastedText } from "../values/pastedText.ts"
 import { accessTokenProblem } from "./accessToken.ts"
@@ -105,6 +106,7 @@ export const make = Effect.fnUntraced(function* (
   const token = Redacted.make(pastedText(Redacted.value(options.accessToken)))
   const base = apiAddress(options)
   const origin = httpOrigin(base)
+  const server = origin === null ? {} : serverOf(new URL(origin))
   const environment = options.apiBaseUrl === undefined ? (sandbox ? "sandbox" : "production") : (origin ?? "nowhere")
   const problem = configurationProblem(token, origin)
   const version = options.apiVersion ?? "2026-10"
@@ -195,19 +197,20 @@ export const make = Effect.fnUntraced(function* (
         }),
         measured(call)
       )
-      yield* Effect.annotateCurrentSpan("http.response.status_code", answer.status)
+      yield* annotate({ "http.response.status_code": answer.status })
       return answer
     }).pipe(
-      Effect.withSpan(operationOf(call), {
+      Effect.tapError(({ error }) => annotate({ "error.type": error._tag })),
+      traced(operationOf(call), () => ({
         kind: "client",
-        captureStackTrace: false,
+        // No address: it holds users' ids.
         attributes: {
           "http.request.method": call.method,
-          "http.request.resend_count": resend,
+          ...(resend === 0 ? {} : { "http.request.resend_count": resend }),
           "url.template": call.template ?? call.path,
-          "server.address": origin
+          ...server
         }
-      })
+      }))
     )
   }
 
@@ -319,6 +322,12 @@ const measured =
         onFailure: ({ error }) => ended(error._tag === "PolarTimeout" ? "timeout" : "unreachable")
       })
     })
+
+const serverOf = ({ hostname, port, protocol }: URL) => ({
+  "server.address": hostname,
+  "server.port": port === "" ? (protocol === "https:" ? 443 : 80) : Number(port),
+  "url.scheme": protocol.slice(0, -1)
+})
 
 const httpOrigin = (base: string): string | null => {
   if (!URL.canParse(base)) return null

@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
-import { isHeard } from "./traced.ts"
+import { currentSpan } from "./traced.ts"
 
 const pattern = /^00-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})$/
 
@@ -15,9 +15,9 @@ export const traceparentOf = ({ sampled, spanId, traceId }: Tracer.AnySpan): str
   return pattern.test(text) ? text : null
 }
 
-/** Of the span that this runs in; `null` where nobody has provided a tracer. */
-export const currentTraceparent: Effect.Effect<string | null> = Effect.withFiberRuntime((fiber) =>
-  Effect.succeed(isHeard(fiber) && fiber.currentSpan !== undefined ? traceparentOf(fiber.currentSpan) : null)
+/** Of the span that this runs in; `null` where it goes nowhere. */
+export const currentTraceparent: Effect.Effect<string | null> = Effect.map(currentSpan, (span) =>
+  span === undefined ? null : traceparentOf(span)
 )
 
 /** The span that it names; none where it is no trace context. */

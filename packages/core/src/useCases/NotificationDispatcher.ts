@@ -27,7 +27,8 @@ import { type HandlerNames, onlySubscriptions } from "../rules/handlers.ts"
 import type { ClaimedNotification } from "../rules/told.ts"
 import { idly } from "../runtime/idly.ts"
 import { randomId } from "../runtime/randomId.ts"
-import { traced } from "../runtime/traced.ts"
+import { annotate, errorName, traced } from "../runtime/traced.ts"
+import { spanNamed } from "../runtime/traceparent.ts"
 import {
   BillingStore,
   type FailureOutcome,
@@ -285,11 +286,19 @@ const make = (options: DispatcherOptions = {}) =>
         )
       ).pipe(
         traced("NotificationDispatcher.deliver", () => ({
+          // A trace of its own, perhaps hours later and in another process, that names the one it comes from.
           root: true,
+          kind: "consumer",
+          links: Option.toArray(
+            Option.map(spanNamed(call.one.traceparent), (span) => ({ _tag: "SpanLink" as const, span, attributes: {} }))
+          ),
           attributes: {
-            "notification.id": call.one.id,
-            "notification.handler": call.one.handler,
-            "notification.attempt": call.one.attempt
+            "messaging.system": "kavach_polar",
+            "messaging.operation.type": "process",
+            "messaging.operation.name": "tell",
+            "messaging.destination.name": call.one.handler,
+            "messaging.message.id": call.one.id,
+            "kavach_polar.notification.attempt": call.one.attempt
           }
         }))
       )
@@ -431,6 +440,7 @@ const make = (options: DispatcherOptions = {}) =>
           isOverdue && Cause.isInterruptedOnly(cause)
             ? `it took longer than ${Duration.format(timeout)}`
             : describe(cause)
+        yield* annotate({ "error.type": isOverdue ? "timeout" : errorName(cause) })
         const delay = CallbackRetry.delayAfter(retry, one.attempt, yield* Random.next)
         yield* Metrics.notificationCalls.update(1, { handler: one.handler, outcome: "failed" })
         const isLast = Option.isNone(delay)

@@ -19,6 +19,18 @@ export interface PolarBodies {
   readonly decrypt: (encrypted: string, owner: { readonly deliveryId: string }) => string | Promise<string>
 }
 
+/** Which of billing's telemetry goes to the app's OpenTelemetry, and by which providers. */
+export interface PolarTelemetry {
+  /** Default: true. */
+  readonly traces?: boolean | undefined
+  /** Default: true. */
+  readonly metrics?: boolean | undefined
+  /** In place of the one that the app has registered with `@opentelemetry/api`. */
+  readonly tracerProvider?: { readonly getTracer: (name: string, version?: string) => object } | undefined
+  /** In place of the one that the app has registered with `@opentelemetry/api`. */
+  readonly meterProvider?: { readonly getMeter: (name: string, version?: string) => object } | undefined
+}
+
 /** What billing needs of a logger. */
 export interface PolarLogger {
   readonly debug: (line: string) => void
@@ -429,6 +441,14 @@ export interface PolarConfig extends AppHandlers<void | Promise<void>> {
    * polar({ accessToken, webhookSecret, webhookBodyLimitBytes: 256 * 1024 })
    */
   readonly webhookBodyLimitBytes?: number | undefined
+  /**
+   * Spans and metrics to the app's OpenTelemetry; each of the two unless it is switched off. It needs `@opentelemetry/api`, and an
+   * SDK that the app sets up. Default: nothing of it is loaded. See docs/telemetry.md.
+   *
+   * @example
+   * polar({ accessToken, webhookSecret, telemetry: { traces: true, metrics: true } })
+   */
+  readonly telemetry?: PolarTelemetry | undefined
   /**
    * Where the log goes. pino, and so Fastify's, is given the fields and a sentence: `info({ delivery: "evt_1" }, "Received …")`.
    * winston, `console` and the like are given one line with both. It has ids, never bodies or secrets. Default: the console.

@@ -20,7 +20,7 @@ import { productsSchema } from "@kavach-polar/core/Products"
 import * as Schema from "effect/Schema"
 import { originOf } from "../routes/redirectUrl.ts"
 import { routesOption } from "../routes/routesOption.ts"
-import type { AuthorizeAction, PolarBodies, PolarConfig, PolarLogger } from "./PolarConfig.ts"
+import type { AuthorizeAction, PolarBodies, PolarConfig, PolarLogger, PolarTelemetry } from "./PolarConfig.ts"
 
 const httpUrl = said(
   Schema.String.pipe(Schema.filter((value) => value.trim() === "" || originOf(value.trim()) !== undefined)),
@@ -66,6 +66,24 @@ const sessionsPerMinute = said(
     Schema.filter((value) => value === Number.POSITIVE_INFINITY || (Number.isSafeInteger(value) && value > 0))
   ),
   "it must be a whole number from 1, or Infinity for no limit"
+)
+
+const withFunction = <A>(name: string) =>
+  said(
+    Schema.declare(
+      (value): value is A =>
+        typeof value === "object" && value !== null && typeof Reflect.get(value, name) === "function"
+    ),
+    `it must be OpenTelemetry's, with the function ${name}`
+  )
+
+const telemetry = group(
+  Schema.Struct({
+    traces: optional(boolean),
+    metrics: optional(boolean),
+    tracerProvider: optional(withFunction<NonNullable<PolarTelemetry["tracerProvider"]>>("getTracer")),
+    meterProvider: optional(withFunction<NonNullable<PolarTelemetry["meterProvider"]>>("getMeter"))
+  })
 )
 
 const logger = said(
@@ -188,6 +206,7 @@ const fields = {
   bodies: optional(bodies),
   migrate: optional(boolean),
   webhookBodyLimitBytes: optional(positiveWhole("a number of bytes")),
+  telemetry: optional(telemetry),
   logger: optional(logger),
   logLevel: optional(oneOf("debug", "info", "warning", "error", "none"))
 }

@@ -69,6 +69,8 @@ export const settingsOf = (config: PolarConfig): Either.Either<PolarSettings, Po
       })
     )
   }
+  const silenced = silencedIn(config.telemetry)
+  if (silenced !== undefined) return Either.left(silenced)
   const {
     accessPolicy,
     accessToken: token,
@@ -104,6 +106,17 @@ export const settingsOf = (config: PolarConfig): Either.Either<PolarSettings, Po
     migrate: config.migrate ?? true,
     logLevel: logLevels[config.logLevel ?? "info"]
   })
+}
+
+/** No option is without effect. */
+const silencedIn = (telemetry: PolarConfig["telemetry"]): PolarConfigError | undefined => {
+  if (telemetry === undefined) return undefined
+  const { meterProvider, metrics = true, tracerProvider, traces = true } = telemetry
+  const problem = (field: string, text: string) => new PolarConfigError({ field: `telemetry${field}`, problem: text })
+  if (!traces && !metrics) return problem("", "traces and metrics are both off, so it does nothing: leave it out")
+  if (!traces && tracerProvider !== undefined) return problem(".tracerProvider", "traces are off")
+  if (!metrics && meterProvider !== undefined) return problem(".meterProvider", "metrics are off")
+  return undefined
 }
 
 /** As `settingsOf`, and tries the secrets; throws what is wrong. */

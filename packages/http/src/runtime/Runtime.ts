@@ -26,9 +26,11 @@ import * as Endpoints from "../routes/Endpoints.ts"
 import { orErrorResponse, respondWith } from "../routes/errorResponse.ts"
 import type { BrowserRoute } from "../routes/routeTable.ts"
 import * as Session from "../routes/Session.ts"
+import { makeTelemetry } from "../telemetry/Telemetry.ts"
 import { type App, appLayer } from "./appLayer.ts"
 import { Disposed } from "./lifecycleErrors.ts"
 import { loggingLayer } from "./logging.ts"
+import { routeSpan } from "./routeSpan.ts"
 
 export interface Runtime {
   /** Creates or upgrades the tables, once. After a failure the next call tries again. */
@@ -63,7 +65,8 @@ const firstStartPause = 2500
 const longestStartPause = 60_000
 
 export const makeRuntime = (settings: PolarSettings, store: Layer.Layer<BillingStore, unknown>): Runtime => {
-  const app = appLayer(settings, store)
+  const telemetry = makeTelemetry(settings.telemetry)
+  const app = appLayer(settings, store, telemetry)
   let managed = ManagedRuntime.make(app)
   let starting: Promise<void> | undefined
   let disposing: Promise<void> | undefined
@@ -85,7 +88,8 @@ export const makeRuntime = (settings: PolarSettings, store: Layer.Layer<BillingS
   /** Of what ends at once, at once. */
   const runExit = <A, E>(effect: Effect.Effect<A, E, App>): Exit.Exit<A, unknown> | Promise<Exit.Exit<A, unknown>> => {
     if (closed) return Exit.interrupt(FiberId.none)
-    const fiber = managed.runFork(effect)
+    const caller = telemetry.callersSpan()
+    const fiber = managed.runFork(caller === undefined ? effect : Effect.withParentSpan(effect, caller))
     const ended = fiber.unsafePoll()
     if (ended !== null) return ended
     fibers.add(fiber)
@@ -160,6 +164,11 @@ export const makeRuntime = (settings: PolarSettings, store: Layer.Layer<BillingS
     return track(startInTime().then(async () => valueFrom(await runExit(effect))))
   }
 
+  telemetry.refreshWith(async () => {
+    if (!started || disposing !== undefined) return false
+    return Exit.isSuccess(await runExit(Effect.flatMap(Billing.Billing, ({ observe }) => observe)))
+  })
+
   const startInTime = (): Promise<void> => inTime(start(), startMillis, () => new StoreError(notReady))
 
   /** Runs a route, once the tables are there. */
@@ -185,13 +194,14 @@ export const makeRuntime = (settings: PolarSettings, store: Layer.Layer<BillingS
     const host = waitUntil === undefined ? given : { ...given, waitUntil: AsyncResource.bind(waitUntil) }
     const route = Effect.flatMap(Endpoints.Endpoints, (endpoints) =>
       endpoints[name](HttpServerRequest.fromWeb(request))
-    ).pipe(orErrorResponse, Effect.provideService(Session.HostRequest, host))
+    ).pipe(orErrorResponse, Effect.provideService(Session.HostRequest, host), routeSpan(name, request.url))
     return HttpServerResponse.toWeb(await respond(route))
   }
 
   const listen: Runtime["listen"] = async (incoming, outgoing) => {
     const route = Effect.flatMap(Endpoints.Endpoints, (endpoints) => endpoints.nodeWebhook(incoming)).pipe(
-      orErrorResponse
+      orErrorResponse,
+      routeSpan("webhook", incoming.url ?? "/")
     )
     const response = await respond(route)
     // Polar hears what the other said, whatever became of the delivery; and there is no answering twice.

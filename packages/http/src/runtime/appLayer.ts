@@ -17,6 +17,7 @@ import type { PolarSettings } from "../config/settings.ts"
 import { AuthorizationFailed, type Authorize } from "../routes/authorize.ts"
 import * as Endpoints from "../routes/Endpoints.ts"
 import * as Session from "../routes/Session.ts"
+import type { Telemetry } from "../telemetry/Telemetry.ts"
 import { loggingLayer } from "./logging.ts"
 import { plainSubscription } from "./plainSubscription.ts"
 
@@ -25,7 +26,8 @@ export type App = Billing.Billing | Endpoints.Endpoints
 
 export const appLayer = (
   settings: PolarSettings,
-  ownStore: Layer.Layer<BillingStore.BillingStore, unknown>
+  ownStore: Layer.Layer<BillingStore.BillingStore, unknown>,
+  telemetry: Telemetry
 ): Layer.Layer<App, unknown> => {
   const store = withBodies(settings.bodies, ownStore)
   const { emailVerified, onSubscriptionChange, userExists } = settings
@@ -108,7 +110,10 @@ export const appLayer = (
     Layer.merge(billing, Session.layerHost)
   )
   const maintenance = Layer.provide(Maintenance.layer(settings.maintenance), Layer.merge(billing, store))
-  return Layer.provide(Layer.mergeAll(billing, endpoints, maintenance), loggingLayer(settings))
+  return Layer.provide(
+    Layer.mergeAll(billing, endpoints, maintenance),
+    Layer.merge(loggingLayer(settings), telemetry.layer)
+  )
 }
 
 const withBodies = (
