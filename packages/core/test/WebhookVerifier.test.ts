@@ -804,8 +804,13 @@ describe("what is shown", () => {
       assert.deepStrictEqual(
         spans.map((span) => [span.name, ...[...span.attributes].filter(([name]) => !name.startsWith("code."))]),
         [
-          ["WebhookVerifier.verify", ["webhook.id", id], ["webhook.key", "utf8"], ["webhook.secret_index", 0]],
-          ["WebhookVerifier.verify", ["webhook.id", id]]
+          [
+            "WebhookVerifier.verify",
+            ["messaging.message.id", id],
+            ["kavach_polar.webhook.key", "utf8"],
+            ["kavach_polar.webhook.secret_index", 0]
+          ],
+          ["WebhookVerifier.verify", ["messaging.message.id", id]]
         ]
       )
     })
