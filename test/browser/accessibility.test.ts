@@ -4,6 +4,7 @@ import { createRequire } from "node:module"
 import { join } from "node:path"
 import type { AxeResults } from "axe-core"
 import { assert, test } from "vitest"
+import { cutAtEdge } from "./cutAtEdge.ts"
 import { inBrowser, inConsole, openCheckout, signIn, type Visited } from "./person.ts"
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")
@@ -61,6 +62,10 @@ const walk = async (visited: Visited, look: (name: string) => Promise<void>): Pr
   await at("plans-subscribed", shop)
   await at("account", `${shop}/account`)
   await at("choose-upgrade", `${shop}/choose?product=${team}`)
+  await at("console-filtered", `${simulator.url}/?events=subscription#deliveries`)
+  await page.getByRole("checkbox", { name: /^Deliver twice/ }).check()
+  await page.getByText("Not applied yet").waitFor()
+  await look("console-not-applied")
   await at("cancel", `${shop}/account/cancel`)
   await at("pause", `${shop}/account/pause`)
   await at("archive", `${shop}/archive`)
@@ -98,6 +103,18 @@ const walk = async (visited: Visited, look: (name: string) => Promise<void>): Pr
   await look("console-ended")
   await at("account-ended", `${shop}/account`)
 
+  await openCheckout(visited, "Team (yearly)")
+  await page.getByRole("button", { name: /^Pay \$/ }).click()
+  await page.getByRole("heading", { name: /^Welcome/ }).waitFor()
+  await page.goto(shop)
+  await page.getByRole("link", { name: "Switch to Pro (monthly)" }).click()
+  await page.getByRole("button", { name: /^Switch on / }).waitFor()
+  await look("choose-less")
+  await page.getByRole("button", { name: /^Switch on / }).click()
+  await page.getByRole("button", { name: "Keep Team (yearly)" }).waitFor()
+  await look("account-scheduled")
+  await inConsole(visited, "Revoke now")
+
   await openCheckout(visited)
   const abandoned = page.url()
   await inConsole(visited, "Let it expire")
@@ -107,12 +124,13 @@ const walk = async (visited: Visited, look: (name: string) => Promise<void>): Pr
 const looks = [
   { name: "light", options: { colorScheme: "light", viewport: { width: 1100, height: 800 } } },
   { name: "dark", options: { colorScheme: "dark", viewport: { width: 1100, height: 800 } } },
-  { name: "narrow", options: { colorScheme: "light", viewport: { width: 360, height: 740 } } }
+  { name: "phone", options: { colorScheme: "light", viewport: { width: 390, height: 844 } } },
+  { name: "phone-dark", options: { colorScheme: "dark", viewport: { width: 390, height: 844 } } }
 ] as const
 
 inBrowser("every page", (visit) => {
   for (const { name, options } of looks) {
-    test(`${name}: nothing serious or critical, and nothing wider than the window`, { timeout: 240_000 }, async () => {
+    test(`${name}: nothing serious or critical, and nothing is cut at the edge`, { timeout: 240_000 }, async () => {
       const visited = await visit(options)
       const problems: Array<string> = []
       await walk(visited, async (station) => {
@@ -121,14 +139,7 @@ inBrowser("every page", (visit) => {
           await page.screenshot({ path: join(screenshots, `${station}-${name}.png`), fullPage: true })
         }
         for (const problem of await problemsOf(visited)) problems.push(`${station}: ${problem}`)
-        const overflow = await page.evaluate(
-          "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
-        if (typeof overflow !== "number" || overflow > 0) problems.push(`${station}: ${overflow} pixels too wide`)
-        const cut = await page.evaluate(
-          `[...document.querySelectorAll(".scroll")].filter((part) => part.scrollWidth > part.clientWidth).length`
-        )
-        if (cut !== 0) problems.push(`${station}: ${cut} tables are cut at the edge`)
+        for (const problem of await cutAtEdge(page)) problems.push(`${station}: ${problem}`)
       })
       assert.deepStrictEqual(problems, [])
     })

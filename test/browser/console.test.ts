@@ -14,6 +14,7 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from "p
 import { afterAll, afterEach, assert, beforeAll, beforeEach, describe, test } from "vitest"
 import { temporaryFolder } from "../e2e/serverProcess.ts"
 import { chromiumFlags, chromiumPath } from "./chromium.ts"
+import { cutAtEdge } from "./cutAtEdge.ts"
 import { read } from "./person.ts"
 import { tabTo } from "./tabTo.ts"
 
@@ -348,14 +349,7 @@ describe.skipIf(chromiumPath === undefined)("billing's console", () => {
         if (screenshots !== undefined) {
           await page.screenshot({ path: join(screenshots, `console-${station}-${name}.png`), fullPage: true })
         }
-        const overflow = await page.evaluate(
-          "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
-        if (typeof overflow !== "number" || overflow > 0) problems.push(`${station}: ${overflow} pixels too wide`)
-        const cut = await page.evaluate(
-          `[...document.querySelectorAll("main *")].filter((part) => part.getBoundingClientRect().right > innerWidth + 1).length`
-        )
-        if (cut !== 0) problems.push(`${station}: ${cut} parts are cut at the edge`)
+        for (const problem of await cutAtEdge(page)) problems.push(`${station}: ${problem}`)
         await looking.goto(`${app.url}${query}`)
         await looking.evaluate(axeSource)
         const { passes, violations }: AxeResults = await looking.evaluate("axe.run()")

@@ -156,6 +156,41 @@ inBrowser("a person in the shop", (visit) => {
     await page.waitForURL(`${simulator.url}/`)
   })
 
+  test("the console shows one kind of deliveries, says what is not applied, and that the simulator is gone", async () => {
+    const visited = await visit()
+    const { page, shop, simulator } = visited
+    const buyer = { shop, simulator, page: await page.context().newPage() }
+    await signIn(buyer)
+    await subscribe(buyer)
+    await page.goto(simulator.url)
+    const causes = page.locator("#deliveries tr.group th")
+    assert.match((await causes.allInnerTexts()).join("\n"), /^A new subscription /)
+    await page.getByRole("link", { name: "order.*" }).click()
+    await page.waitForURL(/\?events=order#deliveries$/)
+    const types = () => page.locator("#deliveries tbody th code").allInnerTexts()
+    const before = await types()
+    assert.isTrue(before.length > 0 && before.every((type) => type.startsWith("order.")))
+    // Still so when the table has kept itself current.
+    await simulator.advance("40 days")
+    await causes.filter({ hasText: "A renewal" }).waitFor()
+    const after = await types()
+    assert.isTrue(after.length > before.length && after.every((type) => type.startsWith("order.")))
+
+    const twice = page.getByRole("checkbox", { name: /^Deliver twice/ })
+    await twice.check()
+    await page.getByText("Not applied yet").waitFor()
+    await twice.uncheck()
+    await page.getByText("Not applied yet").waitFor({ state: "detached" })
+    // Applied by another: the form is as it is now.
+    await simulator.setChaos({ duplicates: 1 })
+    await page.locator("#chaos :checked").waitFor()
+    assert.strictEqual(await page.getByText("Not applied yet").count(), 0)
+    await page.route("**/*", (route) => route.abort())
+    await page.getByText("The simulator does not answer.").waitFor()
+    await page.unroute("**/*")
+    await page.getByText("The simulator does not answer.").waitFor({ state: "detached" })
+  })
+
   test("a page that is open hears of a change by itself", async () => {
     const visited = await visit()
     const { page, shop, simulator } = visited

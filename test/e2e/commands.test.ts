@@ -240,9 +240,7 @@ describe("beside a running server on SQLite", () => {
 
   test("notifications bury: after a question what was given up is put aside, for good and in the trail", async () => {
     const database = new Database(`${folder.path}/billing.sqlite`)
-    database
-      .prepare("UPDATE kavach_polar_notifications SET state = 'dead', last_error = 'it broke' WHERE state = 'done'")
-      .run()
+    database.prepare("UPDATE kavach_polar_notifications SET state = 'dead', last_error = 'it broke'").run()
     const ids = database
       .prepare<[], string>("SELECT id FROM kavach_polar_notifications WHERE state = 'dead'")
       .pluck()

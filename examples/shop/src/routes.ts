@@ -31,6 +31,7 @@ const routes: ReadonlyArray<Route> = [
   get("/choose", choose.show),
   post("/subscribe", checkout.subscribe),
   post("/change", change.confirm),
+  post("/account/undo", change.undo),
   get("/welcome", welcome.show),
   get("/account", account.show),
   get("/account/cancel", cancel.show),

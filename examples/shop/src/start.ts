@@ -93,7 +93,10 @@ export const start = async (options: StartOptions): Promise<Started> => {
       await shop?.close()
     })
 
-    const simulator = polar === undefined ? await serveSimulator({ port: options.simulatorPort, products }) : undefined
+    const simulator =
+      polar === undefined
+        ? await serveSimulator({ port: options.simulatorPort, products, organizationName: "Field Notes" })
+        : undefined
     if (simulator !== undefined) cleanups.unshift(simulator.close)
     const database = join(folder, simulator === undefined ? "shop-sandbox.sqlite" : "shop-simulator.sqlite")
     // The simulator forgets everything when it stops. Subscriptions that the shop remembered would be nobody's.

@@ -221,7 +221,14 @@ describe("what comes to nothing is a sentence with a next step", () => {
     const second = await post("/subscribe", { product: team }, { cookie })
     assert.strictEqual(second.headers.get("location"), `/choose?product=${team}`)
     assert.include(await (await look(`/choose?product=${team}`, cookie)).text(), "Upgrade and pay $")
-    for (const path of ["/change", "/account/cancel", "/account/keep", "/account/pause", "/account/resume"]) {
+    for (const path of [
+      "/change",
+      "/account/cancel",
+      "/account/keep",
+      "/account/pause",
+      "/account/resume",
+      "/account/undo"
+    ]) {
       const foreign = await post(path, change, { cookie, origin: "https://evil.example" })
       assert.strictEqual(foreign.status, 403, path)
     }
@@ -254,6 +261,7 @@ const ownShop = async (options: Parameters<typeof serve>[0] = {}) => {
   cookie = (signedIn.headers.get("set-cookie") ?? "").split(";")[0] ?? ""
   return {
     ask,
+    simulator,
     /** What a page says, without its markup. */
     read: async (path: string) => (await (await ask(path)).text()).replace(/<[^>]+>/g, "").replace(/\s+/g, " "),
     /** Gives what was bought, and what the buyer is told who comes back. */
@@ -302,6 +310,31 @@ test("what is left over of a plan that cost more is credited, and the page says 
   // When it is charged next is what the page had said.
   const [, next] = /next on (\d+ \w+ 20\d\d)/.exec(page) ?? []
   assert.include(account, `It renews on ${next}`)
+  await close()
+})
+
+test("a plan that costs less can begin with the next period, and that can be taken back", async () => {
+  const { ask, buy, close, read, simulator } = await ownShop()
+  const { subscription } = await buy(Seed.products.team.id)
+  const product = Seed.products.pro.id
+  const page = await read(`/choose?product=${product}`)
+  const [, day = ""] = /Switch on (\d+ \w+ 20\d\d)/.exec(page) ?? []
+  assert.notEqual(day, "")
+  const scheduled = await ask("/change", { product, subscription, when: "period" })
+  assert.strictEqual(scheduled.headers.get("location"), "/account?done=scheduled")
+  const waits = await read("/account")
+  assert.include(waits, `You switch to Pro (monthly) on ${day}.`)
+  assert.include(waits, "From then on you pay $19 a month, and nothing before.")
+  assert.include(waits, "Keep Team (yearly)")
+  assert.notInclude(waits, "It renews on")
+
+  const undone = await ask("/account/undo", { subscription })
+  assert.strictEqual(undone.headers.get("location"), "/account?done=undone")
+  assert.include(await read("/account"), `It renews on`)
+  await ask("/change", { product, subscription, when: "period" })
+  await simulator.advance("366 days")
+  await simulator.flush()
+  assert.match(await read("/account"), /It renews on .+ for \$19 a month\./)
   await close()
 })
 

@@ -401,6 +401,8 @@ export interface WebhookEvent extends Stamped {
   readonly position: number
   /** The place that it had before chaos let others pass. */
   readonly firstPosition: number
+  /** When the step began that caused it: the same for all that one act has caused. */
+  readonly cause: EpochMicros
 }
 
 export interface WebhookDelivery extends Stamped {

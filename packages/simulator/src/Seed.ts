@@ -129,6 +129,8 @@ export interface WorldOptions {
   readonly discounts?: ReadonlyArray<DiscountInput> | undefined
   /** A version 4 UUID. */
   readonly organizationId?: string | undefined
+  /** Who sells, as checkouts say; `Simulator` unless given. */
+  readonly organizationName?: string | undefined
   /** Whether a customer may have several subscriptions at a time. False unless given, as at Polar. */
   readonly allowMultipleSubscriptions?: boolean | undefined
   /** For plan changes that do not say; `prorate` unless given, as at Polar. */
@@ -212,7 +214,7 @@ export const world = (options: WorldOptions, now: EpochMicros): World => {
       id: options.organizationId ?? "0f6f2f0e-5b0d-4c6e-9c55-2a7b5d0c1e01",
       created_at: now,
       modified_at: null,
-      name: "Simulator",
+      name: options.organizationName ?? "Simulator",
       slug: "simulator",
       allowMultipleSubscriptions: options.allowMultipleSubscriptions ?? false,
       prorationBehavior: options.prorationBehavior ?? "prorate",

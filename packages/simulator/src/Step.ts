@@ -24,10 +24,12 @@ export class Step {
   readonly #random: PCGRandom
   readonly #changed = new Set<string>()
   readonly #jobs = new Map<string, (step: Step) => void>()
+  readonly #begun: EpochMicros
   #now: EpochMicros
 
   constructor(world: World, now: EpochMicros, random: PCGRandom) {
     this.world = world
+    this.#begun = now
     this.#now = now
     this.#random = random
   }
@@ -115,7 +117,8 @@ export class Step {
         last_http_code: null,
         due_at: at,
         position,
-        firstPosition: position
+        firstPosition: position,
+        cause: this.#begun
       })
     }
   }

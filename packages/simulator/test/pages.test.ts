@@ -120,6 +120,8 @@ describe("the checkout page", () => {
       const page = yield* look(path)
       assert.strictEqual(page.status, 200)
       assert.include(page.text, "$19 a month")
+      assert.match(page.text, /Due today<\/dt><dd><strong>\$19<\/strong>/)
+      assert.match(page.text, /Renews on<\/dt><dd><time [^>]+>1 February 1970<\/time>, and every month after/)
       const policy = page.headers.get("content-security-policy") ?? ""
       assert.include(policy, "form-action 'self' https://shop.acme-mail.dev https://acme-mail.dev;")
       assert.include(policy, "default-src 'none'")
@@ -141,7 +143,9 @@ describe("the checkout page", () => {
     Effect.gen(function* () {
       const { path } = yield* open({ products: [Seed.products.lifetime.id] })
       const { text } = yield* look(path)
-      for (const words of ["$49 once", "Plus $9.80 of tax.", "Pay $58.80"]) assert.include(text, words)
+      for (const words of ["$49 once", "Plus $9.80 of tax.", "Due today", "<strong>$58.80</strong>", "Pay $58.80"])
+        assert.include(text, words)
+      assert.include(text, "Never: you pay once")
       yield* submit(path, "card=good&email=ada@acme-mail.dev")
       assert.include((yield* look(path)).text, "You have bought Lifetime.")
       const gifted = yield* open({ products: [Seed.products.lifetime.id], discount_id: gift.id })
@@ -411,6 +415,44 @@ describe("what chaos did", () => {
       const sentTwice = places.filter((row) => row.includes("Delivered twice")).length
       assert.strictEqual(sentTwice, told.length - places.length)
     }).pipe(Effect.provide(TestSimulator), Effect.withRandom(Random.make("chaos")))
+  )
+})
+
+describe("deliveries", () => {
+  it.effect("stand together by what caused them, and one kind can be looked at alone", () =>
+    Effect.gen(function* () {
+      const simulator = yield* Simulator.Simulator
+      yield* simulator.connect(() => Effect.succeed(200))
+      const { id } = yield* open({ products: [Seed.products.pro.id] })
+      yield* simulator.pay(id, { customer_email: "ada@acme-mail.dev" })
+      yield* simulator.advance("40 days")
+      yield* simulator.flush
+      const groupsOf = (text: string) => {
+        const [part = ""] = /<section id="deliveries"[\s\S]*<\/section>/.exec(text) ?? []
+        return part
+          .split('<tr class="group">')
+          .slice(1)
+          .map((group) => ({
+            cause: /scope="rowgroup">([^<]*?) </.exec(group)?.[1],
+            types: Array.from(group.matchAll(/<th scope="row"><code>([^<]+)/g), ([, type]) => type)
+          }))
+      }
+      const all = groupsOf((yield* look("/")).text)
+      const causedBy = (name: string) => all.find(({ cause }) => cause === name)?.types ?? []
+      assert.includeMembers(causedBy("A renewal"), ["subscription.cycled", "order.created"])
+      assert.includeMembers(causedBy("A new subscription"), ["subscription.active", "order.paid", "checkout.updated"])
+      assert.deepStrictEqual(causedBy("A checkout was opened"), ["checkout.created"])
+
+      const page = (yield* look("/?events=subscription")).text
+      assert.isTrue(groupsOf(page).every(({ types }) => types.every((type) => type?.startsWith("subscription."))))
+      assert.match(page, /<a href="\/\?events=subscription#deliveries" aria-current="true">/)
+      assert.deepStrictEqual(groupsOf((yield* look("/?events=%22%3E%3Cb%3E")).text), all)
+      assert.include((yield* look("/?events=nonsense")).text, "There is none of this kind.")
+      // What is done there comes back to the same kind.
+      const [event] = yield* simulator.read(({ tables }) => Array.from(tables.events, ([one]) => one))
+      const done = yield* submit(`/console/events/${event}/redeliver`, "events=subscription")
+      assert.strictEqual(done.headers.get("location"), "/?done=redelivered&events=subscription#deliveries")
+    }).pipe(Effect.provide(TestSimulator))
   )
 })
 

@@ -49,6 +49,8 @@ ${
 /** What was done on another page: the address names it, and says no words of its own. */
 const said: Readonly<Record<string, string>> = {
   changed: "Done: your plan is changed.",
+  scheduled: "Done: your plan changes with the next period, and nothing is charged before.",
+  undone: "Done: you keep the plan that you have.",
   canceled: "Done: nothing more is charged.",
   kept: "Good to have you back: your subscription goes on.",
   paused: "Done: your pause is scheduled.",

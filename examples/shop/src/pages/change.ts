@@ -34,9 +34,16 @@ export const changePage = async (
     `${verb} to ${plan.name}`,
     html`${costOf({ plan, current, preview, now: await now() })}
 <form method="post" action="/change"><input type="hidden" name="product" value="${plan.id}"><input type="hidden" name="subscription" value="${current.id}">
-<div class="row gap"><button class="primary">${verb}${pays}</button><a class="button" href="/account">Keep ${current.productName ?? "the plan that you have"}</a></div></form>`
+<div class="row gap"><button class="primary">${verb}${pays}</button>${later(plan, current)}<a class="button" href="/account">Keep ${current.productName ?? "the plan that you have"}</a></div></form>`
   )
 }
+
+/** For a plan that costs less: with the next period, so that what is paid for is used up. */
+const later = (plan: Plan, current: SubscriptionDetails): Html | false =>
+  current.status === "active" &&
+  current.currentPeriodEnd !== null &&
+  !isMore(plan, current) &&
+  html`<button name="when" value="period">Switch on ${date(current.currentPeriodEnd)}</button>`
 
 /** Polar changes nothing that is about to end. */
 const keepFirst = (
@@ -61,10 +68,19 @@ export const confirm = async (visit: Visit): Promise<Response> => {
   const { form, services, user } = visit
   const product = form.get("product") ?? ""
   if (user === null) return signInFirst(visit, `/choose?product=${encodeURIComponent(product)}`)
+  const isLater = form.get("when") === "period"
   await services.billing.subscriptions.change(user.id, {
     product,
-    prorationBehavior,
+    prorationBehavior: isLater ? "next_period" : prorationBehavior,
     subscriptionId: form.get("subscription") ?? ""
   })
-  return seeOther("/account?done=changed")
+  return seeOther(`/account?done=${isLater ? "scheduled" : "changed"}`)
+}
+
+/** Takes back a change that waits for the next period. */
+export const undo = async (visit: Visit): Promise<Response> => {
+  const { form, services, user } = visit
+  if (user === null) return signInFirst(visit, "/account")
+  await services.billing.subscriptions.undoPending(user.id, { subscriptionId: form.get("subscription") ?? "" })
+  return seeOther("/account?done=undone")
 }

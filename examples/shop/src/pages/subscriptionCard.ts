@@ -2,7 +2,7 @@
 import type { Order, SubscriptionDetails } from "@kavach-polar/http"
 import type { Services } from "../Shop.ts"
 import { type Html, html } from "../web/html.ts"
-import { date, money, often, statusBadge } from "../web/words.ts"
+import { date, money, often, price, statusBadge } from "../web/words.ts"
 import { portalForm } from "./frame.ts"
 import { overdue } from "./overdue.ts"
 
@@ -15,7 +15,11 @@ export const subscriptionCard = async (
   const { cancelAtPeriodEnd, productName, status } = subscription
   return html`<div class="card">
 <div class="head"><h2>${productName ?? "Your plan"}</h2>${statusBadge(status, cancelAtPeriodEnd)}</div>
-${status === "past_due" ? await overdue(services, userId, subscription, orders) : html`<p>${future(subscription)}</p>`}
+${
+  status === "past_due"
+    ? await overdue(services, userId, subscription, orders)
+    : html`<p>${(await scheduled(services, subscription)) ?? future(subscription)}</p>`
+}
 ${actions(subscription)}</div>`
 }
 
@@ -24,6 +28,18 @@ const priceOf = ({ amount, currency, recurringInterval, recurringIntervalCount }
   amount === 0
     ? "nothing"
     : `${money(amount ?? 0, currency ?? "usd")} ${often(recurringInterval, recurringIntervalCount ?? 1)}`
+
+/** What becomes of it with the next period, where that was chosen; nothing where it ends or pauses first. */
+const scheduled = async (
+  { plans }: Services,
+  { cancelAtPeriodEnd, pauseAtPeriodEnd, pendingUpdate }: SubscriptionDetails
+): Promise<Html | undefined> => {
+  if (pendingUpdate === null || cancelAtPeriodEnd || pauseAtPeriodEnd) return undefined
+  const next = (await plans()).find(({ id }) => id === pendingUpdate.productId)
+  return next === undefined
+    ? html`It changes on ${date(pendingUpdate.appliesAt)}, as you chose.`
+    : html`You switch to ${next.name} on ${date(pendingUpdate.appliesAt)}. ${next.amount === 0 ? "It is free." : `From then on you pay ${price(next)}, and nothing before.`}`
+}
 
 const future = (subscription: SubscriptionDetails): Html => {
   const { amount, cancelAtPeriodEnd, currentPeriodEnd, endsAt, pauseAtPeriodEnd, resumesAt, status } = subscription
@@ -46,19 +62,25 @@ const future = (subscription: SubscriptionDetails): Html => {
   return amount === 0 ? html`It is free.` : html`It renews on ${date(end)}, for ${priceOf(subscription)}.`
 }
 
-const actions = ({ cancelAtPeriodEnd, id, pauseAtPeriodEnd, pendingUpdate, status }: SubscriptionDetails): Html => {
+const actions = (subscription: SubscriptionDetails): Html => {
+  const { cancelAtPeriodEnd, id, pauseAtPeriodEnd, pendingUpdate, productName, status } = subscription
   const form = (action: string, label: string) =>
     html`<form method="post" action="${action}"><input type="hidden" name="subscription" value="${id}"><button${status !== "past_due" && html` class="primary"`}>${label}</button></form>`
   const link = (href: string, label: string) => html`<a class="button" href="${href}">${label}</a>`
   const cancel = link("/account/cancel", "Cancel")
-  return html`${pendingUpdate !== null && html`<p>A change is scheduled for ${date(pendingUpdate.appliesAt)}.</p>`}
-<div class="row gap">${status === "past_due" && portalForm("Pay now")}${
+  return html`<div class="row gap">${status === "past_due" && portalForm("Pay now")}${
     cancelAtPeriodEnd
       ? form("/account/keep", "Keep my subscription")
       : pauseAtPeriodEnd
         ? [form("/account/resume", "Do not pause"), cancel]
         : status === "paused"
           ? form("/account/resume", "Resume")
-          : [link("/", "Change the plan"), status === "active" && link("/account/pause", "Pause"), cancel]
+          : [
+              pendingUpdate === null
+                ? link("/", "Change the plan")
+                : form("/account/undo", `Keep ${productName ?? "my plan"}`),
+              status === "active" && pendingUpdate === null && link("/account/pause", "Pause"),
+              cancel
+            ]
   }</div>`
 }

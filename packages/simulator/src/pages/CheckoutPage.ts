@@ -1,14 +1,16 @@
 /** The hosted checkout page: what is bought, for how much, and the buyer's decision. */
+import type { EpochMicros } from "@kavach-polar/core/Timestamp"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as HashMap from "effect/HashMap"
 import * as Schema from "effect/Schema"
 import { Email, Name } from "../api/Input.ts"
+import { periodEnd } from "../Calendar.ts"
 import * as Checkouts from "../Checkouts.ts"
 import * as Customers from "../Customers.ts"
 import type { Payment } from "../Payments.ts"
-import { labelOf } from "../Prices.ts"
+import { labelOf, priceAmount } from "../Prices.ts"
 import { isRecurring, type Trial, trialOf } from "../Products.ts"
 import { cardFor, isDiscountable, type Quote, quoteOf } from "../Quote.ts"
 import type { Checkout, Product, World } from "../Records.ts"
@@ -31,6 +33,7 @@ interface Offer {
   readonly trial: Trial | null
   readonly quote: Quote
   readonly seller: string
+  readonly now: EpochMicros
 }
 
 const offerOf = ({ params, simulator }: Visit): Effect.Effect<Offer, Refusal> =>
@@ -41,7 +44,7 @@ const offerOf = ({ params, simulator }: Visit): Effect.Effect<Offer, Refusal> =>
       const quote = quoteOf(step.world, product, checkout)
       const products = checkout.product_ids.map((id) => step.get("products", id))
       const codes = step.all("discounts").some(({ code }) => code !== null)
-      return { checkout, product, products, codes, trial, quote, seller: step.world.organization.name }
+      return { checkout, product, products, codes, trial, quote, seller: step.world.organization.name, now: step.now() }
     })
   )
 
@@ -177,6 +180,23 @@ const priceOf = ({ product, trial }: Offer): Html =>
     ? html`<p class="price">${price(product)}</p>`
     : html`<p class="price">${span(trial.interval, trial.count)} free</p><p>Then ${price(product)}, unless you cancel before.</p>`
 
+/** What is paid today, and when the next payment is. */
+const due = ({ checkout, now, product, quote, trial }: Offer): Html => {
+  const { price_currency: currency } = product
+  const paid = trial === null ? quote.net + quote.tax : 0
+  const first = isRecurring(product)
+    ? trial === null
+      ? periodEnd(now, product.recurring_interval, product.recurring_interval_count)
+      : periodEnd(now, trial.interval, trial.count)
+    : undefined
+  const isFree = priceAmount(product, checkout, checkout.amount) === 0
+  return html`<dl class="due"><dt>Due today</dt><dd><strong>${money(paid, currency)}</strong></dd>${
+    first !== undefined &&
+    !isFree &&
+    html`<dt>${trial === null ? "Renews on" : "First payment"}</dt><dd>${date(dateOf(first))}, and every ${span(product.recurring_interval ?? "month", product.recurring_interval_count ?? 1)} after</dd>`
+  }${product.recurring_interval === null && html`<dt>Renews</dt><dd>Never: you pay once</dd>`}</dl>`
+}
+
 /** What the buyer can still choose; nothing where there is no choice. */
 const choices = ({ checkout, product, products, quote }: Offer): Html | false => {
   const { amount_type } = product.price
@@ -240,6 +260,7 @@ ${quote.tax > 0 && html`<p class="muted">Plus ${money(quote.tax, product.price_c
 ${product.description !== null && html`<p class="muted">${product.description}</p>`}
 ${choices(offer)}
 <form class="card gap" method="post">
+${due(offer)}
 ${problem !== undefined && html`<p class="message bad" role="alert">${problem}</p>`}
 <div class="field"><label for="email">E-mail</label>
 <input id="email" name="email" type="email" autocomplete="email" required value="${form.get("email") ?? checkout.customer_email ?? ""}"${known && html` readonly aria-describedby="known"`}>

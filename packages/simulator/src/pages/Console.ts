@@ -24,12 +24,13 @@ const show: Handler = ({ simulator, url }) =>
     const realNow = Timestamp.fromMillis(yield* Clock.currentTimeMillis)
     const chaos = yield* simulator.chaos
     const done = doneOf(url.searchParams.get("done"))
+    const kind = kindIn(url.searchParams)
     return consolePage({
       title: "Console",
       current: "/",
       script: livePath,
       apps: appLinks(world),
-      main: view({ world, now, realNow, chaos, done })
+      main: view({ world, now, realNow, chaos, done, kind })
     })
   })
 
@@ -55,7 +56,14 @@ type Done = keyof typeof said
 const doneOf = (name: string | null): (typeof said)[Done] | undefined =>
   Object.entries(said).find(([one]) => one === name)?.[1]
 
-const back = (done: Done): Response => seeOther(`/?done=${done}#${said[done].section}`)
+/** Which kind of events is looked at. */
+const kindIn = (from: URLSearchParams): string | undefined => {
+  const kind = from.get("events") ?? ""
+  return /^[a-z_]{1,40}$/.test(kind) ? kind : undefined
+}
+
+const back = (done: Done, kind: string | undefined): Response =>
+  seeOther(`/?done=${done}${kind === undefined ? "" : `&events=${kind}`}#${said[done].section}`)
 
 /** Does something, gives deliveries a moment, and goes back to where it was asked for. */
 const action =
@@ -63,7 +71,7 @@ const action =
   (visit) =>
     act(visit).pipe(
       Effect.zipRight(Effect.timeoutOption(visit.simulator.flush, "3 seconds")),
-      Effect.as(back(typeof done === "string" ? done : done(visit)))
+      Effect.as(back(typeof done === "string" ? done : done(visit), kindIn(visit.form)))
     )
 
 const id = ({ params }: Visit): string => params["id"] ?? ""

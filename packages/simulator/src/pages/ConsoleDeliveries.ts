@@ -2,7 +2,8 @@
 import type { EpochMicros } from "@kavach-polar/core/Timestamp"
 import type { WebhookDelivery, WebhookEndpoint, WebhookEvent } from "../Records.ts"
 import { rows } from "../Step.ts"
-import { type ConsoleState, section, table } from "./ConsoleParts.ts"
+import { type ConsoleState, groupedTable, section, table } from "./ConsoleParts.ts"
+import { byCause, type Cause } from "./EventCauses.ts"
 import { badge, time } from "./Format.ts"
 import { type Html, html } from "./Html.ts"
 import { dateOf } from "./Visit.ts"
@@ -36,7 +37,7 @@ ${chaosSwitches.map(
   ({ hint, label, name }) =>
     html`<label class="check"><input type="checkbox" name="${name}" value="on"${state.chaos[name] > 0 && html` checked`}><span><strong>${label}</strong> <span class="muted">${hint}</span></span></label>`
 )}
-</fieldset><button class="primary">Apply</button></form>`
+</fieldset><div class="row"><button class="primary">Apply</button><span id="not-applied" aria-live="polite"></span></div></form>`
   )
 
 export const endpointSection = (state: ConsoleState): Html => {
@@ -63,21 +64,25 @@ ${
 }</form></td></tr>`
 
 const shownEvents = 40
-/** The others are folded away. */
+/** After the cause with the tenth, the others are folded away. */
 const openEvents = 10
 
 const deliveryColumns = ["Event", "When", "State", "On the way", "Answer", "Actions"]
 
+const kindOf = ({ type }: WebhookEvent): string => type.split(".")[0] ?? type
+
 export const deliverySection = (state: ConsoleState): Html => {
-  const { world, now } = state
+  const { kind, now, world } = state
   const events = rows(world, "events")
-  const shown = [...events].sort((one, other) => other.position - one.position).slice(0, shownEvents)
+  const wanted = kind === undefined ? events : events.filter((event) => kindOf(event) === kind)
+  const shown = [...wanted].sort((one, other) => other.position - one.position).slice(0, shownEvents)
   const attempts = attemptsOf(rows(world, "deliveries"))
   const firstSent = (event: WebhookEvent) => attempts.get(event.id)?.[0]?.created_at ?? Number.POSITIVE_INFINITY
-  const lines = shown.map((event) =>
+  const line = (event: WebhookEvent) =>
     deliveryRow({
       event,
       now,
+      kind,
       attempts: attempts.get(event.id) ?? [],
       overtakenBy: events.filter(
         (other) =>
@@ -86,7 +91,16 @@ export const deliverySection = (state: ConsoleState): Html => {
           firstSent(other) < firstSent(event)
       ).length
     })
-  )
+  const [open, older] = split(byCause(shown, events))
+  const listed = (causes: ReadonlyArray<Cause>): Html =>
+    groupedTable(
+      "deliveries",
+      deliveryColumns,
+      causes.map(({ at, events, text }) => ({
+        heading: html`${text} <span class="small muted">${time(dateOf(at))}</span>`,
+        rows: events.map(line)
+      }))
+    )
   return section(
     state,
     "deliveries",
@@ -94,17 +108,39 @@ export const deliverySection = (state: ConsoleState): Html => {
     events.length === 0
       ? html`<p class="empty">Nothing has been delivered yet. Every change shows up here, with what the endpoint answered.</p>`
       : html`<p class="muted">${
-          events.length > shownEvents
-            ? `The newest ${shownEvents} of ${events.length} events.`
-            : "The last to be sent first."
-        } The table keeps itself current; without scripts, <a href="/#deliveries">refresh it</a>.</p>
-${table("deliveries", deliveryColumns, lines.slice(0, openEvents))}
+          wanted.length > shownEvents ? `The newest ${shownEvents} of ${wanted.length} events, ` : ""
+        }${wanted.length > shownEvents ? "by" : "By"} what caused them; of each the last to be sent first. The table keeps itself current; without scripts, <a href="${addressOf(kind)}">refresh it</a>.</p>
+${kindLinks(events, kind)}
+${shown.length === 0 ? html`<p class="empty">There is none of this kind.</p>` : listed(open)}
 ${
-  lines.length > openEvents &&
-  html`<details id="older"><summary>${lines.length - openEvents} before these</summary>
-${table("deliveries", deliveryColumns, lines.slice(openEvents))}</details>`
+  older.length > 0 &&
+  html`<details id="older"><summary>${older.reduce((sum, cause) => sum + cause.events.length, 0)} before these</summary>
+${listed(older)}</details>`
 }`
   )
+}
+
+/** Those that are shown at once, and those that are folded away. */
+const split = (causes: ReadonlyArray<Cause>): readonly [ReadonlyArray<Cause>, ReadonlyArray<Cause>] => {
+  let count = 0
+  const open = causes.filter(({ events }) => {
+    const isOpen = count < openEvents
+    count += events.length
+    return isOpen
+  })
+  return [open, causes.slice(open.length)]
+}
+
+const addressOf = (kind: string | undefined): string => `/${kind === undefined ? "" : `?events=${kind}`}#deliveries`
+
+/** One kind of events, or all. */
+const kindLinks = (events: ReadonlyArray<WebhookEvent>, chosen: string | undefined): Html => {
+  const kinds = [...new Set([...events.map(kindOf), ...(chosen === undefined ? [] : [chosen])])].sort()
+  const link = (kind: string | undefined) =>
+    html`<li><a href="${addressOf(kind)}"${kind === chosen && html` aria-current="true"`}>${
+      kind === undefined ? "All" : html`<code>${kind}.*</code>`
+    }</a></li>`
+  return html`<nav class="kinds" aria-label="Kinds of events"><ul>${[undefined, ...kinds].map(link)}</ul></nav>`
 }
 
 /** The attempts at each event, the first one first. */
@@ -121,13 +157,15 @@ const attemptsOf = (
 interface DeliveryRow {
   readonly event: WebhookEvent
   readonly now: EpochMicros
+  /** Which kind is shown, and is to be shown again after an act. */
+  readonly kind: string | undefined
   /** The first one first. */
   readonly attempts: ReadonlyArray<WebhookDelivery>
   /** How many that happened later came before it. */
   readonly overtakenBy: number
 }
 
-const deliveryRow = ({ attempts, event, now, overtakenBy }: DeliveryRow): Html => {
+const deliveryRow = ({ attempts, event, kind, now, overtakenBy }: DeliveryRow): Html => {
   const answer = attempts.at(-1)?.response ?? null
   return html`<tr>
 <th scope="row"><code>${event.type}</code></th><td>${time(dateOf(event.created_at))}</td>
@@ -140,7 +178,7 @@ const deliveryRow = ({ attempts, event, now, overtakenBy }: DeliveryRow): Html =
           answer !== null && event.succeeded !== true && html` <code class="small">${answer.slice(0, 40)}</code>`
         }`
   }</td>
-<td><form method="post" action="/console/events/${event.id}/redeliver"><button class="link">Redeliver</button></form></td></tr>`
+<td><form method="post" action="/console/events/${event.id}/redeliver">${kind !== undefined && html`<input type="hidden" name="events" value="${kind}">`}<button class="link">Redeliver</button></form></td></tr>`
 }
 
 /** What chaos did to it. */

@@ -122,13 +122,13 @@ const subscriptionColumns = ["Customer", "Plan", "Status", "Next", "Actions"]
 
 const who = ({ email, external_id, name }: Customer): Html =>
   html`<th scope="row">${name ?? email}<br><span class="small muted">${email}${
-    external_id !== null && html` · <code>${external_id}</code>`
+    external_id !== null && html`<br><code>${external_id}</code>`
   }</span></th>`
 
 const subscriptionRow = (world: World, subscription: Subscription, customer: Customer): Html => {
   const product = rows(world, "products").find(({ id }) => id === subscription.product_id)
   const next = nextDue(world, subscription)
-  return html`<tr>${who(customer)}<td>${product !== undefined && labelOf(product, subscription)}<br><span class="small muted">${product !== undefined && subscriptionPrice(product, subscription)}</span></td>
+  return html`<tr>${who(customer)}<td class="plan">${product !== undefined && labelOf(product, subscription)}<br><span class="small muted">${product !== undefined && subscriptionPrice(product, subscription)}</span></td>
 <td>${statusBadge(subscription.status, subscription.cancel_at_period_end)}${
     subscription.pause_at_period_end && html` ${badge("warn", "Pause scheduled")}`
   }</td>

@@ -118,6 +118,8 @@ dl { display: grid; grid-template-columns: minmax(7rem, max-content) 1fr; gap: 0
 dt { color: var(--muted); }
 dd { margin: 0; overflow-wrap: anywhere; }
 
+.due { margin-bottom: 1.1rem; padding-bottom: 1rem; border-bottom: 1px solid var(--line); }
+
 .row { display: flex; flex-wrap: wrap; gap: 0.6rem; align-items: center; }
 .row form, .row p { margin: 0; }
 .gap { margin-top: 1.1rem; }
@@ -158,7 +160,13 @@ table code, table time { white-space: nowrap; }
 th, td { text-align: left; padding: 0.6rem 0.9rem; vertical-align: middle; border-top: 1px solid var(--line); }
 thead th { border-top: 0; color: var(--muted); font-weight: 600; font-size: 0.8125rem; white-space: nowrap; }
 tbody tr:hover { background: color-mix(in srgb, var(--accent) 5%, transparent); }
+tbody tr.group:hover { background: none; }
+tr.group th { padding-top: 1rem; font-weight: 600; }
+.kinds { margin-bottom: 0.85rem; }
+.kinds ul { display: flex; flex-wrap: wrap; gap: 0.25rem 1.1rem; list-style: none; margin: 0; padding: 0; }
+.kinds a[aria-current] code { font-weight: 600; }
 td.actions { min-width: 17rem; }
+td.plan { white-space: nowrap; }
 .log { list-style: none; margin: 0; padding: 0; }
 .log li { padding: 0.7rem 0; border-top: 1px solid var(--line); display: flex; flex-wrap: wrap; gap: 0.25rem 0.9rem; align-items: baseline; }
 .log li:first-child { border-top: 0; }
@@ -183,8 +191,12 @@ details > .scroll { margin-top: 0.75rem; }
   thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   tbody tr { background: var(--surface); border: 1px solid var(--line); border-radius: 12px; padding: 0.75rem 1rem; }
   tbody tr + tr { margin-top: 0.75rem; }
+  tbody + tbody { margin-top: 1.5rem; }
+  tbody tr.group { background: none; border: 0; padding: 0; }
+  tr.group + tr { margin-top: 0.4rem; }
   th, td { border: 0; padding: 0.2rem 0; }
   td:empty { display: none; }
+  td.plan { white-space: normal; }
   td.actions { min-width: 0; padding-top: 0.5rem; }
   table code { white-space: normal; overflow-wrap: anywhere; }
 }
