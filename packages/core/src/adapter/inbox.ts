@@ -69,6 +69,14 @@ export const makeInbox = (dialect: Dialect) => {
         .slice(0, limit)
     },
 
+    /** Whatever the limit. */
+    count: function* (query: DeliveryRowQuery): Script<number> {
+      const conditions = conditionsOf(query)
+      const where = conditions.length === 0 ? sql`` : sql` WHERE ${join(conditions, " AND ")}`
+      const [row] = yield* askOne(sql`SELECT count(*) FROM ${table}${where}`)
+      return Number(row?.[0] ?? 0)
+    },
+
     /** Rows that somebody is writing are left for the next time. */
     deleteSettled: function* (before: number, limit: number): Script<number> {
       const found = yield* ask(

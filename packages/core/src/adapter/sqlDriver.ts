@@ -328,6 +328,7 @@ export const sqlDriver = (connection: SqlConnection, packageName: string, option
     countNotifications: (request) => read(() => outbox.count(request)),
     oldestPending: (handlers) => read(() => outbox.oldestPending(handlers)),
     deliveries: (query) => read(() => inbox.select(query)),
+    countDeliveries: (query) => read(() => inbox.count(query)),
     pruneDeliveryBodies: (before, limit) => transaction(() => inbox.prune(before, limit)),
     deleteSettledDeliveries: (before, limit) =>
       transaction(() => inbox.deleteSettled(before, limit), { relaxed: true }),

@@ -422,6 +422,9 @@ export interface BillingStoreService {
   /** Reads the inbox. */
   readonly deliveries: (query: DeliveryQuery) => Effect.Effect<ReadonlyArray<RecordedDelivery>, StoreError>
 
+  /** How many there are, whatever the limit. It may go through the table. */
+  readonly countDeliveries: (query: DeliveryQuery) => Effect.Effect<number, StoreError>
+
   /** Forgets up to `limit` bodies received before the date; the deliveries stay known. Succeeds with how many. */
   readonly pruneDeliveryBodies: (before: Date, limit: number) => Effect.Effect<number, StoreError>
 

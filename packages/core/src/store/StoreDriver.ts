@@ -360,6 +360,8 @@ export interface StoreDriver {
   readonly oldestPending: (handlers: ReadonlyArray<string>) => Awaitable<number | null>
 
   readonly deliveries: (query: DeliveryRowQuery) => Awaitable<ReadonlyArray<DeliveryRow>>
+  /** How many there are, whatever the limit. It may go through the table. */
+  readonly countDeliveries: (query: DeliveryRowQuery) => Awaitable<number>
 
   /** Sets up to `limit` bodies of deliveries received before this time to `null`; the oldest first. Returns how many. */
   readonly pruneDeliveryBodies: (before: number, limit: number) => Awaitable<number>

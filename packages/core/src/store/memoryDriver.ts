@@ -24,7 +24,7 @@ import type { Changes, ErasedUser, Facts, Keys, RecordId } from "../steps/Step.t
 import { recordSubject, sequencedSubjects } from "../steps/subjects.ts"
 import { outdatedAmong, supersededAmong } from "../steps/supersede.ts"
 import * as MemoryTable from "./memoryTable.ts"
-import type { DeadRowQuery, DueRecord, StoreDriver } from "./StoreDriver.ts"
+import type { DeadRowQuery, DeliveryRowQuery, DueRecord, StoreDriver } from "./StoreDriver.ts"
 
 interface StoredNotification extends NotificationRow {
   readonly traceparent: string | null
@@ -249,6 +249,25 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
     }
   }
 
+  const selected = (query: DeliveryRowQuery): ReadonlyArray<DeliveryRow> =>
+    (query.ids === undefined
+      ? deliveries.all()
+      : [...new Set(query.ids)].flatMap((id) => deliveries.get(id) ?? [])
+    ).filter(
+      (row) =>
+        (query.states === undefined || query.states.includes(row.state)) &&
+        (query.types === undefined || query.types.includes(row.type)) &&
+        (query.userId === undefined || row.userId === query.userId) &&
+        (query.receivedBefore === undefined || row.receivedAt < query.receivedBefore) &&
+        (query.receivedAfter === undefined || row.receivedAt >= query.receivedAfter) &&
+        (query.after === undefined ||
+          (query.order === "oldest"
+            ? row.receivedAt > query.after.receivedAt ||
+              (row.receivedAt === query.after.receivedAt && row.id > query.after.id)
+            : row.receivedAt < query.after.receivedAt ||
+              (row.receivedAt === query.after.receivedAt && row.id < query.after.id)))
+    )
+
   return {
     name: "memory",
     parallelSteps: 1,
@@ -383,23 +402,10 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
       return pending.length === 0 ? null : pending.reduce((least, row) => Math.min(least, row.createdAt), Infinity)
     },
     deliveries: (query) =>
-      (query.ids === undefined ? deliveries.all() : [...new Set(query.ids)].flatMap((id) => deliveries.get(id) ?? []))
-        .filter(
-          (row) =>
-            (query.states === undefined || query.states.includes(row.state)) &&
-            (query.types === undefined || query.types.includes(row.type)) &&
-            (query.userId === undefined || row.userId === query.userId) &&
-            (query.receivedBefore === undefined || row.receivedAt < query.receivedBefore) &&
-            (query.receivedAfter === undefined || row.receivedAt >= query.receivedAfter) &&
-            (query.after === undefined ||
-              (query.order === "oldest"
-                ? row.receivedAt > query.after.receivedAt ||
-                  (row.receivedAt === query.after.receivedAt && row.id > query.after.id)
-                : row.receivedAt < query.after.receivedAt ||
-                  (row.receivedAt === query.after.receivedAt && row.id < query.after.id)))
-        )
+      [...selected(query)]
         .sort(query.order === "oldest" ? (a, b) => newestFirst(b, a) : newestFirst)
         .slice(0, query.limit),
+    countDeliveries: (query) => selected(query).length,
     pruneDeliveryBodies: (before, limit) => {
       const old = deliveries
         .all()

@@ -48,7 +48,7 @@ import { unreadableRows } from "../telemetry/Metrics.ts"
 import type { CheckoutId, CustomerId, User, UserId } from "../values/ids.ts"
 import { oneLine } from "../values/logText.ts"
 import type { EpochMicros } from "../values/Timestamp.ts"
-import type { BillingStoreService, Job, LiveSubscription, RecordQuery } from "./BillingStoreService.ts"
+import type { BillingStoreService, DeliveryQuery, Job, LiveSubscription, RecordQuery } from "./BillingStoreService.ts"
 import { callTime } from "./callTime.ts"
 import {
   type DeliveryBodies,
@@ -60,7 +60,7 @@ import {
 } from "./deliveryBodies.ts"
 import { errorCause } from "./errorCause.ts"
 import { makeReadTold } from "./readTold.ts"
-import type { DeadRowQuery, Patience, StoreDriver } from "./StoreDriver.ts"
+import type { DeadRowQuery, DeliveryRowQuery, Patience, StoreDriver } from "./StoreDriver.ts"
 import { CustomerLinkedToAnotherUser, StoreError } from "./StoreError.ts"
 
 export const storeOnDriver = (driver: StoreDriver, bodies: DeliveryBodies = plainBodies): BillingStoreService => {
@@ -543,28 +543,16 @@ export const storeOnDriver = (driver: StoreDriver, bodies: DeliveryBodies = plai
       ),
 
     deliveries: (query) =>
-      attempt("deliveries", () =>
-        driver.deliveries({
-          ids: query.ids,
-          states: query.states,
-          types: query.types,
-          userId: query.userId,
-          receivedBefore: query.receivedBefore?.getTime(),
-          receivedAfter: query.receivedAfter?.getTime(),
-          order: query.order ?? "newest",
-          after:
-            query.after === undefined
-              ? undefined
-              : { receivedAt: query.after.receivedAt.getTime(), id: query.after.id },
-          limit: query.limit ?? 100
-        })
-      ).pipe(
+      attempt("deliveries", () => driver.deliveries(deliveryRows(query))).pipe(
         Effect.flatMap((rows) =>
           query.decrypt === false ? Effect.succeed(unopenedBodies(rows)) : openedBodies(bodies, rows)
         ),
         Effect.map((rows) => rows.map(recordedDelivery)),
         span("deliveries")
       ),
+
+    countDeliveries: (query) =>
+      attempt("countDeliveries", () => driver.countDeliveries(deliveryRows(query))).pipe(span("countDeliveries")),
 
     pruneDeliveryBodies: (before, limit) =>
       attempt("pruneDeliveryBodies", () => driver.pruneDeliveryBodies(before.getTime(), limit)).pipe(
@@ -703,6 +691,18 @@ const deadRows = (query: DeadNotificationQuery): DeadRowQuery => ({
   diedAfter: query.after?.getTime(),
   after:
     query.following === undefined ? undefined : { diedAt: query.following.diedAt.getTime(), id: query.following.id },
+  limit: query.limit ?? 100
+})
+
+const deliveryRows = (query: DeliveryQuery): DeliveryRowQuery => ({
+  ids: query.ids,
+  states: query.states,
+  types: query.types,
+  userId: query.userId,
+  receivedBefore: query.receivedBefore?.getTime(),
+  receivedAfter: query.receivedAfter?.getTime(),
+  order: query.order ?? "newest",
+  after: query.after === undefined ? undefined : { receivedAt: query.after.receivedAt.getTime(), id: query.after.id },
   limit: query.limit ?? 100
 })
 

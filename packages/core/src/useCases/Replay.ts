@@ -43,7 +43,12 @@ export interface ReplayOptions {
    */
   readonly tellAgain?: boolean | undefined
   /** Called every few deliveries. */
-  readonly onProgress?: ((report: ReplayReport) => Effect.Effect<void>) | undefined
+  readonly onProgress?: ((report: ReplayProgress) => Effect.Effect<void>) | undefined
+}
+
+export interface ReplayProgress extends ReplayReport {
+  /** How many deliveries there were to replay, when it began. */
+  readonly total: number
 }
 
 /** After a dry run it says what would have been. */
@@ -149,15 +154,18 @@ export const makeReplay = ({ askAppUsers, dispatcher, organizationId, policy, st
 
   return (
     query: ReplayQuery,
-    { dryRun = false, onProgress = () => Effect.void, tellAgain = false }: ReplayOptions = {}
+    { dryRun = false, onProgress, tellAgain = false }: ReplayOptions = {}
   ): Effect.Effect<ReplayReport, StoreError | UserLookupFailed> =>
     Effect.gen(function* () {
       const hasDead = (yield* store.countNotifications()).dead > 0
+      const total = onProgress === undefined ? 0 : yield* store.countDeliveries(query)
       // What is replayed last is what came last; and what arrives while this runs has just been applied.
       return yield* oldestFirst(store, query).pipe(
         Stream.grouped(stepSize),
         Stream.runFoldEffect(nothing, (report, recorded) =>
-          Effect.tap(replayStep(report, recorded, { dryRun, hasDead, tellAgain }), onProgress)
+          Effect.tap(replayStep(report, recorded, { dryRun, hasDead, tellAgain }), (progress) =>
+            onProgress === undefined ? Effect.void : onProgress({ ...progress, total })
+          )
         )
       )
     })

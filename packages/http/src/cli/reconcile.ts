@@ -1,11 +1,14 @@
 /** `reconcile`: makes the store equal to what Polar's API says. */
+import type { BillingService } from "@kavach-polar/core/Billing"
 import type { Discrepancy, EndpointReport, ReconcileCounts, WebhookReport } from "@kavach-polar/core/ReconcileReport"
 import { UserId } from "@kavach-polar/core/Subscription"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { dateOf } from "./dateOf.ts"
 import { requireAccessToken } from "./environment.ts"
 import { type ExitCode, exitCodes, type Terminal, wrong } from "./Terminal.ts"
+import { makeTimeLeft } from "./timeLeft.ts"
 import { withBilling } from "./withBilling.ts"
 
 export interface ReconcileCommand {
@@ -29,11 +32,16 @@ export const reconcile = async (terminal: Terminal, options: ReconcileCommand): 
   }
   const since = options.since === undefined ? undefined : dateOf("--since", options.since)
   const report = await withBilling(terminal, options, (billing) =>
-    billing.reconcileAll({
-      since,
-      dryRun,
-      onProgress: ({ compared, discrepancyCount }) =>
-        Effect.sync(() => terminal.progress(`${compared} records compared, ${discrepancyCount} differ`))
+    Effect.flatMap(since === undefined ? comparedLastTime(billing) : Effect.succeed(undefined), (expected) => {
+      const timeLeft = makeTimeLeft()
+      return billing.reconcileAll({
+        since,
+        dryRun,
+        onProgress: ({ compared, discrepancyCount }) =>
+          Effect.sync(() =>
+            terminal.progress(`${compared} records compared, ${discrepancyCount} differ${timeLeft(compared, expected)}`)
+          )
+      })
     })
   )
   const { endpoints } = report.webhooks
@@ -46,6 +54,13 @@ export const reconcile = async (terminal: Terminal, options: ReconcileCommand): 
   tellWebhooks(terminal, report.webhooks)
   return exitCodeOf(report, endpoints, dryRun)
 }
+
+/** Polar says of no list beforehand how long it is; by the last comparison there is about so much. */
+const comparedLastTime = ({ operations }: BillingService): Effect.Effect<number | undefined> =>
+  Effect.match(operations.lastComparison, {
+    onFailure: () => undefined,
+    onSuccess: (last) => Option.getOrUndefined(last)?.report?.compared
+  })
 
 /** Somebody has to look at what only a real run would set right, and at what no run can. */
 const exitCodeOf = (counts: ReconcileCounts, endpoints: ReadonlyArray<EndpointReport>, dryRun: boolean): ExitCode => {

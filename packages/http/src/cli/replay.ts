@@ -1,9 +1,10 @@
 /** `replay`: applies recorded deliveries again. */
 import { type DeliveryState, deliveryStates } from "@kavach-polar/core/Delivery"
-import type { ReplayQuery, ReplayReport } from "@kavach-polar/core/Replay"
+import type { ReplayProgress, ReplayQuery, ReplayReport } from "@kavach-polar/core/Replay"
 import * as Effect from "effect/Effect"
 import { dateOf } from "./dateOf.ts"
 import { type ExitCode, exitCodes, type Terminal, wrong } from "./Terminal.ts"
+import { makeTimeLeft } from "./timeLeft.ts"
 import { withBilling } from "./withBilling.ts"
 
 export interface ReplayCommand {
@@ -22,8 +23,12 @@ export interface ReplayCommand {
 export const replay = async (terminal: Terminal, options: ReplayCommand): Promise<ExitCode> => {
   const query = queryOf(options)
   const { dryRun, tellAgain } = options
-  const onProgress = ({ replayed }: ReplayReport) =>
-    Effect.sync(() => terminal.progress(`${replayed} deliveries ${dryRun ? "looked at" : "replayed"}`))
+  const timeLeft = makeTimeLeft()
+  const onProgress = ({ encrypted, replayed, total, withoutBody }: ReplayProgress) =>
+    Effect.sync(() => {
+      const rest = timeLeft(replayed + withoutBody + encrypted, total)
+      terminal.progress(`${replayed} of ${total} deliveries ${dryRun ? "looked at" : "replayed"}${rest}`)
+    })
   const report = await withBilling(terminal, options, (billing) =>
     billing.replay(query, { dryRun, tellAgain, onProgress })
   )

@@ -43,7 +43,8 @@ export const inbox = ({ it, nextUser }: ContractSuite): void => {
           userId: externalId,
           attempts: 1,
           lastError: null,
-          body: created.body
+          body: created.body,
+          isEncrypted: false
         }
       ])
     })
@@ -79,6 +80,7 @@ export const inbox = ({ it, nextUser }: ContractSuite): void => {
         stale.id
       ])
       expect(yield* found({ limit: 2 })).toEqual([failed.id, unlinked.id])
+      expect(yield* store.countDeliveries({ ids, limit: 1 })).toBe((yield* store.deliveries({ ids })).length)
       expect(yield* store.deliveries({ ids: [] })).toEqual([])
       expect(yield* store.deliveries({ ids: ["nobody-sent-this"] })).toEqual([])
     })
