@@ -91,6 +91,16 @@ test("on a good day nothing is wrong, and no secret is said", async () => {
   })
 })
 
+test("an address that is none is named", async () => {
+  await withApp(async (scene) => {
+    const { err, exitCode } = await kavachPolar(scene, "doctor --send", {
+      POLAR_WEBHOOK_URL: "app.example.com/webhook"
+    })
+    expect(exitCode).toBe(2)
+    expect(err).toContain('POLAR_WEBHOOK_URL is "app.example.com/webhook", which is no http(s) address.')
+  })
+})
+
 test("indexes that somebody has dropped are missed, with the SQL that makes them", async () => {
   await withApp(async (scene) => {
     await scene.buy()

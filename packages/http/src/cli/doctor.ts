@@ -22,6 +22,7 @@ export const doctor = async (terminal: Terminal, options: DoctorCommand): Promis
       "--send needs POLAR_WEBHOOK_URL, where it sends a delivery to, and POLAR_WEBHOOK_SECRET to sign it with."
     )
   }
+  if (url !== undefined && !isHttp(url)) throw wrong(`POLAR_WEBHOOK_URL is "${url}", which is no http(s) address.`)
   const { findings } = await diagnosisOf(terminal, options)
   const ofSecret = url === undefined || secret === undefined ? [] : await secretFindings(terminal, options, url, secret)
   const place = findings.findIndex(({ check }) => check === "clock")
@@ -31,6 +32,8 @@ export const doctor = async (terminal: Terminal, options: DoctorCommand): Promis
   else tell(terminal, diagnosis)
   return exitCodeOf[diagnosis.status]
 }
+
+const isHttp = (text: string): boolean => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
 
 const secretFindings = async (
   terminal: Terminal,
