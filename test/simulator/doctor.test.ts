@@ -94,7 +94,8 @@ test("on a good day nothing is wrong, and no secret is said", async () => {
 test("an address that is none is named", async () => {
   await withApp(async (scene) => {
     const { err, exitCode } = await kavachPolar(scene, "doctor --send", {
-      POLAR_WEBHOOK_URL: "app.example.com/webhook"
+      POLAR_WEBHOOK_URL: "app.example.com/webhook",
+      POLAR_WEBHOOK_SECRET: "whsec_c2ltdWxhdG9yOiBhIHNlY3JldCBmb3IgYSB0ZXN0IDE="
     })
     expect(exitCode).toBe(2)
     expect(err).toContain('POLAR_WEBHOOK_URL is "app.example.com/webhook", which is no http(s) address.')
