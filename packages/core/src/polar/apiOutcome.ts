@@ -3,7 +3,8 @@
 /**
  * - `ok`
  * - `not_found`: 404, which is an answer like another where it was asked whether there is one
- * - `unauthorized`: 401 or 403, so the token is wrong or lacks a scope
+ * - `unauthorized`: 401, so the token is wrong
+ * - `forbidden`: 403, so the token lacks a scope
  * - `rate_limited`: 429
  * - `rejected`: any other refusal, such as of what a buyer has asked for
  * - `failed`: 5xx, or what is no answer of Polar's
@@ -15,6 +16,7 @@ export type ApiOutcome =
   | "ok"
   | "not_found"
   | "unauthorized"
+  | "forbidden"
   | "rate_limited"
   | "rejected"
   | "failed"
@@ -25,7 +27,8 @@ export type ApiOutcome =
 export const outcomeOf = (status: number): ApiOutcome => {
   if (status >= 200 && status <= 299) return "ok"
   if (status === 404) return "not_found"
-  if (status === 401 || status === 403) return "unauthorized"
+  if (status === 401) return "unauthorized"
+  if (status === 403) return "forbidden"
   if (status === 429) return "rate_limited"
   return status >= 400 && status <= 499 ? "rejected" : "failed"
 }
