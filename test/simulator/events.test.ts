@@ -151,7 +151,7 @@ describe("events show", () => {
       sql(`UPDATE kavach_polar_deliveries SET state = '${state}', body = NULL WHERE id = '${paid?.id}'`)
       const { out } = await events(["show", paid?.id ?? ""])
       expect(out).toContain(help)
-      expect(out).toContain("Its body was pruned.")
+      expect(out).toContain("Its body was pruned, or is not kept.")
     })
   )
 

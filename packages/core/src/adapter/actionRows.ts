@@ -3,13 +3,14 @@ import type { ActionRow } from "../records/rows.ts"
 import type { ActionRowQuery } from "../store/StoreDriver.ts"
 import type { Dialect } from "./Dialect.ts"
 import { limitOf } from "./outbox.ts"
-import { accessTo, valueIn, writerOf } from "./rowsOf.ts"
+import { valueIn, writerOf } from "./rowsOf.ts"
 import { askOne, commit, join, type Script, sql } from "./Script.ts"
 import { actions } from "./tables.ts"
+import { actionRows } from "./wholeRows.ts"
 
 export const makeActionRows = (dialect: Dialect) => {
   const put = valueIn(dialect)
-  const access = accessTo<ActionRow>(dialect, actions, ["id", "at", "who", "action", "subject", "detail", "result"])
+  const access = actionRows(dialect)
   const insert = writerOf<ActionRow>(dialect, actions, "replace")
 
   return {

@@ -1,85 +1,33 @@
 /** Whom a text names, and all that is stored of them: for people who look into one case. */
 import { kinds } from "../records/kinds.ts"
 import { recordKey } from "../records/RecordReport.ts"
-import type {
-  ActionRow,
-  CheckoutRow,
-  DeliveryHead,
-  FoundRows,
-  HistoryRows,
-  LinkChangeRow,
-  LinkRow,
-  NotificationStateRow,
-  RecordRow
-} from "../records/rows.ts"
+import type { FoundRows, HistoryRows, NotificationStateRow } from "../records/rows.ts"
 import type { HistoryQuery, LookUpQuery, NotificationRowQuery } from "../store/StoreDriver.ts"
 import type { Dialect } from "./Dialect.ts"
 import { limitOf } from "./outbox.ts"
-import { accessTo, type RowAccess, valueIn } from "./rowsOf.ts"
+import { type RowAccess, valueIn } from "./rowsOf.ts"
 import { ask, askOne, join, part, type Script, type Statement, sql } from "./Script.ts"
-import { factFields, usersKnownAmong } from "./stepFacts.ts"
-import * as tables from "./tables.ts"
+import { usersKnownAmong } from "./stepFacts.ts"
 import type { UsersTable } from "./usersTable.ts"
+import {
+  actionRows,
+  checkoutRows,
+  deliveryHeads,
+  linkChangeRows,
+  linkRows,
+  notificationRows,
+  recordRows
+} from "./wholeRows.ts"
 
 export const makeHistoryRows = (dialect: Dialect) => {
   const put = valueIn(dialect)
-  const links = accessTo<LinkRow>(dialect, tables.customers, [
-    "customerId",
-    "userId",
-    "linkedBy",
-    "linkedAt",
-    "deletedAt"
-  ])
-  const records = accessTo<RecordRow>(dialect, tables.records, [...factFields, "data"])
-  const checkouts = accessTo<CheckoutRow>(dialect, tables.checkouts, ["id", "userId", "productId", "createdAt"])
-  const changes = accessTo<LinkChangeRow>(dialect, tables.linkChanges, [
-    "id",
-    "action",
-    "customerId",
-    "recordKey",
-    "fromUserId",
-    "toUserId",
-    "changedBy",
-    "changedAt"
-  ])
-  const deliveries = accessTo<DeliveryHead>(dialect, tables.deliveries, [
-    "id",
-    "type",
-    "state",
-    "eventAt",
-    "receivedAt",
-    "updatedAt",
-    "customerId",
-    "recordKind",
-    "recordId",
-    "userId",
-    "attempts",
-    "lastError"
-  ])
-  const notifications = accessTo<NotificationStateRow>(dialect, tables.notifications, [
-    "id",
-    "handler",
-    "subject",
-    "userId",
-    "eventAt",
-    "precedence",
-    "payload",
-    "createdAt",
-    "state",
-    "attempts",
-    "availableAt",
-    "leaseOwner",
-    "lastError"
-  ])
-  const actions = accessTo<ActionRow>(dialect, tables.actions, [
-    "id",
-    "at",
-    "who",
-    "action",
-    "subject",
-    "detail",
-    "result"
-  ])
+  const links = linkRows(dialect)
+  const records = recordRows(dialect)
+  const checkouts = checkoutRows(dialect)
+  const changes = linkChangeRows(dialect)
+  const deliveries = deliveryHeads(dialect)
+  const notifications = notificationRows(dialect)
+  const actions = actionRows(dialect)
 
   const ofUser = (userId: string): Statement => sql`user_id = ${put(userId, "key")}`
 

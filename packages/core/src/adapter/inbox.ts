@@ -4,30 +4,15 @@ import type { DeliveryRow } from "../records/rows.ts"
 import type { DeliveryRowQuery } from "../store/StoreDriver.ts"
 import type { Dialect } from "./Dialect.ts"
 import { limitOf } from "./outbox.ts"
-import { accessTo, valueIn } from "./rowsOf.ts"
+import { valueIn } from "./rowsOf.ts"
 import { ask, askOne, commit, join, type Script, type Statement, sql } from "./Script.ts"
 import { deliveries } from "./tables.ts"
-
-export const deliveryFields: ReadonlyArray<keyof DeliveryRow & string> = [
-  "id",
-  "type",
-  "state",
-  "eventAt",
-  "receivedAt",
-  "updatedAt",
-  "customerId",
-  "recordKind",
-  "recordId",
-  "userId",
-  "attempts",
-  "lastError",
-  "body"
-]
+import { deliveryRows } from "./wholeRows.ts"
 
 export const makeInbox = (dialect: Dialect) => {
   const put = valueIn(dialect)
   const table = dialect.table(deliveries.name)
-  const access = accessTo<DeliveryRow>(dialect, deliveries, deliveryFields)
+  const access = deliveryRows(dialect)
 
   /** `undefined` asks for nothing in particular; an empty list is met by no row. */
   const among = (column: string, values: ReadonlyArray<string> | undefined, type: "key" | "word") =>

@@ -1,30 +1,16 @@
 /** Reading all that is stored of a person. Seldom asked for, so no index is kept for it: it goes through whole tables. */
-import type { CheckoutRow, DeliveryRow, PersonalRows, RecordRow, StoredNotificationRow } from "../records/rows.ts"
+import type { PersonalRows } from "../records/rows.ts"
 import type { Dialect } from "./Dialect.ts"
-import { deliveryFields } from "./inbox.ts"
-import { accessTo, valueIn } from "./rowsOf.ts"
+import { valueIn } from "./rowsOf.ts"
 import { ask, type Script, sql } from "./Script.ts"
-import { factFields } from "./stepFacts.ts"
-import * as tables from "./tables.ts"
+import { checkoutRows, deliveryRows, notificationRows, recordRows } from "./wholeRows.ts"
 
 export const makePersonalRows = (dialect: Dialect) => {
   const put = valueIn(dialect)
-  const records = accessTo<RecordRow>(dialect, tables.records, [...factFields, "data"])
-  const deliveries = accessTo<DeliveryRow>(dialect, tables.deliveries, deliveryFields)
-  const checkouts = accessTo<CheckoutRow>(dialect, tables.checkouts, ["id", "userId", "productId", "createdAt"])
-  const notifications = accessTo<StoredNotificationRow>(dialect, tables.notifications, [
-    "id",
-    "handler",
-    "subject",
-    "userId",
-    "eventAt",
-    "precedence",
-    "payload",
-    "createdAt",
-    "state",
-    "attempts",
-    "lastError"
-  ])
+  const records = recordRows(dialect)
+  const deliveries = deliveryRows(dialect)
+  const checkouts = checkoutRows(dialect)
+  const notifications = notificationRows(dialect)
 
   return function* (userId: string, customerIds: ReadonlyArray<string>): Script<PersonalRows> {
     const isUsers = sql`user_id = ${put(userId, "key")}`

@@ -2,9 +2,6 @@
 import { kinds } from "../records/kinds.ts"
 import { recordKey } from "../records/RecordReport.ts"
 import type {
-  CheckoutRow,
-  LinkChangeRow,
-  LinkRow,
   LiveSubscriptionRow,
   OrderRow,
   OwnershipRows,
@@ -42,8 +39,9 @@ import { accessTo, valueIn } from "./rowsOf.ts"
 import { ask, askOne, commit, type Rows, type Script, type Statement, sql } from "./Script.ts"
 import { makeStepChanges } from "./stepChanges.ts"
 import { factFields, makeStepFacts, namesOf, usersKnownAmong } from "./stepFacts.ts"
-import { checkouts, customers, linkChanges, records } from "./tables.ts"
+import { records } from "./tables.ts"
 import { openUsers, type UsersTable } from "./usersTable.ts"
+import { checkoutRows, linkChangeRows, linkRows, recordRows } from "./wholeRows.ts"
 
 /** What an adapter supplies: a database, and in what it differs from others. */
 export interface SqlConnection {
@@ -100,7 +98,7 @@ export const sqlDriver = (connection: SqlConnection, packageName: string, option
   const perHour = makeHourRows(dialect)
   const stored = accessTo<StoredRecord>(dialect, records, ["kind", "id", "data"])
   const live = accessTo<LiveSubscriptionRow>(dialect, records, ["id", "status", "productId", "summary"])
-  const whole = accessTo<RecordRow>(dialect, records, [...factFields, "data"])
+  const whole = recordRows(dialect)
   const keyed = accessTo<RecordRow & { readonly recordKey: string }>(dialect, records, [
     "recordKey",
     ...factFields,
@@ -181,19 +179,10 @@ export const sqlDriver = (connection: SqlConnection, packageName: string, option
       .map(({ recordKey: key, ...row }) => ({ ...row, kind, id: key.slice(kind.length + 1) }))
   }
 
-  const links = accessTo<LinkRow>(dialect, customers, ["customerId", "userId", "linkedBy", "linkedAt", "deletedAt"])
-  const made = accessTo<CheckoutRow>(dialect, checkouts, ["id", "userId", "productId", "createdAt"])
+  const links = linkRows(dialect)
+  const made = checkoutRows(dialect)
   const facts = accessTo<RecordFact>(dialect, records, factFields)
-  const changes = accessTo<LinkChangeRow>(dialect, linkChanges, [
-    "id",
-    "action",
-    "customerId",
-    "recordKey",
-    "fromUserId",
-    "toUserId",
-    "changedBy",
-    "changedAt"
-  ])
+  const changes = linkChangeRows(dialect)
   const ownershipOf = function* (userId: string): Script<OwnershipRows> {
     const [ofLinks, ofRecords, ofChanges] = yield* ask(
       sql`${links.select()} WHERE user_id = ${put(userId, "key")}`,
