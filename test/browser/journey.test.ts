@@ -198,6 +198,9 @@ inBrowser("a person in the shop", (visit) => {
     await subscribe(visited)
     await page.goto(`${shop}/account`)
     await page.getByText("It renews on").waitFor()
+    // The time is moved, and nothing comes of it.
+    await simulator.advance("3 days")
+    await page.getByText("3 days ahead").waitFor()
     const [subscription] = await simulator.read(({ tables }) => Array.from(tables.subscriptions).map(([id]) => id))
     assert(subscription !== undefined)
     // A click in another tab.

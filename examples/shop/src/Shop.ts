@@ -9,6 +9,7 @@ import { failurePage } from "./pages/problem.ts"
 import { routesAt } from "./routes.ts"
 import { makeSessions, type Sessions } from "./sessions.ts"
 import { addUsers, users } from "./users.ts"
+import { watchTime } from "./watchTime.ts"
 import { isSameOrigin, readForm } from "./web/forms.ts"
 
 export interface ShopOptions {
@@ -113,11 +114,18 @@ export const openShop = async (options: ShopOptions): Promise<Shop> => {
     polarOrigins:
       options.simulator === undefined ? ["https://sandbox.polar.sh", "https://polar.sh"] : [options.simulator.url]
   }
+  const stopWatching =
+    options.simulator === undefined
+      ? () => {}
+      : watchTime({ now, onMove: activity.changed, onFailure: (error) => options.onFailure?.(error) })
   return {
     handle: async (request) =>
       (await kavach.plugins.handleRequest(request)) ?? answerPage(services, request, options.onFailure),
     endStreams: activity.close,
-    close: kavach.close
+    close: () => {
+      stopWatching()
+      return kavach.close()
+    }
   }
 }
 
