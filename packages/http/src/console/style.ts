@@ -91,10 +91,12 @@ button.link { border: 0; padding: 0; background: none; color: var(--accent); fon
 }
 button.primary { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
 button.primary:hover { background: var(--accent-strong); border-color: var(--accent-strong); color: var(--on-accent); }
+td .button { padding: 0.3rem 0.65rem; font-size: 0.875rem; }
+td > .row { flex-wrap: nowrap; }
 label { display: block; font-weight: 600; margin-bottom: 0.25rem; }
 input[type="text"], select {
   width: 100%; font: inherit; color: var(--text); background: var(--surface); border: 1px solid var(--edge);
-  border-radius: 8px; padding: 0.5rem 0.7rem; min-width: 0;
+  border-radius: 8px; padding: 0.5rem 0.7rem; min-width: 0; height: 2.65rem;
 }
 .scroll { background: var(--surface); border: 1px solid var(--line); border-radius: 12px; overflow: hidden; }
 table { border-collapse: collapse; width: 100%; font-size: 0.9375rem; }
@@ -125,6 +127,7 @@ footer { padding-block: 1rem 2rem; color: var(--muted); font-size: 0.875rem; bor
   tbody tr + tr { margin-top: 0.6rem; }
   th, td { border: 0; padding: 0.15rem 0; }
   td:empty { display: none; }
+  td > .row { flex-wrap: wrap; }
   td[data-label]::before { content: attr(data-label) ": "; color: var(--muted); font-size: 0.8125rem; }
   td time { white-space: normal; }
 }

@@ -4,7 +4,7 @@ import { bodyForms } from "../foldedBody.ts"
 import { html } from "../html.ts"
 import { live } from "../live.ts"
 import { linkTo, type Page, table } from "../page.ts"
-import { actionLink, badge, delivery, empty, facts, person, time } from "../parts.ts"
+import { actionLink, badge, delivery, empty, facts, person, shortId, time, word } from "../parts.ts"
 import type { Visit } from "../Visit.ts"
 
 const pageSize = 50
@@ -55,7 +55,7 @@ export const deliveries = async ({ query, run }: Visit): Promise<Page> => {
               ["Received", "Type", "State", "User", "About", "Delivery"],
               shown.map((one) => [
                 time(one.receivedAt),
-                html`<code>${one.type}</code>`,
+                html`<code class="word">${one.type}</code>`,
                 html`${badge(one.state)}${one.lastError !== null && html` <span class="small">${one.lastError}</span>`}`,
                 person(one.userId),
                 aboutOf(one),
@@ -77,7 +77,7 @@ export const deliveries = async ({ query, run }: Visit): Promise<Page> => {
 const aboutOf = ({ recordId, recordKind }: RecordedDelivery) =>
   recordId === null
     ? null
-    : html`${recordKind} <a href="${linkTo("person", { id: recordId })}"><code>${recordId}</code></a>`
+    : html`${recordKind !== null && word(recordKind)} <a href="${linkTo("person", { id: recordId })}" title="${recordId}"><code>${shortId(recordId)}</code></a>`
 
 export const deliveryPage = async ({ query, run, viewer }: Visit): Promise<Page> => {
   const id = query.get("id") ?? ""
