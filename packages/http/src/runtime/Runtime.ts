@@ -194,14 +194,14 @@ export const makeRuntime = (settings: PolarSettings, store: Layer.Layer<BillingS
     const host = waitUntil === undefined ? given : { ...given, waitUntil: AsyncResource.bind(waitUntil) }
     const route = Effect.flatMap(Endpoints.Endpoints, (endpoints) =>
       endpoints[name](HttpServerRequest.fromWeb(request))
-    ).pipe(orErrorResponse, Effect.provideService(Session.HostRequest, host), routeSpan(name, request.url))
+    ).pipe(orErrorResponse, Effect.provideService(Session.HostRequest, host), routeSpan(name, request))
     return HttpServerResponse.toWeb(await respond(route))
   }
 
   const listen: Runtime["listen"] = async (incoming, outgoing) => {
     const route = Effect.flatMap(Endpoints.Endpoints, (endpoints) => endpoints.nodeWebhook(incoming)).pipe(
       orErrorResponse,
-      routeSpan("webhook", incoming.url ?? "/")
+      routeSpan("webhook", incoming)
     )
     const response = await respond(route)
     // Polar hears what the other said, whatever became of the delivery; and there is no answering twice.

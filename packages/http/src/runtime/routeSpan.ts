@@ -15,12 +15,19 @@ const routeIn = (pathname: string, path: string): string | undefined => {
   return end === null ? undefined : `${pathname.slice(0, end.index)}${path}`
 }
 
+/** What a host gives by mistake for a request is answered by the route, and has none. */
+const pathnameOf = (request: unknown): string | undefined => {
+  const url: unknown = request instanceof Object ? Reflect.get(request, "url") : undefined
+  const base = "http://localhost"
+  return typeof url === "string" && URL.canParse(url, base) ? new URL(url, base).pathname : undefined
+}
+
 /**
- * `target`: the request's URL or path. Where the app traces its requests, its span is the server's and this one is inside; else
+ * `request`: a web request, or Node's. Where the app traces its requests, its span is the server's and this one is inside; else
  * this is the server's.
  */
 export const routeSpan =
-  (name: RouteName, target: string) =>
+  (name: RouteName, request: unknown) =>
   <E, R>(
     answer: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
   ): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R> => {
@@ -28,7 +35,8 @@ export const routeSpan =
     return Effect.withFiberRuntime((fiber) =>
       Effect.tap(answer, ({ status }) => annotate({ "http.response.status_code": status })).pipe(
         traced(`${method} ${path}`, () => {
-          const route = routeIn(new URL(target, "http://localhost").pathname, path)
+          const pathname = pathnameOf(request)
+          const route = pathname === undefined ? undefined : routeIn(pathname, path)
           return {
             kind: fiber.currentSpan === undefined ? "server" : "internal",
             attributes: { "http.request.method": method, ...(route === undefined ? {} : { "http.route": route }) }
