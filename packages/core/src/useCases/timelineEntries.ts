@@ -102,7 +102,7 @@ const toldText = ({ attempts, error, state }: PersonFound["notifications"][numbe
     case "superseded":
       return "made way for a newer state."
     case "dead":
-      return `was given up after ${attempts} calls.${last}`
+      return `was given up after ${attempts === 1 ? "one call" : `${attempts} calls`}.${last}`
     case "buried":
       return `was put aside by an operator, and is told to nobody.${last}`
     case "pending":

@@ -23,10 +23,14 @@ export const barsOfNotifications = (hours: ReadonlyArray<Hour>): ReadonlyArray<B
 
 const sum = (bars: ReadonlyArray<Bar>, of: "good" | "bad"): number => bars.reduce((total, bar) => total + bar[of], 0)
 
+const told = (count: number, [one, several]: readonly [string, string]): string =>
+  `${count} ${count === 1 ? one : several}`
+
 export const chart = (
   title: string,
   bars: ReadonlyArray<Bar>,
-  words: { readonly good: string; readonly bad: string }
+  /** What became of so many, such as "was taken" of one and "were taken" of several. */
+  words: Readonly<Record<"good" | "bad", readonly [one: string, several: string]>>
 ): Html => {
   const most = Math.max(1, ...bars.map(({ bad, good }) => good + bad))
   const busiest = bars.reduce<Bar | undefined>(
@@ -37,7 +41,7 @@ export const chart = (
   const text =
     good + bad === 0 || busiest === undefined
       ? `Nothing in the last ${bars.length} hours.`
-      : `${good} ${words.good} and ${bad} ${words.bad} in the last ${bars.length} hours; at most ${most} in an hour, from ${busiest.hour.toISOString().slice(11, 16)}.`
+      : `${told(good, words.good)} and ${told(bad, words.bad)} in the last ${bars.length} hours; at most ${most} in an hour, from ${busiest.hour.toISOString().slice(11, 16)}.`
   const scaled = (count: number) => (count === 0 ? 0 : Math.max(1.5, (count / most) * height))
   return html`<figure><figcaption>${title}</figcaption>
 <svg viewBox="0 0 ${bars.length * width} ${height + 1}" preserveAspectRatio="none" role="img" aria-label="${title}: ${text}">

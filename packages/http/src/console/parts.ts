@@ -46,11 +46,13 @@ export const person = (userId: string | null): Value =>
     : html`<a href="${linkTo("person", { id: userId })}">${userId}</a>`
 
 export const delivery = (id: string): Html =>
-  html`<a href="${linkTo("delivery", { id })}" title="${id}"><code>${shortId(id)}</code></a>`
+  html`<a href="${linkTo("delivery", { id })}" title="${id}">${shortId(id)}</a>`
 
 /** The first of five parts of a UUID, which tells those of one page apart; the page that it leads to has it whole. */
-export const shortId = (id: string): string =>
-  /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id) ? `${id.slice(0, 8)}…` : id
+export const shortId = (id: string): Html =>
+  /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)
+    ? html`<code class="word">${id.slice(0, 8)}…</code>`
+    : html`<code>${id}</code>`
 
 export const facts = (rows: ReadonlyArray<readonly [string, Value]>): Html =>
   html`<dl>${rows

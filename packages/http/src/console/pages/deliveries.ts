@@ -77,7 +77,7 @@ export const deliveries = async ({ query, run }: Visit): Promise<Page> => {
 const aboutOf = ({ recordId, recordKind }: RecordedDelivery) =>
   recordId === null
     ? null
-    : html`${recordKind !== null && word(recordKind)} <a href="${linkTo("person", { id: recordId })}" title="${recordId}"><code>${shortId(recordId)}</code></a>`
+    : html`${recordKind !== null && word(recordKind)} <a href="${linkTo("person", { id: recordId })}" title="${recordId}">${shortId(recordId)}</a>`
 
 export const deliveryPage = async ({ query, run, viewer }: Visit): Promise<Page> => {
   const id = query.get("id") ?? ""

@@ -37,8 +37,8 @@ ${live(
 <a href="${linkTo("notifications")}">notifications</a>, <a href="${linkTo("jobs")}">jobs</a>, <a href="${linkTo("settings")}">all checks</a>.</p>
 <section><h2>The last 24 hours</h2>
 <div class="split">
-<div class="card">${chart("Deliveries received per hour", barsOfDeliveries(hours), { good: "were dealt with", bad: "failed or wait for their user" })}</div>
-<div class="card">${chart("Notifications told per hour", barsOfNotifications(hours), { good: "were taken by the app", bad: "were given up" })}</div>
+<div class="card">${chart("Deliveries received per hour", barsOfDeliveries(hours), { good: ["was dealt with", "were dealt with"], bad: ["failed or waits for its user", "failed or wait for their user"] })}</div>
+<div class="card">${chart("Notifications told per hour", barsOfNotifications(hours), { good: ["was taken by the app", "were taken by the app"], bad: ["was given up", "were given up"] })}</div>
 </div></section>
 <section><h2>The last comparison with Polar</h2>${comparisonText(last)}</section>`
 )}`

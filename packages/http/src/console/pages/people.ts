@@ -151,7 +151,7 @@ const recordsTable = ({ records }: PersonFound): Html =>
           word(kind),
           badge(status),
           html`${productName ?? productId}${amount !== null && html` ${money(amount, currency ?? "")}`}${endsAt !== null && html`, ends ${time(endsAt)}`}`,
-          userId === null ? html`<span class="badge warn">nobody's</span>` : ownedBy,
+          userId === null ? html`<span class="badge warn">nobody's</span>` : ownedBy === null ? null : word(ownedBy),
           html`<code>${id}</code>`
         ]),
         "What they have"
