@@ -567,6 +567,11 @@ export const notifications = ({ hasOwnClock, it, nextUser }: ContractSuite): voi
         expect(yield* claim("a")).toEqual({ claimed: [], nextDueAt: null })
         yield* applyOne(subscriptionDelivery(scene, "revoked", { externalId: userId, at: 1 }))
         expect(told((yield* claim("b")).claimed)).toEqual([`${subscriptionId} canceled`])
+        // It is kept for as long as what was told.
+        yield* TestClock.adjust("1 day")
+        const before = new Date(yield* Clock.currentTimeMillis)
+        while ((yield* store.deleteDoneNotifications(before, 100)) > 0);
+        expect(yield* store.notifications({ states: ["buried"], userId })).toEqual([])
       })
     )
   )
