@@ -134,7 +134,7 @@ export const notifications = sqliteTable(
     /** What the app is given, as JSON. */
     payload: text("payload").notNull(),
     createdAt: text("created_at").notNull(),
-    /** Pending, done, superseded (a newer one took its place), dead (given up, with last_error) or buried (put aside by an operator). */
+    /** Pending, done or dead (given up, with last_error). */
     state: text("state").$type<"pending" | "done" | "superseded" | "dead" | "buried">().notNull(),
     attempts: integer("attempts").notNull(),
     /** Not before this time, and while somebody holds the lease: the lease's end. */

@@ -149,7 +149,7 @@ export const notifications = mysqlTable(
     /** What the app is given, as JSON. */
     payload: mediumtext("payload").notNull(),
     createdAt: time("created_at").notNull(),
-    /** Pending, done, superseded (a newer one took its place), dead (given up, with last_error) or buried (put aside by an operator). */
+    /** Pending, done or dead (given up, with last_error). */
     state: varchar("state", { length: 16 }).$type<"pending" | "done" | "superseded" | "dead" | "buried">().notNull(),
     attempts: int("attempts").notNull(),
     /** Not before this time, and while somebody holds the lease: the lease's end. */

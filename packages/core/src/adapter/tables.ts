@@ -216,10 +216,9 @@ export const notifications = {
     precedence: { type: "micros" },
     payload: { type: "text", says: "what the app is given, as JSON" },
     createdAt: { type: "time" },
-    state: {
-      type: "word",
-      says: "pending, done, superseded (a newer one took its place), dead (given up, with last_error) or buried (put aside by an operator)"
-    },
+    // Databases remember this sentence: it is part of the migration. There are superseded (a newer one took its place) and buried
+    // (put aside by an operator) as well.
+    state: { type: "word", says: "pending, done or dead (given up, with last_error)" },
     attempts: { type: "count" },
     availableAt: { type: "time", says: "not before this time, and while somebody holds the lease: the lease's end" },
     leaseOwner: { type: "key", nullable: true },

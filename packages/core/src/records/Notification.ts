@@ -37,7 +37,7 @@ export interface DeadNotification {
  * Which notifications are put aside, and who says so.
  *
  * @example
- * await billing.notifications.bury({ ids: [id], by: "Lin" })
+ * await billing.notifications.bury({ ids: ["onPurchase:1"], by: "Lin" })
  */
 export interface BuryQuery {
   readonly ids: ReadonlyArray<string>
