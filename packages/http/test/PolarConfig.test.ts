@@ -55,6 +55,16 @@ describe("a fault is named by its field", () => {
     ["trustedOrigins.0", "an origin such as", { ...good, trustedOrigins: ["https://u@a.example"] }],
     ["trustedOrigins.0", "an origin such as", { ...good, trustedOrigins: ["javascript:alert(1)"] }],
     ["trustedOrigins.0", "an origin such as", { ...good, trustedOrigins: [7] }],
+    ["telemetry", "an object", { ...good, telemetry: true }],
+    ["telemetry.trace", "Did you mean traces", { ...good, telemetry: { trace: true } }],
+    ["telemetry.metrics", "true or false", { ...good, telemetry: { metrics: "on" } }],
+    ["telemetry.tracerProvider", "the function getTracer", { ...good, telemetry: { tracerProvider: {} } }],
+    ["telemetry", "it does nothing", { ...good, telemetry: { traces: false, metrics: false } }],
+    [
+      "telemetry.meterProvider",
+      "metrics are off",
+      { ...good, telemetry: { metrics: false, meterProvider: { getMeter: () => ({}) } } }
+    ],
     ["accessPolicy", "an object", { ...good, accessPolicy: "lenient" }],
     ["accessPolicy.gracePeriodDays", "number of days", { ...good, accessPolicy: { gracePeriodDays: -1 } }],
     ["accessPolicy.gracePeriodDays", "number of days", { ...good, accessPolicy: { gracePeriodDays: "7" } }],

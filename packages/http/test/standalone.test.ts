@@ -1,7 +1,9 @@
 /** The bundle, as it is built: `npm run build` first. Programs of their own, so that nothing of this process helps them. */
-import { mkdtempSync, rmSync } from "node:fs"
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs"
+import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
+import { pathToFileURL } from "node:url"
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
 import type * as Full from "@kavach-polar/http"
 import * as Standalone from "@kavach-polar/http/standalone"
@@ -98,6 +100,46 @@ describe("loads no more than it needs", { timeout: 60_000 }, () => {
     expect(matching(loaded, /node_modules\/@libsql\/client\//).length).toBeGreaterThan(0)
     expect(matching(loaded, inside)).toEqual([])
     expect(matching(loaded, drivers)).toEqual(matching(loaded, /node_modules\/(@libsql|libsql)\//))
+  })
+
+  test("with telemetry: the app's own copy of OpenTelemetry's API, and without the option none", async () => {
+    const program = `
+      import { polar } from "@kavach-polar/http/standalone"
+      const { telemetry, ...config } = input
+      if (telemetry) {
+        const { trace } = await import("@opentelemetry/api")
+        const { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } = await import("@opentelemetry/sdk-trace-base")
+        globalThis.exporter = new InMemorySpanExporter()
+        trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }))
+      }
+      const billing = polar({ ...input, database: { provider: "sqlite", url: ":memory:" } })
+      await billing.getSubscription("usr_1042")
+      await billing.dispose()
+      console.log(JSON.stringify(globalThis.exporter?.getFinishedSpans().map(({ name }) => name) ?? []))`
+    const otel = /node_modules\/@opentelemetry\//
+    const silent = await run(program, config)
+    expect(matching(silent.loaded, otel)).toEqual([])
+    const heard = await run(program, { ...config, telemetry: {} })
+    expect(JSON.parse(heard.printed)).toContain("Billing.currentSubscription")
+  })
+
+  test("with telemetry where the API is not installed, it says what to install", async () => {
+    const elsewhere = join(folder, "without-api")
+    cpSync(new URL("../dist/standalone", import.meta.url), elsewhere, { recursive: true })
+    mkdirSync(join(elsewhere, "node_modules"))
+    const driver = dirname(createRequire(import.meta.url).resolve("better-sqlite3/package.json"))
+    symlinkSync(driver, join(elsewhere, "node_modules/better-sqlite3"))
+    const { printed } = await run(
+      `
+      const { polar } = await import(input.entry)
+      const billing = polar({ ...input.config, telemetry: {}, database: { provider: "sqlite", url: ":memory:" } })
+      console.log(await billing.start().then(() => "started", ({ message, name }) => name + ": " + message))
+      await billing.dispose()`,
+      { config, entry: pathToFileURL(join(elsewhere, "index.js")).href }
+    )
+    expect(printed.trim()).toBe(
+      "PolarConfigError: polar(): telemetry: it needs OpenTelemetry's API, which is not installed: npm install @opentelemetry/api"
+    )
   })
 
   test("the entry for layers loads nothing of the bundle", async () => {
