@@ -235,6 +235,7 @@ describe.skipIf(chromiumPath === undefined)("billing's console", () => {
     await app.billing.notifications.bury({ ids: [id] })
     await rows.nth(2).waitFor({ state: "detached" })
     assert.strictEqual(await rows.count(), 2)
+    assert.strictEqual(await page.evaluate("document.activeElement.id"), "main")
 
     await page.getByRole("button", { name: "Pause" }).press("Enter")
     assert.match(await read(live), /^This page is as it was at \d\d:\d\d:\d\d UTC\. Go on$/)

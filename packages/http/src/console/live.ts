@@ -88,11 +88,14 @@ const refresh = async () => {
   const fresh = new DOMParser().parseFromString(await response.text(), "text/html")
   const parts = [...document.querySelectorAll("[data-live]")]
   if (!goesOn || isPressed || parts.some(isSelectedIn)) return
+  const focused = document.activeElement
   for (const part of parts) {
     const wanted = fresh.getElementById(part.id)
     if (wanted === null) throw new Error(part.id)
     become(part, wanted)
   }
+  // What had the focus is gone: whoever uses the keyboard goes on from here, and not from the top.
+  if (!focused.isConnected) document.getElementById("main").focus({ preventScroll: true })
 }
 
 const look = async () => {
