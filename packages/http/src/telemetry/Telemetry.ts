@@ -19,20 +19,28 @@ export interface Telemetry {
 
 const silent: Telemetry = { layer: Layer.empty, callersSpan: () => undefined, refreshWith: () => {} }
 
+const notInstalled = new PolarConfigError({
+  field: "telemetry",
+  problem: "it needs OpenTelemetry's API, which is not installed: npm install @opentelemetry/api"
+})
+
+const loadApi: Effect.Effect<Api, PolarConfigError> = Effect.tryPromise({
+  try: async () => {
+    // In a `try`: so bundlers take it for one that may be absent, and make a bundle of an app without it.
+    try {
+      return await import("@opentelemetry/api")
+    } catch {
+      throw notInstalled
+    }
+  },
+  catch: () => notInstalled
+})
+
 export const makeTelemetry = (option: PolarTelemetry | undefined): Telemetry => {
   if (option === undefined) return silent
   const { meterProvider, metrics = true, tracerProvider, traces = true } = option
   let refresh = async () => false
   let api: Api | undefined
-
-  const load = Effect.tryPromise({
-    try: () => import("@opentelemetry/api"),
-    catch: () =>
-      new PolarConfigError({
-        field: "telemetry",
-        problem: "it needs OpenTelemetry's API, which is not installed: npm install @opentelemetry/api"
-      })
-  })
 
   const metricsLayer = (loaded: Api) =>
     Layer.unwrapScoped(
@@ -52,7 +60,7 @@ export const makeTelemetry = (option: PolarTelemetry | undefined): Telemetry => 
     )
 
   const layer = Layer.unwrapEffect(
-    Effect.map(load, (loaded) => {
+    Effect.map(loadApi, (loaded) => {
       if (traces) api = loaded
       const tracer = otelTracer(loaded, tracerProvider as Otel.TracerProvider | undefined)
       return Layer.merge(traces ? Layer.setTracer(tracer) : Layer.empty, metrics ? metricsLayer(loaded) : Layer.empty)
