@@ -7,6 +7,7 @@ import { pathToFileURL } from "node:url"
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
 import type * as Full from "@kavach-polar/http"
 import * as Standalone from "@kavach-polar/http/standalone"
+import { build } from "esbuild"
 import { afterAll, describe, expect, expectTypeOf, test } from "vitest"
 import { fixture } from "../../core/test/deliveries.ts"
 import { memoryPolar, secret } from "./host.ts"
@@ -129,6 +130,18 @@ describe("loads no more than it needs", { timeout: 60_000 }, () => {
     mkdirSync(join(elsewhere, "node_modules"))
     const driver = dirname(createRequire(import.meta.url).resolve("better-sqlite3/package.json"))
     symlinkSync(driver, join(elsewhere, "node_modules/better-sqlite3"))
+    // An app is bundled without it, too.
+    const { errors } = await build({
+      entryPoints: [join(elsewhere, "index.js")],
+      bundle: true,
+      splitting: true,
+      platform: "node",
+      format: "esm",
+      external: ["better-sqlite3"],
+      outdir: join(folder, "bundled"),
+      logLevel: "silent"
+    })
+    expect(errors).toEqual([])
     const { printed } = await run(
       `
       const { polar } = await import(input.entry)
