@@ -19,7 +19,10 @@ export const watchTime = ({ now, onFailure, onMove }: WatchedTime): (() => void)
     if (ahead !== undefined && Math.abs(found - ahead) >= noticeableMillis) onMove()
     ahead = found
   }
-  const timer = setInterval(() => void look().catch(onFailure), everyMillis)
+  const lookNow = () => void look().catch(onFailure)
+  // At once, too: what is moved before the first look would never be noticed.
+  lookNow()
+  const timer = setInterval(lookNow, everyMillis)
   timer.unref()
   return () => clearInterval(timer)
 }
