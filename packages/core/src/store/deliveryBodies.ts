@@ -1,4 +1,5 @@
 /** How the body of a delivery is kept in the database: as it is, encrypted by the app, or not at all. */
+import type * as Arr from "effect/Array"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Delivery } from "../records/Delivery.ts"
@@ -94,20 +95,20 @@ const isStorable = (text: unknown): boolean =>
 const concurrency = 16
 
 /** The deliveries as they are stored. */
-export const sealedDeliveries = <Some extends ReadonlyArray<Delivery>>(
+export const sealedDeliveries = (
   bodies: DeliveryBodies,
-  deliveries: Some
-): Effect.Effect<Some, StoreError> =>
+  deliveries: Arr.NonEmptyReadonlyArray<Delivery>
+): Effect.Effect<Arr.NonEmptyReadonlyArray<Delivery>, StoreError> =>
   bodies === plainBodies
     ? Effect.succeed(deliveries)
-    : (Effect.forEach(
+    : Effect.forEach(
         deliveries,
         (delivery) =>
           delivery.body === null
             ? Effect.succeed(delivery)
             : Effect.map(bodies.seal(delivery.body, { deliveryId: delivery.id }), (body) => ({ ...delivery, body })),
         { concurrency }
-      ) as unknown as Effect.Effect<Some, StoreError>)
+      )
 
 /** What is read of a stored body. */
 export interface OpenedBody {

@@ -34,7 +34,7 @@ export const makeObserve = ({
   const look = Effect.gen(function* () {
     yield* notifications.count
     const oldest = yield* store.oldestPending(dispatcher.handlers)
-    const [newest] = yield* store.deliveries({ limit: 1 })
+    const [newest] = yield* store.deliveries({ limit: 1, decrypt: false })
     const job = yield* store.job(jobName)
     const compared = Option.flatMap(job, ({ report }) => decodeDrift(report))
     const now = yield* Clock.currentTimeMillis
