@@ -112,12 +112,7 @@ export const makeHistoryRows = (dialect: Dialect) => {
         checkouts: newestOf(rowsOf(checkouts, asked.checkouts), limit, idOf, ({ createdAt }) => createdAt),
         changes: newestOf(rowsOf(changes, asked.changes), limit, idOf, ({ changedAt }) => changedAt),
         deliveries: newestOf(rowsOf(deliveries, asked.deliveries), limit, idOf, ({ receivedAt }) => receivedAt),
-        notifications: newestOf(
-          rowsOf(notifications, asked.notifications).map(named),
-          limit,
-          idOf,
-          ({ createdAt }) => createdAt
-        ),
+        notifications: newestOf(rowsOf(notifications, asked.notifications), limit, idOf, ({ createdAt }) => createdAt),
         actions: newestOf(rowsOf(actions, asked.actions), limit, idOf, ({ at }) => at)
       }
     },
@@ -131,22 +126,14 @@ export const makeHistoryRows = (dialect: Dialect) => {
         states.length === 0 ? part("1 = 0") : dialect.among("state", states, "word"),
         ...(userId === undefined ? [] : [ofUser(userId)])
       ]
-      return notifications
-        .rows(
-          yield* askOne(
-            sql`${notifications.select()} WHERE ${join(conditions, " AND ")} ORDER BY available_at, id LIMIT ${limitOf(limit)}`
-          )
+      return notifications.rows(
+        yield* askOne(
+          sql`${notifications.select()} WHERE ${join(conditions, " AND ")} ORDER BY available_at, id LIMIT ${limitOf(limit)}`
         )
-        .map(named)
+      )
     }
   }
 }
-
-/** Of the time before there were other handlers. */
-const named = (row: NotificationStateRow): NotificationStateRow => ({
-  ...row,
-  handler: (row.handler as string | null) ?? "onSubscriptionChange"
-})
 
 const idOf = ({ id }: { readonly id: string }): string => id
 

@@ -17,6 +17,7 @@ import type { Dialect } from "./Dialect.ts"
 import { accessTo, valueIn } from "./rowsOf.ts"
 import { ask, commit, join, part, type Rows, type Script, type Statement, sql } from "./Script.ts"
 import { type ColumnType, notifications } from "./tables.ts"
+import { named } from "./wholeRows.ts"
 
 export const makeOutbox = (dialect: Dialect) => {
   const put = valueIn(dialect)
@@ -336,12 +337,6 @@ export const makeOutbox = (dialect: Dialect) => {
 
 /** States with which nothing is left to do. */
 const finished = ["done", "superseded", "buried"] as const
-
-/** Of the time before there were other handlers. */
-const named = <Row extends { readonly handler: string }>(row: Row): Row => ({
-  ...row,
-  handler: (row.handler as string | null) ?? "onSubscriptionChange"
-})
 
 /** The database's time, to be decoded as one. */
 export const readClock = (dialect: Dialect, { shift }: CallTime): Statement => {

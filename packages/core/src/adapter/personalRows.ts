@@ -26,9 +26,7 @@ export const makePersonalRows = (dialect: Dialect) => {
       records: records.rows(ofRecords ?? []),
       deliveries: deliveries.rows(ofDeliveries ?? []),
       checkouts: checkouts.rows(ofCheckouts ?? []),
-      notifications: notifications
-        .rows(ofNotifications ?? [])
-        .map((row) => ({ ...row, handler: row.handler ?? "onSubscriptionChange" }))
+      notifications: notifications.rows(ofNotifications ?? [])
     }
   }
 }

@@ -10,7 +10,7 @@ import type {
   RecordRow
 } from "../records/rows.ts"
 import type { Dialect } from "./Dialect.ts"
-import { accessTo } from "./rowsOf.ts"
+import { accessTo, type RowAccess } from "./rowsOf.ts"
 import { factFields } from "./stepFacts.ts"
 import * as tables from "./tables.ts"
 
@@ -55,8 +55,14 @@ export const linkChangeRows = (dialect: Dialect) =>
     "changedAt"
   ])
 
-export const notificationRows = (dialect: Dialect) =>
-  accessTo<NotificationStateRow>(dialect, tables.notifications, [
+/** Of the time before there were other handlers. */
+export const named = <Row extends { readonly handler: string }>(row: Row): Row => ({
+  ...row,
+  handler: (row.handler as string | null) ?? "onSubscriptionChange"
+})
+
+export const notificationRows = (dialect: Dialect): RowAccess<NotificationStateRow> => {
+  const { rows, select } = accessTo<NotificationStateRow>(dialect, tables.notifications, [
     "id",
     "handler",
     "subject",
@@ -71,5 +77,7 @@ export const notificationRows = (dialect: Dialect) =>
     "leaseOwner",
     "lastError"
   ])
+  return { select, rows: (found) => rows(found).map(named) }
+}
 
 export const recordRows = (dialect: Dialect) => accessTo<RecordRow>(dialect, tables.records, [...factFields, "data"])

@@ -142,14 +142,7 @@ export interface PersonalRows {
   readonly deliveries: ReadonlyArray<DeliveryRow>
   readonly checkouts: ReadonlyArray<CheckoutRow>
   /** The oldest first. */
-  readonly notifications: ReadonlyArray<StoredNotificationRow>
-}
-
-/** A notification in whatever state. */
-export interface StoredNotificationRow extends NotificationRow {
-  readonly state: string
-  readonly attempts: number
-  readonly lastError: string | null
+  readonly notifications: ReadonlyArray<NotificationStateRow>
 }
 
 /** A checkout that was made for a user: the proof that the user exists. Key: `id`. */

@@ -329,7 +329,6 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
           .all()
           .filter((row) => row.userId === userId)
           .sort((a, b) => a.createdAt - b.createdAt || compare(a.id, b.id))
-          .map(({ leaseOwner: _, leaseUntil: __, availableAt: ___, ...row }) => row)
       }
     },
     usersOfCustomer: (customerId) => {
