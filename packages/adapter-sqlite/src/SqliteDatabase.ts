@@ -69,7 +69,7 @@ export const makeOwn = (client: BetterSqlite3Client): SqliteDatabase => {
   }
 }
 
-/** Each text is prepared once: there are few, whatever the values. */
+/** Each text is prepared once: there are few, whatever the values. What changes the tables is run once, and not kept. */
 const runOn = (client: BetterSqlite3Client): SqliteDatabase["run"] => {
   const prepared = new Map<string, (values: Statement["values"]) => Rows>()
   const prepare = (text: string) => {
@@ -88,7 +88,7 @@ const runOn = (client: BetterSqlite3Client): SqliteDatabase["run"] => {
     let run = prepared.get(text)
     if (run === undefined) {
       run = prepare(text)
-      if (values.length > 0) prepared.set(text, run)
+      if (values.length > 0 || isRead(text)) prepared.set(text, run)
     }
     return run(values)
   }
