@@ -204,7 +204,13 @@ const make = (options: DispatcherOptions = {}) =>
 
     // Rung after each change of the above that the loop may wait for.
     const bell = yield* Queue.sliding<void>(1)
-    const ring = Effect.asVoid(Queue.offer(bell, undefined))
+    // What the loop waits for; `undefined` while it does something, and looks at everything anew afterwards.
+    let resting: { readonly until: number; readonly isIdle: boolean } | undefined
+    /** Not where the loop wakes in time by itself: to wake it takes as long as all the rest of a call. */
+    const ring = Effect.suspend(() => {
+      const isEarlier = resting !== undefined && (dueAt() < resting.until || (resting.isIdle && !isIdle()))
+      return isClosing || isEarlier ? Effect.asVoid(Queue.offer(bell, undefined)) : Effect.void
+    })
 
     const lookBy = (at: number) => {
       lookAt = Math.min(lookAt, at)
@@ -551,20 +557,32 @@ const make = (options: DispatcherOptions = {}) =>
       yield* begin(hold(claimed, since, at, false))
     })
 
-    const rest = (until: number, at: number) => {
-      const rung = Queue.take(bell).pipe(Effect.timeoutOption(until - at), Effect.asVoid)
-      return held.size + ended.length + promised() === 0 ? idly(rung) : rung
+    const isIdle = () => held.size + ended.length + promised() === 0
+
+    const nextWriteAt = () => {
+      const isHurried = failedWrites === 0 && (isClosing || free() === 0)
+      return ended.length === 0 ? Number.POSITIVE_INFINITY : isHurried ? now : writeAt
+    }
+    const nextLookAt = () => (isClosing || free() === 0 ? Number.POSITIVE_INFINITY : lookAt)
+    /** When there is something to do next. Epoch milliseconds. */
+    const dueAt = () => Math.min(firstOverdueAt(), firstRenewAt(), nextWriteAt(), nextLookAt())
+
+    const rest = (at: number) => {
+      resting = { until: dueAt(), isIdle: isIdle() }
+      const rung = Queue.take(bell).pipe(Effect.timeoutOption(resting.until - at), Effect.asVoid)
+      return Effect.ensuring(
+        resting.isIdle ? idly(rung) : rung,
+        Effect.sync(() => {
+          resting = undefined
+        })
+      )
     }
 
     const turn = Effect.flatMap(Clock.currentTimeMillis, (at) => {
-      const overdueAt = firstOverdueAt()
-      if (at >= overdueAt) return tellOverdue(at)
-      const renewAt = firstRenewAt()
-      if (at >= renewAt) return renewLeases(at)
-      const isHurried = failedWrites === 0 && (isClosing || free() === 0)
-      if (ended.length > 0 && (at >= writeAt || isHurried)) return write
-      const next = isClosing || free() === 0 ? Number.POSITIVE_INFINITY : lookAt
-      return at >= next ? look : rest(Math.min(next, writeAt, overdueAt, renewAt), at)
+      if (at >= firstOverdueAt()) return tellOverdue(at)
+      if (at >= firstRenewAt()) return renewLeases(at)
+      if (at >= nextWriteAt()) return write
+      return at >= nextLookAt() ? look : rest(at)
     })
 
     const receiving = <E>(
