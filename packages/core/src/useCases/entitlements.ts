@@ -1,5 +1,4 @@
 /** What may a user use? Asked of the own store, or of what was read of it a moment ago. */
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -47,15 +46,15 @@ interface Ports {
 /** A kilobyte or two each. */
 const mostCached = 10_000
 
-const now = Effect.map(Clock.currentTimeMillis, (millis) => new Date(millis))
+/** What was read, judged by the time at which it was. */
+const mapNow = <A, B, E>(read: Effect.Effect<A, E>, judge: (value: A, now: Date) => B): Effect.Effect<B, E> =>
+  Effect.clockWith((clock) => Effect.map(read, (value) => judge(value, new Date(clock.unsafeCurrentTimeMillis()))))
 
 /** The user's access, always as the store has it. */
 export const accessIn =
   (store: BillingStoreService, policy: AccessPolicy.AccessPolicy) =>
   (userId: UserId): Effect.Effect<AccessPolicy.Access, StoreError> =>
-    Effect.zipWith(store.liveSubscriptionsOf(userId), now, (live, present) =>
-      AccessPolicy.accessOf(policy, live.map(candidateOf), present)
-    )
+    mapNow(store.liveSubscriptionsOf(userId), (live, now) => AccessPolicy.accessOf(policy, live.map(candidateOf), now))
 
 export const makeEntitlements = Effect.fnUntraced(function* ({
   accessCache,
@@ -103,11 +102,7 @@ export const makeEntitlements = Effect.fnUntraced(function* ({
   }
 
   const accessAt = (userId: UserId, at?: Date, products?: ReadonlySet<string>) =>
-    Effect.flatMap(liveOf(userId), (live) =>
-      Effect.clockWith((clock) =>
-        Effect.succeed(AccessPolicy.accessOf(policy, live, at ?? new Date(clock.unsafeCurrentTimeMillis()), products))
-      )
-    )
+    mapNow(liveOf(userId), (live, now) => AccessPolicy.accessOf(policy, live, at ?? now, products))
 
   const entitlements: Entitlements = {
     access: (userId, options) =>
@@ -130,15 +125,15 @@ export const makeEntitlements = Effect.fnUntraced(function* ({
     currentSubscription: (userId) =>
       unlessDenied(
         userId,
-        Effect.zipWith(liveOf(userId), now, (live, at) => Option.map(current(live, at), visible)),
+        mapNow(liveOf(userId), (live, now) => Option.map(current(live, now), visible)),
         Option.isNone
       ).pipe(traced("Billing.currentSubscription")),
 
     getSubscription: (userId) =>
       unlessDenied(
         userId,
-        Effect.zipWith(store.subscriptionsOf(userId, "live"), now, (live, at) =>
-          Option.map(current(live, at), Subscription.ofDecoded)
+        mapNow(store.subscriptionsOf(userId, "live"), (live, now) =>
+          Option.map(current(live, now), Subscription.ofDecoded)
         ),
         Option.isNone
       ).pipe(traced("Billing.getSubscription")),

@@ -70,7 +70,8 @@ export const makeRuntime = (settings: PolarSettings, store: Layer.Layer<BillingS
   let managed = ManagedRuntime.make(app)
   let starting: Promise<void> | undefined
   let disposing: Promise<void> | undefined
-  let started = false
+  /** Once the tables are there. */
+  let started: Billing.BillingService | undefined
   let closed = false
   const underWay = new Set<Promise<unknown>>()
   const fibers = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
@@ -118,12 +119,12 @@ export const makeRuntime = (settings: PolarSettings, store: Layer.Layer<BillingS
   let retryPause = firstStartPause
   let isTrying = false
   const keepStarting = (): void => {
-    if (isTrying || started || disposing !== undefined) return
+    if (isTrying || started !== undefined || disposing !== undefined) return
     isTrying = true
     // It is no reason to keep a process that has nothing else to do.
     setTimeout(() => {
       isTrying = false
-      if (started || disposing !== undefined) return
+      if (started !== undefined || disposing !== undefined) return
       retryPause = Math.min(retryPause * 2, longestStartPause)
       start().catch((error: unknown) => {
         void Effect.runPromiseExit(Effect.provide(logFailedStart(error), loggingLayer(settings)))
@@ -133,9 +134,9 @@ export const makeRuntime = (settings: PolarSettings, store: Layer.Layer<BillingS
   }
 
   const begin = async (): Promise<void> => {
-    const exit = await runExit(Effect.flatMap(Billing.Billing, (billing) => billing.start))
+    const exit = await runExit(Effect.flatMap(Billing.Billing, (billing) => Effect.as(billing.start, billing)))
     if (Exit.isSuccess(exit)) {
-      started = true
+      started = exit.value
       return
     }
     // A runtime remembers for ever that its layers could not be built, such as a store that could not be opened.
@@ -156,17 +157,16 @@ export const makeRuntime = (settings: PolarSettings, store: Layer.Layer<BillingS
 
   const run: Runtime["run"] = async (use) => {
     if (disposing !== undefined) throw new Disposed()
-    const effect = Effect.flatMap(Billing.Billing, use)
-    if (started) {
-      const exit = runExit(effect)
+    if (started !== undefined) {
+      const exit = runExit(use(started))
       return valueFrom(exit instanceof Promise ? await exit : exit)
     }
-    return track(startInTime().then(async () => valueFrom(await runExit(effect))))
+    return track(startInTime().then(async () => valueFrom(await runExit(Effect.flatMap(Billing.Billing, use)))))
   }
 
   telemetry.refreshWith(async () => {
-    if (!started || disposing !== undefined) return false
-    return Exit.isSuccess(await runExit(Effect.flatMap(Billing.Billing, ({ observe }) => observe)))
+    if (started === undefined || disposing !== undefined) return false
+    return Exit.isSuccess(await runExit(started.observe))
   })
 
   const startInTime = (): Promise<void> => inTime(start(), startMillis, () => new StoreError(notReady))
@@ -176,14 +176,15 @@ export const makeRuntime = (settings: PolarSettings, store: Layer.Layer<BillingS
     route: Effect.Effect<HttpServerResponse.HttpServerResponse, never, App>
   ): Promise<HttpServerResponse.HttpServerResponse> => {
     if (disposing !== undefined) return Promise.resolve(outOfService)
-    const answered = started
-      ? Promise.resolve(runExit(route))
-      : startInTime().then(
-          () => runExit(route),
-          // The route is not reached, so the edge answers without it.
-          (error: unknown) =>
-            Effect.runPromiseExit(Effect.provide(responseToFailedStart(error), loggingLayer(settings)))
-        )
+    const answered =
+      started !== undefined
+        ? Promise.resolve(runExit(route))
+        : startInTime().then(
+            () => runExit(route),
+            // The route is not reached, so the edge answers without it.
+            (error: unknown) =>
+              Effect.runPromiseExit(Effect.provide(responseToFailedStart(error), loggingLayer(settings)))
+          )
     return track(answered.then((exit) => (Exit.isSuccess(exit) ? exit.value : outOfService)))
   }
 
