@@ -1,8 +1,8 @@
 /** The processes that a proof kills, starves and cuts off: started, watched from outside, and their diaries. */
 import { type ChildProcess, spawn } from "node:child_process"
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
-import { build } from "esbuild"
+import { type Bundle, bundled } from "../bundled.ts"
 import type { StoreName } from "./Proof.ts"
 import type { Entitlement, Shown } from "./Story.ts"
 
@@ -57,24 +57,7 @@ export interface ServerUnderTest {
 
 const root = resolve(import.meta.dirname, "../..")
 
-/** Node's own module loader is slow with many files, and a proof starts hundreds of processes: so all is one file. */
-export const bundleServer = async (): Promise<{ readonly file: string; readonly remove: () => void }> => {
-  const folder = join(root, "node_modules/.cache/kavach-polar")
-  mkdirSync(folder, { recursive: true })
-  const file = join(folder, `server-${process.pid}-${Math.random().toString(36).slice(2)}.mjs`)
-  await build({
-    entryPoints: [join(import.meta.dirname, "children/server.ts")],
-    outfile: file,
-    bundle: true,
-    platform: "node",
-    target: "node20",
-    format: "esm",
-    conditions: ["kavach-polar-source"],
-    external: ["better-sqlite3", "sql.js", "pg", "postgres", "mysql2", "@libsql/client", "@electric-sql/pglite"],
-    logLevel: "error"
-  })
-  return { file, remove: () => rmSync(file, { force: true }) }
-}
+export const bundleServer = (): Promise<Bundle> => bundled(join(import.meta.dirname, "children/server.ts"))
 
 export interface LaunchOptions {
   /** As whom; the harness's own account unless given. */

@@ -1,8 +1,8 @@
 /** Starts `children/notified.ts` and hears the calls that it makes. */
 import { spawn } from "node:child_process"
-import { createRequire } from "node:module"
-import { dirname, join } from "node:path"
+import { join } from "node:path"
 import { createInterface } from "node:readline"
+import { type Bundle, bundled } from "../bundled.ts"
 import type { StoreName } from "./Proof.ts"
 
 export interface HeardCall {
@@ -18,14 +18,16 @@ export interface NotifiedProcess {
   readonly stop: () => Promise<void>
 }
 
-const runner = join(dirname(createRequire(import.meta.url).resolve("vite-node/package.json")), "vite-node.mjs")
-const config = join(import.meta.dirname, "../../vitest.config.ts")
+/** The program that `startNotified` starts. */
+export const bundleNotified = (): Promise<Bundle> => bundled(join(import.meta.dirname, "children/notified.ts"))
 
-export const startNotified = (store: StoreName, address: string, mode: "dies" | "lives"): NotifiedProcess => {
-  const script = join(import.meta.dirname, "children/notified.ts")
-  const child = spawn(process.execPath, [runner, "--config", config, script, store, address, mode], {
-    stdio: ["pipe", "pipe", "inherit"]
-  })
+export const startNotified = (
+  { file }: Bundle,
+  store: StoreName,
+  address: string,
+  mode: "dies" | "lives"
+): NotifiedProcess => {
+  const child = spawn(process.execPath, [file, store, address, mode], { stdio: ["pipe", "pipe", "inherit"] })
   const calls: Array<HeardCall> = []
   createInterface({ input: child.stdout }).on("line", (line) => {
     if (line.startsWith("{")) calls.push(JSON.parse(line))

@@ -3,7 +3,7 @@ import * as AccessPolicy from "@kavach-polar/core/AccessPolicy"
 import { newScene, subscriptionDelivery } from "@kavach-polar/core/testing/polarDeliveries"
 import * as Effect from "effect/Effect"
 import { openCluster } from "./Cluster.ts"
-import { startNotified } from "./notifiedProcess.ts"
+import { bundleNotified, startNotified } from "./notifiedProcess.ts"
 import type { StoreName } from "./Proof.ts"
 import { drained, eventAtOf } from "./queue.ts"
 
@@ -21,10 +21,11 @@ export const provedTakeOver = (store: StoreName, server: string | undefined) =>
         yield* one.applyDeliveries([delivery], AccessPolicy.defaultPolicy)
       }
     }
-    const dying = startNotified(store, cluster.address, "dies")
+    const program = yield* Effect.acquireRelease(Effect.promise(bundleNotified), ({ remove }) => Effect.sync(remove))
+    const dying = startNotified(program, store, cluster.address, "dies")
     const signal = yield* Effect.promise(() => dying.ended)
     const living = yield* Effect.acquireRelease(
-      Effect.sync(() => startNotified(store, cluster.address, "lives")),
+      Effect.sync(() => startNotified(program, store, cluster.address, "lives")),
       (child) => Effect.promise(() => child.stop())
     )
     const { inTime, queue } = yield* drained(cluster, "2 minutes")
