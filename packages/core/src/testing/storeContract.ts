@@ -77,6 +77,9 @@ export const storeContract = (store: StoreUnderTest): void => {
         hasDatabase: store.hasDatabase,
         hasOwnClock: store.hasDatabase && store.sharesClock !== true
       }
+      // They read whole tables, again and again, while there is little in them.
+      describe("privacy", () => privacy(suite))
+      describe("erasure", () => erasure(suite))
       describe("lifecycle", () => lifecycle(suite))
       describe("duplicates", () => duplicates(suite))
       describe("order", () => order(suite))
@@ -86,8 +89,6 @@ export const storeContract = (store: StoreUnderTest): void => {
       describe("operators", () => operators(suite))
       describe("actions", () => actions(suite))
       describe("timeline", () => timeline(suite))
-      describe("privacy", () => privacy(suite))
-      describe("erasure", () => erasure(suite))
       describe("orders and refunds", () => records(suite))
       describe("benefits", () => benefits(suite))
       describe("customer states", () => customerStates(suite))
