@@ -83,7 +83,8 @@ for (const [server, serverName] of [
 ] as const) {
   const adminUrl = serverUrl(server)
 
-  describe.skipIf(adminUrl === undefined)(serverName, () => {
+  // They share nothing, and mostly wait.
+  describe.skipIf(adminUrl === undefined).concurrent(serverName, () => {
     if (adminUrl === undefined) return
 
     const migrated = Effect.gen(function* () {

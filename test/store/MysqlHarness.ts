@@ -48,6 +48,17 @@ export const queryOn =
     }
   }
 
+/** The same over connections that stay open until the scope ends: for those who look often. */
+const openQuery = (url: string) =>
+  Effect.map(
+    temporaryPool({ uri: url, dateStrings: true, timezone: "Z", connectionLimit: 2 }),
+    (pool): Query =>
+      async (sql, ...values) => {
+        const [rows] = await pool.query(sql, [...values])
+        return Array.isArray(rows) ? rows.map((row) => ({ ...row })) : []
+      }
+  )
+
 /** A pool that goes away with the scope. */
 export const temporaryPool = (options: mysql.PoolOptions) =>
   Effect.acquireRelease(
@@ -58,9 +69,10 @@ export const temporaryPool = (options: mysql.PoolOptions) =>
 
 export const ownPool = (adminUrl: string) => (users: ReadonlyArray<User>) =>
   Layer.unwrapScoped(
-    Effect.map(temporaryDatabase(adminUrl), ({ query, url }) =>
-      prepared(MysqlStore.layer({ url: Redacted.make(url) }), query, users)
-    )
+    Effect.gen(function* () {
+      const { url } = yield* temporaryDatabase(adminUrl)
+      return prepared(MysqlStore.layer({ url: Redacted.make(url) }), yield* openQuery(url), users)
+    })
   )
 
 /** On a pool of the app's, with options of its own. `session` runs on each of its connections. */
@@ -68,12 +80,12 @@ export const lentPool =
   (adminUrl: string, options: mysql.PoolOptions, session: ReadonlyArray<string>) => (users: ReadonlyArray<User>) =>
     Layer.unwrapScoped(
       Effect.gen(function* () {
-        const { query, url } = yield* temporaryDatabase(adminUrl)
+        const { url } = yield* temporaryDatabase(adminUrl)
         const pool = yield* temporaryPool({ uri: url, ...options })
         pool.pool.on("connection", (connection) => {
           for (const statement of session) connection.query(statement)
         })
-        return prepared(MysqlStore.fromDrizzle(drizzle(pool)), query, users)
+        return prepared(MysqlStore.fromDrizzle(drizzle(pool)), yield* openQuery(url), users)
       })
     )
 
@@ -81,12 +93,12 @@ export const lentPool =
 export const lentConnection = (adminUrl: string) => (users: ReadonlyArray<User>) =>
   Layer.unwrapScoped(
     Effect.gen(function* () {
-      const { query, url } = yield* temporaryDatabase(adminUrl)
+      const { url } = yield* temporaryDatabase(adminUrl)
       const connection = yield* Effect.acquireRelease(
         Effect.promise(() => mysql.createConnection(url)),
         (opened) => Effect.promise(() => opened.end())
       )
-      return prepared(MysqlStore.fromDrizzle(drizzle(connection)), query, users)
+      return prepared(MysqlStore.fromDrizzle(drizzle(connection)), yield* openQuery(url), users)
     })
   )
 

@@ -51,7 +51,6 @@ const [first, second] = [newScene(), newScene()]
 /** Something of each table for two users, of whom the first one's rows are poisoned. */
 const fill = Effect.gen(function* () {
   const store = yield* BillingStore
-  yield* store.migrate
   for (const [userId, scene] of [
     [poisoned, first],
     [other, second]
@@ -104,6 +103,8 @@ const everythingElse = Effect.gen(function* () {
   for (let turn = 0; turn < 20; turn++) {
     const { claimed, nextDueAt } = yield* store.claimNotifications({ owner: "a", limit: 2, lease: Duration.minutes(1) })
     expect(Number.isNaN(nextDueAt)).toBe(false)
+    // What is not told by now would not be told by asking more often.
+    if (claimed.length === 0) break
     for (const { id, told: what } of claimed) {
       if (what._tag === "SubscriptionChange") told.add(what.subscription.id)
       yield* store.completeAndClaimNext([id], { owner: "b", lease: Duration.minutes(1) })
