@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
+import { SlowestFirst } from "./test/slowestFirst.ts"
 
 const conditions = ["kavach-polar-source"]
 
@@ -16,6 +17,11 @@ export default defineConfig({
     // Files share nothing but the servers, on which each makes databases of its own. Vitest would leave a core free, and so
     // run one after the other on two; and many wait for a deadline or for a server more than they compute.
     maxWorkers: availableParallelism(),
+    // What is slowest starts first, so that no worker is alone with it at the end.
+    sequence: { sequencer: SlowestFirst },
+    // Each file has a process of its own, which costs a second or two. Without, files see what others have left in modules and
+    // globals, and a worker grows to gigabytes.
+    isolate: true,
     projects: [
       {
         ...shared,
