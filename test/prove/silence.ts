@@ -112,9 +112,10 @@ export const proveSilence = async (
     let slowestStart = 0
 
     const endure = async ({ begin, millis, stored, what }: Silence, stops: boolean): Promise<void> => {
-      const own = stored === "others'" ? tellSlowly(locked, sender) : undefined
       const end = await begin()
       const from = Date.now()
+      // Told from now on: what came before the lock would not wait for it, and the next would come too late to be answered.
+      const own = stored === "others'" ? tellSlowly(locked, sender) : undefined
       await pause(500)
       // With room for all but one user, nobody is to find the line full.
       if (stored !== "others'") await sendBurst(sender)
