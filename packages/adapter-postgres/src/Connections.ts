@@ -18,8 +18,8 @@ export interface Connections {
 
 /** A connection that nobody else has meanwhile. */
 export interface HeldConnection {
-  /** Whether statements may be sent before those ahead of them are answered. */
-  readonly isPipelined: boolean
+  /** Calls what sends several statements; left out where one is sent only when those ahead of it are answered. */
+  readonly pipelined?: <A>(send: () => A) => A
   readonly run: (statement: Statement) => Promise<Rows>
   /** Gives it back. With an error it is closed at once, whatever is under way, and what was not committed is rolled back. */
   readonly release: (error?: Error) => void
@@ -103,14 +103,14 @@ const writes = ({ text }: Statement): boolean => !text.startsWith("SELECT")
 
 /** One after the other, and sent without waiting where that is possible. Fails with the first error, once all have ended. */
 const send = async (
-  { isPipelined, run }: HeldConnection,
+  { pipelined, run }: HeldConnection,
   statements: ReadonlyArray<Statement>,
   beforeCommit: () => void = () => {}
 ): Promise<ReadonlyArray<Rows>> => {
   const answers: Array<Rows> = []
-  if (isPipelined) {
+  if (pipelined !== undefined) {
     if (statements.includes(commit)) beforeCommit()
-    for (const result of await Promise.allSettled(statements.map(run))) {
+    for (const result of await Promise.allSettled(pipelined(() => statements.map(run)))) {
       if (result.status === "rejected") throw result.reason
       answers.push(result.value)
     }

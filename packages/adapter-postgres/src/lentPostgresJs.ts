@@ -14,7 +14,6 @@ export const onPostgresJs = (sql: Sql): Connections =>
   onHeld(async () => {
     const connection = await sql.reserve()
     return {
-      isPipelined: false,
       run: ({ text, values }) =>
         connection.unsafe(preparedText(text, values.length > 0).text, [...values], { prepare: false }).values(),
       release: (error) => {

@@ -70,7 +70,7 @@ const heldClient = (
   }
   client.on("error", listener)
   return {
-    isPipelined: Reflect.get(client, "pipeline") === true,
+    ...(Reflect.get(client, "pipeline") === true ? { pipelined: (send) => inOneWrite(client, send) } : {}),
     run: async ({ text, values }) => {
       const prepared = preparedText(text, values.length > 0)
       const query = { text: prepared.text, values, rowMode: "array" } as const
@@ -89,11 +89,27 @@ const heldClient = (
   }
 }
 
+/** The client writes each query by itself, and a write to a socket takes as long as all else that is done for a query. */
+const inOneWrite = <A>(client: NodePostgresClient, send: () => A): A => {
+  const socket = socketOf(client)
+  if (!hasFunctions<{ cork: () => void; uncork: () => void }>(socket, ["cork", "uncork"])) return send()
+  socket.cork()
+  try {
+    return send()
+  } finally {
+    socket.uncork()
+  }
+}
+
 /** What `end` alone does not do while queries are under way in pipeline mode: it waits for a server that may be silent. */
 export const destroySocket = (client: object): void => {
+  const socket = socketOf(client)
+  if (hasFunctions<{ destroy: () => void }>(socket, ["destroy"])) socket.destroy()
+}
+
+const socketOf = (client: object): unknown => {
   const connection: unknown = Reflect.get(client, "connection")
-  const stream: unknown = connection instanceof Object ? Reflect.get(connection, "stream") : undefined
-  if (hasFunctions<{ destroy: () => void }>(stream, ["destroy"])) stream.destroy()
+  return connection instanceof Object ? Reflect.get(connection, "stream") : undefined
 }
 
 export const isPool = (client: unknown): client is NodePostgresPool =>

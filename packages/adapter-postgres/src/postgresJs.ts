@@ -72,7 +72,7 @@ export const postgresJsPool = (connect: (options: ClientOptions) => Sql, most: n
   }
 
   const held = (client: Client): HeldConnection => ({
-    isPipelined: true,
+    pipelined: (send) => send(),
     run: async ({ text, values }) => {
       if (client.isClosed) throw Object.assign(new Error("the connection was closed"), { code: "CONNECTION_CLOSED" })
       const prepared = preparedText(text, values.length > 0)
