@@ -85,11 +85,13 @@ export const storeOnDriver = (driver: StoreDriver, bodies: DeliveryBodies = plai
   const watchers = new Set<(users: ChangedUsers) => void>()
 
   const run = <A>(operation: string, step: Step<A>, patience: Patience = "full"): Effect.Effect<A, StoreError> =>
-    Effect.flatMap(Effect.zip(callTime, currentTraceparent), ([time, traceparent]) => {
+    Effect.gen(function* () {
+      const time = yield* callTime
+      const traceparent = yield* currentTraceparent
       let answer: Option.Option<A> = Option.none()
       let isFault = false
       let changed = nobodyChanged
-      return attempt(operation, () =>
+      return yield* attempt(operation, () =>
         driver.atomically(
           step.keys,
           (facts) => {
@@ -249,37 +251,26 @@ export const storeOnDriver = (driver: StoreDriver, bodies: DeliveryBodies = plai
     inspect: attempt("inspect", () => driver.inspect()).pipe(span("inspect")),
 
     applyDeliveries: (deliveries, policy, { dryRun, handlers, replay, tellAgain, users } = {}) =>
-      Effect.zipWith(
-        Clock.currentTimeMillis,
-        dryRun === true ? Effect.succeed(deliveries) : sealedDeliveries(bodies, deliveries),
-        (now, sealed) =>
-          run(
-            "applyDeliveries",
-            ApplyDeliveries.applyDeliveries(sealed, { policy, now, replay, tellAgain, handlers, users, dryRun })
-          )
-      ).pipe(
-        Effect.flatten,
-        Effect.map(({ outcomes }) => outcomes),
-        span("applyDeliveries")
-      ),
+      Effect.gen(function* () {
+        const now = yield* Clock.currentTimeMillis
+        const sealed = dryRun === true ? deliveries : yield* sealedDeliveries(bodies, deliveries)
+        const step = { policy, now, replay, tellAgain, handlers, users, dryRun }
+        const { outcomes } = yield* run("applyDeliveries", ApplyDeliveries.applyDeliveries(sealed, step))
+        return outcomes
+      }).pipe(span("applyDeliveries")),
 
     receiveDeliveries: (deliveries, policy, { lease, limit, owner }, { handlers, patience, users } = {}) =>
-      Effect.zipWith(Clock.currentTimeMillis, sealedDeliveries(bodies, deliveries), (now, sealed) => {
+      Effect.gen(function* () {
+        const now = yield* Clock.currentTimeMillis
+        const sealed = yield* sealedDeliveries(bodies, deliveries)
         const claim = { owner, limit, leaseMillis: Duration.toMillis(lease) }
         const step = ApplyDeliveries.applyDeliveries(sealed, { policy, now, claim, handlers, users })
-        return run("receiveDeliveries", step, patience)
-      }).pipe(
-        Effect.flatten,
-        Effect.flatMap(({ outcomes, queued }) =>
-          Effect.gen(function* () {
-            const leased = queued.flatMap((row) => (row.lease === null ? [] : [{ ...row, attempts: 1 }]))
-            const claimed = yield* readable(leased, owner)
-            const unclaimed = new Set(queued.flatMap((row) => (row.lease === null ? [row.subject] : [])))
-            return { outcomes, claimed, unclaimed: [...unclaimed] }
-          })
-        ),
-        span("receiveDeliveries")
-      ),
+        const { outcomes, queued } = yield* run("receiveDeliveries", step, patience)
+        const leased = queued.flatMap((row) => (row.lease === null ? [] : [{ ...row, attempts: 1 }]))
+        const claimed = yield* readable(leased, owner)
+        const unclaimed = new Set(queued.flatMap((row) => (row.lease === null ? [row.subject] : [])))
+        return { outcomes, claimed, unclaimed: [...unclaimed] }
+      }).pipe(span("receiveDeliveries")),
 
     applySnapshots: (snapshots, policy, { dryRun, handlers, users }) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
