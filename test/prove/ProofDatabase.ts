@@ -44,7 +44,7 @@ export const withDatabase = async <A>(
 ): Promise<A> => {
   if (store === "memory") throw new Error("memory is gone with its process: there is nothing to prove")
   if (store === "sqlite") return use(onFile(join(folder, "billing.sqlite")))
-  const server = await starters[store](await unprivileged())
+  const server = await starters[store](await unprivileged(), { waitsForDisk: false })
   const scope = await Effect.runPromise(Scope.make())
   try {
     const open =

@@ -15,6 +15,15 @@ export interface Account {
   readonly gid: number
 }
 
+export interface ServerOptions {
+  /**
+   * Whether a commit waits for the disk, as that of an app's server does. What is measured does. A machine that loses its power
+   * is no part of any test, so nothing else does: what is committed is handed to the operating system all the same, and a server
+   * that is stopped, or killed, finds it there when it starts again.
+   */
+  readonly waitsForDisk: boolean
+}
+
 export const unprivileged = async (): Promise<Account> => {
   const uid = process.getuid?.() ?? 0
   const gid = process.getgid?.() ?? 0

@@ -5,15 +5,19 @@ import { connect } from "node:net"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { install, unpackFromUnstable } from "./debian.ts"
-import { type Account, freePort, inFolder, runAs, startServer, type ThrowAwayServer } from "./ThrowAwayServer.ts"
+import {
+  type Account,
+  freePort,
+  inFolder,
+  runAs,
+  type ServerOptions,
+  startServer,
+  type ThrowAwayServer
+} from "./ThrowAwayServer.ts"
 
 const run = promisify(execFile)
 
-/**
- * A machine that loses its power is no part of any test, so nothing waits for a disk. What is committed is handed to the
- * operating system all the same, and a server that is stopped, or killed, finds it there when it starts again.
- */
-const common = (folder: string, port: number): ReadonlyArray<string> => [
+const common = (folder: string, port: number, { waitsForDisk }: ServerOptions): ReadonlyArray<string> => [
   "--no-defaults",
   `--datadir=${join(folder, "data")}`,
   `--port=${port}`,
@@ -25,13 +29,20 @@ const common = (folder: string, port: number): ReadonlyArray<string> => [
   "--max-connections=300",
   // It measures what nobody reads here.
   "--performance-schema=OFF",
-  "--innodb-flush-log-at-trx-commit=2",
-  "--innodb-flush-method=nosync",
-  "--innodb-doublewrite=OFF",
-  "--sync-binlog=0"
+  ...(waitsForDisk
+    ? []
+    : [
+        "--innodb-flush-log-at-trx-commit=2",
+        "--innodb-flush-method=nosync",
+        "--innodb-doublewrite=OFF",
+        "--sync-binlog=0"
+      ])
 ]
 
-export const startMariaDb = async (account: Account): Promise<ThrowAwayServer & { readonly url: string }> => {
+export const startMariaDb = async (
+  account: Account,
+  options: ServerOptions
+): Promise<ThrowAwayServer & { readonly url: string }> => {
   const program = "/usr/sbin/mariadbd"
   if (!existsSync(program)) await install("mariadb-server")
   return inFolder("mariadb", account, async (folder) => {
@@ -49,7 +60,7 @@ export const startMariaDb = async (account: Account): Promise<ThrowAwayServer & 
       folder
     )
     const server = await startServer(
-      { command: program, args: common(folder, port), folder, stopSignal: "SIGTERM" },
+      { command: program, args: common(folder, port, options), folder, stopSignal: "SIGTERM" },
       account,
       () => greets(port)
     )
@@ -57,7 +68,10 @@ export const startMariaDb = async (account: Account): Promise<ThrowAwayServer & 
   })
 }
 
-export const startMySql = async (account: Account): Promise<ThrowAwayServer & { readonly url: string }> => {
+export const startMySql = async (
+  account: Account,
+  options: ServerOptions
+): Promise<ThrowAwayServer & { readonly url: string }> => {
   const root = await unpackFromUnstable("mysql-server-core")
   return inFolder("mysql", account, async (folder) => {
     const port = await freePort()
@@ -71,7 +85,7 @@ export const startMySql = async (account: Account): Promise<ThrowAwayServer & { 
       join(root, "usr/sbin/mysqld")
     ]
     const settings = [
-      ...common(folder, port),
+      ...common(folder, port, options),
       `--basedir=${join(root, "usr")}`,
       `--lc-messages-dir=${join(root, "usr/share/mysql")}`,
       "--secure-file-priv=NULL",

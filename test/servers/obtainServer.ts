@@ -1,7 +1,7 @@
 /** A database server for a run: the one that the environment names, else a throw-away one. */
 import { startMariaDb, startMySql } from "./mysql.ts"
 import { startPostgres } from "./postgres.ts"
-import { type Account, type RunningServer, unprivileged } from "./ThrowAwayServer.ts"
+import { type Account, type RunningServer, type ServerOptions, unprivileged } from "./ThrowAwayServer.ts"
 
 export const serverNames = ["postgres", "mariadb", "mysql"] as const
 export type ServerName = (typeof serverNames)[number]
@@ -13,7 +13,7 @@ export const serverVariables = {
   mysql: "TEST_MYSQL_URL"
 } as const satisfies Record<ServerName, string>
 
-const starters: Record<ServerName, (account: Account) => Promise<ObtainedServer>> = {
+const starters: Record<ServerName, (account: Account, options: ServerOptions) => Promise<ObtainedServer>> = {
   postgres: startPostgres,
   mariadb: startMariaDb,
   mysql: startMySql
@@ -25,11 +25,14 @@ export interface ObtainedServer extends RunningServer {
   readonly url: string
 }
 
-export const obtainServer = async (name: ServerName): Promise<ObtainedServer> => {
+export const obtainServer = async (
+  name: ServerName,
+  options: ServerOptions = { waitsForDisk: false }
+): Promise<ObtainedServer> => {
   const given = process.env[serverVariables[name]]
   if (given !== undefined && given !== "") return { url: given, stop: async () => {} }
   try {
-    return await starters[name](await unprivileged())
+    return await starters[name](await unprivileged(), options)
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error)
     throw new Error(`no ${name} server can be had (or set ${serverVariables[name]}): ${detail}`)

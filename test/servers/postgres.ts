@@ -1,15 +1,26 @@
 import { connect } from "node:net"
 import { join } from "node:path"
 import { postgresPrograms } from "./postgresPrograms.ts"
-import { type Account, freePort, inFolder, runAs, startServer, type ThrowAwayServer } from "./ThrowAwayServer.ts"
+import {
+  type Account,
+  freePort,
+  inFolder,
+  runAs,
+  type ServerOptions,
+  startServer,
+  type ThrowAwayServer
+} from "./ThrowAwayServer.ts"
 
-/**
- * A machine that loses its power is no part of any test, so nothing waits for a disk. What is committed is handed to the
- * operating system all the same, and a server that is stopped, or killed, finds it there when it starts again.
- */
-const settings = ["max_connections=200", "fsync=off", "full_page_writes=off"].flatMap((setting) => ["-c", setting])
+const settings = ({ waitsForDisk }: ServerOptions): ReadonlyArray<string> =>
+  ["max_connections=200", ...(waitsForDisk ? [] : ["fsync=off", "full_page_writes=off"])].flatMap((setting) => [
+    "-c",
+    setting
+  ])
 
-export const startPostgres = async (account: Account): Promise<ThrowAwayServer & { readonly url: string }> => {
+export const startPostgres = async (
+  account: Account,
+  options: ServerOptions
+): Promise<ThrowAwayServer & { readonly url: string }> => {
   const bin = await postgresPrograms()
   return inFolder("postgres", account, async (folder) => {
     const port = await freePort()
@@ -23,7 +34,7 @@ export const startPostgres = async (account: Account): Promise<ThrowAwayServer &
     const server = await startServer(
       {
         command: join(bin, "postgres"),
-        args: ["-D", data, "-p", String(port), "-h", "127.0.0.1", "-k", folder, ...settings],
+        args: ["-D", data, "-p", String(port), "-h", "127.0.0.1", "-k", folder, ...settings(options)],
         folder,
         stopSignal: "SIGINT"
       },

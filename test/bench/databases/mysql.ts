@@ -5,7 +5,7 @@ import { obtainServer } from "../../servers/obtainServer.ts"
 import type { BenchDatabase, BenchServer, Row } from "./BenchDatabase.ts"
 
 export const startMysql = async (store: "mysql" | "mariadb"): Promise<BenchServer> => {
-  const server = await obtainServer(store)
+  const server = await obtainServer(store, { waitsForDisk: true })
   const admin = await mysql.createConnection(server.url)
   const rowsOf = async (sql: string): Promise<ReadonlyArray<Row>> => {
     const [rows] = await admin.query(sql)

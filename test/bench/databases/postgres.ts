@@ -4,7 +4,7 @@ import { obtainServer } from "../../servers/obtainServer.ts"
 import type { BenchDatabase, BenchServer, Row } from "./BenchDatabase.ts"
 
 export const startPostgres = async (store: "postgres" | "postgres-js"): Promise<BenchServer> => {
-  const server = await obtainServer("postgres")
+  const server = await obtainServer("postgres", { waitsForDisk: true })
   const admin = new pg.Client({ connectionString: server.url })
   await admin.connect()
   const show = async (setting: string): Promise<string> => {
