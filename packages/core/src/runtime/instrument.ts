@@ -7,7 +7,9 @@ import * as FiberRef from "effect/FiberRef"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
+import * as MetricKey from "effect/MetricKey"
 import type { MetricKeyType } from "effect/MetricKeyType"
+import * as MetricLabel from "effect/MetricLabel"
 import type { MetricState } from "effect/MetricState"
 
 export type Labels = Readonly<Record<string, string>>
@@ -51,19 +53,22 @@ type Given<Label extends string> = Pick<Description, "name" | "unit" | "descript
   readonly labels?: ReadonlyArray<Label>
 }
 
+/** `labelledBy`: the metric with all of these in its key. One that is tagged afterwards makes a key for each update. */
 const make = <Label extends string, Type, Out>(
   description: Description,
-  metric: Metric.Metric<Type, number, Out>
+  labelledBy: (labels: ReadonlyArray<MetricLabel.MetricLabel>) => Metric.Metric<Type, number, Out>
 ): Instrument<Label, Type, Out> => {
-  // The tag is where exporters of Effect's metrics look for a unit.
-  const inUnit = Metric.tagged(metric, "unit", description.unit)
   // Labels have few values each: that is whoever describes a metric to see to.
   const made = new Map<string, Metric.Metric<Type, number, Out>>()
   const labelled = (labels: Labels) => {
     const key = description.labels.map((name) => labels[name]).join("\n")
     const known = made.get(key)
     if (known !== undefined) return known
-    const one = description.labels.reduce((tagged, name) => Metric.tagged(tagged, name, labels[name] ?? ""), inUnit)
+    const one = labelledBy([
+      // Where exporters of Effect's metrics look for a unit.
+      MetricLabel.make("unit", description.unit),
+      ...description.labels.map((name) => MetricLabel.make(name, labels[name] ?? ""))
+    ])
     made.set(key, one)
     return one
   }
@@ -83,11 +88,12 @@ const make = <Label extends string, Type, Out>(
 export const counter = <Label extends string = never>({
   labels = [],
   ...given
-}: Given<Label>): Instrument<Label, MetricKeyType.Counter<number>, MetricState.Counter<number>> =>
-  make(
-    { ...given, labels, kind: "counter" },
-    Metric.counter(given.name, { description: given.description, incremental: true })
+}: Given<Label>): Instrument<Label, MetricKeyType.Counter<number>, MetricState.Counter<number>> => {
+  const key = MetricKey.counter(given.name, { description: given.description, incremental: true })
+  return make({ ...given, labels, kind: "counter" }, (all) =>
+    Metric.fromMetricKey(MetricKey.taggedWithLabels(key, all))
   )
+}
 
 /** How often a value was how large. `boundaries`: in its unit. */
 export const histogram = <Label extends string = never>({
@@ -98,15 +104,18 @@ export const histogram = <Label extends string = never>({
   Label,
   MetricKeyType.Histogram,
   MetricState.Histogram
-> =>
-  make(
-    { ...given, labels, boundaries, kind: "histogram" },
-    Metric.histogram(given.name, MetricBoundaries.fromIterable(boundaries), given.description)
+> => {
+  const key = MetricKey.histogram(given.name, MetricBoundaries.fromIterable(boundaries), given.description)
+  return make({ ...given, labels, boundaries, kind: "histogram" }, (all) =>
+    Metric.fromMetricKey(MetricKey.taggedWithLabels(key, all))
   )
+}
 
 /** How it stands. */
 export const gauge = <Label extends string = never>({
   labels = [],
   ...given
-}: Given<Label>): Instrument<Label, MetricKeyType.Gauge<number>, MetricState.Gauge<number>> =>
-  make({ ...given, labels, kind: "gauge" }, Metric.gauge(given.name, { description: given.description }))
+}: Given<Label>): Instrument<Label, MetricKeyType.Gauge<number>, MetricState.Gauge<number>> => {
+  const key = MetricKey.gauge(given.name, { description: given.description })
+  return make({ ...given, labels, kind: "gauge" }, (all) => Metric.fromMetricKey(MetricKey.taggedWithLabels(key, all)))
+}
