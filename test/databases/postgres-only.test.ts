@@ -25,7 +25,14 @@ import { kavachUsers } from "../../packages/adapter-postgres/test/kavachTables.t
 import { expectations, fillPrevious, structureOf } from "../../packages/adapter-postgres/test/upgrade.ts"
 import { runChildren } from "../runChild.ts"
 import { serverUrl } from "../servers/serverUrl.ts"
-import { insertUser, newDatabase, newPool, newPostgresJs, type Query } from "../store/PostgresHarness.ts"
+import {
+  endConnections,
+  insertUser,
+  newDatabase,
+  newPool,
+  newPostgresJs,
+  type Query
+} from "../store/PostgresHarness.ts"
 
 const admin = serverUrl("postgres")
 
@@ -557,11 +564,7 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
           const { query, url } = yield* migrated()
           const store = yield* openStore(url, 10, driver)
           yield* applyOne(store, delivery())
-          yield* run(
-            query,
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'kavach-polar'"
-          )
-          yield* Effect.sleep("50 millis")
+          yield* endConnections(query, "application_name = 'kavach-polar'")
           expect((yield* applyOne(store, delivery())).state).toBe("applied")
         })
       )

@@ -12,7 +12,7 @@ import { UserId } from "@kavach-polar/core/Subscription"
 import { newScene, subscriptionDelivery } from "@kavach-polar/core/testing/polarDeliveries"
 import { Context, Effect, Layer, Option, Redacted } from "effect"
 import { serverUrl } from "../servers/serverUrl.ts"
-import { newDatabase, newPool, newPostgresJs, type Query } from "../store/PostgresHarness.ts"
+import { endConnections, newDatabase, newPool, newPostgresJs, type Query } from "../store/PostgresHarness.ts"
 
 const admin = serverUrl("postgres")
 
@@ -45,11 +45,7 @@ describe.skipIf(admin === undefined)("PostgreSQL whose search path changes after
         set: (query: Query, setting: string, value: string) =>
           Effect.gen(function* () {
             yield* run(query, `ALTER DATABASE ${name} SET ${setting} = ${value}`)
-            yield* run(
-              query,
-              "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name <> 'looks on'"
-            )
-            yield* Effect.sleep("300 millis")
+            yield* endConnections(query, "application_name <> 'looks on'")
           })
       })),
     "a lent pool": (driver: "pg" | "postgres") => (url: string, _name: string, users: UsersOption) =>

@@ -104,6 +104,18 @@ export const queryPGlite =
   async (sql, ...parameters) =>
     (await client.query<Row>(sql, [...parameters])).rows
 
+/**
+ * Ends the database's other connections, as a failover does; `which` leaves some of them alone. They have ended by then, and
+ * this process has heard of it: on a busy machine one pause may be over before it has listened.
+ */
+export const endConnections = (query: Query, which: string): Effect.Effect<void> =>
+  Effect.promise(() =>
+    query(
+      `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND ${which}`
+    )
+  ).pipe(Effect.zipRight(Effect.repeatN(Effect.sleep("50 millis"), 2)))
+
 export const insertUser = (query: Query, user: Pick<User, "id">): Promise<unknown> =>
   insertUsers(query, [{ ...user, email: Option.some(`${user.id}@example.test`), name: Option.none() }])
 
