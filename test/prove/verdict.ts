@@ -33,9 +33,7 @@ export const judge = async ({ database, hadOutages = false, sent, servers, stori
   const violations: Array<string> = []
   const say = (sentence: string) => violations.push(sentence)
 
-  const inbox = new Map(
-    (await database.read("SELECT * FROM kavach_polar_deliveries")).map((row) => [String(row["id"]), row])
-  )
+  const inbox = await inboxOf(database)
   judgeInbox(inbox, sent, say)
 
   const histories = historiesOf(sent)
@@ -54,6 +52,20 @@ export const judge = async ({ database, hadOutages = false, sent, servers, stori
   for (const row of inbox.values()) stale += row["state"] === "stale" ? 1 : 0
   const cutShort = calls.filter(({ server, settledAt }) => settledAt === undefined && server.killedAt() !== undefined)
   return { violations, notifications, doubled, cutShort: cutShort.length, stale }
+}
+
+/** Page by page: with all bodies at once it is more than libSQL's server answers with. */
+const inboxOf = async (database: ProofDatabase): Promise<ReadonlyMap<string, Row>> => {
+  const inbox = new Map<string, Row>()
+  for (let after = ""; ; ) {
+    const rows = await database.read(
+      `SELECT * FROM kavach_polar_deliveries WHERE id > '${after}' ORDER BY id LIMIT 500`
+    )
+    for (const row of rows) inbox.set(String(row["id"]), row)
+    const last = rows.at(-1)
+    if (last === undefined) return inbox
+    after = String(last["id"])
+  }
 }
 
 const isApplied = (row: Row | undefined): boolean => row?.["state"] === "applied"
