@@ -2,21 +2,19 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { benefitKind } from "../records/Benefit.ts"
-import { benefitGrantKind } from "../records/BenefitGrant.ts"
-import type { Kind } from "../records/Kind.ts"
-import { isPurchase, type Order, orderKind } from "../records/Order.ts"
-import type { ClaimedNotificationRow, DeliveryRow } from "../records/rows.ts"
-import * as StoredJson from "../records/storedJson.ts"
-import type { AccessChange } from "../rules/accessChange.ts"
-import { grantedBenefit } from "../rules/grantedBenefits.ts"
-import type { OrderRefund, Told, ToldEvent } from "../rules/told.ts"
-import { jsonDecoderOf } from "../values/decoderOf.ts"
-import { type DeliveryBodies, isSealed } from "./deliveryBodies.ts"
-import type { StoreDriver } from "./StoreDriver.ts"
-import type { StoreError } from "./StoreError.ts"
-
-type Attempt = <A>(operation: string, call: () => Promise<A> | A) => Effect.Effect<A, StoreError>
+import { benefitKind } from "../../records/Benefit.ts"
+import { benefitGrantKind } from "../../records/BenefitGrant.ts"
+import type { Kind } from "../../records/Kind.ts"
+import { isPurchase, type Order, orderKind } from "../../records/Order.ts"
+import type { ClaimedNotificationRow, DeliveryRow } from "../../records/rows.ts"
+import * as StoredJson from "../../records/storedJson.ts"
+import type { AccessChange } from "../../rules/accessChange.ts"
+import { grantedBenefit } from "../../rules/grantedBenefits.ts"
+import type { OrderRefund, Told, ToldEvent } from "../../rules/told.ts"
+import { jsonDecoderOf } from "../../values/decoderOf.ts"
+import { type DeliveryBodies, isSealed } from "../deliveryBodies.ts"
+import type { StoreError } from "../StoreError.ts"
+import type { DriverCalls } from "./driverCalls.ts"
 
 const Access = Schema.Struct({
   entitlement: Schema.Literal("granted", "grace", "denied"),
@@ -45,7 +43,7 @@ const decodeBody = jsonDecoderOf(Schema.Struct({ data: Schema.Record({ key: Sche
 const none = Effect.succeed(Option.none())
 
 /** `None` for what no version has written, or of which what it names is stored no longer. */
-export const makeReadTold = (driver: StoreDriver, attempt: Attempt, bodies: DeliveryBodies) => {
+export const makeReadTold = ({ attempt, driver }: DriverCalls, bodies: DeliveryBodies) => {
   const recordOf = <A>(kind: Kind<A>, id: string): Effect.Effect<Option.Option<A>, StoreError> =>
     Effect.map(
       attempt("record", () => driver.record(kind.name, id)),
