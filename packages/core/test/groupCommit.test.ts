@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Deferred, Duration, Effect, Exit, Fiber, Scope, TestClock } from "effect"
+import { Cause, Deferred, Duration, Effect, Exit, Fiber, Scheduler, Scope, TestClock } from "effect"
 import * as GroupCommit from "../src/runtime/groupCommit.ts"
 import { restArrived } from "../src/runtime/restArrived.ts"
 
@@ -291,6 +291,29 @@ describe("group commit", () => {
       yield* Deferred.succeed(held, undefined)
       assert.strictEqual(yield* Fiber.join(staying), "staying!")
       assert.deepStrictEqual(steps, [["first"], ["staying"]])
+    })
+  )
+
+  it.scoped("when the only one stops waiting, nothing runs until the next comes", () =>
+    Effect.gen(function* () {
+      let ran = 0
+      const counting: Scheduler.Scheduler = {
+        shouldYield: Scheduler.defaultScheduler.shouldYield,
+        scheduleTask: (task, priority) => {
+          ran++
+          Scheduler.defaultScheduler.scheduleTask(task, priority)
+        }
+      }
+      const make = GroupCommit.make({ ...defaults, commit: () => Effect.never })
+      const submit = yield* Effect.withScheduler(make, counting)
+      const leaving = yield* Effect.fork(submit("leaving"))
+      yield* turns
+      yield* Fiber.interrupt(leaving)
+      const before = ran
+      yield* TestClock.adjust("5 seconds")
+      yield* turns
+      // Who looks after the deadlines wakes once.
+      assert.isBelow(ran - before, 10)
     })
   )
 

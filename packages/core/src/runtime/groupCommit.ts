@@ -69,10 +69,15 @@ export const make = <In, Out, E>(
     const canWaitAside = options.concurrency > 1
     let hasEnded = false
 
-    const answer = (member: Waiting, outcome: Effect.Effect<Out, E>) => {
-      if (!open.delete(member)) return
+    /** Nobody waits for its answer any more. */
+    const close = (member: Waiting): boolean => {
+      const wasOpen = open.delete(member)
       if (open.size === 0) someOpen.unsafeClose()
-      member.resume(outcome)
+      return wasOpen
+    }
+
+    const answer = (member: Waiting, outcome: Effect.Effect<Out, E>) => {
+      if (close(member)) member.resume(outcome)
     }
 
     /** Those who came first, as many as one commit may have. */
@@ -208,7 +213,7 @@ export const make = <In, Out, E>(
           someOpen.unsafeOpen()
           someWait.unsafeOpen()
           return Effect.sync(() => {
-            open.delete(member)
+            close(member)
             leave(member)
           })
         })
