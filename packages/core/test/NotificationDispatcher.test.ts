@@ -7,7 +7,7 @@ import type { Notification } from "@kavach-polar/core/Notification"
 import * as NotificationDispatcher from "@kavach-polar/core/NotificationDispatcher"
 import * as StoreError from "@kavach-polar/core/StoreError"
 import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
-import { Deferred, Duration, Effect, Exit, Fiber, Layer, Metric, Ref, Scope, TestClock } from "effect"
+import { type Clock, Deferred, Duration, Effect, Exit, Fiber, Layer, Metric, Ref, Scope, TestClock } from "effect"
 import { restArrived } from "../src/runtime/restArrived.ts"
 import * as Metrics from "../src/telemetry/Metrics.ts"
 import { subscriptionChanges } from "../src/testing/subscriptionChanges.ts"
@@ -659,6 +659,51 @@ describe("NotificationDispatcher", () => {
       })
     )
 
+    it.effect("what ends while an outcome is written again, which is taken then, is written as well", () =>
+      Effect.gen(function* () {
+        const seen: Array<string> = []
+        const completed: Array<string> = []
+        const writing = yield* Deferred.make<void>()
+        const release = yield* Deferred.make<void>()
+        const endBob = yield* Deferred.make<void>()
+        let asked = 0
+        const store = storeWith((inner) => ({
+          completeAndClaimNext: (ids, claim) =>
+            Effect.suspend(() => {
+              asked++
+              if (asked === 1) {
+                return new StoreError.StoreError({ operation: "complete", reason: "unavailable", detail: "gone" })
+              }
+              const write = Effect.tap(inner.completeAndClaimNext(ids, claim), ({ completed: ids }) =>
+                Effect.sync(() => void completed.push(...ids))
+              )
+              return asked > 2
+                ? write
+                : Deferred.succeed(writing, undefined).pipe(
+                    Effect.zipRight(Deferred.await(release)),
+                    Effect.zipRight(write)
+                  )
+            })
+        }))
+        const calling = (notification: Notification) =>
+          noting(seen, notification.userId === "bob" ? Deferred.await(endBob) : Effect.void)(notification)
+        yield* Effect.gen(function* () {
+          yield* receive(change("1", "sub_a", "ann", 1, "active"), change("2", "sub_b", "bob", 1, "active"))
+          yield* settle
+          yield* TestClock.adjust("500 millis")
+          yield* goOn
+          yield* Deferred.await(writing)
+          yield* Deferred.succeed(endBob, undefined)
+          yield* goOn
+          yield* Deferred.succeed(release, undefined)
+          yield* settle
+          assert.lengthOf(completed, 2)
+          const { countNotifications } = yield* BillingStore.BillingStore
+          assert.deepStrictEqual(yield* countNotifications(), { unsettled: 0, waiting: 0, dead: 0 })
+        }).pipe(Effect.provide(stackOn(store, calling)))
+      })
+    )
+
     it.effect("a store that does not take a failure is asked until it does, and nobody calls meanwhile", () =>
       Effect.gen(function* () {
         const seen: Array<string> = []
@@ -858,6 +903,78 @@ describe("NotificationDispatcher", () => {
           const { countNotifications } = yield* BillingStore.BillingStore
           assert.deepStrictEqual(yield* countNotifications(), { unsettled: 0, waiting: 0, dead: 0 })
         }).pipe(Effect.provide(stackOn(BillingStore.layerMemory, refusing)))
+      })
+    )
+  })
+
+  it.effect("a newer state that came while the answer about a failed call was on its way is told at once", () =>
+    Effect.gen(function* () {
+      const seen: Array<string> = []
+      const failing = yield* Deferred.make<void>()
+      const release = yield* Deferred.make<void>()
+      const store = storeWith((inner) => ({
+        retryNotification: (...given) =>
+          Effect.zipLeft(
+            inner.retryNotification(...given),
+            Effect.zipRight(Deferred.succeed(failing, undefined), Deferred.await(release))
+          )
+      }))
+      const calling = (notification: Notification) =>
+        noting(seen, notification.subscription.status === "active" ? Effect.die("no") : Effect.void)(notification)
+      yield* Effect.gen(function* () {
+        yield* receive(change("1", "sub_a", "ann", 1, "active"))
+        yield* settle
+        yield* Deferred.await(failing)
+        yield* receive(change("2", "sub_a", "ann", 2, "past_due"))
+        yield* Deferred.succeed(release, undefined)
+        yield* settle
+        assert.deepStrictEqual(seen, ["ann/sub_a:active", "ann/sub_a:past_due"])
+      }).pipe(Effect.provide(stackOn(store, calling, { retryDelay: "1 minute" })))
+    })
+  )
+
+  describe("when the clock of the process is set back", () => {
+    /** The test's clock, whose timers go on as they do: only what the time is called changes. */
+    const settable = Effect.map(Effect.clock, (real) => {
+      let offset = 0
+      const clock: Clock.Clock = Object.assign(Object.create(real), {
+        unsafeCurrentTimeMillis: () => real.unsafeCurrentTimeMillis() + offset,
+        currentTimeMillis: Effect.map(real.currentTimeMillis, (now) => now + offset)
+      })
+      const setBack = Effect.sync(() => {
+        offset = -3_600_000
+      })
+      return { layer: Layer.setClock(clock), setBack }
+    })
+
+    const seconds = (count: number) =>
+      Effect.repeatN(Effect.zipRight(TestClock.adjust("1 second"), goOn), Math.max(count - 1, 0))
+
+    it.effect("leases of calls that run are renewed, and what others queue is found, as soon as otherwise", () =>
+      Effect.gen(function* () {
+        const seen: Array<string> = []
+        const renewals: Array<ReadonlyArray<string>> = []
+        const { layer, setBack } = yield* settable
+        yield* TestClock.adjust("1 day")
+        const store = storeWith((inner) => ({
+          renewNotifications: (ids, given) => {
+            renewals.push(ids)
+            return inner.renewNotifications(ids, given)
+          }
+        }))
+        const calling = (notification: Notification) =>
+          noting(seen, notification.userId === "ann" ? Effect.sleep("55 seconds") : Effect.void)(notification)
+        yield* Effect.gen(function* () {
+          yield* receive(change("1", "sub_a", "ann", 1, "active"))
+          yield* seconds(4)
+          yield* setBack
+          yield* queue(change("2", "sub_b", "bob", 1, "active"))
+          yield* seconds(11)
+          const renewed = renewals.length
+          yield* seconds(45)
+          assert.isAbove(renewed, 0)
+          assert.deepStrictEqual(seen, ["ann/sub_a:active", "bob/sub_b:active"])
+        }).pipe(Effect.provide(Layer.provide(stackOn(store, calling, { timeout: "1 minute" }), layer)))
       })
     )
   })

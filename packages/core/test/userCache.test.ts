@@ -1,5 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, TestClock } from "effect"
+import { makeKept } from "../src/runtime/kept.ts"
 import { makeUserCache } from "../src/runtime/userCache.ts"
 
 const counting = () => {
@@ -18,6 +19,20 @@ it.effect("reads each user once until the age is over", () =>
     yield* TestClock.adjust(1)
     assert.strictEqual(yield* cache.get("a"), 3)
     assert.deepStrictEqual(reads, ["a", "b", "a"])
+  })
+)
+
+it.effect("keeps nothing for longer because the clock was set back", () =>
+  Effect.gen(function* () {
+    yield* TestClock.adjust("1 day")
+    const cache = makeUserCache(counting().read, { maxAgeMillis: 1000, most: 10 })
+    const refusals = makeKept<string>(1000, 10)
+    assert.strictEqual(yield* cache.get("a"), 1)
+    yield* refusals.put("a", "no")
+    assert.strictEqual(yield* refusals.get("a"), "no")
+    yield* TestClock.setTime(0)
+    assert.strictEqual(yield* cache.get("a"), 2)
+    assert.strictEqual(yield* refusals.get("a"), undefined)
   })
 )
 

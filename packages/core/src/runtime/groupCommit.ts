@@ -176,7 +176,8 @@ export const make = <In, Out, E>(
       const [first] = open
       if (first === undefined) return
       const now = yield* Clock.currentTimeMillis
-      if (first.answerBy > now) return yield* Effect.sleep(first.answerBy - now)
+      // No longer than that, also when the clock was set back.
+      if (first.answerBy > now) return yield* Effect.sleep(Math.min(first.answerBy - now, deadlineMillis))
       for (const member of open) {
         if (member.answerBy > now) break
         leave(member)

@@ -17,7 +17,8 @@ export const makeKept = <A>(goodFor: Duration.DurationInput, most: number): Kept
     get: (place) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
         const entry = entries.get(place)
-        return entry !== undefined && now < entry.until ? entry.value : undefined
+        // Nothing is good for longer because the clock was set back.
+        return entry !== undefined && now < entry.until && entry.until - now <= millis ? entry.value : undefined
       }),
     put: (place, value) =>
       Effect.map(Clock.currentTimeMillis, (now) => {

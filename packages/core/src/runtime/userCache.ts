@@ -37,7 +37,9 @@ export const makeUserCache = <A, E>(
       Effect.clockWith((clock) => {
         const now = clock.unsafeCurrentTimeMillis()
         const entry = entries.get(userId)
-        return entry !== undefined && now < entry.until ? Effect.succeed(entry.value) : readAnew(userId, now)
+        // Nothing is good for longer because the clock was set back.
+        const isGood = entry !== undefined && now < entry.until && entry.until - now <= maxAgeMillis
+        return isGood ? Effect.succeed(entry.value) : readAnew(userId, now)
       }),
     forget: (users) => {
       forgotten += 1

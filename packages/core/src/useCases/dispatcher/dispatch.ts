@@ -141,7 +141,8 @@ export const makeDispatch = (options: DispatcherOptions = {}) =>
         writeFailure(queue, () => phase === "closed", call, cause),
         (dueAt) => {
           calls.release(call)
-          lookBy(dueAt)
+          // What was queued behind it may have taken its place.
+          lookBy(call.isFollowed ? now : dueAt)
           return Effect.zipRight(begin(unparked([call])), ring)
         }
       )
@@ -198,7 +199,19 @@ export const makeDispatch = (options: DispatcherOptions = {}) =>
       yield* begin(hold(claimed, since, false))
     })
 
+    let turnedAt = now
+    /** Else what is due soon would be due after as long again as the clock was set back. */
+    const followClock = (at: number) => {
+      const isSetBack = at < turnedAt
+      turnedAt = at
+      if (!isSetBack) return
+      lookBy(now)
+      ended.clockSetBack()
+      calls.clockSetBack(at)
+    }
+
     const turn = Effect.flatMap(Clock.currentTimeMillis, (at) => {
+      followClock(at)
       if (at >= calls.firstOf("overdueAt")) return abortOverdue(calls, settings, at)
       if (at >= calls.firstOf("renewAt")) return renewLeases(calls, queue, at)
       if (at >= nextWriteAt()) return write

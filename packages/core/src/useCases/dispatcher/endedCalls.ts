@@ -15,6 +15,8 @@ export interface EndedCalls {
   readonly written: () => void
   /** The store did not take these. */
   readonly putBack: (calls: ReadonlyArray<Call>, at: number) => void
+  /** Times that were set before are too late. */
+  readonly clockSetBack: () => void
 }
 
 /** For so long outcomes are gathered. */
@@ -54,11 +56,16 @@ export const makeEndedCalls = (): EndedCalls => {
       return some
     },
     written: () => {
+      // What ended while none was taken has set no time for itself.
+      if (failedWrites > 0 && ended.length > 0) dueAt = now
       failedWrites = 0
     },
     putBack: (calls, at) => {
       ended.unshift(...calls)
       dueAt = at + Math.min(rewriteMillis.first * 2 ** Math.min(failedWrites++, 10), rewriteMillis.longest)
+    },
+    clockSetBack: () => {
+      if (ended.length > 0) dueAt = now
     }
   }
 }

@@ -72,6 +72,8 @@ export interface HeldCalls {
     isFollowed: boolean
   ) => ReadonlyArray<Call>
   readonly release: (call: Call) => void
+  /** Times that were set before are too late. */
+  readonly clockSetBack: (at: number) => void
 }
 
 /** Notifications with the same key are delivered one after the other. */
@@ -157,6 +159,13 @@ export const makeHeldCalls = (settings: DispatcherSettings, clock: Clock.Clock):
     },
     release: (call) => {
       calls.delete(orderingKeyOf(call.one))
+    },
+    clockSetBack: (at) => {
+      for (const call of calls.values()) {
+        call.overdueAt = Math.min(call.overdueAt, at + timeoutMillis)
+        // Not of one whose lease is lost.
+        if (call.renewAt < Number.POSITIVE_INFINITY) call.renewAt = at
+      }
     }
   }
 }
