@@ -62,6 +62,15 @@ describe.skipIf(admin === undefined).concurrent("PostgreSQL in time", () => {
       (client) => PostgresStore.make(drizzlePostgresJs(client))
     )
 
+  const onLentPostgresJs = (url: string) =>
+    Effect.gen(function* () {
+      const client = yield* Effect.acquireRelease(
+        Effect.sync(() => postgres(url)),
+        (made) => Effect.sync(() => void made.end({ timeout: 0 }))
+      )
+      return Context.get(yield* Layer.build(PostgresStore.fromClient(client)), BillingStore)
+    })
+
   const newUser = () => UserId.make(`user-${randomUUID()}`)
 
   const receive = (store: BillingStoreService, externalId = newUser()) =>
@@ -101,7 +110,8 @@ describe.skipIf(admin === undefined).concurrent("PostgreSQL in time", () => {
     ["a pool of its own, by postgres.js", ownPool("postgres"), true],
     ["a pool of the app's", (url) => Effect.map(onPool(url), ({ store }) => store), true],
     ["one connection of the app's", onClient, false],
-    ["postgres.js of the app's", onPostgresJs, false]
+    ["drizzle of the app's on postgres.js", onPostgresJs, false],
+    ["postgres.js of the app's", onLentPostgresJs, false]
   ]
 
   for (const [name, open, recovers] of openings) {
@@ -127,6 +137,30 @@ describe.skipIf(admin === undefined).concurrent("PostgreSQL in time", () => {
         if (recovers) expect(yield* receive(store, userId)).toMatchObject({ state: "applied", duplicate: false })
         const rows = yield* run(query, "SELECT count(*)::int AS count FROM kavach_polar_deliveries")
         expect(rows).toEqual([{ count: recovers ? 2 : 1 }])
+      })
+    )
+
+    it.scopedLive(`${name}: what was given up leaves nothing, also when the server goes on with it later`, () =>
+      Effect.gen(function* () {
+        const { query, url } = yield* newDatabase(admin)
+        // The app's own limits hold, which are longer than a call may take.
+        const patient = new URL(url)
+        patient.searchParams.set("options", "-c lock_timeout=60s -c statement_timeout=60s")
+        const store = yield* open(patient.href)
+        yield* store.migrate
+        yield* receive(store)
+        const locked = yield* Effect.fork(
+          run(query, "BEGIN; LOCK TABLE kavach_polar_deliveries; SELECT pg_sleep(4.5); COMMIT")
+        )
+        yield* Effect.sleep("200 millis")
+        const errors = yield* Effect.forEach([1, 2, 3], () => refusedInTime(receive(store)), {
+          concurrency: "unbounded"
+        })
+        for (const error of errors) expect(error).toMatchObject({ _tag: "StoreError" })
+        yield* Fiber.join(locked)
+        yield* Effect.sleep("1 second")
+        const rows = yield* run(query, "SELECT count(*)::int AS count FROM kavach_polar_deliveries")
+        expect(rows).toEqual([{ count: 1 }])
       })
     )
 

@@ -52,8 +52,11 @@ export const onHeld = (acquire: () => Promise<HeldConnection>): Connections => {
       const spoil = (error: Error) => {
         broken ??= error
       }
+      // Where a connection cannot be closed, an answer may yet come, and what follows it would be in no transaction.
+      const run = (statement: Statement) =>
+        isLate ? Promise.reject(new Error("the transaction was given up")) : mine.run(statement)
       try {
-        return await use(mine, spoil)
+        return await use({ ...mine, run }, spoil)
       } catch (error) {
         if (error instanceof Error && breaksConnection(error)) spoil(error)
         throw error
