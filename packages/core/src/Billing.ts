@@ -1,13 +1,10 @@
 /** The use cases: the only place where the ports meet. */
-import * as Arr from "effect/Array"
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { AnySpan } from "effect/Tracer"
 import * as AccessPolicy from "./rules/AccessPolicy.ts"
 import { type AnyProduct, type Catalogue, catalogueIn, type Products, productsSchema } from "./rules/catalogue.ts"
 import type { GrantedBenefit } from "./rules/grantedBenefits.ts"
@@ -74,6 +71,7 @@ export type { PolarSide } from "./useCases/polarSide.ts"
 export type { SoldProduct } from "./useCases/products.ts"
 export { ReconcileRunning, ReconcileTakenOver } from "./useCases/ReconcileJob.ts"
 export { IdempotencyKeyReused, RefundRefused, RefundUnderWay } from "./useCases/RefundError.ts"
+export { NotAnEvent, type ReceiveOptions } from "./useCases/receiveDelivery.ts"
 export { ReconcileTookTooLong } from "./useCases/reconcile.ts"
 export type { RefreshWhenDenied } from "./useCases/refreshWhenDenied.ts"
 export type { RefundError, RefundOptions } from "./useCases/refundOrder.ts"
@@ -108,26 +106,14 @@ export type { TimelineEntry } from "./useCases/timelineEntries.ts"
 import { asBuyersCall } from "./polar/caller.ts"
 import { type CustomerSession, PolarClient } from "./polar/PolarClient.ts"
 import type { PolarError } from "./polar/PolarError.ts"
-import type { Delivery, DeliveryOutcome } from "./records/Delivery.ts"
-import * as DeliveryContent from "./records/deliveryContent.ts"
+import type { DeliveryOutcome } from "./records/Delivery.ts"
 import { type Order, orderKind } from "./records/Order.ts"
 import type { Refund } from "./records/Refund.ts"
 import type { Subscription, VisibleSubscription } from "./records/Subscription.ts"
-import * as GroupCommit from "./runtime/groupCommit.ts"
-import { logDebug } from "./runtime/logDebug.ts"
-import { annotate, currentSpan, traced, tracedForAll } from "./runtime/traced.ts"
-import { traceparentOf } from "./runtime/traceparent.ts"
+import { traced } from "./runtime/traced.ts"
 import { BillingStore, type NotificationCounts } from "./store/BillingStore.ts"
-import { type CustomerLinkedToAnotherUser, isOfOneRow, StoreError } from "./store/StoreError.ts"
-import * as Metrics from "./telemetry/Metrics.ts"
-import { typeLabel } from "./telemetry/typeLabel.ts"
-import {
-  type AppUsersOptions,
-  asksNobody,
-  makeAppUsers,
-  type UserLookupFailed,
-  usersNamedIn
-} from "./useCases/appUsers.ts"
+import type { CustomerLinkedToAnotherUser, StoreError } from "./store/StoreError.ts"
+import { type AppUsersOptions, asksNobody, makeAppUsers, type UserLookupFailed } from "./useCases/appUsers.ts"
 import { defaultBuyersTime, withinBuyersTime } from "./useCases/buyersTime.ts"
 import { type AccessOptions, checkOptionsOf, type OrderQuery, type PortalOptions } from "./useCases/callOptions.ts"
 import { type CheckoutOutcome, type CheckoutOutcomeError, makeCheckoutClicks } from "./useCases/checkoutClicks.ts"
@@ -161,6 +147,7 @@ import { prepareTables } from "./useCases/prepareTables.ts"
 import { makeProducts, type Products as SoldProducts } from "./useCases/products.ts"
 import type { ReconcileCounts, ReconcileReport } from "./useCases/ReconcileReport.ts"
 import { makeReplay, type ReplayOptions, type ReplayQuery, type ReplayReport } from "./useCases/Replay.ts"
+import { makeReceiveDelivery, type NotAnEvent, type ReceiveOptions } from "./useCases/receiveDelivery.ts"
 import {
   makeReconcile,
   type ReconcileError,
@@ -175,8 +162,7 @@ import { makeSubscriptions, type Subscriptions } from "./useCases/subscriptions.
 import { makeWebhookCheck } from "./useCases/webhookEndpoints.ts"
 import type { CustomerId, OrderId, UserId } from "./values/ids.ts"
 import * as Options from "./values/options.ts"
-import type { EpochMicros } from "./values/Timestamp.ts"
-import { type VerifiedDelivery, type WebhookVerificationError, WebhookVerifier } from "./WebhookVerifier.ts"
+import { type WebhookVerificationError, WebhookVerifier } from "./WebhookVerifier.ts"
 
 /**
  * @example
@@ -252,27 +238,6 @@ export interface BillingOptions extends AppUsersOptions {
    * organization, and says that this is meant: who mounts the routes is not warned of it.
    */
   readonly products?: Products | AnyProduct | undefined
-}
-
-/**
- * @example
- * Effect.flatMap(Billing.Billing, (billing) =>
- *   billing.receiveWebhook(headers, body, { afterAnswer: (call) => Effect.asVoid(Effect.forkDaemon(call)) })
- * )
- */
-export interface ReceiveOptions {
-  /**
-   * Gets what ends when the app was told of the delivery, once that is stored: to keep the process until then, on hosts that
-   * stop it after the answer. The answer does not wait for it, also not with `beforeAnswer`.
-   */
-  readonly afterAnswer?: ((told: Effect.Effect<void>) => Effect.Effect<void>) | undefined
-}
-
-/** An authentic delivery whose body is no event: Polar is set to another format, or it is not Polar. */
-export class NotAnEvent extends Schema.TaggedError<NotAnEvent>()("NotAnEvent", { problem: Schema.String }) {
-  override get message(): string {
-    return `The delivery is authentic, but not an event of Polar: ${this.problem}. Set the webhook endpoint's format to "raw".`
-  }
 }
 
 /** Opens a checkout; `product` is one or several, of which the first is preselected and the buyer may choose. */
@@ -483,48 +448,6 @@ export interface BillingService {
 
 export class Billing extends Context.Tag("@kavach-polar/core/Billing")<Billing, BillingService>() {}
 
-const countDelivery = (type: string, at: EpochMicros | null, { duplicate, state }: DeliveryOutcome) =>
-  Effect.zipRight(
-    Metrics.deliveries.update(1, { type: typeLabel(type), state: duplicate ? "duplicate" : state }),
-    duplicate || at === null
-      ? Effect.void
-      : // By the clocks of two machines.
-        Effect.flatMap(Clock.currentTimeMillis, (now) =>
-          Metrics.deliveryLag.update(Math.max(0, now - at / 1000) / 1000, {})
-        )
-  )
-
-const refusals = {
-  late: "the delivery was not stored within five seconds",
-  full: "too many deliveries wait to be stored"
-} as const
-
-/** Polar waits for ten seconds (Polar docs: webhooks/delivery), and the answer has to get there. */
-const answerMillis = 8000
-
-interface Received {
-  readonly delivery: Delivery
-  /** Where its request is traced. */
-  readonly span: AnySpan | undefined
-}
-
-/** How deliveries that are in flight at once share steps, and so commits. */
-const sharedSteps = {
-  maxSize: 100,
-  // In characters of bodies: less than what any server takes in one statement, with everything that comes along.
-  maxWeight: 2 * 1024 * 1024,
-  weigh: ({ delivery }: Received) => delivery.body?.length ?? 0,
-  // Polar waits for ten seconds (Polar docs: webhooks/delivery), and what is told to be late is delivered again.
-  deadline: Duration.seconds(5),
-  // Many times what Polar has under way at once; each of them holds a body.
-  maxWaiting: 512,
-  refuse: (why: "late" | "full") =>
-    new StoreError({ operation: "receiveDeliveries", reason: "busy", detail: refusals[why] }),
-  // A row of one user's that the app has locked.
-  isHeldUp: ({ reason }: StoreError) => reason === "busy",
-  blamesOne: isOfOneRow
-}
-
 const make = (options: BillingOptions = {}) =>
   Effect.gen(function* () {
     const store = yield* BillingStore
@@ -573,73 +496,15 @@ const make = (options: BillingOptions = {}) =>
     const linkWaiting = makeLinkWaiting({ store, dispatcher, policy, organizationId, askAppUsers })
     const lookAtClock = makeLookAtClock({ store, dispatcher, policy, refresh: reconciliation.refresh })
 
-    const apply = yield* GroupCommit.make({
-      commit: (received: Arr.NonEmptyReadonlyArray<Received>, patience) => {
-        const deliveries = Arr.map(received, ({ delivery }) => delivery)
-        return dispatcher
-          .receiving(deliveries.length, (claim) =>
-            store.receiveDeliveries(deliveries, policy, claim, {
-              handlers: dispatcher.handlers,
-              users: askAppUsers.users,
-              patience
-            })
-          )
-          .pipe(
-            tracedForAll(
-              "Billing.commit",
-              received.map(({ span }) => span)
-            )
-          )
-      },
-      concurrency: store.parallelSteps,
-      ...sharedSteps
+    const receive = yield* makeReceiveDelivery({
+      store,
+      dispatcher,
+      policy,
+      organizationId,
+      askAppUsers,
+      organization,
+      answer: options.answer
     })
-
-    const receive = Effect.fnUntraced(function* ({ body, id }: VerifiedDelivery, options: ReceiveOptions) {
-      const receivedAt = yield* Clock.currentTimeMillis
-      const read = DeliveryContent.readBytes(body, organizationId)
-      const { existing } = yield* askAppUsers.among(new Set(usersNamedIn(read)))
-      const span = yield* currentSpan
-      const traceparent = span === undefined ? undefined : (traceparentOf(span) ?? undefined)
-      const delivery: Delivery = { id, receivedAt, ...read, existingUsers: existing, traceparent }
-      const { content } = delivery
-      const outcome = yield* apply({ delivery, span })
-      yield* organization.received(content)
-      const type = content._tag === "UnreadableEvent" ? (content.type ?? "unreadable") : content.type
-      yield* countDelivery(type, content.at, outcome)
-      yield* annotate({
-        "messaging.destination.name": type,
-        "messaging.message.id": outcome.id,
-        "messaging.message.body.size": body.length,
-        "kavach_polar.delivery.state": outcome.state,
-        "kavach_polar.delivery.duplicate": outcome.duplicate
-      })
-      if (content._tag === "UnreadableEvent") {
-        if (!content.isEnvelope) return yield* new NotAnEvent({ problem: content.problem })
-        yield* Effect.logError(
-          `A delivery of type ${type} could not be read and is kept as failed: ${content.problem}.`
-        ).pipe(Effect.annotateLogs({ delivery: outcome.id }))
-      } else {
-        yield* logDebug("Received a delivery.", () => ({
-          delivery: outcome.id,
-          type,
-          state: outcome.state,
-          duplicate: outcome.duplicate
-        }))
-      }
-      if (outcome.notified) yield* tell(outcome, receivedAt, options)
-      return outcome
-    })
-
-    const tell = (outcome: DeliveryOutcome, receivedAt: number, { afterAnswer }: ReceiveOptions) => {
-      const told = dispatcher.told(outcome)
-      if (afterAnswer !== undefined) return afterAnswer(told)
-      if (options.answer !== "beforeAnswer") return Effect.void
-      return Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        // What was not told by then goes on, and Polar need not know.
-        Effect.timeoutOption(told, Math.max(receivedAt + answerMillis - now, 0))
-      )
-    }
 
     const createPortalSession = (userId: UserId, options: PortalOptions | undefined) =>
       portalClick({
