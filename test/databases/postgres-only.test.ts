@@ -338,6 +338,71 @@ describe.skipIf(admin === undefined)("PostgreSQL", () => {
         expect(yield* counts(query)).toMatchObject({ deliveries: 1, notifications: 1 })
       })
     )
+
+    describe("one connection of node-postgres on which the app has a transaction: it is left alone", () => {
+      const opened = Effect.gen(function* () {
+        const { query, url } = yield* migrated()
+        yield* run(query, "CREATE TABLE notes (n int)")
+        const client = new pg.Client({ connectionString: url })
+        yield* Effect.acquireRelease(
+          Effect.promise(() => client.connect()),
+          () => Effect.promise(() => client.end())
+        )
+        const store = PostgresStore.make(drizzle(client))
+        // By then it knows the tables.
+        yield* applyOne(store, subscriptionDelivery(newScene(), "created", { externalId: "somebody" }))
+        const delivery = subscriptionDelivery(newScene(), "created", { externalId: "someone" })
+        const refused = Effect.map(Effect.flip(applyOne(store, delivery)), (error) =>
+          expect(error).toMatchObject({ reason: "busy", detail: "the app has a transaction open on this connection" })
+        )
+        /** Succeeds with what the server refuses it for. */
+        const ask = (text: string) =>
+          Effect.promise(() =>
+            client.query(text).then(
+              () => undefined,
+              (error: unknown) => (error instanceof Error ? Reflect.get(error, "code") : error)
+            )
+          )
+        const leftAlone = Effect.gen(function* () {
+          yield* ask("ROLLBACK")
+          expect(yield* run(query, "SELECT * FROM notes")).toEqual([])
+          expect(yield* applyOne(store, delivery)).toMatchObject({ state: "applied", duplicate: false })
+        })
+        return { ask, refused, leftAlone }
+      })
+
+      it.scopedLive("one that is open", () =>
+        Effect.gen(function* () {
+          const { ask, leftAlone, refused } = yield* opened
+          yield* ask("BEGIN")
+          yield* ask("INSERT INTO notes VALUES (1)")
+          yield* refused
+          expect(yield* ask("INSERT INTO notes VALUES (2)")).toBeUndefined()
+          yield* leftAlone
+        })
+      )
+
+      it.scopedLive("one whose BEGIN is on its way", () =>
+        Effect.gen(function* () {
+          const { ask, leftAlone, refused } = yield* opened
+          yield* Effect.all([ask("BEGIN"), refused], { concurrency: "unbounded" })
+          expect(yield* ask("INSERT INTO notes VALUES (1)")).toBeUndefined()
+          yield* leftAlone
+        })
+      )
+
+      it.scopedLive("one that has failed", () =>
+        Effect.gen(function* () {
+          const { ask, leftAlone, refused } = yield* opened
+          yield* ask("BEGIN")
+          expect(yield* ask("SELECT 1 / 0")).toBe("22012")
+          yield* refused
+          // Else it would be committed by itself.
+          expect(yield* ask("INSERT INTO notes VALUES (1)")).toBe("25P02")
+          yield* leftAlone
+        })
+      )
+    })
   })
 
   describe("what goes wrong", () => {

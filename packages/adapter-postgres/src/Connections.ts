@@ -1,6 +1,7 @@
 /** A database's connections, whatever the driver: scripts run on them, each until a deadline. */
 import {
   type Batch,
+  DriverError,
   type Rows,
   runAsync,
   type Script,
@@ -21,6 +22,8 @@ export interface HeldConnection {
   /** Calls what sends several statements; left out where one is sent only when those ahead of it are answered. */
   readonly pipelined?: <A>(send: () => A) => A
   readonly run: (statement: Statement) => Promise<Rows>
+  /** Of one that the app uses as well, known at the latest when BEGIN is answered: a transaction of the app's is open. */
+  readonly isWithinAnother?: () => boolean
   /** Gives it back. With an error it is closed at once, whatever is under way, and what was not committed is rolled back. */
   readonly release: (error?: Error) => void
 }
@@ -85,6 +88,11 @@ const transact = async <A>(
   const run = async ({ commits, statements }: Batch): Promise<ReadonlyArray<Rows>> => {
     const first = isBegun ? [] : [begin]
     isBegun = true
+    if (first.length > 0 && held.isWithinAnother !== undefined) {
+      refuseAnother(held)
+      await send(held, first.splice(0))
+      refuseAnother(held)
+    }
     isOpen = true
     // If BEGIN alone were cancelled, what was sent behind it would be committed statement by statement.
     if (commits && first.length > 0 && statements.filter(writes).length > 1) await send(held, first.splice(0))
@@ -100,6 +108,11 @@ const transact = async <A>(
     // One that has failed, or ended without committing.
     if (isOpen) await held.run(rollback).catch(spoil)
   }
+}
+
+/** The server only warns of it, and a COMMIT or ROLLBACK would be of the app's transaction. */
+const refuseAnother = ({ isWithinAnother }: HeldConnection): void => {
+  if (isWithinAnother?.()) throw new DriverError("busy", "the app has a transaction open on this connection")
 }
 
 const writes = ({ text }: Statement): boolean => !text.startsWith("SELECT")

@@ -7,6 +7,11 @@ import { type Connections, type HeldConnection, onHeld } from "./Connections.ts"
 import { type Preparing, preparing } from "./lostStatements.ts"
 import { preparedText } from "./preparedText.ts"
 
+interface Listens {
+  (event: "error", listener: (error: Error) => void): unknown
+  (event: "notice", listener: (notice: { readonly code?: string | undefined }) => void): unknown
+}
+
 /** The part of its Client that is used. */
 export interface NodePostgresClient {
   readonly query: (query: {
@@ -16,8 +21,10 @@ export interface NodePostgresClient {
     /** One that has a name is prepared once for each connection. */
     readonly name?: string
   }) => Promise<{ readonly rows: Rows }>
-  readonly on: (event: "error", listener: (error: Error) => void) => unknown
-  readonly removeListener: (event: "error", listener: (error: Error) => void) => unknown
+  readonly on: Listens
+  readonly removeListener: Listens
+  /** Of versions that have it: `I` for none, as the server last said. */
+  readonly getTransactionStatus?: () => string | null
   readonly end: () => Promise<unknown>
 }
 
@@ -41,6 +48,7 @@ export const onPool = (pool: NodePostgresPool, prepare: boolean): Connections =>
 /** Two transactions on one connection would become one, so they take turns. */
 export const onClient = (client: NodePostgresClient): Connections => {
   let last: Promise<void> = Promise.resolve()
+  let isClosed = false
   return onHeld(async () => {
     const before = last
     let pass = () => {}
@@ -48,12 +56,26 @@ export const onClient = (client: NodePostgresClient): Connections => {
       pass = resolve
     })
     await before
-    return heldClient(client, preparing(false), (error) => {
-      if (error !== undefined) client.end().catch(() => {})
+    // A closed one says for ever what it was in.
+    let isWithinAnother = !isClosed && (client.getTransactionStatus?.() ?? "I") !== "I"
+    const listener = ({ code }: { readonly code?: string | undefined }) => {
+      if (code === activeTransaction) isWithinAnother = true
+    }
+    client.on("notice", listener)
+    const held = heldClient(client, preparing(false), (error) => {
+      client.removeListener("notice", listener)
+      if (error !== undefined) {
+        isClosed = true
+        client.end().catch(() => {})
+      }
       pass()
     })
+    return { ...held, isWithinAnother: () => isWithinAnother }
   })
 }
+
+/** active_sql_transaction: of the warning that answers a BEGIN within a transaction. */
+const activeTransaction = "25001"
 
 /**
  * When a connection breaks, its client rejects what is under way and emits "error" besides, which ends the process if nobody
