@@ -52,12 +52,17 @@ export const make = <TRunResult, TFullSchema extends Record<string, unknown>, TS
 export const makeLent = (client: BetterSqlite3Client): SqliteDatabase => lentBetterSqlite3(client, runOn(client))
 
 /** On a connection as `SqliteFile` opens it, which nobody else uses: its settings are known and need not be looked at. */
-export const makeOwn = (client: BetterSqlite3Client): SqliteDatabase => {
+export const makeOwn = (
+  client: BetterSqlite3Client,
+  { keepsJournalMode = false }: { readonly keepsJournalMode?: boolean | undefined } = {}
+): SqliteDatabase => {
   const transaction = immediatelyOn(client)
+  const isInWalMode = walModeOf(client)
   return {
     run: runOn(client),
     transaction,
     transactionInPassing: (body) => {
+      if (keepsJournalMode && !isInWalMode()) return transaction(body)
       // `exec`, because better-sqlite3's `pragma` takes four times as long.
       client.exec(`PRAGMA synchronous = ${normal}`)
       try {
@@ -169,7 +174,6 @@ const lentBetterSqlite3 = (client: BetterSqlite3Client, runStatement: SqliteData
   const run = immediatelyOn(client)
   const synchronousOf = settingOf(client, "synchronous")
   const busyTimeoutOf = settingOf(client, "busy_timeout")
-  const journalModeOf = settingOf(client, "journal_mode")
   /** So that a wait for another writer does not hold up the process; see `SqlitePatience`. Answers how to undo it. */
   const shortenWait = (): string | undefined => {
     const millis = busyTimeoutOf()
@@ -194,8 +198,7 @@ const lentBetterSqlite3 = (client: BetterSqlite3Client, runStatement: SqliteData
       for (const pragma of restore) if (pragma !== undefined) client.exec(pragma)
     }
   }
-  // Without a write-ahead log, an interrupted write that did not wait could damage the file.
-  const isInWalMode = () => journalModeOf() === "wal"
+  const isInWalMode = walModeOf(client)
   return {
     run: runStatement,
     // In WAL mode better-sqlite3 defaults to NORMAL, with which a commit can be lost when the power fails.
@@ -216,6 +219,12 @@ const settingOf = (client: BetterSqlite3Client, name: string): (() => unknown) =
     const [row] = prepared.all()
     return Array.isArray(row) ? row[0] : undefined
   }
+}
+
+/** Without a write-ahead log, an interrupted write that did not wait could damage the file. */
+const walModeOf = (client: BetterSqlite3Client): (() => boolean) => {
+  const journalModeOf = settingOf(client, "journal_mode")
+  return () => journalModeOf() === "wal"
 }
 
 /** `PRAGMA synchronous`: with `full` every commit reaches the disk before it returns, with `normal` the last ones may not. */

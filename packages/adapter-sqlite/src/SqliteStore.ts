@@ -126,7 +126,9 @@ export const layer = (
   checkOptions(options)
   return Layer.scoped(
     Port.BillingStore,
-    Effect.map(SqliteFile.open(options.filename, options), (client) => storeOn(SqliteDatabase.makeOwn(client), users))
+    Effect.map(SqliteFile.open(options.filename, options), (client) =>
+      storeOn(SqliteDatabase.makeOwn(client, options), users)
+    )
   )
 }
 

@@ -13,6 +13,7 @@ import { vi } from "vitest"
 import { runChild } from "../../../test/runChild.ts"
 import { temporaryFolder } from "../../../test/store/SqliteHarness.ts"
 import { betterSqlite3NotInstalled } from "../src/drivers.ts"
+import { makeOwn } from "../src/SqliteDatabase.ts"
 
 const newFile = Effect.map(temporaryFolder, (folder) => join(folder, "app.db"))
 
@@ -34,6 +35,25 @@ it.scoped("commits are on disk when they return, readers do not block, and locks
       )
     }
   })
+)
+
+it.scoped(
+  "what need not wait for the disk waits for it without a write-ahead log, where power that fails could do damage",
+  () =>
+    Effect.gen(function* () {
+      const client = new Database(yield* newFile)
+      for (const [mode, synchronous] of [
+        ["delete", 2],
+        ["wal", 1]
+      ] as const) {
+        client.pragma(`journal_mode = ${mode}`)
+        client.pragma("synchronous = FULL")
+        const { transactionInPassing } = makeOwn(client, { keepsJournalMode: true })
+        expect(transactionInPassing(() => client.pragma("synchronous", { simple: true }))).toBe(synchronous)
+        expect(client.pragma("synchronous", { simple: true })).toBe(2)
+      }
+      client.close()
+    })
 )
 
 it.scopedLive("a new file that somebody is writing is waited for", () =>
