@@ -2,7 +2,7 @@
 import { Socket } from "node:net"
 import { describe, expect, it } from "@effect/vitest"
 import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
-import { sqlDriver } from "@kavach-polar/core/adapter"
+import { deadlineIn, type Script, type Statement, sqlDriver } from "@kavach-polar/core/adapter"
 import { type BillingStoreService, make } from "@kavach-polar/core/BillingStore"
 import { UserId } from "@kavach-polar/core/Subscription"
 import { newScene, subscriptionDelivery } from "@kavach-polar/core/testing/polarDeliveries"
@@ -64,6 +64,30 @@ describe.skipIf(admin === undefined)("messages to PostgreSQL", () => {
         claim
       )
     )
+
+  it.scopedLive("what comes behind a statement that fails is prepared all the same the next time", () =>
+    Effect.gen(function* () {
+      const { pool, query } = yield* opened(true, { pipeline: true })
+      yield* run(query, "CREATE TABLE notes (n int)")
+      const { transaction } = onPool(pool, true)
+      const note = (n: string) => ({ text: "INSERT INTO notes VALUES (?::text::int)", values: [n] })
+      const write = (...statements: ReadonlyArray<Statement>) =>
+        Effect.tryPromise({
+          try: () =>
+            transaction(function* (): Script<void> {
+              yield { statements, commits: true }
+            }, deadlineIn(4000)),
+          catch: (error) => error
+        })
+      const other = { text: "UPDATE notes SET n = ?::text::int", values: ["4"] }
+      expect(yield* Effect.flip(write(note("one"), other, other))).toHaveProperty("code", "22P02")
+      yield* write(note("5"), other)
+      const { rows } = yield* Effect.promise(() =>
+        pool.query("SELECT statement FROM pg_prepared_statements WHERE statement LIKE 'UPDATE notes%'")
+      )
+      expect(rows).toHaveLength(1)
+    })
+  )
 
   for (const prepare of [true, false]) {
     it.scopedLive(

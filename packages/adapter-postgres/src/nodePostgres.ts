@@ -90,17 +90,21 @@ const heldClient = (
   const listener = (error: Error) => {
     broken = error
   }
+  let hasFailed = false
   client.on("error", listener)
   return {
     ...(Reflect.get(client, "pipeline") === true ? { pipelined: (send) => inOneWrite(client, send) } : {}),
     run: async ({ text, values }) => {
       const prepared = preparedText(text, values.length > 0)
       const query = { text: prepared.text, values, rowMode: "array" } as const
-      if (!statements.isOn() || !prepared.recurs) return (await client.query(query)).rows
+      const isPrepared = statements.isOn() && prepared.recurs
       try {
-        return (await client.query({ ...query, name: prepared.name })).rows
+        return (await client.query(isPrepared ? { ...query, name: prepared.name } : query)).rows
       } catch (error) {
-        throw statements.failed(error)
+        // What comes behind a failure is not prepared, and then is not found by who comes behind that with the same text.
+        const isFirst = !hasFailed
+        hasFailed = true
+        throw isPrepared && isFirst ? statements.failed(error) : error
       }
     },
     release: (error = broken) => {
