@@ -4,7 +4,7 @@ import * as Billing from "@kavach-polar/core/Billing"
 import * as BillingStore from "@kavach-polar/core/BillingStore"
 import * as NotificationDispatcher from "@kavach-polar/core/NotificationDispatcher"
 import * as PolarClient from "@kavach-polar/core/PolarClient"
-import { PolarForbidden, PolarTimeout } from "@kavach-polar/core/PolarError"
+import { PolarForbidden, PolarTimeout, PolarUnavailable } from "@kavach-polar/core/PolarError"
 import { OrderId } from "@kavach-polar/core/Subscription"
 import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
@@ -58,6 +58,13 @@ const stored = Effect.flatMap(BillingStore.BillingStore, (store) =>
 )
 
 const lost = new PolarTimeout({ operation: "create refund", seconds: 15, mayHaveActed: true })
+const away = new PolarUnavailable({
+  operation: "list refunds",
+  status: 503,
+  reason: "It answered 503.",
+  retryAfterSeconds: null,
+  mayHaveActed: false
+})
 
 describe("a refund", () => {
   it.effect("whose answer was lost is found among the order's refunds", () =>
@@ -93,6 +100,33 @@ describe("a refund", () => {
         assert.strictEqual((yield* atPolar).length, 1)
         const refund = yield* other.orders.refund(orderId, request)
         assert.deepStrictEqual(yield* atPolar, [refund.id])
+      })
+    )
+  )
+
+  it.effect("of which nobody can say whether it was made is not made again, whatever the question fails with", () =>
+    scenario(
+      Effect.gen(function* () {
+        const late = yield* process(({ createRefund, recordPage }) => {
+          let isAway = false
+          return {
+            createRefund: (input) => {
+              isAway = true
+              return Effect.zipRight(Effect.forkDaemon(Effect.delay(createRefund(input), "1 minute")), lost)
+            },
+            // Nothing acted of a question, and nobody is to take that for the answer.
+            recordPage: (...asked) => (isAway ? away : recordPage(...asked))
+          }
+        })
+        const error = yield* Effect.flip(late.orders.refund(orderId, request))
+        assert.strictEqual(error._tag, "PolarTimeout")
+        assert.deepInclude(error, { operation: "create refund", mayHaveActed: true })
+        const other = yield* process()
+        const waiting = yield* Effect.fork(Effect.either(other.orders.refund(orderId, request)))
+        yield* TestClock.adjust("10 seconds")
+        assert.deepInclude(yield* Effect.flip(yield* Fiber.join(waiting)), { _tag: "RefundUnderWay" })
+        yield* TestClock.adjust("2 minutes")
+        assert.strictEqual((yield* atPolar).length, 1)
       })
     )
   )

@@ -170,11 +170,14 @@ export const makeRefund = ({ client, learn, store }: Ports) => {
         })
         .pipe(
           Effect.catchIf(mayHaveActed, (error) =>
-            // Perhaps it is there already.
-            Effect.flatMap(refundsOf(orderId), (all) => {
-              const made = all.find((snapshot) => refundWithKey([refundIn(snapshot)], options.idempotencyKey))
-              return made === undefined ? Effect.fail(error) : Effect.succeed(made)
-            })
+            // Perhaps it is there already. Whatever the question fails with, Polar may still be at the refund.
+            Effect.flatMap(
+              Effect.mapError(refundsOf(orderId), () => error),
+              (all) => {
+                const made = all.find((snapshot) => refundWithKey([refundIn(snapshot)], options.idempotencyKey))
+                return made === undefined ? Effect.fail(error) : Effect.succeed(made)
+              }
+            )
           )
         ),
       (snapshot) => Effect.as(learn([snapshot]), refundIn(snapshot))

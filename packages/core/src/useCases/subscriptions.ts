@@ -157,14 +157,17 @@ export const makeSubscriptions = ({ client, learn, named, scope, store, within }
     return client.updateSubscription(id, update).pipe(
       Effect.retry({ while: isLocked, schedule: whileLocked }),
       Effect.catchIf(isOpen, (error) =>
-        // Refused, or without an answer: what the subscription is by now tells.
-        Effect.flatMap(client.getSubscription(id), (found) => {
-          if (Option.isNone(found)) return Effect.fail(refused(error, false))
-          const now = readFrom(found.value)
-          return isDone(update, now)
-            ? Effect.succeed(found.value)
-            : Effect.zipRight(stored(userId, found.value), Effect.fail(refused(error, now.endedAt !== null)))
-        })
+        // Refused, or without an answer: what the subscription is by now tells. Where it cannot be read, it is as open as before.
+        Effect.flatMap(
+          Effect.mapError(client.getSubscription(id), () => error),
+          (found) => {
+            if (Option.isNone(found)) return Effect.fail(refused(error, false))
+            const now = readFrom(found.value)
+            return isDone(update, now)
+              ? Effect.succeed(found.value)
+              : Effect.zipRight(stored(userId, found.value), Effect.fail(refused(error, now.endedAt !== null)))
+          }
+        )
       ),
       Effect.mapError((error) => (isPolarError(error) ? refused(error, subscription.endedAt !== null) : error)),
       Effect.flatMap((snapshot) => stored(userId, snapshot)),
