@@ -93,13 +93,15 @@ export const make = (
     if (!handlers.has("onSubscriptionChange")) return
     const payload = notificationOf(before, after)
     if (payload === undefined || after.userId === null) return
+    const isSameState = before?.eventAt === after.eventAt && before.precedence === after.precedence
     // What only the clock has changed comes after what Polar said, and before what it will say.
-    const isByClock =
-      before?.eventAt === after.eventAt && before.precedence === after.precedence && before.userId !== null
+    const isByClock = isSameState && before.userId !== null
     const version = `${after.id}:${after.eventAt}:${after.precedence}`
+    // Who had it until a link was ended was told of the same state: that it is whose it is now has not been told.
+    const isGiven = isSameState && before.userId === null
     queue(
       {
-        id: isByClock ? `${version}:clock` : version,
+        id: isByClock ? `${version}:clock` : isGiven ? `${version}:${now}:${shortHash(after.userId)}` : version,
         handler: "onSubscriptionChange",
         subject: Subjects.recordSubject(after),
         userId: after.userId,

@@ -176,6 +176,26 @@ export const operators = (suite: ContractSuite): void => {
     })
   )
 
+  it.effect("whoever is given what was taken from a user is told, though its state was told before", () =>
+    Effect.gen(function* () {
+      const [before, after] = [nextUser(), nextUser()]
+      const scene = newScene()
+      const isTheirs = (userId: UserId) => Effect.map(statusesTold(userId), (statuses) => statuses.at(-1))
+      const linkTo = (userId: UserId) => change({ action: "link", id: scene.customerId, to: userId })
+      yield* linkTo(before.id)
+      yield* applyOne(subscriptionDelivery(scene, "created", { at: 1 }))
+      expect(yield* isTheirs(before.id)).toBe("active")
+      yield* change({ action: "unlink", id: scene.customerId, to: null })
+      expect(yield* isTheirs(before.id)).toBe("canceled")
+      expect(yield* linkTo(after.id)).toMatchObject({ state: "changed", notified: 1 })
+      expect(yield* isTheirs(after.id)).toBe("active")
+      yield* change({ action: "unlink", id: scene.customerId, to: null })
+      expect(yield* isTheirs(after.id)).toBe("canceled")
+      expect(yield* linkTo(before.id)).toMatchObject({ state: "changed", notified: 1 })
+      expect(yield* isTheirs(before.id)).toBe("active")
+    })
+  )
+
   it.effect("nothing is changed of what is not known", () =>
     Effect.gen(function* () {
       const user = nextUser()
