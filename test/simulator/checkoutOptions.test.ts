@@ -194,7 +194,7 @@ describe("a user who is subscribed", () => {
     await subscribed(async (scene, id) => {
       const { billing } = scene
       const before = await countAtPolar(scene)
-      for (const product of [pro, [team.id, pro]]) {
+      for (const product of [pro, pro.toUpperCase(), [team.id, pro]]) {
         await expect(billing.createCheckout(userId, product, said)).rejects.toMatchObject({
           _tag: "AlreadySubscribed",
           subscription: { id, productId: pro, status: "active" }

@@ -244,15 +244,20 @@ describe("nothing happens", () => {
     await withHost(
       {
         authorize: (_, { asked, subscription }) => {
-          told.push([asked.subscriptionId, subscription?.id])
-          return subscription === null
+          told.push([asked.subscriptionId, subscription?.id, asked.productId])
+          return subscription === null || (asked.productId !== undefined && asked.productId !== team.id)
         }
       },
       async (host) => {
         const { subscriptionId } = await buys(host)
         const body = { subscriptionId: subscriptionId.toUpperCase() }
         expect(await host.ask("POST", "/subscription/cancel", { body })).toMatchObject({ status: 403 })
-        expect(told).toEqual([[subscriptionId, subscriptionId]])
+        const change = { ...body, productId: team.id.toUpperCase() }
+        expect(await host.ask("POST", "/subscription/change", { body: change })).toMatchObject({ status: 403 })
+        expect(told).toEqual([
+          [subscriptionId, subscriptionId, undefined],
+          [subscriptionId, subscriptionId, team.id]
+        ])
       }
     )
   })

@@ -27,7 +27,9 @@ export const makeProductNames = (catalogue: Catalogue | undefined) => {
 
   /** The same for a product to buy: without a catalogue it is Polar who says what it sells. */
   const toBuy = (call: string, option: string, given: string): Effect.Effect<ProductId> =>
-    catalogue === undefined && isProductId(given) ? Effect.succeed(given) : product(call, option, given)
+    catalogue === undefined && isProductId(given) && !isPolarId(given)
+      ? Effect.succeed(given)
+      : product(call, option, given)
 
   /** One or several to buy, each once. */
   const allToBuy = (

@@ -73,7 +73,7 @@ export const makeSubscriptionRequests = ({
     Effect.gen(function* () {
       const own = yield* caller.ownPage(request)
       const user = yield* caller.signedIn(request)
-      const body = yield* readFields(schema, yield* readJson(request, { mayBeEmpty: true }))
+      const body = withPolarsProduct(yield* readFields(schema, yield* readJson(request, { mayBeEmpty: true })))
       yield* mayDo(action, user, request, body)
       return { user, body, own }
     })
@@ -174,6 +174,10 @@ export const makeSubscriptionRequests = ({
       })
   }
 }
+
+/** What the app is asked about is what will be done: a product's id in whichever case is the same product. */
+const withPolarsProduct = <A extends AskedFor>(asked: A): A =>
+  isPolarId(asked.productId) ? { ...asked, productId: asked.productId.toLowerCase() } : asked
 
 /** The fields that are for the user. */
 const shown = (subscription: Subscription) => ({
