@@ -256,6 +256,8 @@ export const makeStepFacts = (dialect: Dialect) => {
       const owners = new Set<string>()
       for (const { userId } of [...answers.links, ...answers.checkouts]) owners.add(userId)
       for (const { userId } of found.values()) if (userId !== null) owners.add(userId)
+      // Whose row shows one of the customers, linked or not: who takes it from the row writes the whole of it.
+      for (const id of rowsOfUsers.keys()) owners.add(id)
       const others = [...owners].filter((id) => !asked.has(id))
       const waiting = [...found.values()].filter(
         (row) => (row.userId === null || mayChange.has(recordKey(row))) && !held.has(recordKey(row))

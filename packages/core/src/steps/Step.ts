@@ -75,11 +75,11 @@ export interface Facts {
   /**
    * Those of `records`, the unlinked ones of `customerIds` and of what hangs on these the same as for `parents`, what `parents`
    * and `originIds` ask for, and the subscriptions of
-   * the users concerned: `userIds`, the users of `links` and `checkouts`, and the owners of the records just named. With a
-   * handler of benefits their benefit grants, too.
+   * the users concerned: `userIds`, the users of `links` and `checkouts`, whoever's `polarCustomerId` is among `customerIds`, and
+   * the owners of the records just named. With a handler of benefits their benefit grants, too.
    */
   readonly records: ReadonlyArray<RecordFact>
-  /** Rows in the app's own table: of the users concerned, and whoever's `polarCustomerId` is among `customerIds`. */
+  /** Rows in the app's own table, of the users concerned. */
   readonly users: ReadonlyArray<UserFact>
   /** Whether that table has any row: without one the app's users live elsewhere. */
   readonly hasUsers: boolean

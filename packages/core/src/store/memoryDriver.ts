@@ -118,18 +118,17 @@ export const makeMemoryDriver = (appUsers: ReadonlyArray<UserRow> = []): StoreDr
     const concerned = new Set(keys.userIds)
     for (const { userId } of [...named, ...made]) concerned.add(userId)
     for (const { userId } of found.values()) if (userId !== null) concerned.add(userId)
+    for (const id of keys.customerIds) for (const { userId } of projectionsByCustomer.of(id)) concerned.add(userId)
     const theirs = keys.handlers?.has("onBenefitChange") ? ["subscription", "benefit_grant"] : ["subscription"]
     for (const id of concerned)
       for (const kind of theirs) for (const row of recordsByUser.of(ofUser(kind, id))) find(row)
     const detailed = new Set((keys.detailed ?? []).map(recordKey))
-    const asked = new Set(concerned)
-    for (const id of keys.customerIds) for (const { userId } of projectionsByCustomer.of(id)) asked.add(userId)
     return {
       deliveries: keys.deliveryIds.flatMap((id) => deliveries.get(id) ?? []),
       links: named,
       checkouts: made,
       records: [...found.values()],
-      users: [...asked]
+      users: [...concerned]
         .filter((id) => users.has(id))
         .map((id) => ({
           id,

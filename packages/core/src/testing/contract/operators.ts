@@ -16,6 +16,7 @@ import {
   trusting
 } from "../ContractSuite.ts"
 import { customerDelivery, newPurchase, newScene, orderDelivery, subscriptionDelivery } from "../polarDeliveries.ts"
+import { StoreDatabase } from "../StoreDatabase.ts"
 
 /** What is put right by hand. */
 export const operators = (suite: ContractSuite): void => {
@@ -193,6 +194,24 @@ export const operators = (suite: ContractSuite): void => {
       expect(yield* isTheirs(after.id)).toBe("canceled")
       expect(yield* linkTo(before.id)).toMatchObject({ state: "changed", notified: 1 })
       expect(yield* isTheirs(before.id)).toBe("active")
+    })
+  )
+
+  it.effect("whose row shows another's customer, as an earlier plugin may have written, keeps what else it shows", () =>
+    Effect.gen(function* () {
+      const [holder, before, after] = [nextUser(), nextUser(), nextUser()]
+      const [own, others] = [newScene(), newScene()]
+      const isShown = { subscriptionId: own.subscriptionId, status: "active", productId: own.productId }
+      yield* link(own.customerId, holder.id)
+      yield* applyOne(subscriptionDelivery(own, "created", { at: 1 }))
+      if (suite.hasDatabase) {
+        yield* Effect.flatMap(StoreDatabase, ({ showCustomer }) => showCustomer(holder.id, others.customerId))
+      }
+      yield* link(others.customerId, before.id)
+      expect(yield* change({ action: "move", id: others.customerId, to: after.id })).toMatchObject({ state: "changed" })
+      yield* expectProjection(suite, holder.id, isShown)
+      expect(yield* change({ action: "unlink", id: others.customerId, to: null })).toMatchObject({ state: "changed" })
+      yield* expectProjection(suite, holder.id, isShown)
     })
   )
 
