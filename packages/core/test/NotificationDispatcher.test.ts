@@ -7,7 +7,20 @@ import type { Notification } from "@kavach-polar/core/Notification"
 import * as NotificationDispatcher from "@kavach-polar/core/NotificationDispatcher"
 import * as StoreError from "@kavach-polar/core/StoreError"
 import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
-import { type Clock, Deferred, Duration, Effect, Exit, Fiber, Layer, Metric, Ref, Scope, TestClock } from "effect"
+import {
+  type Clock,
+  Deferred,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Logger,
+  Metric,
+  Ref,
+  Scope,
+  TestClock
+} from "effect"
 import { restArrived } from "../src/runtime/restArrived.ts"
 import * as Metrics from "../src/telemetry/Metrics.ts"
 import { subscriptionChanges } from "../src/testing/subscriptionChanges.ts"
@@ -121,6 +134,34 @@ describe("NotificationDispatcher", () => {
         yield* settle
         assert.strictEqual(yield* Ref.get(seen), 1)
       }).pipe(Effect.provide(stack(() => Ref.update(seen, (n) => n + 1))))
+    })
+  )
+
+  it.effect("goes on after a fault, such as a logger that throws", () =>
+    Effect.gen(function* () {
+      const seen: Array<string> = []
+      let isAway = true
+      const store = storeWith((inner) => ({
+        claimNotifications: (claim) =>
+          isAway
+            ? new StoreError.StoreError({ operation: "claimNotifications", reason: "unavailable", detail: "away" })
+            : inner.claimNotifications(claim)
+      }))
+      const throwing = Logger.replace(
+        Logger.defaultLogger,
+        Logger.make(() => {
+          throw new Error("the log is full")
+        })
+      )
+      yield* Effect.gen(function* () {
+        yield* queue(change("1", "sub_a", "ann", 1, "active"))
+        yield* wake
+        yield* goOn
+        isAway = false
+        yield* TestClock.adjust("31 seconds")
+        yield* settle
+        assert.deepStrictEqual(seen, ["ann/sub_a:active"])
+      }).pipe(Effect.provide(stackOn(store, noting(seen)).pipe(Layer.provide(throwing))))
     })
   )
 

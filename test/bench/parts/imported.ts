@@ -27,7 +27,8 @@ const load = async (work: string): Promise<Loaded> => {
     console.log(JSON.stringify({ millis, heap: heapUsed, rss }))
     process.exit(0)`
   const { stdout } = await run(process.execPath, ["--expose-gc", "--input-type=module", "--eval", script])
-  return JSON.parse(stdout)
+  // What is loaded may log.
+  return JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "")
 }
 
 /** The modules of Effect's that our packages import, as they import them. */
@@ -54,7 +55,11 @@ const starting = (entry: string): string => `
   const { polar } = await import(${JSON.stringify(entry)})
   const { default: Database } = await import("better-sqlite3")
   const { drizzle } = await import("drizzle-orm/better-sqlite3")
-  const plugin = polar({ accessToken: "polar_oat_invented", webhookSecret: "polar_whs_InventedInventedInventedInvented0123AbCdEf" })
+  const plugin = polar({
+    accessToken: "polar_oat_invented",
+    webhookSecret: "polar_whs_InventedInventedInventedInvented0123AbCdEf",
+    products: { pro: "11111111-2222-4333-8444-555555555555" }
+  })
   await plugin.init({
     db: drizzle(new Database(":memory:")),
     config: { database: { provider: "sqlite-native" } },

@@ -5,7 +5,7 @@
  * in a fiber of its own. A call that is over its time is told so and is waited for all the same: as long as it runs, nobody
  * begins it again.
  */
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
@@ -38,8 +38,19 @@ const lockedMillis = 50
 /** When to look again for what waits behind a notification that this process does not hold. */
 const behindOthersMillis = 1000
 
+const afterFault = Duration.seconds(1)
+
 /** When the scope closes, calls get the first to end by themselves, and then the second to heed their signals. */
 const closing = { drain: Duration.seconds(8), abort: Duration.seconds(1) }
+
+/** Whatever one turn meets, such as an app's logger that throws: without the loop nobody would be told any more. */
+const steadily = (turn: Effect.Effect<void>): Effect.Effect<void> =>
+  Effect.catchAllDefect(turn, (defect) =>
+    Effect.logError("The dispatcher met a fault and goes on.", causeLine(Cause.die(defect))).pipe(
+      Effect.catchAllDefect(() => Effect.void),
+      Effect.zipRight(Effect.sleep(afterFault))
+    )
+  )
 
 export const makeDispatch = (options: DispatcherOptions = {}) =>
   Effect.gen(function* () {
@@ -61,7 +72,10 @@ export const makeDispatch = (options: DispatcherOptions = {}) =>
     const isClosing = () => phase !== "open"
 
     const nextWriteAt = () => ended.writeAt(isClosing() || calls.free() === 0)
-    const nextLookAt = () => (isClosing() || calls.free() === 0 ? Number.POSITIVE_INFINITY : lookAt)
+    const nextLookAt = () => {
+      if (isClosing()) return Number.POSITIVE_INFINITY
+      return calls.free() > 0 ? lookAt : Math.max(lookAt, calls.promisedUntil())
+    }
     const alarm = yield* makeAlarm({
       dueAt: () => Math.min(calls.firstOf("overdueAt"), calls.firstOf("renewAt"), nextWriteAt(), nextLookAt()),
       isIdle: calls.isEmpty,
@@ -259,7 +273,7 @@ export const makeDispatch = (options: DispatcherOptions = {}) =>
       )
 
     const isDone = () => isClosing() && calls.isEmpty()
-    const loop = yield* Effect.forkScoped(Effect.repeat(turn, { until: isDone }))
+    const loop = yield* Effect.forkScoped(Effect.repeat(steadily(turn), { until: isDone }))
 
     // First of all when the scope closes: nothing more is taken, and the loop ends when the calls under way have.
     yield* Effect.addFinalizer(() =>

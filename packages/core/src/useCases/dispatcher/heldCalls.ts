@@ -60,6 +60,8 @@ export interface HeldCalls {
   /** The earliest of these times of calls that run. */
   readonly firstOf: (time: "overdueAt" | "renewAt") => number
   readonly promise: (places: number) => Promised
+  /** When the first of them are kept no longer, whatever the store does; infinite while there are none. */
+  readonly promisedUntil: () => number
   /** The store has answered. */
   readonly redeem: (promised: Promised) => void
   /**
@@ -138,6 +140,11 @@ export const makeHeldCalls = (settings: DispatcherSettings, clock: Clock.Clock):
       const promised = { places, until: clock.unsafeCurrentTimeMillis() + storeMillis }
       promises.add(promised)
       return promised
+    },
+    promisedUntil: () => {
+      let first = Number.POSITIVE_INFINITY
+      for (const { until } of promises) first = Math.min(first, until)
+      return first
     },
     redeem: (promised) => {
       promises.delete(promised)
