@@ -65,6 +65,9 @@ export interface NotificationQueue {
 
 type Told = Omit<QueuedNotificationRow, "createdAt" | "lease" | "traceparent">
 
+/** What a move of a record takes of the places after its state: who had it is told, and who has it. */
+const mostOfMove = 2
+
 export const make = (
   facts: Facts,
   { claim, handlers = onlySubscriptions, now, policy }: QueueOptions
@@ -94,7 +97,7 @@ export const make = (
     const payload = notificationOf(before, after)
     if (payload === undefined || after.userId === null) return
     const isSameState = before?.eventAt === after.eventAt && before.precedence === after.precedence
-    // What only the clock has changed comes after what Polar said, and before what it will say.
+    // What only the clock has changed comes after what Polar said and whom it was given to, and before what Polar will say.
     const isByClock = isSameState && before.userId !== null
     const version = `${after.id}:${after.eventAt}:${after.precedence}`
     // Who had it until a link was ended was told of the same state: that it is whose it is now has not been told.
@@ -106,7 +109,7 @@ export const make = (
         subject: Subjects.recordSubject(after),
         userId: after.userId,
         eventAt: after.eventAt,
-        precedence: after.precedence + (isByClock ? 1 : 0),
+        precedence: after.precedence + (isByClock ? 1 + mostOfMove : 0),
         payload: withDetails(payload, after, { policy, now, isLost: false })
       },
       isNamed

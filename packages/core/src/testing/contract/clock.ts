@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto"
 import { expect } from "@effect/vitest"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -98,6 +99,23 @@ export const clock = (suite: ContractSuite): void => {
       yield* applyOne(going(4, yield* from(30 * 24 * hour)))
       expect((yield* notificationsOf(user)).map(({ subscription }) => subscription.status)).toEqual(["active"])
       yield* expectProjection(suite, user, { status: "active" })
+    })
+  )
+
+  it.effect("what the clock ends after an operator has moved it is told after that, also where both wait", () =>
+    Effect.gen(function* () {
+      const [before, after] = [nextUser().id, nextUser().id]
+      const scene = newScene()
+      const store = yield* BillingStore
+      yield* applyOne(canceling(scene, before, 1, yield* from(hour)))
+      yield* store.changeLink(
+        { changeId: randomUUID(), action: "move", id: scene.subscriptionId, to: after, by: null },
+        defaultPolicy
+      )
+      yield* TestClock.adjust("2 hours")
+      expect(yield* lookAtClock).toEqual([scene.subscriptionId])
+      const told = yield* notificationsOf(after)
+      expect(told.map(({ subscription }) => subscription.status)).toEqual(["active", "canceled"])
     })
   )
 
