@@ -1,5 +1,5 @@
 /** Billing for a command that looks after a database which an app is using: no server, and no callbacks. */
-import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+
 import * as Billing from "@kavach-polar/core/Billing"
 import { BillingStore } from "@kavach-polar/core/BillingStore"
 import * as NotificationDispatcher from "@kavach-polar/core/NotificationDispatcher"
@@ -14,6 +14,7 @@ import * as LogLevel from "effect/LogLevel"
 import * as Redacted from "effect/Redacted"
 import { storeAt } from "../host/database.ts"
 import type { DatabaseAddress } from "../host/databaseOptions.ts"
+import { polarFetch } from "../runtime/polarFetch.ts"
 import { existingDatabaseOf } from "./database.ts"
 import { accessTokenOf, isSandbox } from "./environment.ts"
 import { CommandFailed, type Terminal } from "./Terminal.ts"
@@ -128,7 +129,7 @@ const clientOf = (env: Terminal["env"]): Layer.Layer<PolarClient.PolarClient> =>
       sandbox: isSandbox(env),
       ...(apiBaseUrl === undefined ? {} : { apiBaseUrl })
     }),
-    FetchHttpClient.layer
+    polarFetch
   )
 }
 

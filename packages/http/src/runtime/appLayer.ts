@@ -1,5 +1,5 @@
 /** Everything behind one `polar()`, wired from its settings. */
-import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+
 import * as Billing from "@kavach-polar/core/Billing"
 import * as BillingStore from "@kavach-polar/core/BillingStore"
 import * as Handlers from "@kavach-polar/core/Handlers"
@@ -20,6 +20,7 @@ import * as Session from "../routes/Session.ts"
 import type { Telemetry } from "../telemetry/Telemetry.ts"
 import { loggingLayer } from "./logging.ts"
 import { plainSubscription } from "./plainSubscription.ts"
+import { polarFetch } from "./polarFetch.ts"
 
 /** What a runtime runs: the use cases, and the routes in front of them. */
 export type App = Billing.Billing | Endpoints.Endpoints
@@ -159,6 +160,6 @@ const clientLayer = (settings: PolarSettings): Layer.Layer<PolarClient.PolarClie
       ...(settings.apiBaseUrl === undefined ? {} : { apiBaseUrl: settings.apiBaseUrl }),
       ...(settings.organizationId === undefined ? {} : { organizationId: settings.organizationId })
     }),
-    FetchHttpClient.layer
+    polarFetch
   )
 }
