@@ -1,7 +1,7 @@
 /** What is around the routes; that they are all there, test/mounts shows. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
-import { toNodeListener } from "@kavach-polar/http/node"
+import { toNodeListener, toNodeMiddleware } from "@kavach-polar/http/node"
 import { afterEach, expect, test, vi } from "vitest"
 
 const closers: Array<() => void> = []
@@ -81,4 +81,30 @@ test("what something else has answered is let be", async () => {
   })
   const answer = await fetch(url)
   expect([answer.status, await answer.text(), rejected]).toEqual([503, "timed out", undefined])
+})
+
+test("a gate that refuses after something else has answered lets nobody through", async () => {
+  let through = false
+  const gate = toNodeMiddleware({
+    refusal: async () => {
+      await answered
+      return Response.json({ error: "Payment required" }, { status: 402 })
+    }
+  })
+  let tell = () => {}
+  const answered = new Promise<void>((resolve) => {
+    tell = resolve
+  })
+  let over: Promise<void> | undefined
+  const url = await listen((incoming, outgoing) => {
+    over = gate(incoming, outgoing, () => {
+      through = true
+    })
+    // Such as a timeout of the app's.
+    outgoing.writeHead(503).end()
+    tell()
+  })
+  expect((await fetch(url)).status).toBe(503)
+  await over
+  expect(through).toBe(false)
 })

@@ -63,11 +63,11 @@ interface NodeGate<Incoming> {
 export const toNodeMiddleware =
   <Incoming extends IncomingMessage = IncomingMessage>(gate: NodeGate<Incoming>) =>
   async (incoming: Incoming, outgoing: ServerResponse, next: (error?: unknown) => void): Promise<void> => {
-    let refusal: Response | undefined
     try {
       const request = headOf(incoming, schemeOf(incoming))
-      refusal = request === undefined ? badRequest() : await gate.refusal(request, incoming)
-      if (refusal !== undefined && !outgoing.headersSent) return await sendWeb(incoming, outgoing, refusal)
+      const refusal = request === undefined ? badRequest() : await gate.refusal(request, incoming)
+      // Where something else has answered, such as a timeout of the app's, who may not get through does not either.
+      if (refusal !== undefined) return outgoing.headersSent ? undefined : await sendWeb(incoming, outgoing, refusal)
     } catch (error) {
       return next(error)
     }
