@@ -120,6 +120,28 @@ test("several deployments in one organization: a user of the same id elsewhere h
   expect(await has(staging, "7", pro.id)).toBe(false)
 })
 
+test("several deployments in one organization: who is erased here is not the user of the same id elsewhere", async () => {
+  const simulator = await newSimulator()
+  const production = await deploy(simulator, { "7": adasAddress })
+  const staging = await deploy(simulator, { "7": "grace@acme-mail.dev" })
+  await buy(simulator, production, { userId: "7", product: pro.id, address: adasAddress, isVerified: true })
+  const [customer] = await simulator.read(({ tables }) => [...tables.customers].map(([id]) => id))
+  for (const options of [{ polar: "delete" }, { polar: "keep", subscriptions: "revoke" }] as const) {
+    const erasure = await staging.privacy.erase("7", options)
+    expect(erasure).toMatchObject({ state: "done", customerIds: [], endedSubscriptionIds: [] })
+    // Somebody looks whose it is.
+    expect(erasure.sharedCustomerIds).toEqual([customer])
+  }
+  await simulator.flush()
+  expect(await has(production, "7", pro.id)).toBe(true)
+  // Where it is theirs.
+  expect(await production.privacy.erase("7", { polar: "delete" })).toMatchObject({
+    state: "done",
+    customerIds: [customer],
+    sharedCustomerIds: []
+  })
+})
+
 test("several workspaces of one person: each has what it paid for", async () => {
   const simulator = await newSimulator()
   const workspaces = { "workspace-1": pro.id, "workspace-2": team.id, "workspace-3": lifetime.id }

@@ -544,7 +544,7 @@ const make = (options: BillingOptions = {}) =>
     const health = yield* makeHealth({ store })
     const observe = yield* makeObserve({ store, dispatcher, notifications })
     const exportUser = makeExportUser({ client, store })
-    const erasures = makeErasures({ client, store, policy, learn })
+    const erasures = makeErasures({ client, store, policy, learn, externalIds: askAppUsers.users.externalIds })
     const entitlements = yield* makeEntitlements({
       store,
       policy,

@@ -16,12 +16,14 @@ import type { Subscription } from "../records/Subscription.ts"
 import { subscriptionKind } from "../records/subscriptionKind.ts"
 import type { AccessPolicy } from "../rules/AccessPolicy.ts"
 import { pseudonymOf } from "../rules/erasure.ts"
+import { type AppUsers, isOfThisApp } from "../rules/identity.ts"
 import type { Snapshot } from "../rules/reconciliation.ts"
 import { isDone, type SubscriptionUpdate } from "../rules/subscriptionUpdate.ts"
 import { randomId } from "../runtime/randomId.ts"
 import type { BillingStoreService, Job } from "../store/BillingStore.ts"
 import type { StoreError } from "../store/StoreError.ts"
 import { CustomerId, SubscriptionId, UserId } from "../values/ids.ts"
+import { shortHash } from "../values/shortHash.ts"
 import { eraseRows } from "./eraseUser.ts"
 
 /**
@@ -62,7 +64,10 @@ export interface Erasure {
   readonly polar: "keep" | "anonymize" | "delete"
   /** Customers of the user. */
   readonly customerIds: ReadonlyArray<string>
-  /** Customers of whom somebody else has something, too. They are left alone at Polar. */
+  /**
+   * Customers of whom somebody else has something, too, or who have the user's id at Polar and another address: they may be
+   * another deployment's. They are left alone at Polar.
+   */
   readonly sharedCustomerIds: ReadonlyArray<string>
   /** Subscriptions that were ended, or will be. */
   readonly endedSubscriptionIds: ReadonlyArray<string>
@@ -80,6 +85,8 @@ const State = Schema.Struct({
   subscriptions: Schema.Literal("keep", "cancel", "revoke"),
   /** Until Polar was asked for a customer of this user that is not known here. */
   userId: Schema.NullOr(UserId),
+  /** As long: what the user's address in the app's own table comes to, where there is one. */
+  address: Schema.optional(Schema.NullOr(Schema.String)),
   /** `null` until the own tables were gone through. */
   erased: Schema.NullOr(Counts),
   own: Schema.Array(CustomerId),
@@ -109,6 +116,7 @@ interface Ports {
   readonly client: typeof PolarClient.Service
   readonly store: BillingStoreService
   readonly policy: AccessPolicy
+  readonly externalIds: AppUsers["externalIds"]
   /** Stores what Polar has answered. */
   readonly learn: (snapshots: ReadonlyArray<Snapshot>) => Effect.Effect<unknown, { readonly message: string }>
 }
@@ -121,7 +129,7 @@ export interface Erasures {
   readonly resume: Effect.Effect<number, StoreError>
 }
 
-export const makeErasures = ({ client, learn, policy, store }: Ports): Erasures => {
+export const makeErasures = ({ client, externalIds, learn, policy, store }: Ports): Erasures => {
   type Found = Effect.Effect<Option.Option<PolarCustomer>, PolarError>
 
   /** All that is left to do; what is done is saved at once. `find`: the customer that Polar has of this user. */
@@ -149,11 +157,15 @@ export const makeErasures = ({ client, learn, policy, store }: Ports): Erasures 
         if (erased === null) yield* eraseHere(userId, [])
         if (!leavesPolar) {
           const found = yield* find(userId)
-          const isNew = Option.isSome(found) && !(yield* Ref.get(state)).own.includes(found.value.id)
+          const { address, own, shared } = yield* Ref.get(state)
+          const unknown = Option.toArray(found).filter(({ id }) => !own.includes(id))
+          const theirs = unknown.filter(({ email }) => isTheirs(address, email)).map(({ id }) => id)
+          const others = unknown.map(({ id }) => id).filter((id) => !theirs.includes(id))
+          if (others.length > 0) yield* save({ shared: union(shared, others) })
           // Also what came of the user while Polar was away.
-          if (isNew || erased !== null) yield* eraseHere(userId, isNew ? [found.value.id] : [])
+          if (theirs.length > 0 || erased !== null) yield* eraseHere(userId, theirs)
         }
-        yield* save({ userId: null })
+        yield* save({ userId: null, address: null })
       }
       if (leavesPolar) return
       yield* endSubscriptions(pseudonym as UserId, state, save)
@@ -165,6 +177,13 @@ export const makeErasures = ({ client, learn, policy, store }: Ports): Erasures 
         yield* save({ done: [...(yield* Ref.get(state)).done, customerId] })
       }
     })
+
+  /** A customer of whom nothing is known here but that it has the user's id: whom the app names is its user. */
+  const isTheirs = (address: string | null | undefined, customerEmail: string | null): boolean =>
+    isOfThisApp(
+      { email: address, isKnown: true, customerEmail: customerEmail === null ? null : comparable(customerEmail) },
+      externalIds === "trust"
+    )
 
   const endSubscriptions = (
     pseudonym: UserId,
@@ -262,10 +281,17 @@ export const makeErasures = ({ client, learn, policy, store }: Ports): Erasures 
           : yield* Effect.either(client.findCustomerByExternalId(userId))
         if (Either.isLeft(found) && found.left._tag === "PolarNotConfigured") return yield* found.left
         const [id, owner] = [yield* randomId, yield* randomId]
+        const user = yield* store.findUser(userId)
         const begun: State = {
           polar,
           subscriptions,
           userId,
+          address: Option.getOrNull(
+            Option.map(
+              Option.flatMap(user, ({ email }) => email),
+              comparable
+            )
+          ),
           erased: null,
           own: [],
           shared: [],
@@ -337,6 +363,9 @@ const erasureOf = (id: string, state: State, isFinished: boolean): Erasure => ({
   sharedCustomerIds: state.shared,
   endedSubscriptionIds: state.ended
 })
+
+/** An address, so that two can be compared by it, and none is kept while an erasure waits. */
+const comparable = (address: string): string => shortHash(address.trim().toLowerCase())
 
 const union = <A>(some: ReadonlyArray<A>, others: ReadonlyArray<A>): ReadonlyArray<A> => [
   ...new Set([...some, ...others])

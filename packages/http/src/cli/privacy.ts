@@ -121,7 +121,7 @@ const linesOf = (erasure: Erasure): ReadonlyArray<string> => {
     ...(erasure.sharedCustomerIds.length === 0
       ? []
       : [
-          `Left alone at Polar, because another user has something of them: ${erasure.sharedCustomerIds.join(", ")}. Look there yourself.`
+          `Left alone at Polar, because another user has something of them, or may have: ${erasure.sharedCustomerIds.join(", ")}. Look there yourself.`
         ]),
     erasure.state === "done"
       ? "Done."
