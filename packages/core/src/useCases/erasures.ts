@@ -21,7 +21,7 @@ import type { Snapshot } from "../rules/reconciliation.ts"
 import { isDone, type SubscriptionUpdate } from "../rules/subscriptionUpdate.ts"
 import { randomId } from "../runtime/randomId.ts"
 import type { BillingStoreService, Job } from "../store/BillingStore.ts"
-import type { StoreError } from "../store/StoreError.ts"
+import { isOfOneRow, type StoreError } from "../store/StoreError.ts"
 import { CustomerId, SubscriptionId, UserId } from "../values/ids.ts"
 import { shortHash } from "../values/shortHash.ts"
 import { eraseRows } from "./eraseUser.ts"
@@ -328,7 +328,15 @@ export const makeErasures = ({ client, externalIds, learn, policy, store }: Port
             return false
           }
           return (yield* run(claimed.value, owner, begun.value)).state === "done"
-        })
+        }).pipe(
+          // One that cannot be written is left with its error, and keeps none of the others waiting.
+          Effect.catchIf(isOfOneRow, (error) =>
+            Effect.as(
+              Effect.annotateLogs(Effect.logError(error.message), { erasure: name.slice(namePrefix.length) }),
+              false
+            )
+          )
+        )
       )
       return ended.filter(Boolean).length
     })
