@@ -3,9 +3,9 @@ import * as Billing from "@kavach-polar/core/Billing"
 import * as BillingStore from "@kavach-polar/core/BillingStore"
 import * as NotificationDispatcher from "@kavach-polar/core/NotificationDispatcher"
 import * as PolarClient from "@kavach-polar/core/PolarClient"
-import { PolarUnavailable } from "@kavach-polar/core/PolarError"
+import { PolarUnavailable, PolarUnexpectedAnswer } from "@kavach-polar/core/PolarError"
 import { StoreError } from "@kavach-polar/core/StoreError"
-import { UserId } from "@kavach-polar/core/Subscription"
+import { SubscriptionId, UserId } from "@kavach-polar/core/Subscription"
 import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
 import { Effect, Layer } from "effect"
@@ -65,5 +65,47 @@ describe("what waits", () => {
         ["waiting", "done", "done"]
       )
     }).pipe(Effect.provide(layer))
+  })
+})
+
+describe("a subscription at Polar that cannot be read", () => {
+  const unreadable = new PolarUnexpectedAnswer({ operation: "list subscriptions", status: 200, detail: "odd" })
+  const id = SubscriptionId.make("3c4d5e6f-be0d-4c2b-9a4f-5d6e7f8a9b67")
+  const oddPolar = (asked: Array<string>) =>
+    layerWith({
+      client: ({ recordPage }) => ({
+        recordPage: (kind, filter, page) =>
+          kind.name === "subscription"
+            ? Effect.succeed({ snapshots: [], unreadable: [{ id, error: unreadable }], isLast: true })
+            : recordPage(kind, filter, page),
+        updateSubscription: (asks, { _tag }) => {
+          asked.push(`${_tag} ${asks}`)
+          return Effect.fail(unreadable)
+        },
+        getSubscription: () => Effect.fail(unreadable)
+      })
+    })
+  const customer = { email: "ada@acme-mail.dev", externalId: "ada" }
+
+  it.effect("is ended, and is no erasure that is done where nobody can tell that it has", () => {
+    const asked: Array<string> = []
+    return Effect.gen(function* () {
+      const { privacy } = yield* Billing.Billing
+      yield* (yield* PolarClient.PolarClient).createCustomer(customer)
+      const erasure = yield* privacy.erase(UserId.make("ada"), { polar: "keep", subscriptions: "revoke" })
+      assert.deepStrictEqual(asked, [`Revoke ${id}`])
+      assert.strictEqual(erasure.state, "waiting")
+      assert.strictEqual(erasure.lastError, unreadable.message)
+    }).pipe(Effect.provide(oddPolar(asked)))
+  })
+
+  it.effect("ends with its customer, where that is deleted", () => {
+    const asked: Array<string> = []
+    return Effect.gen(function* () {
+      const { privacy } = yield* Billing.Billing
+      yield* (yield* PolarClient.PolarClient).createCustomer(customer)
+      assert.strictEqual((yield* privacy.erase(UserId.make("ada"), { polar: "delete" })).state, "done")
+      assert.deepStrictEqual(yield* (yield* PolarClient.MemoryPolar).customers, [])
+    }).pipe(Effect.provide(oddPolar(asked)))
   })
 })

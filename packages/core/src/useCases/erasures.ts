@@ -9,6 +9,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
+import { allRecords } from "../polar/allRecords.ts"
 import type { PolarClient } from "../polar/PolarClient.ts"
 import type { PolarError } from "../polar/PolarError.ts"
 import type { PolarCustomer } from "../records/PolarObjects.ts"
@@ -191,29 +192,34 @@ export const makeErasures = ({ client, externalIds, learn, policy, store }: Port
     save: (change: Partial<State>) => Effect.Effect<void, StoreError>
   ): Effect.Effect<void, StoreError | PolarError> =>
     Effect.gen(function* () {
-      const { own, subscriptions } = yield* Ref.get(state)
+      const { own, polar, subscriptions } = yield* Ref.get(state)
       const update: SubscriptionUpdate = subscriptions === "cancel" ? { _tag: "Cancel" } : { _tag: "Revoke" }
       const known = yield* store.subscriptionsOf(pseudonym, "all")
       // No webhook may have told of it, and it would be paid for on and on.
       const atPolar = yield* Effect.forEach(own, (customerId) => subscriptionsAtPolar(customerId))
-      const all = new Map([...known, ...atPolar.flat()].map((subscription) => [subscription.id, subscription]))
+      const all = new Map(
+        [...known, ...atPolar.flatMap(({ found }) => found)].map((subscription) => [subscription.id, subscription])
+      )
       for (const subscription of all.values()) {
         if (isOver(subscription) || isDone(update, subscription)) continue
         // One that rests has no period at the end of which it could end.
         yield* end(subscription.id, subscription.status === "paused" ? { _tag: "Revoke" } : update)
         yield* save({ ended: union((yield* Ref.get(state)).ended, [subscription.id]) })
       }
-    })
-
-  const subscriptionsAtPolar = (customerId: CustomerId): Effect.Effect<ReadonlyArray<Subscription>, PolarError> =>
-    Effect.gen(function* () {
-      const found: Array<Subscription> = []
-      for (let page = 1; ; page++) {
-        const { isLast, snapshots } = yield* client.recordPage(subscriptionKind, { customerId }, page)
-        for (const { report } of snapshots) found.push(...Option.toArray(subscriptionKind.fromStored(report.data)))
-        if (isLast) return found
+      // With its customer each ends, whatever it is. Else nobody can tell of what cannot be read that it has, so that it waits.
+      if (polar !== "keep") return
+      for (const { error, id } of atPolar.flatMap(({ unreadable }) => unreadable)) {
+        if (!isSubscriptionId(id)) return yield* error
+        yield* end(id, update)
+        yield* save({ ended: union((yield* Ref.get(state)).ended, [id]) })
       }
     })
+
+  const subscriptionsAtPolar = (customerId: CustomerId) =>
+    Effect.map(allRecords(client, subscriptionKind, { customerId }), ({ snapshots, unreadable }) => ({
+      found: snapshots.flatMap(({ report }) => Option.toArray(subscriptionKind.fromStored(report.data))),
+      unreadable
+    }))
 
   /** Its webhook says the same, sooner or later. */
   const remember = (snapshot: Snapshot): Effect.Effect<void> =>
@@ -345,6 +351,8 @@ export const makeErasures = ({ client, externalIds, learn, policy, store }: Port
 
 /** Its name was just made at random. */
 const neverTaken = () => Effect.dieMessage("A job that was just named is another's.")
+
+const isSubscriptionId = Schema.is(SubscriptionId)
 
 const isPolarError = (error: StoreError | PolarError): error is PolarError => error._tag !== "StoreError"
 
