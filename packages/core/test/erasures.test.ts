@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
+import { defaultPolicy } from "@kavach-polar/core/AccessPolicy"
 import * as Billing from "@kavach-polar/core/Billing"
 import * as BillingStore from "@kavach-polar/core/BillingStore"
 import * as NotificationDispatcher from "@kavach-polar/core/NotificationDispatcher"
 import * as PolarClient from "@kavach-polar/core/PolarClient"
-import { PolarUnavailable, PolarUnexpectedAnswer } from "@kavach-polar/core/PolarError"
+import { PolarRejected, PolarUnavailable, PolarUnexpectedAnswer } from "@kavach-polar/core/PolarError"
 import { StoreError } from "@kavach-polar/core/StoreError"
-import { SubscriptionId, UserId } from "@kavach-polar/core/Subscription"
+import { CustomerId, SubscriptionId, UserId } from "@kavach-polar/core/Subscription"
 import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
 import { Effect, Layer } from "effect"
@@ -108,4 +109,33 @@ describe("a subscription at Polar that cannot be read", () => {
       assert.deepStrictEqual(yield* (yield* PolarClient.MemoryPolar).customers, [])
     }).pipe(Effect.provide(oddPolar(asked)))
   })
+})
+
+it.effect("a customer of whom Polar says that its id is none has nothing there that could be waited for", () => {
+  const none = (operation: string, place: string) =>
+    new PolarRejected({
+      operation,
+      status: 422,
+      code: "RequestValidationError",
+      detail: null,
+      issues: [{ path: [place], message: "Input should be a valid UUID" }]
+    })
+  const layer = layerWith({
+    client: ({ deleteCustomer, recordPage }) => ({
+      recordPage: (kind, filter, page) =>
+        filter.customerId === "cus_123" ? none("list subscriptions", "customer_id") : recordPage(kind, filter, page),
+      deleteCustomer: (id, options) => (id === "cus_123" ? none("delete customer", "id") : deleteCustomer(id, options))
+    })
+  })
+  return Effect.gen(function* () {
+    const store = yield* BillingStore.BillingStore
+    const { privacy } = yield* Billing.Billing
+    // By whoever linked it before ids were checked.
+    yield* store.linkCustomer(
+      { customerId: CustomerId.make("cus_123"), userId: UserId.make("ada"), linkedBy: "external_id" },
+      defaultPolicy
+    )
+    const erasure = yield* privacy.erase(UserId.make("ada"), { polar: "delete" })
+    assert.deepStrictEqual([erasure.state, erasure.lastError, erasure.customerIds], ["done", null, ["cus_123"]])
+  }).pipe(Effect.provide(layer))
 })

@@ -9,9 +9,10 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
-import { allRecords } from "../polar/allRecords.ts"
+import { allRecords, together } from "../polar/allRecords.ts"
 import type { PolarClient } from "../polar/PolarClient.ts"
 import type { PolarError } from "../polar/PolarError.ts"
+import { refusesForeignId } from "../polar/refusedFields.ts"
 import type { PolarCustomer } from "../records/PolarObjects.ts"
 import type { Subscription } from "../records/Subscription.ts"
 import { subscriptionKind } from "../records/subscriptionKind.ts"
@@ -174,7 +175,11 @@ export const makeErasures = ({ client, externalIds, learn, policy, store }: Port
       const { done, own } = yield* Ref.get(state)
       for (const customerId of own) {
         if (done.includes(customerId)) continue
-        yield* client.deleteCustomer(customerId, { anonymize: polar === "anonymize" })
+        yield* Effect.catchIf(
+          client.deleteCustomer(customerId, { anonymize: polar === "anonymize" }),
+          (error) => refusesForeignId(error, customerId),
+          () => Effect.void
+        )
         yield* save({ done: [...(yield* Ref.get(state)).done, customerId] })
       }
     })
@@ -216,10 +221,16 @@ export const makeErasures = ({ client, externalIds, learn, policy, store }: Port
     })
 
   const subscriptionsAtPolar = (customerId: CustomerId) =>
-    Effect.map(allRecords(client, subscriptionKind, { customerId }), ({ snapshots, unreadable }) => ({
-      found: snapshots.flatMap(({ report }) => Option.toArray(subscriptionKind.fromStored(report.data))),
-      unreadable
-    }))
+    allRecords(client, subscriptionKind, { customerId }).pipe(
+      Effect.catchIf(
+        (error) => refusesForeignId(error, customerId),
+        () => Effect.succeed(together([]))
+      ),
+      Effect.map(({ snapshots, unreadable }) => ({
+        found: snapshots.flatMap(({ report }) => Option.toArray(subscriptionKind.fromStored(report.data))),
+        unreadable
+      }))
+    )
 
   /** Its webhook says the same, sooner or later. */
   const remember = (snapshot: Snapshot): Effect.Effect<void> =>
