@@ -12,9 +12,9 @@ import {
 } from "react"
 import type { AccessAnswer, CurrentSubscription, UsersBenefit } from "./answers.ts"
 import type { CheckoutOutcome, PolarClient } from "./client.ts"
-import { PolarClientError } from "./PolarClientError.ts"
+import type { PolarClientError } from "./PolarClientError.ts"
 import type { AccessQuery, CheckoutOptions } from "./requests.ts"
-import { type Loaded, notLoaded, type Resource, resourcesOf } from "./resources.ts"
+import { type Loaded, notLoaded, type Resource, resourcesOf, shownError } from "./resources.ts"
 
 const Client = createContext<PolarClient | undefined>(undefined)
 
@@ -148,8 +148,7 @@ export const useCheckout = (): UseCheckout => {
         setState({ isPending: false, error: undefined })
         return outcome
       } catch (cause) {
-        if (!(cause instanceof PolarClientError)) throw cause
-        setState({ isPending: false, error: cause })
+        setState({ isPending: false, error: shownError(cause) })
         return undefined
       }
     },

@@ -14,6 +14,12 @@ export interface Loaded<Data> {
 /** Before anything was asked for: what a server renders. */
 export const notLoaded: Loaded<never> = { data: undefined, error: undefined, isLoading: true }
 
+/** What a hook shows of what was thrown, which may be the app's own code's. */
+export const shownError = (cause: unknown): PolarClientError =>
+  cause instanceof PolarClientError
+    ? cause
+    : new PolarClientError({ code: "network", message: "The request could not be sent", cause })
+
 export class Resource<Data> {
   #loaded: Loaded<Data> = notLoaded
   #isStale = true
@@ -43,10 +49,7 @@ export class Resource<Data> {
       if (turn === this.#latest) this.#show({ data, error: undefined, isLoading: false })
     } catch (cause) {
       if (turn !== this.#latest) return
-      const error =
-        cause instanceof PolarClientError
-          ? cause
-          : new PolarClientError({ code: "network", message: "The request could not be sent", cause })
+      const error = shownError(cause)
       const data = error.code === "not_signed_in" ? undefined : this.#loaded.data
       this.#show({ data, error, isLoading: false })
     }
