@@ -120,6 +120,40 @@ describe("AccessPolicy", () => {
   const currentId = (...candidates: ReadonlyArray<AccessPolicy.CurrentCandidate>) =>
     AccessPolicy.current(AccessPolicy.defaultPolicy, candidates, new Date(0))?.id
 
+  it("says until when by all that give the same: one that ends takes nothing from one that goes on", () => {
+    const day = 86_400_000
+    const policy = AccessPolicy.defaultPolicy
+    const asked = (...all: ReadonlyArray<AccessPolicy.CurrentCandidate>) =>
+      [all, all.toReversed()].map((some) => {
+        const { entitlement, until } = AccessPolicy.accessOf(policy, some, new Date(0))
+        return [entitlement, until?.getTime() ?? null]
+      })
+    const both = (...expected: [AccessPolicy.Entitlement, number | null]) => [expected, expected]
+    const yearly = { ...candidate("yearly", "active", 180 * day), cancelAtPeriodEnd: true }
+    const monthly = candidate("monthly", "active", 30 * day)
+    assert.strictEqual(currentId(yearly, monthly), "yearly")
+    assert.deepStrictEqual(asked(yearly), both("granted", 180 * day))
+    assert.deepStrictEqual(asked(yearly, monthly), both("granted", null))
+    // One whose end is further away than its period says.
+    const later = { ...monthly, cancelAtPeriodEnd: true, endsAt: new Date(200 * day) }
+    assert.deepStrictEqual(asked(yearly, later), both("granted", 200 * day))
+    // Its end has come, and what Polar says then is on its way.
+    const over = { ...candidate("over", "active", 0), cancelAtPeriodEnd: true }
+    assert.deepStrictEqual(asked(over, candidate("none", "active", null)), both("granted", null))
+    // What gives less does not count, nor does what is not asked for.
+    assert.deepStrictEqual(asked(yearly, candidate("due", "past_due", 300 * day)), both("granted", 180 * day))
+    const due = (id: string, since: number, periodEnd: number) => ({
+      ...candidate(id, "past_due", periodEnd),
+      pastDueAt: new Date(since)
+    })
+    assert.deepStrictEqual(asked(due("a", -3 * day, 20 * day), due("b", -day, 10 * day)), both("grace", 6 * day))
+    const pro = { ...monthly, productId: "pro" }
+    assert.deepStrictEqual(
+      AccessPolicy.accessOf(policy, [pro, { ...yearly, productId: "team" }], new Date(0), new Set(["team"])).until,
+      new Date(180 * day)
+    )
+  })
+
   it("shows the subscription that gives most, then the one that lasts longest", () => {
     assert.strictEqual(currentId(candidate("a", "past_due", 900), candidate("b", "active", 100)), "b")
     assert.strictEqual(currentId(candidate("a", "paused", 900), candidate("b", "past_due", 100)), "b")

@@ -203,8 +203,8 @@ export const current = <A extends CurrentCandidate>(
 }
 
 /**
- * The access of a user with these subscriptions: that of the current one, or why none is. With `products`, only subscriptions
- * to one of these are looked at.
+ * The access of a user with these subscriptions: that of the current one, or why none is; until when, all say that give the same.
+ * With `products`, only subscriptions to one of these are looked at.
  *
  * @example
  * AccessPolicy.accessOf(AccessPolicy.defaultPolicy, [subscription], new Date()).until
@@ -220,13 +220,31 @@ export const accessOf = <A extends CurrentCandidate>(
     products === undefined ? live : live.filter(({ productId }) => productId !== null && products.has(productId))
   const counted = asked.filter((candidate) => counts(policy, candidate))
   const found = current(policy, counted, now) ?? counted.sort(byPeriodEnd)[0]
-  if (found !== undefined) return decide(policy, found, timeFor(now, found))
+  if (found !== undefined) return lasting(policy, decide(policy, found, timeFor(now, found)), counted, now)
   if (live.length === 0) return noSubscription
   return denied(
     asked.length === 0
       ? "The user has a live subscription, and none to what was asked for."
       : "The user has a live subscription, and none to a product that this app sells: `products` names those."
   )
+}
+
+/** Of those that give the same, what the one says that gives it longest: where one ends, another may go on. */
+const lasting = <A extends CurrentCandidate>(
+  policy: AccessPolicy,
+  access: Access,
+  candidates: ReadonlyArray<A>,
+  now: AsOf<A>
+): Access => {
+  let longest = access
+  for (const candidate of candidates) {
+    if (longest.until === null) return longest
+    const other = decide(policy, candidate, timeFor(now, candidate))
+    if (other.entitlement === longest.entitlement && (other.until === null || other.until > longest.until)) {
+      longest = other
+    }
+  }
+  return longest
 }
 
 const byPeriodEnd = (a: CurrentCandidate, b: CurrentCandidate): number => (precedes(a, b) ? -1 : 1)
