@@ -57,6 +57,8 @@ const pruneStep = 200
 /** Of a process that dies, another one takes over after that. */
 const jobLease = Duration.minutes(1)
 
+const holdEvery = Duration.seconds(20)
+
 /** A schedule looks so often whether it is time; also for what another process left undone. */
 const lookEvery = Duration.minutes(10)
 
@@ -96,6 +98,13 @@ const make = (options: MaintenanceOptions) =>
       { discard: true }
     )
 
+    /** As long as this process is at it, however long that takes, nobody takes it over. Never ends by itself. */
+    const holding = (name: string, owner: string): Effect.Effect<never> =>
+      Effect.sleep(holdEvery).pipe(
+        Effect.zipRight(Effect.ignoreLogged(store.continueJob(name, owner, "{}", jobLease))),
+        Effect.forever
+      )
+
     /** Unless another process is at it, or has just done it. */
     const byOne = <E>(name: string, every: Duration.Duration, work: Effect.Effect<unknown, E>) =>
       Effect.gen(function* () {
@@ -107,7 +116,10 @@ const make = (options: MaintenanceOptions) =>
           store.claimJob({ name, owner, lease: jobLease }),
           (claimed) =>
             Option.isSome(claimed) && !isDone(claimed.value)
-              ? Effect.asVoid(Effect.zipRight(work, store.finishJob(name, owner, "{}")))
+              ? Effect.raceFirst(work, holding(name, owner)).pipe(
+                  Effect.zipRight(store.finishJob(name, owner, "{}")),
+                  Effect.asVoid
+                )
               : Effect.void,
           // Where it was done it is nobody's by now, and this changes nothing.
           () => Effect.ignoreLogged(store.releaseJob(name, owner, null))

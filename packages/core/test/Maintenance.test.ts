@@ -9,7 +9,7 @@ import { PolarUnavailable } from "@kavach-polar/core/PolarError"
 import { CheckoutId, ProductId, UserId } from "@kavach-polar/core/Subscription"
 import * as SubscriptionListener from "@kavach-polar/core/SubscriptionListener"
 import * as WebhookVerifier from "@kavach-polar/core/WebhookVerifier"
-import { Array as Arr, Duration, Effect, Layer, Option, TestClock } from "effect"
+import { Array as Arr, Duration, Effect, Exit, Layer, Option, Scope, TestClock } from "effect"
 import { subscriptionChanges } from "../src/testing/subscriptionChanges.ts"
 import { anonymousCustomer, deliveryOf, fixture, subscriptionIn, vary } from "./deliveries.ts"
 
@@ -125,6 +125,52 @@ describe("what waits for its user", () => {
       assert.isTrue(Option.isSome(yield* billing.getSubscription(late)))
       assert.strictEqual(yield* billing.linkWaiting, 0)
     }).pipe(Effect.provide(layer({}, { externalIds: "known" })))
+  )
+})
+
+describe("what one process at a time does", () => {
+  it.effect("is left to it for as long as it takes, and taken over when it dies", () =>
+    Effect.gen(function* () {
+      let underWay = 0
+      let most = 0
+      let begun = 0
+      const slow = Effect.acquireUseRelease(
+        Effect.sync(() => {
+          begun += 1
+          underWay += 1
+          most = Math.max(most, underWay)
+        }),
+        () => Effect.as(Effect.sleep("20 minutes"), 0),
+        () =>
+          Effect.sync(() => {
+            underWay -= 1
+          })
+      )
+      const billing = Layer.effect(
+        Billing.Billing,
+        Effect.map(Billing.Billing, (service): Billing.BillingService => ({ ...service, linkWaiting: slow }))
+      ).pipe(Layer.provide(Billing.layer()), Layer.provide(NotificationDispatcher.layerElsewhere))
+      const process = Layer.provide(Maintenance.layer({ clockEvery: "1 day", linkEvery: "5 minutes" }), billing)
+      const [first, second] = [yield* Scope.make(), yield* Scope.make()]
+      for (const scope of [first, second]) yield* Layer.buildWithScope(Layer.fresh(process), scope)
+      yield* TestClock.adjust("19 minutes")
+      assert.deepStrictEqual([begun, most], [1, 1])
+      // Whichever of them is at it.
+      yield* Scope.close(first, Exit.void)
+      yield* TestClock.adjust("30 minutes")
+      assert.strictEqual(most, 1)
+      assert.isAtLeast(begun, 2)
+      yield* Scope.close(second, Exit.void)
+    }).pipe(
+      Effect.provide(
+        Layer.mergeAll(
+          BillingStore.layerMemory,
+          PolarClient.layerMemory,
+          WebhookVerifier.layerMemory,
+          SubscriptionListener.layerMemory
+        )
+      )
+    )
   )
 })
 
