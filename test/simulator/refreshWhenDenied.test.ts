@@ -156,6 +156,30 @@ describe("by default, in the background", () => {
       await eventually(async () => expect(await entitlement(scene)).toBe("granted"))
     })
   })
+
+  test("a recent checkout that cannot be read, or whose orders may not be listed, is not in the way of the rest", async () => {
+    const answers = [
+      ["/v1/checkouts/", 200, {}],
+      ["/v1/orders/", 403, { error: "insufficient_scope" }]
+    ] as const
+    for (const [path, status, body] of answers) {
+      await withScene({}, {}, async (scene) => {
+        await buySilently(scene)
+        await scene.billing.createCheckout("lin", pro, { customerEmail: "lin@acme-mail.dev" })
+        const wrapped = vi.mocked(globalThis.fetch).getMockImplementation() ?? realFetch
+        vi.mocked(globalThis.fetch).mockImplementation(async (input, init) =>
+          String(input).includes(path) ? Response.json(body, { status }) : wrapped(input, init)
+        )
+        expect(await entitlement(scene)).toBe("denied")
+        await eventually(async () => expect(await entitlement(scene)).toBe("granted"))
+        // Nor of anybody else.
+        asked = []
+        expect((await scene.billing.access("lin")).entitlement).toBe("denied")
+        await eventually(() => expect(asked).toContain("/v1/benefit-grants/"))
+        vi.mocked(globalThis.fetch).mockImplementation(wrapped)
+      })
+    }
+  })
 })
 
 describe('with "await"', () => {

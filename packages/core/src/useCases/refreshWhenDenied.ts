@@ -50,6 +50,13 @@ interface Ports {
   readonly scope: Scope.Scope
 }
 
+/** Polar answers, and what it says of this one thing is of no use: no reason to leave the others out, or to let it rest. */
+const isAboutOne = ({ _tag }: RefreshError): boolean =>
+  _tag === "PolarForbidden" || _tag === "PolarNotFound" || _tag === "PolarUnexpectedAnswer"
+
+const passedOver = ({ message }: RefreshError): Effect.Effect<void> =>
+  logDebug("Something of somebody who was refused could not be looked at.", () => ({ error: message }))
+
 type RefreshError = PolarError | StoreError | UserLookupFailed
 
 /** Reads the answer, and looks at Polar if it is "no". */
@@ -117,9 +124,8 @@ export const makeRefreshWhenDenied = Effect.fnUntraced(function* ({
     Effect.forEach(kinds, (kind) =>
       Effect.catchIf(
         allRecords(client, kind, { customerId }),
-        (error) =>
-          error._tag === "PolarForbidden" || error._tag === "PolarNotFound" || refusesForeignId(error, customerId),
-        () => Effect.succeed(together([]))
+        (error) => isAboutOne(error) || refusesForeignId(error, customerId),
+        (error) => Effect.as(passedOver(error), together([]))
       )
     ).pipe(Effect.map((all) => together(all).snapshots))
 
@@ -134,7 +140,8 @@ export const makeRefreshWhenDenied = Effect.fnUntraced(function* ({
       .filter(({ deletedAt }) => deletedAt === null)
       .sort((a, b) => b.linkedAt - a.linkedAt)
       .slice(0, mostCustomers)
-    yield* Effect.forEach(checkouts, askCheckout)
+    // What became of one may show by its customer all the same.
+    yield* Effect.forEach(checkouts, (id) => Effect.catchIf(askCheckout(id), isAboutOne, passedOver))
     // What is stored of a customer's id was one.
     const found = yield* Effect.forEach(customers, ({ customerId }) => recordsOf(customerId as CustomerId))
     yield* learn(found.flat())
