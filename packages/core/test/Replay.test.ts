@@ -167,3 +167,39 @@ describe("replay", () => {
     }).pipe(Effect.provide(layer()))
   )
 })
+
+describe("what was given up of the same records", () => {
+  it.effect("is told again, all of it, however many that is", () => {
+    let dead = 230
+    const store = Layer.effect(
+      BillingStore.BillingStore,
+      Effect.map(BillingStore.BillingStore, (store) => ({
+        ...store,
+        countNotifications: () => Effect.sync(() => ({ unsettled: 0, waiting: 0, dead })),
+        deadNotifications: () => Effect.succeed([]),
+        // As many go in one step.
+        retryDeadNotifications: () =>
+          Effect.sync(() => {
+            const retried = Math.min(dead, 100)
+            dead -= retried
+            return { retried, superseded: 0 }
+          })
+      }))
+    ).pipe(Layer.provide(BillingStore.layerMemory))
+    const ports = Layer.mergeAll(
+      store,
+      PolarClient.layerMemory,
+      WebhookVerifier.layerMemory,
+      SubscriptionListener.layerMemory
+    )
+    const billing = Layer.provideMerge(Billing.layer(), Layer.provideMerge(NotificationDispatcher.layer(), ports))
+    return Effect.gen(function* () {
+      yield* record(deliveryOf("evt-1", fixture("subscription.active")))
+      const { replay } = yield* Billing.Billing
+      assert.strictEqual((yield* replay({}, { dryRun: true })).retried, 230)
+      assert.strictEqual(dead, 230)
+      assert.strictEqual((yield* replay({})).retried, 230)
+      assert.strictEqual(dead, 0)
+    }).pipe(Effect.provide(Layer.unwrapEffect(Effect.as(TestClock.setTime(start), billing))))
+  })
+})

@@ -80,6 +80,9 @@ interface Ports {
 /** As many share a step, and so a commit: enough to be quick, and few enough not to keep others waiting. */
 const stepSize = 20
 
+/** As many that were given up go in one step. */
+const retryStep = 100
+
 const nothing: ReplayReport = {
   replayed: 0,
   changed: 0,
@@ -107,8 +110,18 @@ export const makeReplay = ({ askAppUsers, dispatcher, organizationId, policy, st
 
   const retriedOf = (subscriptionIds: ReadonlyArray<string>, dryRun: boolean) =>
     dryRun
-      ? Effect.map(store.deadNotifications({ subscriptionIds }), ({ length }) => length)
-      : Effect.map(store.retryDeadNotifications({ subscriptionIds }), ({ retried }) => retried)
+      ? Effect.map(store.countNotifications({ subjects: subscriptionIds }), ({ dead }) => dead)
+      : Effect.iterate(
+          { retried: 0, isOver: false },
+          {
+            while: ({ isOver }) => !isOver,
+            body: ({ retried }) =>
+              Effect.map(store.retryDeadNotifications({ subscriptionIds, limit: retryStep }), (step) => ({
+                retried: retried + step.retried,
+                isOver: step.retried + step.superseded < retryStep
+              }))
+          }
+        ).pipe(Effect.map(({ retried }) => retried))
 
   const replayStep = (
     report: ReplayReport,
