@@ -203,7 +203,7 @@ export const createPolarClient = (options: PolarClientOptions = {}): PolarClient
     checkout: async ({ embed, label = "Checkout", loadTimeoutSeconds = 10, redirect = true, theme, ...body }, call) => {
       const browser = browserHere()
       const embedOrigin = embed ? browser?.location.origin : body.embedOrigin
-      const { id, url } = await post<CreatedCheckout>("/checkout", { ...body, embedOrigin }, call)
+      const { id, url } = withAddress(await post<CreatedCheckout>("/checkout", { ...body, embedOrigin }, call))
       const came = (outcome: CheckoutOutcome["outcome"]) => ({ id, url, outcome })
       if (browser === undefined) return came("created")
       if (embed) {
@@ -239,7 +239,7 @@ export const createPolarClient = (options: PolarClientOptions = {}): PolarClient
       resume: change("resume")
     },
     portal: async ({ redirect = true, ...body } = {}, call) => {
-      const { url } = await post<{ url: string }>("/portal", body, call)
+      const { url } = withAddress(await post<{ url: string }>("/portal", body, call))
       if (redirect) browserHere()?.location.assign(url)
       return { url }
     },
@@ -254,4 +254,13 @@ export const createPolarClient = (options: PolarClientOptions = {}): PolarClient
       return () => listeners.delete(listener)
     }
   }
+}
+
+/** Nobody is sent to "undefined", such as by another API's answer under a wrong `baseUrl`. */
+const withAddress = <Answer extends { readonly url: unknown }>(answer: Answer): Answer => {
+  if (typeof answer.url === "string") return answer
+  throw new PolarClientError({
+    code: "invalid_response",
+    message: "The server answered with something else than it should"
+  })
 }

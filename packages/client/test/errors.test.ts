@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage, type RequestListener } from "node:http"
 import type { AddressInfo } from "node:net"
 import { createPolarClient, PolarClientError, type PolarClientOptions } from "@kavach-polar/client"
-import { expect, test } from "vitest"
+import { expect, test, vi } from "vitest"
 
 const serving = async (listener: RequestListener) => {
   const server = createServer(listener)
@@ -195,4 +195,28 @@ test("a call that is given up, before and while it runs", async () => {
   expect(asked).toBe(1)
   // The server may have done it all the same.
   expect(changes).toEqual(["changed"])
+})
+
+test("an answer that names no address is none of the routes', and the page stays where it is", async () => {
+  const assign = vi.fn()
+  vi.stubGlobal("document", {})
+  vi.stubGlobal("location", { origin: "https://app.example.com", assign })
+  try {
+    // Such as another API's, under a wrong `baseUrl`.
+    const client = createPolarClient({ fetch: async () => Response.json({ ok: true }) })
+    const calls = [
+      () => client.checkout({ productId: "pro" }),
+      () => client.checkout({ productId: "pro", embed: true }),
+      () => client.portal()
+    ]
+    for (const call of calls) {
+      expect(await failure(call())).toMatchObject({
+        code: "invalid_response",
+        message: expect.stringMatching(/else than/)
+      })
+    }
+    expect(assign).not.toHaveBeenCalled()
+  } finally {
+    vi.unstubAllGlobals()
+  }
 })
