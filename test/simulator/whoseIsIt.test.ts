@@ -142,6 +142,24 @@ test("several deployments in one organization: who is erased here is not the use
   })
 })
 
+test("several deployments in one organization: who paid with a customer's address of elsewhere is erased without them", async () => {
+  const simulator = await newSimulator()
+  const production = await deploy(simulator, { ada: adasAddress })
+  const staging = await deploy(simulator, { grace: "grace@acme-mail.dev" })
+  await buy(simulator, production, { userId: "ada", product: pro.id, address: adasAddress, isVerified: true })
+  await buy(simulator, staging, { userId: "grace", product: team.id, address: adasAddress })
+  const [customer] = await simulator.read(({ tables }) => [...tables.customers].map(([id]) => id))
+  expect(await staging.privacy.erase("grace", { polar: "delete" })).toMatchObject({
+    state: "done",
+    customerIds: [],
+    sharedCustomerIds: [customer]
+  })
+  await simulator.flush()
+  expect(await has(production, "ada", pro.id)).toBe(true)
+  expect(await has(staging, "grace", team.id)).toBe(false)
+  expect(await staging.listSubscriptions("grace")).toEqual([])
+})
+
 test("several workspaces of one person: each has what it paid for", async () => {
   const simulator = await newSimulator()
   const workspaces = { "workspace-1": pro.id, "workspace-2": team.id, "workspace-3": lifetime.id }

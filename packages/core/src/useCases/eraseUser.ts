@@ -4,6 +4,7 @@ import * as Schema from "effect/Schema"
 import { nobody } from "../records/rows.ts"
 import type { AccessPolicy } from "../rules/AccessPolicy.ts"
 import { isErased } from "../rules/erasure.ts"
+import { isSoldElsewhere } from "../rules/identity.ts"
 import type { BillingStoreService } from "../store/BillingStore.ts"
 import type { StoreError } from "../store/StoreError.ts"
 import { CustomerId, type UserId } from "../values/ids.ts"
@@ -60,8 +61,17 @@ export const eraseRows = (
   }: { readonly userId: UserId; readonly pseudonym: string; readonly further: ReadonlyArray<CustomerId> }
 ): Effect.Effect<ErasedRows, StoreError> =>
   Effect.gen(function* () {
-    const found = yield* customersOfUser(store, userId, further)
-    const { checkouts, deliveries, notifications, records } = yield* store.personalData(userId, found.own)
+    const known = yield* customersOfUser(store, userId, further)
+    // What another deployment sold waits here for nobody, and is somebody's all the same.
+    const all = yield* store.personalData(userId, known.own)
+    const elsewhere = new Set(all.records.filter(isSoldElsewhere).map(({ customerId }) => customerId))
+    const apart = ({ own, shared }: UsersCustomerIds): UsersCustomerIds => ({
+      own: own.filter((id) => !elsewhere.has(id)),
+      shared: [...shared, ...own.filter((id) => elsewhere.has(id))]
+    })
+    const found = apart(known)
+    const { checkouts, deliveries, notifications, records } =
+      elsewhere.size === 0 ? all : yield* store.personalData(userId, found.own)
     const counts: ErasedCounts = {
       records: records.length,
       deliveries: deliveries.length,
@@ -76,7 +86,7 @@ export const eraseRows = (
       yield* store.eraseUser({ userId, pseudonym, own, shared, records: others }, policy)
       const left = yield* store.ownershipOf(userId)
       if (left.links.length + left.records.length === 0) break
-      round = yield* customersOfUser(store, userId)
+      round = apart(yield* customersOfUser(store, userId))
     }
     return { ...found, counts }
   })
