@@ -1,5 +1,4 @@
 /** Billing for a command that looks after a database which an app is using: no server, and no callbacks. */
-
 import * as Billing from "@kavach-polar/core/Billing"
 import { BillingStore } from "@kavach-polar/core/BillingStore"
 import * as NotificationDispatcher from "@kavach-polar/core/NotificationDispatcher"

@@ -1,5 +1,4 @@
 /** Everything behind one `polar()`, wired from its settings. */
-
 import * as Billing from "@kavach-polar/core/Billing"
 import * as BillingStore from "@kavach-polar/core/BillingStore"
 import * as Handlers from "@kavach-polar/core/Handlers"
